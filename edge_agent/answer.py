@@ -1,0 +1,135 @@
+"""Answers made only of sentences of the branch's documents, each cited; or none at all.
+
+Deciding code: it takes passages, embeddings and numbers, and does no I/O. A sentence is scored by its own
+similarity to the question and by its passage's, since a sentence alone may lack the subject that the passage names.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_agent.sentences import split_sentences
+from edge_agent.store import Passage
+from student.encoder import Embeddings
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A quote and where it stands: `quote` equals code points `start:end` of the document's text."""
+
+    document_id: str
+    passage_id: int
+    source: str
+    title: str
+    heading: str
+    start: int
+    end: int
+    quote: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """An answer before it is given or withheld: its citations, best first, and its confidence in [0, 1]."""
+
+    citations: list[Citation]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How answers are made and withheld.
+
+    The weights were chosen and the confidence fitted on the development half of the demo's English questions, with
+    `python -m benchmarks.demo --fit`; they belong to one embedding space.
+
+    Attributes:
+        passages: nearest passages whose sentences are looked at.
+        max_sentences: most sentences in an answer.
+        passage_weight: share of the passage's similarity in a sentence's score, in [0, 1].
+        keep_above: further sentences are kept at this share of the best one's score.
+        slope_passage, slope_sentence, intercept: confidence is the logistic function of
+            `slope_passage · best passage similarity + slope_sentence · best sentence similarity + intercept`.
+        threshold: confidence below which the answer is withheld.
+    """
+
+    passages: int = 4
+    max_sentences: int = 3
+    passage_weight: float = 0.5
+    keep_above: float = 0.9
+    slope_passage: float = 8.0
+    slope_sentence: float = 8.0
+    intercept: float = -8.0
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence of a retrieved passage: `start:end` of the document's text."""
+
+    passage: Passage
+    passage_similarity: float
+    start: int
+    end: int
+    text: str
+
+
+def candidate_sentences(passages: Sequence[tuple[Passage, float]]) -> list[Candidate]:
+    """The sentences of passages, given with their similarity to the question."""
+    return [
+        Candidate(passage, similarity, passage.start + start, passage.start + end, passage.text[start:end])
+        for passage, similarity in passages
+        for start, end in split_sentences(passage.text)
+    ]
+
+
+def compose(
+    candidates: Sequence[Candidate], embeddings: Embeddings, question: Embeddings, answering: Answering
+) -> Composed:
+    """Picks the sentences that answer.
+
+    Args:
+        candidates: K > 0 sentences.
+        embeddings: theirs, (K, D).
+        question: its embedding, (D,).
+        answering: weights and bounds.
+
+    Returns:
+        The best sentence and those of the same document nearly as good, in the order of the text.
+    """
+    similarities = embeddings @ question  # (K,)
+    passage_similarities = np.array([candidate.passage_similarity for candidate in candidates])  # (K,)
+    weight = answering.passage_weight
+    scores = (1 - weight) * similarities + weight * passage_similarities  # (K,)
+    order = np.argsort(-scores, kind="stable")
+    best = candidates[order[0]]
+    chosen = [
+        int(i)
+        for i in order
+        if scores[i] >= answering.keep_above * scores[order[0]]
+        and candidates[i].passage.document_id == best.passage.document_id
+    ][: answering.max_sentences]
+    logit = (
+        answering.slope_passage * float(passage_similarities.max())
+        + answering.slope_sentence * float(similarities.max())
+        + answering.intercept
+    )
+    citations = [_cite(candidates[i], float(similarities[i])) for i in sorted(chosen, key=lambda i: candidates[i].start)]
+    return Composed(citations, 1 / (1 + math.exp(-logit)))
+
+
+def _cite(candidate: Candidate, similarity: float) -> Citation:
+    passage = candidate.passage
+    return Citation(
+        document_id=passage.document_id,
+        passage_id=passage.passage_id,
+        source=passage.source,
+        title=passage.title,
+        heading=passage.heading,
+        start=candidate.start,
+        end=candidate.end,
+        quote=candidate.text,
+        similarity=similarity,
+    )

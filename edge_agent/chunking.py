@@ -1,0 +1,78 @@
+"""Cuts a document into passages: the units that are embedded, found and cited."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.extraction import BlockKind, Extract
+from edge_agent.sentences import split_sentences
+
+
+@dataclass(frozen=True, slots=True)
+class PassageSpan:
+    """A passage to be: `text[start:end]`, below the headings `heading` (outermost first, joined by ` › `)."""
+
+    start: int
+    end: int
+    heading: str
+
+
+def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int) -> list[PassageSpan]:
+    """Cuts a document along its structure.
+
+    Blocks of one section are packed into passages of at most `max_tokens` tokens; a block that is larger alone is
+    cut at sentences, and a sentence that is larger alone between two tokens. No passage crosses a heading.
+
+    Args:
+        document: text and blocks.
+        token_starts: (T,) where each token of the text starts, ascending, in code points.
+        max_tokens: of a passage.
+
+    Returns:
+        Passages in order, not overlapping, covering every character of every text block but the space between.
+    """
+    passages: list[PassageSpan] = []
+    headings: list[tuple[int, str]] = []
+    open_start = open_end = -1
+
+    def close() -> None:
+        nonlocal open_start
+        if open_start >= 0:
+            passages.append(PassageSpan(open_start, open_end, " › ".join(name for _, name in headings)))
+            open_start = -1
+
+    for block in document.blocks:
+        if block.kind is BlockKind.HEADING:
+            close()
+            headings = [(level, name) for level, name in headings if level < block.level]
+            name = document.text[block.start : block.end]
+            if not (block.level == 1 and name == document.title):
+                headings.append((block.level, name))
+            continue
+        for start, end in _pieces(document.text, block.start, block.end, token_starts, max_tokens):
+            if open_start >= 0 and _count(token_starts, open_start, end) > max_tokens:
+                close()
+            if open_start < 0:
+                open_start = start
+            open_end = end
+    close()
+    return passages
+
+
+def _pieces(
+    text: str, start: int, end: int, token_starts: NDArray[np.int64], max_tokens: int
+) -> list[tuple[int, int]]:
+    """A block whole if it fits, else its sentences, else runs of tokens."""
+    if _count(token_starts, start, end) <= max_tokens:
+        return [(start, end)]
+    pieces = []
+    for first, last in split_sentences(text, start, end):
+        inside = token_starts[np.searchsorted(token_starts, first) : np.searchsorted(token_starts, last)]
+        cuts = [first, *(int(cut) for cut in inside[max_tokens::max_tokens]), last]
+        pieces += [(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if a < b]
+    return pieces
+
+
+def _count(token_starts: NDArray[np.int64], start: int, end: int) -> int:
+    return int(np.searchsorted(token_starts, end) - np.searchsorted(token_starts, start))

@@ -1,0 +1,6 @@
+import typer
+app = typer.Typer()
+@app.command()
+def serve() -> None: ...
+@app.command()
+def other() -> None: ...

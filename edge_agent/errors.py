@@ -1,0 +1,63 @@
+"""What the branch server refuses, below `student.errors.OrillaError`.
+
+    OrillaError
+    └── AgentError
+        ├── InputInvalid           a value breaks its rules                      (HTTP 422)
+        ├── TextNotUtf8            bytes that should be text are not UTF-8       (HTTP 400)
+        ├── ContentTooLarge        more bytes or characters than allowed         (HTTP 413)
+        ├── FormatUnsupported      a document that is not Markdown or text       (HTTP 415)
+        ├── DocumentUnknown        no document with that id                      (HTTP 404)
+        ├── StoreForeign           a file that is not our store
+        ├── StoreTooNew            a store of a later version
+        ├── StoreDamaged           SQLite or our own checks find it broken
+        ├── StoreLocked            another process has the store open
+        └── ServerUnreachable      the process that has the store does not answer
+
+No message holds text of a document, a question or a customer.
+"""
+
+from student.errors import OrillaError
+
+
+class AgentError(OrillaError):
+    """The branch server refuses something."""
+
+
+class InputInvalid(AgentError):
+    """A value breaks its rules."""
+
+
+class TextNotUtf8(AgentError):
+    """Bytes that should be UTF-8 text are not."""
+
+
+class ContentTooLarge(AgentError):
+    """More bytes or characters than allowed."""
+
+
+class FormatUnsupported(AgentError):
+    """The document is neither Markdown nor plain text."""
+
+
+class DocumentUnknown(AgentError):
+    """There is no document with that id."""
+
+
+class StoreForeign(AgentError):
+    """The file is not an Orilla store."""
+
+
+class StoreTooNew(AgentError):
+    """The store was written by a later version."""
+
+
+class StoreDamaged(AgentError):
+    """The store is broken."""
+
+
+class StoreLocked(AgentError):
+    """Another process has the store open."""
+
+
+class ServerUnreachable(AgentError):
+    """The server that has the store open does not answer."""

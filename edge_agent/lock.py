@@ -1,0 +1,73 @@
+"""One process a store: an advisory lock whose file says who holds it and where it can be reached."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Self
+
+from edge_agent.errors import StoreLocked
+
+
+class StoreLock:
+    """Holds a store until it is released or the process ends, however it ends."""
+
+    def __init__(self, folder: Path, *, url: str | None = None) -> None:
+        """Takes the lock.
+
+        Args:
+            folder: the store's folder, made if it is missing.
+            url: where the holder answers HTTP; None for a command that serves nothing.
+
+        Raises:
+            StoreLocked: another process holds it.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        path = _lock_path(folder)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._descriptor)
+            holder = _read_holder(folder)
+            raise StoreLocked(
+                f"store {folder} is in use by process {holder.get('pid', 'unknown')}"
+                f"{', which serves ' + holder['url'] if holder.get('url') else ''}; expected it free: use that "
+                "process, stop it, or name another folder with --store"
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.write(self._descriptor, json.dumps({"pid": os.getpid(), "url": url}).encode())
+
+    def release(self) -> None:
+        """Lets the store go."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.release()
+
+
+def serving_url(folder: Path) -> str | None:
+    """Where the process that holds the store answers HTTP, or None when nobody does."""
+    if not _lock_path(folder).exists():
+        return None
+    try:
+        StoreLock(folder).release()
+    except StoreLocked:
+        url = _read_holder(folder).get("url")
+        return str(url) if url else None
+    return None
+
+
+def _lock_path(folder: Path) -> Path:
+    return folder / "agent.lock"
+
+
+def _read_holder(folder: Path) -> dict[str, object]:
+    try:
+        value = json.loads(_lock_path(folder).read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

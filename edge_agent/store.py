@@ -1,0 +1,345 @@
+"""The store: documents, passages and embeddings in one SQLite file (WAL), the branch's only truth.
+
+A change is one transaction, durable when the call returns (`synchronous=FULL`), so that what was acknowledged
+survives a kill and a power cut, and nothing is ever half there. Keep this interface small: it is the seam at which
+another database may stand in one day.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.chunking import PassageSpan
+from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreTooNew
+from student.digests import digest_bytes
+from student.encoder import Embeddings
+
+DATABASE = "orilla.db"
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x4F52494C  # "ORIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A stored document, without its text.
+
+    Attributes:
+        document_id: derived from `source`.
+        source: the caller's own name for it, unique.
+        content_sha256: digest of what came in, by which the same content is recognized.
+        added_at: RFC 3339, UTC; of the last change.
+        passages: how many it was cut into.
+        chars: length of its text in code points.
+    """
+
+    document_id: str
+    source: str
+    title: str
+    format: str
+    content_sha256: str
+    added_at: str
+    passages: int
+    chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stored passage with what is needed to show it: `text` is `start:end` of its document's text."""
+
+    passage_id: int
+    document_id: str
+    source: str
+    title: str
+    heading: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document ready to be stored."""
+
+    source: str
+    title: str
+    format: str
+    content_sha256: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change of the store means for the index: passage ids gone and new."""
+
+    removed: list[int]
+    added: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much the store holds."""
+
+    documents: int
+    passages: int
+
+
+def document_id_of(source: str) -> str:
+    """The id of the document with this source."""
+    return digest_bytes(source.encode())[:20]
+
+
+class Store:
+    """An open store: one writing and one reading connection, each used by one thread at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the store in a folder, making both when they are missing.
+
+        Raises:
+            StoreForeign, StoreTooNew, StoreDamaged: the file there cannot be used.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / DATABASE
+        self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
+        self._writer = _connect(self.path)
+        try:
+            _prepare(self._writer, self.path)
+            self._reader = _connect(self.path)
+        except BaseException:
+            self._writer.close()
+            raise
+
+    def close(self) -> None:
+        """Closes both connections."""
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            self._writer.close()
+
+    def put(
+        self, document: NewDocument, spans: Sequence[PassageSpan], embeddings: Embeddings, embedding_space: str
+    ) -> Change:
+        """Stores a document with its passages and their embeddings (N, D), replacing one of the same source.
+
+        Guarantees:
+            Durable and complete when it returns; if it does not return, the store is as before.
+        """
+        document_id = document_id_of(document.source)
+        added_at = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._transaction() as db:
+            removed = _passage_ids(db, document_id)
+            db.execute("DELETE FROM documents WHERE id = ?", [document_id])
+            db.execute(
+                "INSERT INTO documents (id, source, title, format, content_sha256, text, added_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    document_id,
+                    document.source,
+                    document.title,
+                    document.format,
+                    document.content_sha256,
+                    document.text,
+                    added_at,
+                ],
+            )
+            db.executemany(
+                'INSERT INTO passages (document_id, ordinal, start, "end", heading) VALUES (?, ?, ?, ?, ?)',
+                [(document_id, n, span.start, span.end, span.heading) for n, span in enumerate(spans)],
+            )
+            added = _passage_ids(db, document_id)
+            _insert_embeddings(db, added, embeddings, embedding_space)
+        return Change(removed, added)
+
+    def put_embeddings(self, passage_ids: Sequence[int], embeddings: Embeddings, embedding_space: str) -> None:
+        """Sets the embeddings (N, D) of passages that are there, in place of older ones."""
+        with self._transaction() as db:
+            _insert_embeddings(db, passage_ids, embeddings, embedding_space)
+
+    def delete(self, document_id: str) -> Change:
+        """Deletes a document.
+
+        Raises:
+            DocumentUnknown: there is none with that id.
+        """
+        with self._transaction() as db:
+            removed = _passage_ids(db, document_id)
+            if not db.execute("DELETE FROM documents WHERE id = ?", [document_id]).rowcount:
+                raise _unknown(document_id)
+        return Change(removed, [])
+
+    def content_digest(self, source: str) -> str | None:
+        """The `content_sha256` of the document with this source, or None."""
+        row = self._read_one("SELECT content_sha256 FROM documents WHERE source = ?", [source])
+        return row["content_sha256"] if row else None
+
+    def document(self, document_id: str) -> Document:
+        """One document. Raises `DocumentUnknown`."""
+        row = self._read_one(f"{_SELECT_DOCUMENTS} WHERE d.id = ?", [document_id])
+        if row is None:
+            raise _unknown(document_id)
+        return Document(**row)
+
+    def document_text(self, document_id: str) -> str:
+        """The text of a document, which offsets point into. Raises `DocumentUnknown`."""
+        row = self._read_one("SELECT text FROM documents WHERE id = ?", [document_id])
+        if row is None:
+            raise _unknown(document_id)
+        return str(row["text"])
+
+    def documents(self, *, after: str = "", limit: int = 100) -> list[Document]:
+        """Documents by source, those after a given source, at most `limit`."""
+        rows = self._read(f"{_SELECT_DOCUMENTS} WHERE d.source > ? ORDER BY d.source LIMIT ?", [after, limit])
+        return [Document(**row) for row in rows]
+
+    def passages(self, passage_ids: Sequence[int]) -> list[Passage]:
+        """Passages in the order asked for; ids that are no longer there are left out."""
+        marks = ",".join("?" * len(passage_ids))
+        rows = self._read(
+            'SELECT p.id AS passage_id, d.id AS document_id, d.source, d.title, p.heading, p.start, p."end", '
+            'substr(d.text, p.start + 1, p."end" - p.start) AS text '
+            f"FROM passages p JOIN documents d ON d.id = p.document_id WHERE p.id IN ({marks})",
+            list(passage_ids),
+        )
+        by_id = {row["passage_id"]: Passage(**row) for row in rows}
+        return [by_id[i] for i in passage_ids if i in by_id]
+
+    def embeddings(self, embedding_space: str) -> tuple[NDArray[np.int64], Embeddings]:
+        """All passage ids (N,), ascending, and their embeddings (N, D) in a space."""
+        with self._read_lock:
+            rows = self._reader.execute(
+                "SELECT passage_id, embedding FROM embeddings WHERE embedding_space = ? ORDER BY passage_id",
+                [embedding_space],
+            ).fetchall()
+        ids = np.array([row["passage_id"] for row in rows], dtype=np.int64)
+        if not rows:
+            return ids, np.empty((0, 0), dtype=np.float32)
+        matrix = np.frombuffer(b"".join(row["embedding"] for row in rows), dtype="<f4")
+        return ids, matrix.reshape(len(ids), -1).astype(np.float32)
+
+    def passages_without_embedding(self, embedding_space: str, *, limit: int) -> list[int]:
+        """Ids of passages that have no embedding in a space, at most `limit`."""
+        rows = self._read(
+            "SELECT p.id FROM passages p LEFT JOIN embeddings e ON e.passage_id = p.id "
+            "WHERE e.embedding_space IS NOT ? ORDER BY p.id LIMIT ?",
+            [embedding_space, limit],
+        )
+        return [row["id"] for row in rows]
+
+    def counts(self) -> Counts:
+        """How many documents and passages there are."""
+        row = self._read_one(
+            "SELECT (SELECT count(*) FROM documents) AS documents, (SELECT count(*) FROM passages) AS passages", []
+        )
+        assert row is not None  # noqa: S101  (an aggregate always gives a row)
+        return Counts(**row)
+
+    def check(self, dimension: int) -> list[str]:
+        """What is wrong with the store, in words; empty when it is sound.
+
+        Checks SQLite's own structure and references, and that every document has passages whose offsets lie within
+        its text and whose embeddings have D numbers.
+        """
+        checks = {
+            "documents without passages": "SELECT count(*) AS n FROM documents d "
+            "WHERE NOT EXISTS (SELECT 1 FROM passages p WHERE p.document_id = d.id)",
+            "passages outside their document's text": "SELECT count(*) AS n FROM passages p "
+            'JOIN documents d ON d.id = p.document_id WHERE p."end" > length(d.text)',
+            "passages without an embedding": "SELECT count(*) AS n FROM passages p "
+            "WHERE NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.passage_id = p.id)",
+            "embeddings of the wrong size": "SELECT count(*) AS n FROM embeddings "
+            f"WHERE length(embedding) != {4 * int(dimension)}",
+        }
+        problems = [row["integrity_check"] for row in self._read("PRAGMA integrity_check", [])]
+        problems = [problem for problem in problems if problem != "ok"]
+        problems += [f"broken reference in {row['table']}" for row in self._read("PRAGMA foreign_key_check", [])]
+        for name, query in checks.items():
+            row = self._read_one(query, [])
+            if row and row["n"]:
+                problems.append(f"{row['n']} {name}")
+        return problems
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._write_lock:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    def _read(self, query: str, values: Sequence[object]) -> list[dict[str, object]]:
+        with self._read_lock:
+            return [dict(row) for row in self._reader.execute(query, values)]
+
+    def _read_one(self, query: str, values: Sequence[object]) -> dict[str, object] | None:
+        return next(iter(self._read(query, values)), None)
+
+
+_SELECT_DOCUMENTS = (
+    "SELECT d.id AS document_id, d.source, d.title, d.format, d.content_sha256, d.added_at, "
+    "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars "
+    "FROM documents d"
+)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA foreign_keys = ON")
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    """Checks that the file is ours and of our version, and makes the tables of a new one."""
+    try:
+        application_id = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        is_new = not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        if not is_new and application_id != _APPLICATION_ID:
+            raise StoreForeign(f"{path} is an SQLite file, but not an Orilla store; name another folder with --store")
+        if version > SCHEMA_VERSION:
+            raise StoreTooNew(
+                f"store {path} has version {version}; this program reads up to {SCHEMA_VERSION}; upgrade orilla"
+            )
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        if is_new:
+            schema = files("edge_agent").joinpath("schema.sql").read_text()
+            db.executescript(
+                f"BEGIN; {schema} PRAGMA application_id = {_APPLICATION_ID}; "
+                f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+    except sqlite3.DatabaseError as error:
+        raise StoreDamaged(
+            f"{path} cannot be read as an SQLite store ({error}); restore it from a backup, or name another folder "
+            "with --store and ingest the documents again"
+        ) from error
+
+
+def _passage_ids(db: sqlite3.Connection, document_id: str) -> list[int]:
+    rows = db.execute("SELECT id FROM passages WHERE document_id = ? ORDER BY ordinal", [document_id])
+    return [row["id"] for row in rows]
+
+
+def _insert_embeddings(
+    db: sqlite3.Connection, passage_ids: Iterable[int], embeddings: Embeddings, embedding_space: str
+) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO embeddings (passage_id, embedding_space, embedding) VALUES (?, ?, ?)",
+        [
+            (passage_id, embedding_space, np.asarray(embedding, dtype="<f4").tobytes())
+            for passage_id, embedding in zip(passage_ids, embeddings, strict=True)
+        ],
+    )
+
+
+def _unknown(document_id: str) -> DocumentUnknown:
+    return DocumentUnknown(f"no document has the id {document_id[:40]!r}; list them with GET /v1/documents")

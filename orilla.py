@@ -1,0 +1,45 @@
+"""The command line: joins the commands of the packages. Heavy imports wait until a command needs them."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import edge_agent.cli
+import student.cli
+import student.distill.cli
+from student.errors import OrillaError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Orilla: a support assistant that answers from a branch's own documents, offline.",
+)
+app.add_typer(edge_agent.cli.app, name="edge")
+student.cli.app.add_typer(student.distill.cli.app)
+app.add_typer(student.cli.app, name="student")
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"orilla {version('orilla')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Runs a command; what the project refuses on purpose is one line on stderr and exit status 2."""
+    try:
+        app()
+    except OrillaError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print("[red]error:[/red] ", end="")
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

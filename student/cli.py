@@ -1,0 +1,46 @@
+"""`orilla student show`: says what a bundle is, after verifying every byte of it."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from student.runtime import DEFAULT_BUNDLE
+
+app = typer.Typer(no_args_is_help=True, help="Make, verify and compare students and their bundles.")
+
+
+@app.command()
+def show(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.")] = DEFAULT_BUNDLE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Verify a bundle, run its probes on this machine and say what it is."""
+    from student.runtime import load_student
+
+    student = load_student(bundle)
+    manifest, probes = student.bundle.manifest, student.probes
+    student.close()
+    facts = {
+        "name": manifest.name,
+        "serial": manifest.serial,
+        "digest": student.bundle.digest,
+        "created": manifest.created,
+        "embedding_space": manifest.embedding_space,
+        "languages": manifest.languages,
+        "size_bytes": sum(entry.size_bytes for entry in manifest.files.values()),
+        "heads": {name: len(head.labels) for name, head in manifest.heads.items()},
+        "lineage": [origin.model_dump() for origin in manifest.lineage],
+        "probes": {"count": probes.count, "min_similarity": round(probes.min_similarity, 6)},
+    }
+    console = Console()
+    if as_json:
+        console.print_json(json.dumps(facts))
+        return
+    table = Table(show_header=False)
+    for key, value in facts.items():
+        table.add_row(key, json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value))
+    console.print(table)

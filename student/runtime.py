@@ -1,0 +1,45 @@
+"""A loaded student: what `edge_agent` serves. Opening one verifies the bundle and runs its probes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from student.bundle import Bundle, open_bundle
+from student.encoder import Encoder
+from student.heads import LinearHead, read_head
+from student.probes import ProbeReport, run_probes
+
+DEFAULT_BUNDLE = Path(__file__).parent / "default_bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """A verified bundle with its encoder and heads in memory."""
+
+    bundle: Bundle
+    encoder: Encoder
+    heads: dict[str, LinearHead]
+    probes: ProbeReport
+
+    def close(self) -> None:
+        """Ends the encoder's threads."""
+        self.encoder.close()
+
+
+def load_student(path: Path = DEFAULT_BUNDLE, *, workers: int | None = None) -> Student:
+    """Verifies a bundle, loads it and runs its probes.
+
+    Args:
+        path: the bundle's folder.
+        workers: texts encoded side by side; None for one a core.
+
+    Raises:
+        BundleError: one of `student.errors`, by what is wrong with it.
+    """
+    bundle = open_bundle(path)
+    heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
+    encoder = Encoder.from_bundle(bundle, workers=workers)
+    try:
+        return Student(bundle, encoder, heads, run_probes(bundle, encoder, heads))
+    except BaseException:
+        encoder.close()
+        raise
