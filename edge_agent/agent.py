@@ -187,13 +187,14 @@ class Agent:
             return Ingested(Outcome.UNCHANGED, self.store.document(document_id_of(source)))
         made = extract(content, document_format, max_bytes=self.settings.limits.max_document_bytes)
         title = title or made.title or PurePosixPath(source).stem
-        spans = chunk(
-            made, self.student.encoder.token_starts(made.text), max_tokens=self.settings.chunking.max_tokens
-        )
+        spans = chunk(made, self.student.encoder.token_starts(made.text), max_tokens=self.settings.chunking.max_tokens)
         embeddings = self._encode_passages(title, made, spans)
         with self._ingesting:  # store and index change together, in one order
             change = self.store.put(
-                NewDocument(source, title[:300], document_format, digest, made.text), spans, embeddings, self._space
+                NewDocument(source, title[:300], document_format, digest, made.text),
+                spans,
+                embeddings,
+                self._space,
             )
             self.index.remove(change.removed)
             self.index.add(change.added, embeddings)
@@ -208,7 +209,7 @@ class Agent:
     def search(self, text: str, *, count: int = 10) -> list[SearchResult]:
         """The passages nearest to a text, nearest first. Raises `InputInvalid`, `ContentTooLarge`."""
         embedding = self.student.encoder.encode([self._checked_query(text)])[0]
-        return [_search_result(passage, similarity) for passage, similarity in self._nearest(embedding, count)]
+        return [_search_result(passage, similarity) for passage, similarity in self.nearest(embedding, count)]
 
     def classify(self, text: str, *, alternatives: int = 3) -> Classification | None:
         """The intent of a message; None when the bundle has no intent head."""
@@ -219,7 +220,7 @@ class Agent:
         started = time.perf_counter()
         question = self.student.encoder.encode([self._checked_query(text)])[0]
         encoded = time.perf_counter()
-        nearest = self._nearest(question, 2 * self.answering.passages)
+        nearest = self.nearest(question, 2 * self.answering.passages)
         found = time.perf_counter()
         candidates = candidate_sentences(nearest[: self.answering.passages])
         confidence, citations = 0.0, []
@@ -238,8 +239,15 @@ class Agent:
             nearest_documents=_nearest_documents(nearest),
             intent=intent,
             bundle=self.bundle,
-            timings=Timings(*(round(1000 * s, 3) for s in (encoded - started, found - encoded, ended - found, ended - started))),
+            timings=Timings(
+                *(round(1000 * s, 3) for s in (encoded - started, found - encoded, ended - found, ended - started))
+            ),
         )
+
+    def nearest(self, embedding: Embeddings, count: int) -> list[tuple[Passage, float]]:
+        """The `count` passages nearest to an embedding (D,), nearest first, with their similarity."""
+        similarities = {n.passage_id: n.similarity for n in self.index.search(embedding, count)}
+        return [(passage, similarities[passage.passage_id]) for passage in self.store.passages(list(similarities))]
 
     def readiness(self) -> Readiness:
         """Whether index and store agree and the probes held."""
@@ -268,10 +276,6 @@ class Agent:
     def _encode_passages(self, title: str, made: Extract, spans: list[PassageSpan]) -> Embeddings:
         texts = [passage_input(title, span.heading, made.text[span.start : span.end]) for span in spans]
         return self.student.encoder.encode(texts)
-
-    def _nearest(self, embedding: Embeddings, count: int) -> list[tuple[Passage, float]]:
-        similarities = {n.passage_id: n.similarity for n in self.index.search(embedding, count)}
-        return [(passage, similarities[passage.passage_id]) for passage in self.store.passages(list(similarities))]
 
     def _intent(self, embedding: Embeddings, alternatives: int) -> Classification | None:
         head = self.student.heads.get("intent")

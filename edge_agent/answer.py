@@ -42,8 +42,8 @@ class Composed:
 class Answering:
     """How answers are made and withheld.
 
-    The weights were chosen and the confidence fitted on the development half of the demo's English questions, with
-    `python -m benchmarks.demo --fit`; they belong to one embedding space.
+    The weights were chosen and the confidence fitted on the development half of the demo's questions, with
+    `python -m benchmarks demo --fit`; they belong to one embedding space and to the languages of its bundle.
 
     Attributes:
         passages: nearest passages whose sentences are looked at.
@@ -59,10 +59,10 @@ class Answering:
     max_sentences: int = 3
     passage_weight: float = 0.5
     keep_above: float = 0.9
-    slope_passage: float = 8.0
-    slope_sentence: float = 8.0
-    intercept: float = -8.0
-    threshold: float = 0.5
+    slope_passage: float = 1.79
+    slope_sentence: float = 6.57
+    intercept: float = -3.87
+    threshold: float = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,9 @@ def compose(
         + answering.slope_sentence * float(similarities.max())
         + answering.intercept
     )
-    citations = [_cite(candidates[i], float(similarities[i])) for i in sorted(chosen, key=lambda i: candidates[i].start)]
+    citations = [
+        _cite(candidates[i], float(similarities[i])) for i in sorted(chosen, key=lambda i: candidates[i].start)
+    ]
     return Composed(citations, 1 / (1 + math.exp(-logit)))
 
 

@@ -1,6 +1,7 @@
 """Cuts a document into passages: the units that are embedded, found and cited."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,9 +61,7 @@ def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int
     return passages
 
 
-def _pieces(
-    text: str, start: int, end: int, token_starts: NDArray[np.int64], max_tokens: int
-) -> list[tuple[int, int]]:
+def _pieces(text: str, start: int, end: int, token_starts: NDArray[np.int64], max_tokens: int) -> list[tuple[int, int]]:
     """A block whole if it fits, else its sentences, else runs of tokens."""
     if _count(token_starts, start, end) <= max_tokens:
         return [(start, end)]
@@ -70,7 +69,7 @@ def _pieces(
     for first, last in split_sentences(text, start, end):
         inside = token_starts[np.searchsorted(token_starts, first) : np.searchsorted(token_starts, last)]
         cuts = [first, *(int(cut) for cut in inside[max_tokens::max_tokens]), last]
-        pieces += [(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if a < b]
+        pieces += [(a, b) for a, b in pairwise(cuts) if a < b]
     return pieces
 
 

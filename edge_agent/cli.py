@@ -1,6 +1,204 @@
+"""`orilla edge …`: serve, ingest, query, check. Commands on a store that is being served go through its server."""
+
+import contextlib
+import dataclasses
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import platformdirs
 import typer
-app = typer.Typer()
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from edge_agent.errors import AgentError, InputInvalid
+from student.runtime import DEFAULT_BUNDLE
+
+if TYPE_CHECKING:
+    from edge_agent.agent import Agent, Answer
+    from edge_agent.client import RemoteAgent
+
+app = typer.Typer(no_args_is_help=True, help="The branch server: take in documents, answer questions.")
+
+StoreOption = Annotated[
+    Path, typer.Option("--store", envvar="ORILLA_STORE", help="Folder of the store; made if missing.")
+]
+BundleOption = Annotated[Path, typer.Option("--bundle", envvar="ORILLA_BUNDLE", help="Folder of the student's bundle.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+DEFAULT_STORE = Path(platformdirs.user_data_dir("orilla")) / "store"
+
+
 @app.command()
-def serve() -> None: ...
+def serve(
+    store: StoreOption = DEFAULT_STORE,
+    bundle: BundleOption = DEFAULT_BUNDLE,
+    host: Annotated[str, typer.Option(envvar="ORILLA_HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="ORILLA_PORT", min=0, max=65535, help="0 for any free one.")] = 8080,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Texts encoded side by side. [default: one a core]")
+    ] = None,
+) -> None:
+    """Serve a store over HTTP until interrupted.
+
+    Then ask it:  curl -s localhost:8080/v1/query -H 'content-type: application/json' -d '{"text": "…"}'
+    """
+    import socket
+
+    import uvicorn
+
+    from edge_agent.agent import Agent
+    from edge_agent.http.app import create_app
+    from edge_agent.lock import StoreLock
+    from edge_agent.settings import AgentSettings
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise InputInvalid(f"cannot listen on {host} port {port}: {error.strerror}; pass another --port") from error
+        shown = f"[{host}]" if family is socket.AF_INET6 else host
+        url = f"http://{shown}:{listener.getsockname()[1]}"
+        with StoreLock(store, url=url), Agent(AgentSettings(store, bundle, workers)) as agent:
+            counts = agent.counts()
+            typer.echo(f"serving {counts.documents} documents ({counts.passages} passages) on {url}", err=True)
+            config = uvicorn.Config(create_app(agent), log_config=None, access_log=False, timeout_graceful_shutdown=10)
+            uvicorn.Server(config).run(sockets=[listener])
+
+
 @app.command()
-def other() -> None: ...
+def ingest(
+    path: Annotated[Path, typer.Argument(help="A file, or a folder whose .md and .txt files are taken in.")],
+    store: StoreOption = DEFAULT_STORE,
+    bundle: BundleOption = DEFAULT_BUNDLE,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in documents: new ones are added, changed ones replaced, the rest left as they are.
+
+    Each document is durable once it is counted; interrupt and run again at will. Works while the store is served.
+    """
+    from edge_agent.extraction import FORMAT_OF_SUFFIX, format_of
+
+    if not path.exists():
+        raise InputInvalid(f"{path} does not exist; name a file or a folder")
+    root = path if path.is_dir() else path.parent
+    found = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    files = [p for p in found if p.suffix.lower() in FORMAT_OF_SUFFIX] if path.is_dir() else found
+    tally: dict[str, Any] = {"added": 0, "replaced": 0, "unchanged": 0, "skipped": len(found) - len(files)}
+    refused: list[dict[str, str]] = []
+    with _progress() as progress, _agent(store, bundle) as agent:
+        for file in progress.track(files, description="ingesting"):
+            source = file.relative_to(root).as_posix()
+            try:
+                tally[agent.add_document(source, file.read_bytes(), format_of(file.name)).outcome] += 1
+            except (AgentError, OSError) as error:
+                refused.append({"source": source, "reason": str(error)})
+    if as_json:
+        typer.echo(json.dumps({**tally, "refused": refused}))
+    else:
+        typer.echo(", ".join(f"{count} {what}" for what, count in tally.items()) + f", {len(refused)} refused")
+        for item in refused:
+            typer.echo(f"  {item['source']}: {item['reason']}", err=True)
+    if refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def query(
+    text: Annotated[str, typer.Argument(help="A question, in Spanish or English.")],
+    store: StoreOption = DEFAULT_STORE,
+    bundle: BundleOption = DEFAULT_BUNDLE,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question from the documents, with citations, or say that they do not answer it."""
+    with _progress() as progress:
+        task = progress.add_task("thinking", total=None)
+        with _agent(store, bundle) as agent:
+            answer = agent.query(text)
+        progress.remove_task(task)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(answer), ensure_ascii=False))
+    else:
+        _show_answer(answer)
+
+
+@app.command()
+def check(
+    store: StoreOption = DEFAULT_STORE, bundle: BundleOption = DEFAULT_BUNDLE, as_json: JsonOption = False
+) -> None:
+    """Check a store that is not being served: SQLite's structure, offsets, embeddings, and the index made from it."""
+    from edge_agent.agent import Agent
+    from edge_agent.lock import StoreLock
+    from edge_agent.settings import AgentSettings
+
+    with StoreLock(store), Agent(AgentSettings(store, bundle)) as agent:
+        problems = agent.store.check(agent.student.encoder.dimension)
+        readiness = agent.readiness()
+    if not readiness.is_ready:
+        problems.append(f"{readiness.passages} passages in the store, {readiness.indexed_passages} in the index")
+    report = {"documents": readiness.documents, "passages": readiness.passages, "problems": problems}
+    if as_json:
+        typer.echo(json.dumps(report))
+    else:
+        typer.echo(f"{readiness.documents} documents, {readiness.passages} passages: {'; '.join(problems) or 'sound'}")
+    if problems:
+        raise typer.Exit(1)
+
+
+class _agent:  # noqa: N801  (a context manager that reads as a function)
+    """The store's agent: in this process when the store is free, else through the server that has it."""
+
+    def __init__(self, store: Path, bundle: Path) -> None:
+        self._store, self._bundle = store, bundle
+
+    def __enter__(self) -> "Agent | RemoteAgent":
+        from edge_agent.agent import Agent
+        from edge_agent.client import RemoteAgent
+        from edge_agent.errors import StoreLocked
+        from edge_agent.lock import StoreLock, holder_url
+        from edge_agent.settings import AgentSettings
+
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(StoreLock(self._store))
+            except StoreLocked:
+                url = holder_url(self._store)
+                if url is None:
+                    raise
+                opened: Agent | RemoteAgent = stack.enter_context(contextlib.closing(RemoteAgent(url)))
+            else:
+                opened = stack.enter_context(Agent(AgentSettings(self._store, self._bundle)))
+            self._stack = stack.pop_all()
+        return opened
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+
+def _progress() -> Progress:
+    """A bar on stderr, shown only to people."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _show_answer(answer: "Answer") -> None:
+    console = Console(highlight=False)
+    if answer.answer is None:
+        console.print(f"No lo sé / I don't know (confidence {answer.confidence:.2f}). Nearest documents:", markup=False)
+        for document in answer.nearest_documents:
+            console.print(f"  {document.title} ({document.source})", markup=False)
+    else:
+        console.print(answer.answer, markup=False, style="bold")
+        console.print(f"confidence {answer.confidence:.2f}", markup=False)
+        for number, c in enumerate(answer.citations, start=1):
+            console.print(f"  [{number}] {c.title} ({c.source}, characters {c.start}–{c.end})", markup=False)
+    if answer.intent:
+        best = ", ".join(f"{a.label} {a.probability:.2f}" for a in answer.intent.alternatives)
+        console.print(f"intent: {answer.intent.label or 'out of scope'} ({best})", markup=False)
+    timings = answer.timings
+    console.print(f"bundle {answer.bundle.name} {answer.bundle.serial}, {timings.total_ms:.0f} ms", markup=False)

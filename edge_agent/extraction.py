@@ -123,7 +123,10 @@ def decode(content: bytes, *, max_bytes: int) -> str:
     """Bytes of a text document as NFC text with plain line breaks; see `extract` for what is raised."""
     if len(content) > max_bytes:
         raise ContentTooLarge(f"the document has {len(content)} bytes, at most {max_bytes} are accepted; split it")
-    if content.startswith((b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"%PDF-")) or b"\0" in content:
+    if (
+        content.startswith((b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"%PDF-"))
+        or b"\0" in content
+    ):
         raise FormatUnsupported("the document is binary; expected UTF-8 text or Markdown; convert or unpack it first")
     try:
         text = content.decode("utf-8-sig")
@@ -135,7 +138,7 @@ def decode(content: bytes, *, max_bytes: int) -> str:
 
 
 def normalize(text: str) -> str:
-    """NFC, line breaks as \\n, control characters other than tab and line break as spaces."""
+    """NFC, line feeds as line breaks, control characters other than tab and line break as spaces."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     return "".join(" " if unicodedata.category(c) == "Cc" and c not in "\n\t" else c for c in text)
 

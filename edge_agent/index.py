@@ -190,7 +190,7 @@ class GrowingIndex:
         for first in range(0, len(ids), 1000):
             if self._is_closed:
                 return
-            graph.add(ids[first : first + 1000], embeddings[first : first + 1000])
+            graph.add(ids[first : first + 1000].tolist(), embeddings[first : first + 1000])
         with self._lock:  # catch up with what came and went meanwhile, then hand over
             now_ids, now_embeddings = self._exact.rows()
             graph.remove(np.setdiff1d(ids, now_ids).tolist())

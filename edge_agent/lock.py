@@ -29,11 +29,11 @@ class StoreLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._descriptor)
-            holder = _read_holder(folder)
+            url = holder_url(folder)
             raise StoreLocked(
-                f"store {folder} is in use by process {holder.get('pid', 'unknown')}"
-                f"{', which serves ' + holder['url'] if holder.get('url') else ''}; expected it free: use that "
-                "process, stop it, or name another folder with --store"
+                f"store {folder} is in use by process {_read_holder(folder).get('pid', 'unknown')}"
+                f"{f', which serves {url}' if url else ''}; expected it free: use that process, stop it, or name "
+                "another folder with --store"
             ) from error
         os.ftruncate(self._descriptor, 0)
         os.write(self._descriptor, json.dumps({"pid": os.getpid(), "url": url}).encode())
@@ -49,16 +49,10 @@ class StoreLock:
         self.release()
 
 
-def serving_url(folder: Path) -> str | None:
-    """Where the process that holds the store answers HTTP, or None when nobody does."""
-    if not _lock_path(folder).exists():
-        return None
-    try:
-        StoreLock(folder).release()
-    except StoreLocked:
-        url = _read_holder(folder).get("url")
-        return str(url) if url else None
-    return None
+def holder_url(folder: Path) -> str | None:
+    """Where the process that holds the store's lock answers HTTP; None when it does not say."""
+    url = _read_holder(folder).get("url")
+    return str(url) if url else None
 
 
 def _lock_path(folder: Path) -> Path:

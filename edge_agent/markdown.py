@@ -19,47 +19,64 @@ def extract_markdown(text: str) -> Extract:
     comments and images are left out. Bullets and numbers of lists are kept, since an answer that cites a list
     reads badly without them.
     """
-    title: str | None = None
-    builder = TextBuilder()
-    lists: list[int | None] = []  # open lists: the next number, or None for bullets
-    marker = ""  # the bullet or number waiting for its item's first line
-    row: list[str] = []
-    tokens = _PARSER.parse(text)
-    for position, token in enumerate(tokens):
+    reader = _Reader()
+    opening = Token("", "", 0)
+    for token in _PARSER.parse(text):
+        reader.read(token, opening)
+        opening = token
+    return reader.builder.build(reader.title)
+
+
+class _Reader:
+    """Follows markdown-it's flat stream of tokens: which lists are open, which row, which mark waits for its item."""
+
+    def __init__(self) -> None:
+        self.title: str | None = None
+        self.builder = TextBuilder()
+        self._next_numbers: list[int | None] = []  # of each open list; None for bullets
+        self._marker = ""
+        self._is_first_item = False
+        self._cells: list[str] = []
+
+    def read(self, token: Token, previous: Token) -> None:
+        """Takes the next token; `previous` is the one before it, which opened whatever an inline token is in."""
         match token.type:
             case "front_matter":
-                if found := _FRONT_MATTER_TITLE.search(token.content):
-                    title = found[1].strip("\"'")
-            case "bullet_list_open":
-                lists.append(None)
-            case "ordered_list_open":
-                lists.append(int(token.attrGet("start") or 1))
+                found = _FRONT_MATTER_TITLE.search(token.content)
+                self.title = found[1].strip("\"'") if found else None
+            case "bullet_list_open" | "ordered_list_open":
+                self._is_first_item = not self._next_numbers
+                is_bullets = token.type == "bullet_list_open"
+                self._next_numbers.append(None if is_bullets else int(token.attrGet("start") or 1))
             case "bullet_list_close" | "ordered_list_close":
-                lists.pop()
+                self._next_numbers.pop()
             case "list_item_open":
-                number = lists[-1]
-                marker = "- " if number is None else f"{number}. "
-                lists[-1] = None if number is None else number + 1
-            case "tr_open":
-                row = []
-            case "tr_close":
-                builder.add(" | ".join(row), is_tight=tokens[position - 1].type == "td_close")
+                self._start_item()
+            case "tr_close":  # the row after the heading's starts a line, not a paragraph
+                self.builder.add(" | ".join(self._cells), is_tight=previous.type == "td_close")
+                self._cells = []
             case "fence" | "code_block":
-                builder.add(token.content)
+                self.builder.add(token.content)
             case "inline":
-                line = _plain(token)
-                around = tokens[position - 1]
-                if around.type == "heading_open":
-                    level = int(around.tag[1])
-                    if level == 1 and title is None:
-                        title = line
-                    builder.add(line, BlockKind.HEADING, level=level)
-                elif around.type in ("th_open", "td_open"):
-                    row.append(line)
-                else:
-                    builder.add(marker + line, is_tight=bool(lists) and not _starts_list(tokens, position))
-                    marker = ""
-    return builder.build(title)
+                self._read_line(_plain(token), previous)
+
+    def _start_item(self) -> None:
+        number = self._next_numbers[-1]
+        self._marker = "- " if number is None else f"{number}. "
+        if number is not None:
+            self._next_numbers[-1] = number + 1
+
+    def _read_line(self, line: str, opening: Token) -> None:
+        if opening.type == "heading_open":
+            level = int(opening.tag[1])
+            if level == 1 and self.title is None:
+                self.title = line
+            self.builder.add(line, BlockKind.HEADING, level=level)
+        elif opening.type in ("th_open", "td_open"):
+            self._cells.append(line)
+        else:
+            self.builder.add(self._marker + line, is_tight=bool(self._next_numbers) and not self._is_first_item)
+            self._marker, self._is_first_item = "", False
 
 
 def _plain(inline: Token) -> str:
@@ -71,11 +88,3 @@ def _plain(inline: Token) -> str:
         elif child.type in ("softbreak", "hardbreak"):
             parts.append(" ")
     return " ".join("".join(parts).split())
-
-
-def _starts_list(tokens: list[Token], position: int) -> bool:
-    """Whether the inline token at a position is the first line of an outermost list."""
-    before = [token.type for token in tokens[max(0, position - 3) : position]]
-    return before[-2:] == ["list_item_open", "paragraph_open"] and before[0].endswith("list_open") and (
-        tokens[position - 3].level == 0
-    )

@@ -4,8 +4,46 @@ import re
 from itertools import pairwise
 
 _ABBREVIATIONS = frozenset(
-    "sr sra srta dr dra ud uds vd vds p.ej ej pág págs núm nº art av avda c/ etc aprox tel "
-    "mr mrs ms prof st vs e.g i.e inc ltd no fig approx dept est jr".split()
+    [
+        "sr",
+        "sra",
+        "srta",
+        "dr",
+        "dra",
+        "ud",
+        "uds",
+        "vd",
+        "vds",
+        "p.ej",
+        "ej",
+        "pág",
+        "págs",
+        "núm",
+        "nº",
+        "art",
+        "av",
+        "avda",
+        "c/",
+        "etc",
+        "aprox",
+        "tel",
+        "mr",
+        "mrs",
+        "ms",
+        "prof",
+        "st",
+        "vs",
+        "e.g",
+        "i.e",
+        "inc",
+        "ltd",
+        "no",
+        "fig",
+        "approx",
+        "dept",
+        "est",
+        "jr",
+    ]
 )
 _END = re.compile(r"[.!?…]+[\"'»”’)\]]*(?=\s)|\n+")
 _LAST_WORD = re.compile(r"(\S+?)[.]$")
@@ -29,7 +67,7 @@ def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
     following = text[match.end() :].lstrip()[:1]
     line_start = max(start, text.rfind("\n", start, match.start()) + 1)
     before = _LAST_WORD.search(text[line_start : match.start() + 1])
-    word = before[1].lower().lstrip("(«\"¿¡") if before else ""
+    word = before[1].lower().lstrip('(«"¿¡') if before else ""
     if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or following.islower():
         return False
     return not (word.isdigit() and text[line_start : match.start()].strip() == word)

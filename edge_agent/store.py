@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +124,11 @@ class Store:
             self._writer.close()
 
     def put(
-        self, document: NewDocument, spans: Sequence[PassageSpan], embeddings: Embeddings, embedding_space: str
+        self,
+        document: NewDocument,
+        spans: Sequence[PassageSpan],
+        embeddings: Embeddings,
+        embedding_space: str,
     ) -> Change:
         """Stores a document with its passages and their embeddings (N, D), replacing one of the same source.
 
@@ -234,7 +239,8 @@ class Store:
     def counts(self) -> Counts:
         """How many documents and passages there are."""
         row = self._read_one(
-            "SELECT (SELECT count(*) FROM documents) AS documents, (SELECT count(*) FROM passages) AS passages", []
+            "SELECT (SELECT count(*) FROM documents) AS documents, (SELECT count(*) FROM passages) AS passages",
+            [],
         )
         assert row is not None  # noqa: S101  (an aggregate always gives a row)
         return Counts(**row)
@@ -275,11 +281,11 @@ class Store:
                 raise
             self._writer.execute("COMMIT")
 
-    def _read(self, query: str, values: Sequence[object]) -> list[dict[str, object]]:
+    def _read(self, query: str, values: Sequence[object]) -> list[dict[str, Any]]:
         with self._read_lock:
             return [dict(row) for row in self._reader.execute(query, values)]
 
-    def _read_one(self, query: str, values: Sequence[object]) -> dict[str, object] | None:
+    def _read_one(self, query: str, values: Sequence[object]) -> dict[str, Any] | None:
         return next(iter(self._read(query, values)), None)
 
 

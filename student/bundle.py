@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -27,7 +27,7 @@ from student.errors import (
     ManifestInvalid,
 )
 
-FORMAT = "orilla-bundle"
+FORMAT: Final = "orilla-bundle"
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
@@ -213,9 +213,7 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
         ) from error
 
 
-def write_bundle(
-    path: Path, fields: Mapping[str, Any], files: Mapping[str, bytes], *, replace: bool = False
-) -> Bundle:
+def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, bytes], *, replace: bool = False) -> Bundle:
     """Writes a bundle aside, every file fsynced, and renames it into place.
 
     A crash leaves no half-written bundle at `path`: the old one, the new one, or for one instant of a
@@ -288,9 +286,7 @@ def _check_digest(folder: Path, name: str, entry: FileEntry, digest: str) -> Non
 
 
 def _files_below(folder: Path) -> set[str]:
-    return {
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
-    }
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from student.runtime import DEFAULT_BUNDLE
 
@@ -36,11 +34,9 @@ def show(
         "lineage": [origin.model_dump() for origin in manifest.lineage],
         "probes": {"count": probes.count, "min_similarity": round(probes.min_similarity, 6)},
     }
-    console = Console()
     if as_json:
-        console.print_json(json.dumps(facts))
+        typer.echo(json.dumps(facts))
         return
-    table = Table(show_header=False)
     for key, value in facts.items():
-        table.add_row(key, json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value))
-    console.print(table)
+        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+        typer.echo(f"{key + ':':<17}{shown}")

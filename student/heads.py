@@ -101,5 +101,9 @@ def read_head(bundle: Bundle, name: str) -> LinearHead:
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         raise BundleUnusable(f"head {name!r} holds numbers that are not finite; get the bundle again")
     return LinearHead(
-        weight.astype(np.float32), bias.astype(np.float32), tuple(entry.labels), entry.temperature, entry.threshold
+        weight.astype(np.float32),
+        bias.astype(np.float32),
+        tuple(entry.labels),
+        entry.temperature,
+        entry.threshold,
     )

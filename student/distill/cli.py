@@ -16,7 +16,8 @@ app = typer.Typer()
 @app.command()
 def export(
     intents: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="JSON lines with text and label, for the intent head.")
+        Path,
+        typer.Option(exists=True, dir_okay=False, help="JSON lines with text and label, for the intent head."),
     ],
     intents_name: Annotated[str, typer.Option(help="What the intent texts are called in the model card.")],
     intents_license: Annotated[str, typer.Option(help="Their licence, an SPDX identifier.")],
@@ -28,10 +29,12 @@ def export(
     model_name: Annotated[str, typer.Option(help="What that folder's model is called.")] = "local model",
     model_license: Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")] = "LicenseRef-unknown",
     out_of_scope: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="JSON lines with texts of no intent, to measure.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="JSON lines with texts of no intent, to measure."),
     ] = None,
     passages: Annotated[
-        list[Path] | None, typer.Option(exists=True, help="Markdown whose paragraphs the comparison uses too.")
+        list[Path] | None,
+        typer.Option(exists=True, help="Markdown whose paragraphs the comparison uses too."),
     ] = None,
     name: Annotated[str, typer.Option(help="The bundle's name.")] = "orilla-minilm",
     serial: Annotated[int, typer.Option(min=1, help="Its serial; a later bundle of the name has a higher one.")] = 1,
@@ -48,9 +51,7 @@ def export(
         from student.distill.export import ExportRecipe, export_bundle
         from student.distill.pretrained import find_minilm, open_pretrained
 
-        pretrained = (
-            open_pretrained(model, name=model_name, license_=model_license) if model else find_minilm()
-        )
+        pretrained = open_pretrained(model, name=model_name, license_=model_license) if model else find_minilm()
         recipe = ExportRecipe(
             name=name,
             serial=serial,
@@ -63,7 +64,12 @@ def export(
         console = Console(stderr=True)
         with console.status("starting") as status:
             bundle = export_bundle(
-                pretrained, recipe, out, now=datetime.now(UTC), replace=force, on_step=lambda s: status.update(s)
+                pretrained,
+                recipe,
+                out,
+                now=datetime.now(UTC),
+                replace=force,
+                on_step=status.update,
             )
     except ModuleNotFoundError as error:
         raise ExtraMissing(

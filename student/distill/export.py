@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +17,7 @@ from student.distill.fidelity import (
     encode_with_torch,
     require_fidelity,
 )
-from student.distill.intent_head import HeadMetrics, read_labelled, read_texts, train_intent_head
+from student.distill.intent_head import read_labelled, read_texts, train_intent_head
 from student.distill.model_card import write_model_card
 from student.distill.onnx_graph import export_graph, quantize_graph
 from student.distill.pretrained import Pretrained
@@ -66,7 +66,7 @@ class ExportRecipe:
     intents_license: str
     out_of_scope: Path | None
     passages: tuple[Path, ...]
-    bounds: FidelityBounds = FidelityBounds()
+    bounds: FidelityBounds = field(default_factory=FidelityBounds)
     seed: int = 0
 
 
@@ -109,7 +109,12 @@ def export_bundle(
     outside = read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
     head, head_metrics = train_intent_head(data, outside, encoder.encode, seed=recipe.seed)
     on_step("writing the bundle")
-    fields = _manifest_fields(pretrained, recipe, head, exported, quantized, head_metrics, now)
+    metrics = {
+        "onnx_against_torch": exported.as_metrics(),
+        "int8_against_onnx": quantized.as_metrics(),
+        "intent_head_on_held_out_texts": head_metrics.as_metrics(),
+    }
+    fields = _manifest_fields(pretrained, recipe, head, metrics, now)
     contents = {
         "encoder.onnx": graph,
         "tokenizer.json": tokenizer,
@@ -128,7 +133,10 @@ def _compare_all(
 ) -> tuple[Fidelity, Fidelity]:
     """ONNX float32 against torch, and int8 against ONNX float32."""
     torch_embeddings = encode_with_torch(pretrained, texts)
-    float_encoder, int8_encoder = _encoder(pretrained, float_graph, tokenizer), _encoder(pretrained, graph, tokenizer)
+    float_encoder, int8_encoder = (
+        _encoder(pretrained, float_graph, tokenizer),
+        _encoder(pretrained, graph, tokenizer),
+    )
     float_embeddings, int8_embeddings = float_encoder.encode(texts), int8_encoder.encode(texts)
     float_encoder.close()
     int8_encoder.close()
@@ -156,13 +164,16 @@ def _manifest_fields(
     pretrained: Pretrained,
     recipe: ExportRecipe,
     head: LinearHead,
-    exported: Fidelity,
-    quantized: Fidelity,
-    head_metrics: HeadMetrics,
+    metrics: dict[str, Any],
     now: datetime,
 ) -> dict[str, Any]:
     origins = [
-        {"role": "encoder", "name": pretrained.name, "sha256": pretrained.weights_sha256, "license": pretrained.license},
+        {
+            "role": "encoder",
+            "name": pretrained.name,
+            "sha256": pretrained.weights_sha256,
+            "license": pretrained.license,
+        },
         {
             "role": "intent texts",
             "name": recipe.intents_name,
@@ -170,7 +181,6 @@ def _manifest_fields(
             "license": recipe.intents_license,
         },
     ]
-    rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(head_metrics).items()}
     return {
         "name": recipe.name,
         "serial": recipe.serial,
@@ -193,7 +203,7 @@ def _manifest_fields(
         },
         "probes": {"file": "probes.json", "min_similarity": MIN_PROBE_SIMILARITY},
         "limits": {
-            "summary": f"{pretrained.name}, exported to ONNX and quantized to int8, not distilled, with an intent head.",
+            "summary": f"{pretrained.name} in ONNX, quantized to int8, not distilled, with an intent head.",
             "intended_use": "Finding and citing passages of a branch's own documents, and naming a message's intent.",
             "known": [
                 "The encoder was trained on English; Spanish is found mostly through words that both languages share.",
@@ -202,11 +212,7 @@ def _manifest_fields(
                 "of real customers will see.",
             ],
         },
-        "metrics": {
-            "onnx_against_torch": exported.as_metrics(),
-            "int8_against_onnx": quantized.as_metrics(),
-            "intent_head_on_held_out_texts": rounded,
-        },
+        "metrics": metrics,
         "lineage": origins,
         "licenses": [
             {"spdx": pretrained.license, "applies_to": "encoder.onnx, tokenizer.json", "file": "LICENSE.txt"},
@@ -223,5 +229,3 @@ def _notice(pretrained: Pretrained, recipe: ExportRecipe) -> str:
         f"The intent head was trained on {recipe.intents_name} ({recipe.intents_license}); the texts themselves\n"
         "are not part of the bundle.\n"
     )
-
-

@@ -6,7 +6,7 @@ probability on validation texts (after Hendrycks & Gimpel 2017, arXiv 1610.02136
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,10 @@ class HeadMetrics:
     in_scope_kept: float
     out_of_scope_refused: float | None
     out_of_scope_auroc: float | None
+
+    def as_metrics(self) -> dict[str, float | None]:
+        """The figures, rounded for a manifest."""
+        return {name: value if value is None else round(value, 4) for name, value in asdict(self).items()}
 
 
 def read_labelled(path: Path) -> LabelledTexts:
@@ -111,9 +115,7 @@ def train_intent_head(
     y = np.array([labels.index(label) for label in data.labels])
     x = encode(data.texts)  # (N, D)
     x_train, x_rest, y_train, y_rest = train_test_split(x, y, test_size=0.3, random_state=seed, stratify=y)
-    x_val, x_test, y_val, y_test = train_test_split(
-        x_rest, y_rest, test_size=0.5, random_state=seed, stratify=y_rest
-    )
+    x_val, x_test, y_val, y_test = train_test_split(x_rest, y_rest, test_size=0.5, random_state=seed, stratify=y_rest)
     head = min(
         (_fit(x_train, y_train, tuple(labels), inverse_penalty) for inverse_penalty in (1, 3, 10, 30, 100)),
         key=lambda candidate: _calibrated_loss(candidate, x_val, y_val)[0],
@@ -127,9 +129,7 @@ def train_intent_head(
     return head, _measure(head, x_test, y_test, outside, sizes)
 
 
-def _fit(
-    x: Embeddings, y: NDArray[np.int64], labels: tuple[str, ...], inverse_penalty: float
-) -> LinearHead:
+def _fit(x: Embeddings, y: NDArray[np.int64], labels: tuple[str, ...], inverse_penalty: float) -> LinearHead:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
     model = LogisticRegression(C=inverse_penalty, max_iter=2000).fit(x, y)

@@ -67,9 +67,7 @@ def find_minilm() -> Pretrained:
     )
 
 
-def open_pretrained(
-    path: Path, *, name: str, license_: str, expected_sha256: str | None = None
-) -> Pretrained:
+def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: str | None = None) -> Pretrained:
     """Opens a sentence-transformers folder with mean pooling.
 
     Raises:

@@ -1,0 +1,56 @@
+# make run     serve the demo on http://127.0.0.1:8080
+# make test    every check, as CI runs them
+# make bench   measure, write benchmarks/results and the README's figures
+# make bundle  make the default bundle again from the official weights
+
+PYTHON ?= python3
+PORT ?= 8080
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+STORE := .run/demo-store
+DATA := ../shared/data
+
+.PHONY: run test bench bundle check lint clean
+
+run: .venv/base.stamp
+	@$(BIN)/orilla edge ingest demo/knowledge_base --store $(STORE)
+	@printf '\nOrilla on http://127.0.0.1:$(PORT) with the demo knowledge base. In another terminal:\n\n'
+	@printf "  curl -s http://127.0.0.1:$(PORT)/v1/query -H 'content-type: application/json' \\\\\n"
+	@printf "       -d '{\"text\": \"How long are backups kept on the Marea plan?\"}'\n\n"
+	@exec $(BIN)/orilla edge serve --store $(STORE) --port $(PORT)
+
+test: .venv/all.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+bench: .venv/all.stamp
+	$(BIN)/python -m benchmarks
+
+bundle: .venv/all.stamp
+	$(BIN)/orilla student export --force --serial 1 \
+	  --intents $(DATA)/bitext_support/train.jsonl \
+	  --intents-name "Bitext customer support utterances (2023-08-18)" --intents-license CDLA-Sharing-1.0 \
+	  --out-of-scope $(DATA)/clinc150/oos_val.jsonl --passages demo/knowledge_base/en
+
+clean:
+	rm -rf .venv .run
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# The base install: the branch server, without torch. hnswlib has no wheels; where it does not build, search scans.
+.venv/base.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing into .venv (about 200 MB, once)"
+	@$(PIP) --editable .
+	@$(PIP) --editable '.[hnsw]' >.venv/hnsw.log 2>&1 || echo "hnswlib did not build (.venv/hnsw.log): large bases are scanned"
+	@touch $@
+
+# Everything. torch comes first and alone, so that its CPU build is found.
+.venv/all.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing everything into .venv (about 2 GB, once)"
+	@$(PIP) torch==2.13.0
+	@$(PIP) --editable '.[teacher,dev]'
+	@touch $@ .venv/base.stamp

@@ -1,0 +1,37 @@
+"""`python -m benchmarks [NAME …]`: runs benchmarks, writes their results and the README's figures."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import demo, known_items, serving
+from benchmarks.measure import describe_machine
+from benchmarks.readme import update_readme
+
+RESULTS = Path(__file__).parent / "results"
+BENCHMARKS = {"demo": demo.run, "known_items": known_items.run, "serving": serving.run}
+
+
+def main(names: list[str]) -> None:
+    """Runs the named benchmarks, all by default."""
+    if names == ["demo", "--fit"]:
+        print(json.dumps(demo.fit(), indent=2))
+        return
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        sys.exit(f"no benchmark called {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    for name in names or BENCHMARKS:
+        if name == "known_items" and not known_items.GUIDES.exists():
+            print(f"{name}: skipped, {known_items.GUIDES} is not here")
+            continue
+        print(f"{name}: running", flush=True)
+        started = time.perf_counter()
+        result = {"machine": describe_machine(), **BENCHMARKS[name]()}
+        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+        print(f"{name}: done in {time.perf_counter() - started:.0f} s, written to {RESULTS / name}.json")
+    update_readme(RESULTS)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

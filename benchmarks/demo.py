@@ -1,0 +1,110 @@
+"""The demo base: are the right articles found, the right sentences cited, and the unanswerable declined?
+
+The development half chooses thresholds (`python -m benchmarks demo --fit` prints them); only the test half is
+reported.
+"""
+
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import rank_of, summarize_ranks
+from edge_agent.agent import Agent, Answer
+from edge_agent.answer import candidate_sentences, compose
+from edge_agent.extraction import format_of
+from edge_agent.settings import AgentSettings
+
+DEMO = Path(__file__).parents[1] / "demo"
+LANGUAGES = ("en", "es")
+
+
+def run() -> dict[str, Any]:
+    """Figures by language, on the test half."""
+    with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
+        ingest_demo(agent)
+        return {language: _figures(agent, language) for language in LANGUAGES}
+
+
+def fit() -> dict[str, float]:
+    """The confidence of `edge_agent.answer.Answering`, fitted on the development half in the bundle's languages.
+
+    Confidence is the probability that the best sentence stands in the right article; an unanswerable question has
+    none. Logistic regression (Platt 1999).
+    """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
+        ingest_demo(agent)
+        rows = read("questions.jsonl", split="dev") + read("unanswerable.jsonl", split="dev")
+        rows = [row for row in rows if row["language"] in agent.student.bundle.manifest.languages]
+        features, is_right = [], []
+        for row in rows:
+            question = agent.student.encoder.encode([row["text"]])[0]
+            nearest = agent.nearest(question, agent.answering.passages)
+            candidates = candidate_sentences(nearest)
+            embeddings = agent.student.encoder.encode([candidate.text for candidate in candidates])
+            composed = compose(candidates, embeddings, question, agent.answering)
+            features.append([nearest[0][1], float((embeddings @ question).max())])
+            is_right.append(composed.citations[0].source == row.get("gold"))
+    model = LogisticRegression(C=100).fit(features, is_right)
+    confidences = model.predict_proba(features)[:, 1]
+    answerable = np.array(["gold" in row for row in rows])
+    names = ("slope_passage", "slope_sentence", "intercept")
+    values = [*model.coef_[0], model.intercept_[0]]
+    fitted = {name: round(float(value), 2) for name, value in zip(names, values, strict=True)}
+    return fitted | {"threshold_declining_a_tenth": round(float(np.quantile(confidences[answerable], 0.1)), 2)}
+
+
+def ingest_demo(agent: Agent) -> None:
+    """Takes in the demo's articles."""
+    root = DEMO / "knowledge_base"
+    for path in sorted(root.rglob("*.md")):
+        agent.add_document(path.relative_to(root).as_posix(), path.read_bytes(), format_of(path.name))
+
+
+def read(name: str, *, split: str) -> list[dict[str, Any]]:
+    """The rows of a demo file in one split."""
+    rows = [json.loads(line) for line in (DEMO / name).read_text(encoding="utf-8").splitlines()]
+    return [row for row in rows if row["split"] == split]
+
+
+def _figures(agent: Agent, language: str) -> dict[str, Any]:
+    questions = [row for row in read("questions.jsonl", split="test") if row["language"] == language]
+    unanswerable = [row for row in read("unanswerable.jsonl", split="test") if row["language"] == language]
+    ranks = [
+        rank_of(row["gold"], [result.source for result in agent.search(row["text"], count=50)]) for row in questions
+    ]
+    answers = [agent.query(row["text"]) for row in questions]
+    given = [(row, answer) for row, answer in zip(questions, answers, strict=True) if not answer.abstained]
+    refusals = {
+        why: [agent.query(row["text"]).abstained for row in unanswerable if row["why"] == why]
+        for why in ("elsewhere", "domain", "neighbour")
+    }
+    everything = [refused for group in refusals.values() for refused in group]
+    return {
+        "retrieval": asdict(summarize_ranks(ranks)),
+        "answered": _share([not answer.abstained for answer in answers]),
+        "answers_from_the_right_article": _share([a.citations[0].source == row["gold"] for row, a in given]),
+        "answers_with_the_right_sentence": _share([_cites(answer, row["quote"]) for row, answer in given]),
+        "unanswerable_declined": _share(everything),
+        "unanswerable_declined_by_kind": {why: _share(group) for why, group in refusals.items()},
+        "unanswerable": len(everything),
+    }
+
+
+def _cites(answer: Answer, quote: str) -> bool:
+    """Whether a cited sentence is the quote, or one is part of the other (marks and spaces aside)."""
+    wanted = _plain(quote)
+    return any(_plain(c.quote) in wanted or wanted in _plain(c.quote) for c in answer.citations)
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(" " if c in "-*`|" else c for c in text).split())
+
+
+def _share(flags: list[bool]) -> float | None:
+    return round(float(np.mean(flags)), 4) if flags else None

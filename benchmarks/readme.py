@@ -1,0 +1,116 @@
+"""Writes the README's figures from `benchmarks/results`, between two marks, so that no number is typed by hand."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+
+
+def update_readme(results: Path) -> None:
+    """Replaces what stands between the marks."""
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{render(results)}\n{END}{after}", encoding="utf-8")
+
+
+def render(results: Path) -> str:
+    """The figures as Markdown."""
+    demo, guides, serving = (_read(results / f"{name}.json") for name in ("demo", "known_items", "serving"))
+    return "\n\n".join([_serving(serving), _guides(guides), _demo(demo)])
+
+
+def _serving(result: dict[str, Any]) -> str:
+    machine, systems, ratios, agent = (result[key] for key in ("machine", "systems", "ratios", "agent"))
+    ours, theirs = systems["orilla"], systems["sentence-transformers"]
+    rows = [
+        ("one question, encode and search, p50", "encode_and_search.p50_ms", "ms", "encode_and_search_p50"),
+        ("the same, p95", "encode_and_search.p95_ms", "ms", "encode_and_search_p95"),
+        ("passages encoded a second", "passages_per_s", "", "passages_per_s"),
+        ("start to first embedding", "cold_start_s", "s", "cold_start"),
+        ("memory after loading", "resident_loaded_mb", "MB", "resident_loaded"),
+        ("memory after all passages", "resident_after_mb", "MB", "resident_after"),
+        ("installed size", "install_mb", "MB", "install"),
+    ]
+    table = [
+        f"| {what} | {_at(ours, key)} {unit} | {_at(theirs, key)} {unit} | {ratios[ratio]}× |"
+        for what, key, unit, ratio in rows
+    ]
+    http, inside = agent["over_http"], agent["inside_the_process"]
+    return "\n".join(
+        [
+            f"**Speed and size**, the same weights on the same {result['passages']} passages and {result['questions']} "
+            f"questions, medians of {result['turns']} turns on {machine['cores']} cores of an {machine['cpu']} "
+            f"({machine['date']}, sentence-transformers {machine['packages']['sentence-transformers']}, torch "
+            f"{machine['packages']['torch']}):",
+            "",
+            "| | Orilla (int8, onnxruntime) | sentence-transformers (torch) | ratio |",
+            "|---|---|---|---|",
+            *table,
+            "",
+            f"A whole answer takes {inside['query']['p50_ms']} ms inside the process and {http['query']['p50_ms']} ms "
+            f"over HTTP (p50; p95 {inside['query']['p95_ms']} and {http['query']['p95_ms']}), a search "
+            f"{http['search']['p50_ms']} ms over HTTP; four clients get {http['queries_per_s_with_4_clients']} answers "
+            "a second. The server is ready "
+            f"{http['cold_start_s']} s after it is started and holds {http['resident_after_mb']} MB. Ingest takes in "
+            f"{agent['ingest_passages_per_s']} passages a second.",
+        ]
+    )
+
+
+def _guides(result: dict[str, Any]) -> str:
+    rows = [
+        f"| {name} | {by} | {f['questions']} | {f['hit_at_1']} | {f['hit_at_5']} | {f['mrr']} |"
+        for name, language in (("English", "en"), ("Spanish", "es"))
+        for by, f in ((key[3:].replace("_", " "), result[language][key]) for key in result[language])
+    ]
+    return "\n".join(
+        [
+            f"**Finding a real guide** among {result['guides']} in two languages ({result['passages']} passages), "
+            "asked by its title or its excerpt, with titles masked out of what is indexed:",
+            "",
+            "| guides | asked by | questions | hit@1 | hit@5 | MRR |",
+            "|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _demo(result: dict[str, Any]) -> str:
+    english, spanish = result["en"], result["es"]
+    rows: dict[str, Callable[[dict[str, Any]], Any]] = {
+        "right article first": lambda f: f["retrieval"]["hit_at_1"],
+        "right article among five": lambda f: f["retrieval"]["hit_at_5"],
+        "answerable questions answered": lambda f: f["answered"],
+        "… from the right article": lambda f: f["answers_from_the_right_article"],
+        "… with the very sentence": lambda f: f["answers_with_the_right_sentence"],
+        "unanswerable questions declined": lambda f: f["unanswerable_declined"],
+        "… about something else": lambda f: f["unanswerable_declined_by_kind"]["elsewhere"],
+        "… about hosting, not covered": lambda f: f["unanswerable_declined_by_kind"]["domain"],
+        "… close to an article that does not say it": lambda f: f["unanswerable_declined_by_kind"]["neighbour"],
+    }
+    return "\n".join(
+        [
+            f"**The demo base**, test half ({english['retrieval']['questions']} answerable and "
+            f"{english['unanswerable']} unanswerable questions in each language):",
+            "",
+            "| | English | Spanish |",
+            "|---|---|---|",
+            *(f"| {name} | {read(english)} | {read(spanish)} |" for name, read in rows.items()),
+        ]
+    )
+
+
+def _at(figures: dict[str, Any], path: str) -> Any:
+    value: Any = figures
+    for key in path.split("."):
+        value = value[key]
+    return value
+
+
+def _read(path: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value

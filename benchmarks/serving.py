@@ -1,0 +1,212 @@
+"""Speed, memory, start and size, beside sentence-transformers (torch) with the same weights in the same run.
+
+Each system runs in fresh processes, turn by turn, and the figures are medians over the turns: the machine is shared.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+
+from benchmarks.demo import DEMO, ingest_demo, read
+from benchmarks.measure import percentiles
+from edge_agent.agent import Agent, passage_input
+from edge_agent.settings import AgentSettings
+
+TURNS = 5
+SYSTEMS = ("orilla", "sentence-transformers")
+
+
+def run() -> dict[str, Any]:
+    """All serving figures."""
+    questions = [row["text"] for split in ("dev", "test") for row in read("questions.jsonl", split=split)]
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store"
+        with Agent(AgentSettings(store)) as agent:
+            started = time.perf_counter()
+            ingest_demo(agent)
+            ingest_s = time.perf_counter() - started
+            ids, _ = agent.store.embeddings(agent.student.bundle.manifest.embedding_space)
+            passages = [passage_input(p.title, p.heading, p.text) for p in agent.store.passages(ids.tolist())]
+            inside = _inside(agent, questions)
+        turns: dict[str, list[dict[str, Any]]] = {system: [] for system in SYSTEMS}
+        for _ in range(TURNS):
+            for system in SYSTEMS:
+                turns[system].append(_run_worker(system, {"passages": passages, "questions": questions}))
+        systems = {system: _median(results) for system, results in turns.items()}
+        for system, package in zip(SYSTEMS, ("orilla", "sentence-transformers"), strict=True):
+            systems[system]["install_mb"] = install_megabytes(package)
+        return {
+            "turns": TURNS,
+            "passages": len(passages),
+            "questions": len(questions),
+            "systems": systems,
+            "ratios": _ratios(systems),
+            "agent": {
+                "ingest_passages_per_s": round(len(passages) / ingest_s, 1),
+                "inside_the_process": inside,
+                "over_http": _over_http(store, questions),
+            },
+        }
+
+
+def _inside(agent: Agent, questions: list[str]) -> dict[str, Any]:
+    return {
+        "search": _timed(agent.search, questions),
+        "query": _timed(agent.query, questions),
+        "classify": _timed(agent.classify, questions),
+    }
+
+
+def _over_http(store: Path, questions: list[str]) -> dict[str, Any]:
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", str(store), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            url = next(m[1] for line in server.stderr if (m := re.search(r"on (http://\S+)", line)))
+            threading.Thread(target=deque, args=(server.stderr, 0), daemon=True).start()
+            with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
+                _wait_until_ready(http)
+                cold_start_s = time.perf_counter() - started
+
+                def ask(path: str, text: str) -> None:
+                    http.post(path, json={"text": text}).raise_for_status()
+
+                figures: dict[str, Any] = {
+                    "cold_start_s": round(cold_start_s, 3),
+                    "search": _timed(lambda text: ask("/v1/search", text), questions),
+                    "query": _timed(lambda text: ask("/v1/query", text), questions),
+                    "classify": _timed(lambda text: ask("/v1/classify", text), questions),
+                    "queries_per_s_with_4_clients": _throughput(url, questions),
+                }
+            figures["resident_after_mb"] = round(psutil.Process(server.pid).memory_info().rss / 1e6, 1)
+            return figures
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _wait_until_ready(http: httpx.Client) -> None:
+    for _ in range(500):
+        try:
+            if http.get("/readyz").is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.02)
+    raise TimeoutError("the server was not ready after 10 s")
+
+
+def _timed(call: Any, texts: list[str]) -> dict[str, float]:
+    for text in texts[:10]:
+        call(text)
+    seconds = []
+    for text in texts:
+        started = time.perf_counter()
+        call(text)
+        seconds.append(time.perf_counter() - started)
+    return percentiles(seconds)
+
+
+def _throughput(url: str, questions: list[str]) -> float:
+    def ask_all() -> None:
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
+            for text in questions:
+                http.post("/v1/query", json={"text": text}).raise_for_status()
+
+    threads = [threading.Thread(target=ask_all) for _ in range(4)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return round(4 * len(questions) / (time.perf_counter() - started), 1)
+
+
+def _run_worker(system: str, work: dict[str, list[str]]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.encoder_worker", system, str(time.time())]
+    done = subprocess.run(
+        command,
+        input=json.dumps(work),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+        cwd=DEMO.parent,
+    )
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _median(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The median of each figure, groups of figures included."""
+    return {
+        key: _median([result[key] for result in results])
+        if isinstance(value, dict)
+        else round(float(np.median([result[key] for result in results])), 3)
+        for key, value in results[0].items()
+    }
+
+
+def _ratios(systems: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """How many times better orilla is than its peer; below 1 it is worse."""
+    ours, theirs = (systems[system] for system in SYSTEMS)
+    lower_is_better = {
+        "cold_start": ("cold_start_s",),
+        "resident_loaded": ("resident_loaded_mb",),
+        "resident_after": ("resident_after_mb",),
+        "install": ("install_mb",),
+        "encode_and_search_p50": ("encode_and_search", "p50_ms"),
+        "encode_and_search_p95": ("encode_and_search", "p95_ms"),
+    }
+    ratios = {name: _at(theirs, path) / _at(ours, path) for name, path in lower_is_better.items()}
+    ratios["passages_per_s"] = ours["passages_per_s"] / theirs["passages_per_s"]
+    return {name: round(ratio, 2) for name, ratio in ratios.items()}
+
+
+def _at(figures: Any, path: tuple[str, ...]) -> float:
+    for key in path:
+        figures = figures[key]
+    return float(figures)
+
+
+def install_megabytes(package: str) -> float:
+    """Bytes on disk of a distribution and of all it requires without extras, itself included."""
+    total, waiting, seen = 0, [package], set()
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop().lower())
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:  # required only on another platform
+            continue
+        total += _size(found) if name != "orilla" else _own_size()
+        for requirement in found.requires or []:
+            if "extra ==" not in requirement and (match := re.match(r"[A-Za-z0-9._-]+", requirement)):
+                waiting.append(match[0])
+    return round(total / 1e6, 1)
+
+
+def _size(found: Distribution) -> int:
+    paths = [Path(str(found.locate_file(file))) for file in found.files or []]
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def _own_size() -> int:
+    """The project's packages, which an editable install does not list as files."""
+    packages = [DEMO.parent / name for name in ("student", "edge_agent", "federation", "teacher")]
+    return sum(path.stat().st_size for package in packages for path in package.rglob("*") if path.is_file())

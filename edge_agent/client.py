@@ -1,0 +1,59 @@
+"""An agent in another process, over HTTP, for commands that find their store being served."""
+
+from typing import Any
+
+import httpx
+from pydantic import TypeAdapter
+
+from edge_agent.agent import Answer, Ingested
+from edge_agent.errors import AgentError, ServerUnreachable
+from edge_agent.extraction import DocumentFormat
+
+_ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
+
+
+class RefusedByServer(AgentError):
+    """The server answered with a problem; the message is its detail."""
+
+
+class RemoteAgent:
+    """The part of `Agent` that commands use, served elsewhere."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(10, read=300), trust_env=False)
+
+    def add_document(
+        self, source: str, content: bytes, document_format: DocumentFormat, *, title: str | None = None
+    ) -> Ingested:
+        """See `Agent.add_document`. Raises `RefusedByServer`, `ServerUnreachable`."""
+        name = f"document.{'md' if document_format is DocumentFormat.MARKDOWN else 'txt'}"
+        files, data = {"file": (name, content)}, {"source": source}
+        return _INGESTED.validate_json(self._post("/v1/documents/upload", files=files, data=data))
+
+    def query(self, text: str) -> Answer:
+        """See `Agent.query`. Raises `RefusedByServer`, `ServerUnreachable`."""
+        return _ANSWER.validate_json(self._post("/v1/query", json={"text": text}))
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._http.close()
+
+    def _post(self, path: str, **body: Any) -> bytes:
+        try:
+            response = self._http.post(path, **body)
+        except httpx.HTTPError as error:
+            raise ServerUnreachable(
+                f"the server at {self._url} has the store open but does not answer ({type(error).__name__}); "
+                "wait until it has started, or stop it"
+            ) from error
+        if response.is_error:
+            raise RefusedByServer(_detail(response))
+        return response.content
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server answered with status {response.status_code}; expected an Orilla server there"

@@ -1,0 +1,1 @@
+"""The agent over HTTP: FastAPI, problem+json errors, Prometheus metrics."""

@@ -1,0 +1,235 @@
+"""The HTTP application over an agent. What comes in is validated here; what goes out are the agent's own classes."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import FastAPI, File, Form, Query, Response, UploadFile
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+import edge_agent
+from edge_agent.agent import Agent, Answer, BundleIdentity, Ingested, Outcome, Readiness, SearchResult
+from edge_agent.extraction import DocumentFormat, format_of
+from edge_agent.http import problems
+from edge_agent.http.body_limit import BodyLimitMiddleware
+from edge_agent.http.metrics import Metrics, MetricsMiddleware
+from edge_agent.http.problems import Problem, describe
+from edge_agent.store import Document
+from student.heads import Classification
+
+BAD, LARGE, TYPE, INVALID = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class QueryRequest(_Request):
+    """A question."""
+
+    text: str = Field(description="The question, in Spanish or English.", examples=["How long are backups kept?"])
+
+
+class SearchRequest(_Request):
+    """A text to find passages for."""
+
+    text: str = Field(examples=["certificate expired"])
+    count: Annotated[int, Field(ge=1, le=100, description="Passages wanted.")] = 10
+
+
+class ClassifyRequest(_Request):
+    """A customer's message."""
+
+    text: str = Field(examples=["I want my money back"])
+    alternatives: Annotated[int, Field(ge=1, le=20, description="Labels wanted, best first.")] = 3
+
+
+class DocumentRequest(_Request):
+    """A document given as text."""
+
+    source: str = Field(description="Your own name for it; the same source replaces.", examples=["faq/refunds.md"])
+    text: str = Field(description="The document.", examples=["# Refunds\n\nPaid back within 10 working days."])
+    format: DocumentFormat = DocumentFormat.MARKDOWN
+    title: str | None = Field(default=None, description="For a document without a title of its own.")
+
+
+class SearchResponse(BaseModel):
+    """Passages found, nearest first."""
+
+    results: list[SearchResult]
+    bundle: BundleIdentity
+
+
+class ClassifyResponse(BaseModel):
+    """The intent of a message; null when the bundle has no intent head."""
+
+    intent: Classification | None
+    bundle: BundleIdentity
+
+
+class DocumentList(BaseModel):
+    """A page of documents by source; `next` is the value of `after` for the next page, null on the last."""
+
+    documents: list[Document]
+    total: int
+    next: str | None
+
+
+class DocumentWithText(BaseModel):
+    """A document and the text that offsets of passages and citations point into, in code points."""
+
+    document: Document
+    text: str
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: str = "ok"
+
+
+def create_app(agent: Agent) -> FastAPI:
+    """The application that serves an agent; whoever made the agent closes it."""
+    app = FastAPI(
+        title="Orilla edge agent",
+        version=edge_agent.VERSION,
+        summary="Answers from a branch's own documents, with citations, offline.",
+        docs_url=None,  # the pages would load scripts from the internet
+        redoc_url=None,
+    )
+    metrics = Metrics(agent)
+    limits = agent.settings.limits
+    app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_request_bytes)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    problems.install(app)
+    _add_question_routes(app, agent, metrics)
+    _add_document_routes(app, agent)
+    _add_operation_routes(app, agent, metrics)
+    _document_problems(app)
+    return app
+
+
+def _add_question_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
+    responses = describe(BAD, LARGE, TYPE, INVALID)
+
+    @app.post("/v1/query", tags=["questions"], responses=responses)
+    def query(request: QueryRequest) -> Answer:
+        """Answers a question with cited sentences, or abstains and offers the nearest documents."""
+        answer = agent.query(request.text)
+        metrics.count_answer(answer)
+        return answer
+
+    @app.post("/v1/search", tags=["questions"], responses=responses)
+    def search(request: SearchRequest) -> SearchResponse:
+        """Finds the passages nearest to a text."""
+        return SearchResponse(results=agent.search(request.text, count=request.count), bundle=agent.bundle)
+
+    @app.post("/v1/classify", tags=["questions"], responses=responses)
+    def classify(request: ClassifyRequest) -> ClassifyResponse:
+        """Names the intent of a message, with alternatives; the label is null when the message is out of scope."""
+        intent = agent.classify(request.text, alternatives=request.alternatives)
+        return ClassifyResponse(intent=intent, bundle=agent.bundle)
+
+
+def _add_document_routes(app: FastAPI, agent: Agent) -> None:
+    added = {201: {"model": Ingested, "description": "A new document was added."}}
+    responses = added | describe(BAD, LARGE, TYPE, INVALID)
+
+    @app.post("/v1/documents", tags=["documents"], responses=responses)
+    def add_document(request: DocumentRequest, response: Response) -> Ingested:
+        """Takes in a document given as text. When this answers, the document is durable and can be found."""
+        content = request.text.encode("utf-8", errors="surrogatepass")
+        return _with_status(agent.add_document(request.source, content, request.format, title=request.title), response)
+
+    @app.post("/v1/documents/upload", tags=["documents"], responses=responses)
+    async def upload_document(
+        response: Response,
+        file: Annotated[UploadFile, File(description="Markdown (.md) or UTF-8 text (.txt).")],
+        source: Annotated[str | None, Form(description="Your own name for it. [default: the file's name]")] = None,
+    ) -> Ingested:
+        """Takes in a document uploaded as a file; its name's suffix says its format."""
+        name = source or file.filename or ""
+        document_format = format_of(file.filename or name)
+        content = await file.read()
+        ingested = await run_in_threadpool(agent.add_document, name, content, document_format)
+        return _with_status(ingested, response)
+
+    @app.get("/v1/documents", tags=["documents"], responses=describe(INVALID))
+    def list_documents(
+        after: Annotated[str, Query(max_length=500, description="Documents with a later source.")] = "",
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> DocumentList:
+        """Lists documents by source."""
+        documents = agent.store.documents(after=after, limit=limit)
+        last = documents[-1].source if len(documents) == limit else None
+        return DocumentList(documents=documents, total=agent.counts().documents, next=last)
+
+    @app.get("/v1/documents/{document_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND))
+    def get_document(document_id: str) -> DocumentWithText:
+        """A document and its text."""
+        document = agent.store.document(document_id)
+        return DocumentWithText(document=document, text=agent.store.document_text(document_id))
+
+    @app.delete(
+        "/v1/documents/{document_id}",
+        tags=["documents"],
+        status_code=204,
+        responses=describe(HTTPStatus.NOT_FOUND),
+    )
+    def delete_document(document_id: str) -> None:
+        """Deletes a document, its passages and embeddings."""
+        agent.delete_document(document_id)
+
+
+def _add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
+    @app.get("/healthz", tags=["operation"])
+    async def healthz() -> Health:
+        """Whether the process answers."""
+        return Health()
+
+    @app.get("/readyz", tags=["operation"], responses={503: {"model": Readiness, "description": "Not ready."}})
+    def readyz(response: Response) -> Readiness:
+        """Whether store and index agree and the bundle's probes held."""
+        readiness = agent.readiness()
+        if not readiness.is_ready:
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        return readiness
+
+    @app.get("/metrics", tags=["operation"], response_class=Response)
+    def metrics_text() -> Response:
+        """Prometheus metrics."""
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4")
+
+    @app.get("/", include_in_schema=False)
+    async def index() -> JSONResponse:
+        return JSONResponse({"name": "Orilla edge agent", "version": edge_agent.VERSION, "openapi": "/openapi.json"})
+
+
+def _with_status(ingested: Ingested, response: Response) -> Ingested:
+    if ingested.outcome is Outcome.ADDED:
+        response.status_code = HTTPStatus.CREATED
+    return ingested
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Puts `Problem` into the OpenAPI document in the place of FastAPI's own error schema."""
+
+    def openapi() -> dict[str, object]:
+        if app.openapi_schema is None:
+            schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            schemas = schema["components"]["schemas"]
+            schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schemas["Problem"].pop("$defs"))
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,84 @@
+"""Prometheus metrics of one server. Labels are routes and outcomes, never anything a user wrote."""
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edge_agent.agent import Agent, Answer
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """The metrics, in a registry of their own."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "orilla_http_requests", "HTTP requests.", ["method", "route", "status"], registry=self._registry
+        )
+        self.seconds = Histogram(
+            "orilla_http_request_seconds",
+            "Time to answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._answers = Counter("orilla_answers", "Questions.", ["outcome"], registry=self._registry)
+        self._stages = Histogram(
+            "orilla_query_stage_seconds",
+            "Time of a stage.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        gauges = {
+            "orilla_documents": ("Documents in the store.", lambda: agent.counts().documents),
+            "orilla_passages": ("Passages in the store.", lambda: agent.counts().passages),
+            "orilla_indexed_passages": ("Passages in the index.", lambda: len(agent.index)),
+        }
+        for name, (help_text, read) in gauges.items():
+            Gauge(name, help_text, registry=self._registry).set_function(read)
+        info = Gauge("orilla_bundle", "1 for the bundle served.", ["name", "serial", "digest"], registry=self._registry)
+        info.labels(agent.bundle.name, str(agent.bundle.serial), agent.bundle.digest).set(1)
+
+    def count_answer(self, answer: Answer) -> None:
+        """Counts an answered question."""
+        self._answers.labels("abstained" if answer.abstained else "answered").inc()
+        timings = answer.timings
+        stages = {"encode": timings.encode_ms, "search": timings.search_ms, "answer": timings.answer_ms}
+        for stage, milliseconds in stages.items():
+            self._stages.labels(stage).observe(milliseconds / 1000)
+
+    def render(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class MetricsMiddleware:
+    """Counts and times requests by route."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, started = 500, time.perf_counter()
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)

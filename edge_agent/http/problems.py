@@ -1,0 +1,111 @@
+"""Errors as RFC 9457 problem+json. No problem repeats what was sent: it may be a customer's text."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from edge_agent.errors import (
+    AgentError,
+    ContentTooLarge,
+    DocumentUnknown,
+    FormatUnsupported,
+    InputInvalid,
+    TextNotUtf8,
+)
+
+log = logging.getLogger(__name__)
+
+STATUS_OF: Mapping[type[Exception], HTTPStatus] = {
+    InputInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TextNotUtf8: HTTPStatus.BAD_REQUEST,
+    ContentTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    FormatUnsupported: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    DocumentUnknown: HTTPStatus.NOT_FOUND,
+}
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str = Field(description="Where, as a JSON path such as body.text.")
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(description="urn:orilla:problem:NAME, stable; NAMEs are listed in docs/http-api.md.")
+    title: str = Field(description="The kind of problem, the same for each of its type.")
+    status: int
+    detail: str = Field(description="What was expected, what came, what to do.")
+    errors: list[FieldProblem] = Field(default=[], description="By field, for invalid-request.")
+
+
+def problem(status: int, name: str, detail: str, errors: list[FieldProblem] | None = None) -> JSONResponse:
+    """A problem+json response; `name` is the last part of its type."""
+    body = Problem(
+        type=f"urn:orilla:problem:{name}",
+        title=name.replace("-", " ").capitalize(),
+        status=status,
+        detail=detail,
+        errors=errors or [],
+    )
+    return JSONResponse(
+        body.model_dump(exclude_defaults=True), status_code=status, media_type="application/problem+json"
+    )
+
+
+def describe(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI `responses` of an operation that can give these statuses."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status.value: {"description": status.phrase, "content": content} for status in sorted(statuses)}
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of an app a problem."""
+    app.add_exception_handler(AgentError, _agent_error)
+    app.add_exception_handler(RequestValidationError, _request_invalid)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _agent_error(request: Request, error: Exception) -> JSONResponse:
+    status = STATUS_OF.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    name = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(error).__name__).lstrip("-")
+    return problem(status, name.replace("utf8", "utf-8"), str(error))
+
+
+def _request_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    if any(item["type"] == "json_invalid" for item in error.errors()):
+        return problem(HTTPStatus.BAD_REQUEST, "json-invalid", "the body is not valid JSON; send UTF-8 JSON")
+    problems = [
+        FieldProblem(field=".".join(str(part) for part in item["loc"]), message=item["msg"]) for item in error.errors()
+    ]
+    detail = f"{len(problems)} field(s) of the request are not as expected; see errors and /openapi.json"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, problems)
+
+
+def _http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # raised by FastAPI alone, when it cannot parse a body
+        return problem(error.status_code, "body-unreadable", "the body is neither UTF-8 JSON nor a form; check it")
+    phrase = HTTPStatus(error.status_code).phrase.lower()
+    detail = f"{phrase}; the operations are listed in /openapi.json"
+    return problem(error.status_code, phrase.replace(" ", "-"), detail)
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected %s while serving %s", type(error).__name__, request.scope.get("path"))
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal-error",
+        "the server failed; the administrator finds it in the log",
+    )

@@ -1,0 +1,96 @@
+"""What tests share: the default bundle, agents on new stores, real server processes, and the public data."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from edge_agent.agent import Agent
+from edge_agent.settings import AgentSettings
+from student.runtime import DEFAULT_BUNDLE
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Agent]:
+    """An agent with the default bundle on an empty store."""
+    with Agent(AgentSettings(store=tmp_path / "store")) as opened:
+        yield opened
+
+
+@dataclass(slots=True)
+class Server:
+    """A server process and a client of it."""
+
+    process: subprocess.Popen[str]
+    http: httpx.Client
+
+    def kill(self) -> None:
+        """Ends the process as a power cut would."""
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+
+ServeStore = Callable[[Path], Server]
+
+
+@pytest.fixture
+def serve() -> Iterator[ServeStore]:
+    """Starts servers on stores and ends them."""
+    servers: list[Server] = []
+
+    def start(store: Path) -> Server:
+        command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", str(store), "--port", "0"]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if match := re.search(r"on (http://\S+)", line):
+                break
+        else:
+            pytest.fail(f"the server ended with {process.wait()}: {''.join(said)}")
+        threading.Thread(target=deque, args=(process.stderr, 0), daemon=True).start()
+        servers.append(Server(process, httpx.Client(base_url=match[1], timeout=30, trust_env=False)))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.http.close()
+        server.process.terminate()
+        server.process.wait(timeout=30)
+        assert server.process.stderr is not None
+        server.process.stderr.close()
+
+
+def run_orilla(*arguments: str, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
+    """Runs the command line as a user would."""
+    command = [sys.executable, "-m", "orilla", *arguments]
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=timeout_s, cwd=ROOT, env=environment, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def default_bundle() -> Path:
+    """The bundle that ships with the package."""
+    return DEFAULT_BUNDLE
+
+
+def require_data(name: str) -> Path:
+    """A file of the public data, or a skipped test."""
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"the public data is not here: {path}")
+    return path

@@ -1,0 +1,48 @@
+"""Sentences in two languages, with exact offsets."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.sentences import split_sentences
+
+
+def sentences(text: str) -> list[str]:
+    return [text[start:end] for start, end in split_sentences(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("¿Cuánto cuesta? Cuesta 4.95 € al mes.", ["¿Cuánto cuesta?", "Cuesta 4.95 € al mes."]),
+        ("El Sr. Pérez llamó a la Sra. Díaz. No contestó.", ["El Sr. Pérez llamó a la Sra. Díaz.", "No contestó."]),
+        ("Use e.g. Debian 12. It works.", ["Use e.g. Debian 12.", "It works."]),
+        ("Escriba a J. Ruiz. Gracias.", ["Escriba a J. Ruiz.", "Gracias."]),
+        ("1. Open Faro.\n2. Press Restore.", ["1. Open Faro.", "2. Press Restore."]),
+        ("Version 8.3. Released.", ["Version 8.3.", "Released."]),
+        ("«Está caído.» Eso dijo.", ["«Está caído.»", "Eso dijo."]),
+        ("Wait... what? ok", ["Wait... what?", "ok"]),
+        ("no stop at the end", ["no stop at the end"]),
+        ("ns1.malecon.example and ns2.malecon.example", ["ns1.malecon.example and ns2.malecon.example"]),
+        ("   ", []),
+    ],
+)
+def test_sentences_of_real_writing(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+@given(st.text(alphabet=st.sampled_from("aB1. !?\n«ñ¿,"), max_size=80))
+def test_spans_are_in_order_stripped_and_lose_nothing_but_space(text: str) -> None:
+    spans = split_sentences(text)
+    position = 0
+    for start, end in spans:
+        assert text[position:start].strip() == ""
+        assert text[start:end] == text[start:end].strip() != ""
+        position = end
+    assert text[position:].strip() == ""
+
+
+def test_a_part_of_a_text_keeps_the_offsets_of_the_whole() -> None:
+    text = "Skip this. Take this. And this."
+    assert split_sentences(text, 11) == [(11, 21), (22, 31)]

@@ -1,0 +1,132 @@
+"""Making a bundle from the real weights, and the refusals on the way."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from student.bundle import Bundle, open_bundle
+from student.distill.export import ExportRecipe, export_bundle
+from student.distill.fidelity import Fidelity, FidelityBounds, FidelityLost, compare, require_fidelity
+from student.distill.intent_head import LabelledDataRefused, calibration_error, read_labelled, train_intent_head
+from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained
+from student.runtime import DEFAULT_BUNDLE, load_student
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+WORDS = {
+    "refund": "money back refund return reimburse",
+    "password": "password login sign account locked",
+    "dns": "domain record nameserver dns zone",
+}
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "intents.jsonl"
+    rows = [
+        {"text": f"{opening} {word} {ending}", "label": label}
+        for label, words in WORDS.items()
+        for word in words.split()
+        for opening in ("please help with my", "what about the", "I need")
+        for ending in ("today", "now please")
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    recipe = ExportRecipe("test", 7, labelled, "made-up intents", "Apache-2.0", None, ())
+    steps: list[str] = []
+    bundle = export_bundle(find_minilm(), recipe, tmp_path_factory.mktemp("out") / "b", now=NOW, on_step=steps.append)
+    assert len(steps) >= 4
+    return bundle
+
+
+def test_export_keeps_torch_onnx_and_int8_within_bounds(exported: Bundle) -> None:
+    metrics = exported.manifest.metrics
+    assert metrics["onnx_against_torch"]["max_difference"] <= 1e-4
+    assert metrics["int8_against_onnx"]["mean_similarity"] >= 0.985
+    assert metrics["int8_against_onnx"]["min_similarity"] >= 0.95
+
+
+def test_exported_bundle_loads_and_classifies(exported: Bundle) -> None:
+    student = load_student(exported.path)
+    said = student.heads["intent"].classify(student.encoder.encode(["I need my money back"])[0])
+    assert said.alternatives[0].label == "refund"
+    student.close()
+
+
+def test_exporting_the_same_weights_again_gives_the_default_bundles_encoder(exported: Bundle) -> None:
+    default = open_bundle(DEFAULT_BUNDLE)
+    assert exported.manifest.embedding_space == default.manifest.embedding_space
+    assert exported.read("encoder.onnx") == default.read("encoder.onnx")
+
+
+def test_model_card_says_what_the_manifest_says(exported: Bundle) -> None:
+    card = exported.read("MODEL_CARD.md").decode()
+    assert exported.manifest.lineage[1].sha256 in card
+    assert str(exported.manifest.metrics["int8_against_onnx"]["min_similarity"]) in card
+
+
+def test_quantization_outside_the_bounds_is_refused() -> None:
+    perfect = Fidelity(100, 0.0, 1.0, 1.0, 1.0)
+    bad = Fidelity(100, 0.1, 0.96, 0.85, 0.72)
+    require_fidelity(perfect, perfect, FidelityBounds())
+    with pytest.raises(FidelityLost, match="int8 against float32, mean similarity is 0.96"):
+        require_fidelity(perfect, bad, FidelityBounds())
+    with pytest.raises(FidelityLost, match="ONNX against torch"):
+        require_fidelity(bad, perfect, FidelityBounds())
+
+
+def test_comparison_matches_a_hand_computation() -> None:
+    rng = np.random.default_rng(0)
+    reference = rng.normal(size=(30, 8)).astype(np.float32)
+    reference /= np.linalg.norm(reference, axis=1, keepdims=True)
+    same = compare(reference, reference)
+    assert (same.max_difference, same.top10_overlap) == (0.0, 1.0)
+    moved = reference.copy()
+    moved[0] = -moved[0]
+    assert compare(moved, reference).min_similarity == pytest.approx(-1.0)
+
+
+def test_weights_with_another_digest_are_refused(tmp_path: Path) -> None:
+    official = find_minilm().path
+    (tmp_path / "model.safetensors").write_bytes((official / "model.safetensors").read_bytes()[:-1] + b"\0")
+    with pytest.raises(WeightsRefused, match="not the official ones"):
+        open_pretrained(tmp_path, name="x", license_="y", expected_sha256=find_minilm().weights_sha256)
+
+
+def test_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsRefused, match=r"no model\.safetensors"):
+        open_pretrained(tmp_path, name="x", license_="y")
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [("not json\n", "line 1"), ('{"text": "a"}\n', "line 1"), ('{"text": "a", "label": "x"}\n' * 9, "1 label")],
+)
+def test_labelled_data_of_the_wrong_form_is_refused(tmp_path: Path, content: str, match: str) -> None:
+    (tmp_path / "data.jsonl").write_text(content)
+    with pytest.raises(LabelledDataRefused, match=match):
+        read_labelled(tmp_path / "data.jsonl")
+
+
+def test_head_figures_are_of_texts_it_was_not_trained_on(labelled: Path) -> None:
+    data = read_labelled(labelled)
+    student = load_student()
+    head, metrics = train_intent_head(data, ["how tall is everest", "sing a song"], student.encoder.encode)
+    assert metrics.train + metrics.validation + metrics.test == len(data.texts)
+    assert metrics.accuracy > 0.8
+    assert metrics.out_of_scope_auroc is not None
+    assert metrics.out_of_scope_auroc > 0.8
+    assert head.temperature > 0
+    student.close()
+
+
+def test_calibration_error_matches_a_hand_computation() -> None:
+    confidence = np.array([0.95, 0.95, 0.55, 0.55])
+    is_right = np.array([True, False, True, True])
+    assert calibration_error(confidence, is_right) == pytest.approx(0.5 * 0.45 + 0.5 * 0.45)
