@@ -58,7 +58,7 @@ class Answering:
     passages: int = 4
     max_sentences: int = 3
     passage_weight: float = 0.5
-    keep_above: float = 0.9
+    keep_above: float = 0.8
     slope_passage: float = 1.79
     slope_sentence: float = 6.57
     intercept: float = -3.87

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge_agent.errors import AgentError, InputInvalid
-from student.runtime import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent, Answer
@@ -64,6 +64,7 @@ def serve(
         shown = f"[{host}]" if family is socket.AF_INET6 else host
         url = f"http://{shown}:{listener.getsockname()[1]}"
         with StoreLock(store, url=url), Agent(AgentSettings(store, bundle, workers)) as agent:
+            listener.listen(2048)
             counts = agent.counts()
             typer.echo(f"serving {counts.documents} documents ({counts.passages} passages) on {url}", err=True)
             config = uvicorn.Config(create_app(agent), log_config=None, access_log=False, timeout_graceful_shutdown=10)

@@ -30,6 +30,7 @@ from student.errors import (
 FORMAT: Final = "orilla-bundle"
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+DEFAULT_BUNDLE = Path(__file__).parent / "default_bundle"
 MAX_MANIFEST_BYTES = 1 << 20
 
 _FILE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$"

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from student.bundle import Bundle, open_bundle
+from student.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
 from student.encoder import Encoder
 from student.heads import LinearHead, read_head
 from student.probes import ProbeReport, run_probes
-
-DEFAULT_BUNDLE = Path(__file__).parent / "default_bundle"
 
 
 @dataclass(frozen=True, slots=True)

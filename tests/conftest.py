@@ -1,5 +1,6 @@
 """What tests share: the default bundle, agents on new stores, real server processes, and the public data."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.settings import AgentSettings
-from student.runtime import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -44,8 +45,8 @@ class Server:
 ServeStore = Callable[[Path], Server]
 
 
-@pytest.fixture
-def serve() -> Iterator[ServeStore]:
+@contextlib.contextmanager
+def serving() -> Iterator[ServeStore]:
     """Starts servers on stores and ends them."""
     servers: list[Server] = []
 
@@ -71,6 +72,13 @@ def serve() -> Iterator[ServeStore]:
         server.process.wait(timeout=30)
         assert server.process.stderr is not None
         server.process.stderr.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[ServeStore]:
+    """Starts servers for one test."""
+    with serving() as start:
+        yield start
 
 
 def run_orilla(*arguments: str, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:

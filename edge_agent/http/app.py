@@ -171,7 +171,7 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
         last = documents[-1].source if len(documents) == limit else None
         return DocumentList(documents=documents, total=agent.counts().documents, next=last)
 
-    @app.get("/v1/documents/{document_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND))
+    @app.get("/v1/documents/{document_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND, INVALID))
     def get_document(document_id: str) -> DocumentWithText:
         """A document and its text."""
         document = agent.store.document(document_id)
@@ -181,7 +181,7 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
         "/v1/documents/{document_id}",
         tags=["documents"],
         status_code=204,
-        responses=describe(HTTPStatus.NOT_FOUND),
+        responses=describe(HTTPStatus.NOT_FOUND, INVALID),
     )
     def delete_document(document_id: str) -> None:
         """Deletes a document, its passages and embeddings."""

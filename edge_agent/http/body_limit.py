@@ -6,11 +6,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge_agent.errors import ContentTooLarge
 from edge_agent.http.problems import problem
-
-
-class _BodyTooLarge(Exception):
-    """More bytes came than were announced or allowed."""
 
 
 class BodyLimitMiddleware:
@@ -31,26 +28,22 @@ class BodyLimitMiddleware:
             await refusal(scope, receive, send)
             return
         received = 0
-        has_started = False
 
         async def count() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_bytes:
-                raise _BodyTooLarge
+                raise ContentTooLarge  # whatever is made of it inside, `answer` sends the right response
             return message
 
-        async def watch(message: Message) -> None:
-            nonlocal has_started
-            has_started = True
-            await send(message)
-
-        try:
-            await self._app(scope, count, watch)
-        except _BodyTooLarge:
-            if not has_started:
+        async def answer(message: Message) -> None:
+            if received <= self._max_bytes:
+                await send(message)
+            elif message["type"] == "http.response.start":
                 await self._too_large()(scope, receive, send)
+
+        await self._app(scope, count, answer)
 
     def _refusal(self, headers: Headers) -> Response | None:
         if headers.get("content-encoding", "identity") != "identity":

@@ -1,14 +1,15 @@
 """`orilla student export`: makes a bundle. Torch and its kin are imported when the command runs."""
 
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from student.bundle import DEFAULT_BUNDLE
 from student.errors import ExtraMissing
-from student.runtime import DEFAULT_BUNDLE
 
 app = typer.Typer()
 
@@ -47,11 +48,12 @@ def export(
 
       orilla student export --intents train.jsonl --intents-name "our tickets" --intents-license LicenseRef-own --out b1
     """
-    try:
+    console = Console(stderr=True)
+    with console.status("loading torch") as status:
+        _import_extra()
         from student.distill.export import ExportRecipe, export_bundle
         from student.distill.pretrained import find_minilm, open_pretrained
 
-        pretrained = open_pretrained(model, name=model_name, license_=model_license) if model else find_minilm()
         recipe = ExportRecipe(
             name=name,
             serial=serial,
@@ -61,21 +63,20 @@ def export(
             out_of_scope=out_of_scope,
             passages=tuple(passages or ()),
         )
-        console = Console(stderr=True)
-        with console.status("starting") as status:
-            bundle = export_bundle(
-                pretrained,
-                recipe,
-                out,
-                now=datetime.now(UTC),
-                replace=force,
-                on_step=status.update,
-            )
-    except ModuleNotFoundError as error:
-        raise ExtraMissing(
-            f'exporting needs {error.name}, which is not installed; run: pip install "orilla[distill]"'
-        ) from error
+        pretrained = open_pretrained(model, name=model_name, license_=model_license) if model else find_minilm()
+        bundle = export_bundle(pretrained, recipe, out, now=datetime.now(UTC), replace=force, on_step=status.update)
     size_mb = sum(entry.size_bytes for entry in bundle.manifest.files.values()) / 1e6
     console.print(f"bundle {out}: serial {serial}, {size_mb:.1f} MB, digest {bundle.digest}")
     for group, figures in bundle.manifest.metrics.items():
         console.print(f"  {group}: " + ", ".join(f"{key} {value}" for key, value in figures.items()))
+
+
+def _import_extra() -> None:
+    """Imports what the extra `distill` installs, before any work is done."""
+    try:
+        for name in ("torch", "optimum.exporters.onnx", "sentence_transformers", "sklearn"):
+            import_module(name)
+    except ImportError as error:
+        raise ExtraMissing(
+            f'making bundles needs {error.name or name}, which is not installed; run: pip install "orilla[distill]"'
+        ) from error

@@ -1,6 +1,7 @@
 """Passages along the structure, within the window."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -56,7 +57,7 @@ def test_passages_keep_to_the_limit_and_lose_no_text(lines: list[str], max_token
     starts = word_starts(made.text)
     for span in spans:
         assert ((starts >= span.start) & (starts < span.end)).sum() <= max_tokens
-    assert all(a.end <= b.start for a, b in zip(spans[:-1], spans[1:], strict=True))
+    assert all(a.end <= b.start for a, b in pairwise(spans))
     covered = "".join(made.text[s.start : s.end] for s in spans)
     blocks = "".join(made.text[b.start : b.end] for b in made.blocks if b.kind is BlockKind.TEXT)
     assert "".join(covered.split()) == "".join(blocks.split())

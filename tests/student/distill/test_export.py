@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from student.bundle import Bundle, open_bundle
+from student.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
 from student.distill.export import ExportRecipe, export_bundle
 from student.distill.fidelity import Fidelity, FidelityBounds, FidelityLost, compare, require_fidelity
 from student.distill.intent_head import LabelledDataRefused, calibration_error, read_labelled, train_intent_head
 from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained
-from student.runtime import DEFAULT_BUNDLE, load_student
+from student.runtime import load_student
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 WORDS = {
@@ -75,7 +75,7 @@ def test_quantization_outside_the_bounds_is_refused() -> None:
     perfect = Fidelity(100, 0.0, 1.0, 1.0, 1.0)
     bad = Fidelity(100, 0.1, 0.96, 0.85, 0.72)
     require_fidelity(perfect, perfect, FidelityBounds())
-    with pytest.raises(FidelityLost, match="int8 against float32, mean similarity is 0.96"):
+    with pytest.raises(FidelityLost, match=r"int8 against float32, mean similarity is 0\.96"):
         require_fidelity(perfect, bad, FidelityBounds())
     with pytest.raises(FidelityLost, match="ONNX against torch"):
         require_fidelity(bad, perfect, FidelityBounds())
