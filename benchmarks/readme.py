@@ -27,16 +27,16 @@ def _serving(result: dict[str, Any]) -> str:
     machine, systems, ratios, agent = (result[key] for key in ("machine", "systems", "ratios", "agent"))
     ours, theirs = systems["orilla"], systems["sentence-transformers"]
     rows = [
-        ("one question, encode and search, p50", "encode_and_search.p50_ms", "ms", "encode_and_search_p50"),
-        ("the same, p95", "encode_and_search.p95_ms", "ms", "encode_and_search_p95"),
+        ("one question, encode and search, p50", "encode_and_search.p50_ms", " ms", "encode_and_search_p50"),
+        ("the same, p95", "encode_and_search.p95_ms", " ms", "encode_and_search_p95"),
         ("passages encoded a second", "passages_per_s", "", "passages_per_s"),
-        ("start to first embedding", "cold_start_s", "s", "cold_start"),
-        ("memory after loading", "resident_loaded_mb", "MB", "resident_loaded"),
-        ("memory after all passages", "resident_after_mb", "MB", "resident_after"),
-        ("installed size", "install_mb", "MB", "install"),
+        ("start to first embedding", "cold_start_s", " s", "cold_start"),
+        ("memory after loading", "resident_loaded_mb", " MB", "resident_loaded"),
+        ("memory after all passages", "resident_after_mb", " MB", "resident_after"),
+        ("installed size", "install_mb", " MB", "install"),
     ]
     table = [
-        f"| {what} | {_at(ours, key)} {unit} | {_at(theirs, key)} {unit} | {ratios[ratio]}× |"
+        f"| {what} | {_at(ours, key)}{unit} | {_at(theirs, key)}{unit} | {ratios[ratio]}× |"
         for what, key, unit, ratio in rows
     ]
     http, inside = agent["over_http"], agent["inside_the_process"]

@@ -1,8 +1,8 @@
 """Nearest passages by cosine similarity: an exact scan, and hnswlib's graph once the base is large.
 
-Both live in memory and are derived from the store. Up to about ten thousand passages the scan is as fast as the
-graph and exact (docs/adr/0006); past that the graph is built in the background while the scan keeps answering. HNSW
-is Malkov & Yashunin 2018 (arXiv 1603.09320).
+Both live in memory and are derived from the store. Up to some twenty thousand passages the scan costs a millisecond
+at most and is exact (docs/adr/0006); past that the graph is built in the background while the scan keeps answering.
+HNSW is Malkov & Yashunin 2018 (arXiv 1603.09320).
 """
 
 import logging
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from student.encoder import Embeddings
 
 log = logging.getLogger(__name__)
+
+_EF = 512  # recall@10 of 0.998 over 21,000 passages of real guides in two languages; 128 gives 0.983
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class HnswIndex:
     def __init__(self, hnswlib: Any, dimension: int, capacity: int, *, threads: int) -> None:
         self._graph = hnswlib.Index(space="ip", dim=dimension)
         self._graph.init_index(max_elements=capacity, ef_construction=200, M=16)
-        self._graph.set_ef(128)
+        self._graph.set_ef(_EF)
         self._graph.set_num_threads(threads)
         self._ids: set[int] = set()
 

@@ -49,6 +49,6 @@ class AgentSettings:
     store: Path
     bundle: Path = DEFAULT_BUNDLE
     workers: int | None = None
-    exact_below: int = 10_000
+    exact_below: int = 20_000
     limits: Limits = field(default_factory=Limits)
     chunking: Chunking = field(default_factory=Chunking)

@@ -9,12 +9,13 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from student.bundle import Bundle
 from student.errors import BundleUnusable
@@ -44,13 +45,11 @@ class Encoder:
     """
 
     def __init__(
-        self, graph: bytes, tokenizer: bytes, *, dimension: int, max_tokens: int, workers: int | None = None
+        self, graph: bytes | Path, tokenizer: bytes, *, dimension: int, max_tokens: int, workers: int | None = None
     ) -> None:
         self.dimension = dimension
         self.max_tokens = max_tokens
         self._tokenizer = _load_tokenizer(tokenizer)
-        self._truncating = _load_tokenizer(tokenizer)
-        self._truncating.enable_truncation(max_tokens)
         self._session = _load_session(graph, dimension)
         self.workers = workers or len(os.sched_getaffinity(0))
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="encode")
@@ -68,7 +67,7 @@ class Encoder:
         """
         entry = bundle.manifest.encoder
         return cls(
-            bundle.read(entry.graph),
+            bundle.path / entry.graph,  # onnxruntime would keep a copy of bytes
             bundle.read(entry.tokenizer),
             dimension=entry.dimension,
             max_tokens=entry.max_tokens,
@@ -95,15 +94,21 @@ class Encoder:
         self._pool.shutdown()
 
     def _encode_one(self, text: str) -> Embeddings:
-        (embedding,) = self._session.run(["sentence_embedding"], _inputs(self._truncating.encode(text).ids))
+        (embedding,) = self._session.run(["sentence_embedding"], _inputs(self._tokenize(text).ids))
         return np.asarray(embedding[0], dtype=np.float32)  # (D,)
 
     def _encode_tokens(self, text: str) -> TokenEmbeddings:
-        encoding = self._truncating.encode(text)
+        encoding = self._tokenize(text)
         (embeddings,) = self._session.run(["token_embeddings"], _inputs(encoding.ids))
         own = np.array(encoding.special_tokens_mask) == 0  # (T with special tokens,)
         offsets = np.array(encoding.offsets, dtype=np.int64)[own]
         return TokenEmbeddings(np.asarray(embeddings[0], dtype=np.float32)[own], offsets)
+
+    def _tokenize(self, text: str) -> Encoding:
+        """The tokens of a text that fit into the window, with the special ones around them."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        encoding.truncate(self.max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=False))
+        return self._tokenizer.post_process(encoding)
 
 
 def _inputs(ids: list[int]) -> dict[str, NDArray[np.int64]]:
@@ -121,7 +126,7 @@ def _load_tokenizer(content: bytes) -> Tokenizer:
     return tokenizer
 
 
-def _load_session(graph: bytes, dimension: int) -> Any:
+def _load_session(graph: bytes | Path, dimension: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
