@@ -9,10 +9,11 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Self
 
-from edge_agent.answer import Answering, Citation, candidate_sentences, compose
+from edge_agent.answer import Answering, Citation, candidate_sentences, cite, compose
+from edge_agent.blocks import Extract
 from edge_agent.chunking import PassageSpan, chunk
 from edge_agent.errors import ContentTooLarge, InputInvalid, StoreDamaged
-from edge_agent.extraction import DocumentFormat, Extract, extract
+from edge_agent.extraction import DocumentFormat, extract
 from edge_agent.index import GrowingIndex
 from edge_agent.settings import AgentSettings
 from edge_agent.store import Counts, Document, NewDocument, Passage, Store, document_id_of
@@ -38,21 +39,6 @@ class Ingested:
 
     outcome: Outcome
     document: Document
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """A passage that was found; `text` is code points `start:end` of the document's text."""
-
-    document_id: str
-    passage_id: int
-    source: str
-    title: str
-    heading: str
-    start: int
-    end: int
-    text: str
-    similarity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +192,10 @@ class Agent:
         with self._ingesting:
             self.index.remove(self.store.delete(document_id).removed)
 
-    def search(self, text: str, *, count: int = 10) -> list[SearchResult]:
-        """The passages nearest to a text, nearest first. Raises `InputInvalid`, `ContentTooLarge`."""
+    def search(self, text: str, *, count: int = 10) -> list[Citation]:
+        """The passages nearest to a text, each cited whole, nearest first. Raises `InputInvalid`, `ContentTooLarge`."""
         embedding = self.student.encoder.encode([self._checked_query(text)])[0]
-        return [_search_result(passage, similarity) for passage, similarity in self.nearest(embedding, count)]
+        return [cite(p, p.start, p.end, similarity) for p, similarity in self.nearest(embedding, count)]
 
     def classify(self, text: str, *, alternatives: int = 3) -> Classification | None:
         """The intent of a message; None when the bundle has no intent head."""
@@ -326,20 +312,6 @@ def _checked(value: str, name: str, *, max_chars: int) -> str:
     if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
         raise InputInvalid(f"{name} holds NUL or lone surrogate characters; expected Unicode text")
     return value
-
-
-def _search_result(passage: Passage, similarity: float) -> SearchResult:
-    return SearchResult(
-        document_id=passage.document_id,
-        passage_id=passage.passage_id,
-        source=passage.source,
-        title=passage.title,
-        heading=passage.heading,
-        start=passage.start,
-        end=passage.end,
-        text=passage.text,
-        similarity=similarity,
-    )
 
 
 def _nearest_documents(nearest: list[tuple[Passage, float]], count: int = 3) -> list[NearestDocument]:

@@ -116,22 +116,23 @@ def compose(
         + answering.slope_sentence * float(similarities.max())
         + answering.intercept
     )
+    in_order = sorted(chosen, key=lambda i: candidates[i].start)
     citations = [
-        _cite(candidates[i], float(similarities[i])) for i in sorted(chosen, key=lambda i: candidates[i].start)
+        cite(candidates[i].passage, candidates[i].start, candidates[i].end, float(similarities[i])) for i in in_order
     ]
     return Composed(citations, 1 / (1 + math.exp(-logit)))
 
 
-def _cite(candidate: Candidate, similarity: float) -> Citation:
-    passage = candidate.passage
+def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:
+    """Cites `start:end` of the document's text, which lies within a passage."""
     return Citation(
         document_id=passage.document_id,
         passage_id=passage.passage_id,
         source=passage.source,
         title=passage.title,
         heading=passage.heading,
-        start=candidate.start,
-        end=candidate.end,
-        quote=candidate.text,
+        start=start,
+        end=end,
+        quote=passage.text[start - passage.start : end - passage.start],
         similarity=similarity,
     )

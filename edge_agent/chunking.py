@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.extraction import BlockKind, Extract
+from edge_agent.blocks import BlockKind, Extract
 from edge_agent.sentences import split_sentences
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge_agent.errors import AgentError, InputInvalid
+from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
 from student.bundle import DEFAULT_BUNDLE
 
 if TYPE_CHECKING:
@@ -83,9 +83,11 @@ def ingest(
     Each document is durable once it is counted; interrupt and run again at will. Works while the store is served.
     """
     from edge_agent.extraction import FORMAT_OF_SUFFIX, format_of
+    from edge_agent.settings import Limits
 
     if not path.exists():
         raise InputInvalid(f"{path} does not exist; name a file or a folder")
+    max_bytes = Limits().max_document_bytes
     root = path if path.is_dir() else path.parent
     found = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     files = [p for p in found if p.suffix.lower() in FORMAT_OF_SUFFIX] if path.is_dir() else found
@@ -95,6 +97,11 @@ def ingest(
         for file in progress.track(files, description="ingesting"):
             source = file.relative_to(root).as_posix()
             try:
+                size_bytes = file.stat().st_size
+                if size_bytes > max_bytes:
+                    raise ContentTooLarge(
+                        f"the file has {size_bytes} bytes, at most {max_bytes} are accepted; split it"
+                    )
                 tally[agent.add_document(source, file.read_bytes(), format_of(file.name)).outcome] += 1
             except (AgentError, OSError) as error:
                 refused.append({"source": source, "reason": str(error)})

@@ -23,6 +23,8 @@ from student.errors import BundleUnusable
 Embeddings = NDArray[np.float32]
 """Unit-norm float32: (D,) for one text, (N, D) for several."""
 
+_PIECE_CHARS = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class TokenEmbeddings:
@@ -86,8 +88,16 @@ class Encoder:
 
     def token_starts(self, text: str) -> NDArray[np.int64]:
         """Where each token of a text of any length starts, in code points, ascending; (T,)."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        return np.array([start for start, _ in encoding.offsets], dtype=np.int64)
+        starts = [np.empty(0, dtype=np.int64)]
+        begin = 0
+        while begin < len(text):  # piece by piece, since what the tokenizer makes is fifty times its text
+            end = begin + _PIECE_CHARS
+            if end < len(text):
+                end = max(text.rfind(" ", begin, end), text.rfind("\n", begin, end)) + 1 or end
+            offsets = self._tokenizer.encode(text[begin:end], add_special_tokens=False).offsets
+            starts.append(begin + np.array([start for start, _ in offsets], dtype=np.int64))
+            begin = end
+        return np.concatenate(starts)
 
     def close(self) -> None:
         """Waits for running texts and ends the threads."""

@@ -10,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 import edge_agent
-from edge_agent.agent import Agent, Answer, BundleIdentity, Ingested, Outcome, Readiness, SearchResult
+from edge_agent.agent import Agent, Answer, BundleIdentity, Ingested, Outcome, Readiness
+from edge_agent.answer import Citation
 from edge_agent.extraction import DocumentFormat, format_of
 from edge_agent.http import problems
 from edge_agent.http.body_limit import BodyLimitMiddleware
@@ -63,7 +64,7 @@ class DocumentRequest(_Request):
 class SearchResponse(BaseModel):
     """Passages found, nearest first."""
 
-    results: list[SearchResult]
+    results: list[Citation]
     bundle: BundleIdentity
 
 

@@ -30,7 +30,7 @@ def test_the_demo_answers_with_citations_that_reproduce_the_text(agent: Agent) -
         text = agent.store.document_text(citation.document_id)
         assert text[citation.start : citation.end] == citation.quote
     for result in agent.search("certificate expired", count=20):
-        assert agent.store.document_text(result.document_id)[result.start : result.end] == result.text
+        assert agent.store.document_text(result.document_id)[result.start : result.end] == result.quote
     assert agent.query("What is the capital of France?").abstained
     assert agent.store.check(384) == []
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge_agent.blocks import BlockKind, Extract
 from edge_agent.chunking import PassageSpan, chunk
-from edge_agent.extraction import BlockKind, DocumentFormat, Extract, extract
+from edge_agent.extraction import DocumentFormat, extract
 
 
 def word_starts(text: str) -> NDArray[np.int64]:

@@ -40,10 +40,13 @@ def test_ingest_then_query_from_an_empty_machine(folder: Path, tmp_path: Path) -
 
 def test_one_bad_file_is_reported_and_the_others_go_in(folder: Path, tmp_path: Path) -> None:
     (folder / "bad.md").write_bytes(b"\xff\xfe")
+    with (folder / "huge.txt").open("wb") as file:
+        file.truncate(1 << 40)  # a sparse terabyte: it must not be read
     done = run_orilla("edge", "ingest", str(folder), "--store", str(tmp_path / "store"))
     assert done.returncode == 1
     assert "2 added" in done.stdout
     assert "bad.md: the document is not UTF-8" in done.stderr
+    assert "huge.txt: the file has 1099511627776 bytes, at most 8388608 are accepted" in done.stderr
 
 
 def test_commands_on_a_served_store_go_through_its_server(folder: Path, serve: ServeStore, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.blocks import BlockKind, Extract
 from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid, TextNotUtf8
-from edge_agent.extraction import BlockKind, DocumentFormat, Extract, extract, format_of, normalize
+from edge_agent.extraction import DocumentFormat, extract, format_of, normalize
 
 MARKDOWN = """---
 title: "Refunds: how"

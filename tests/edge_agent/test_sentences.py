@@ -22,6 +22,7 @@ def sentences(text: str) -> list[str]:
         ("1. Open Faro.\n2. Press Restore.", ["1. Open Faro.", "2. Press Restore."]),
         ("Version 8.3. Released.", ["Version 8.3.", "Released."]),
         ("«Está caído.» Eso dijo.", ["«Está caído.»", "Eso dijo."]),
+        ("." * 100_000 + " End.", ["." * 100_000, "End."]),
         ("Wait... what? ok", ["Wait... what?", "ok"]),
         ("no stop at the end", ["no stop at the end"]),
         ("ns1.malecon.example and ns2.malecon.example", ["ns1.malecon.example and ns2.malecon.example"]),

@@ -102,6 +102,14 @@ def test_token_starts_are_in_code_points_for_texts_of_any_length(encoder: Encode
     assert starts[-1] < len(text)
 
 
+def test_token_starts_of_a_long_text_are_those_of_its_parts(encoder: Encoder) -> None:
+    part = "Los cambios de DNS tardan hasta 48 horas. "
+    whole, once = encoder.token_starts(part * 2000), encoder.token_starts(part)
+    np.testing.assert_array_equal(whole, np.concatenate([once + n * len(part) for n in range(2000)]))
+    assert len(encoder.token_starts("a" * 100_000)) >= 1
+    assert len(encoder.token_starts("")) == 0
+
+
 def test_head_probabilities_match_a_hand_computation() -> None:
     head = LinearHead(np.eye(2, dtype=np.float32), np.zeros(2, np.float32), ("a", "b"), temperature=0.5, threshold=0.9)
     embedding = np.array([1.0, 0.0], dtype=np.float32)
