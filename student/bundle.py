@@ -243,12 +243,24 @@ def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, byte
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
         new = Path(aside) / "new"
         for name, body in {**files, MANIFEST: content}.items():
-            _write_durably(new / name, body)
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            write_durably(new / name, body)
         if path.exists():
             path.rename(Path(aside) / "old")
         new.rename(path)
         _sync_folder(path.parent)
     return open_bundle(path)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Writes a file aside, fsyncs it and renames it into place: the old content or the new, never a part."""
+    aside = path.with_name(f".{path.name}.new")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.rename(path)
+    _sync_folder(path.parent)
 
 
 def _read_manifest(path: Path) -> bytes:
@@ -288,14 +300,6 @@ def _check_digest(folder: Path, name: str, entry: FileEntry, digest: str) -> Non
 
 def _files_below(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _sync_folder(path: Path) -> None:

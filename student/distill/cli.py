@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
 
 from student.bundle import DEFAULT_BUNDLE
 from student.errors import ExtraMissing
 
 app = typer.Typer()
+
+RECIPES = Path(__file__).parent / "recipes"
 
 
 @app.command()
@@ -69,6 +73,56 @@ def export(
     console.print(f"bundle {out}: serial {serial}, {size_mb:.1f} MB, digest {bundle.digest}")
     for group, figures in bundle.manifest.metrics.items():
         console.print(f"  {group}: " + ", ".join(f"{key} {value}" for key, value in figures.items()))
+
+
+@app.command()
+def distill(
+    targets: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Targets by `orilla teacher label`.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; a killed run is continued there.")],
+    recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The student's recipe.")] = RECIPES
+    / "default.toml",
+    model: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="The teacher's folder. [default: all-MiniLM-L6-v2]"),
+    ] = None,
+    model_name: Annotated[str, typer.Option(help="What that folder's model is called.")] = "local model",
+    model_license: Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")] = "LicenseRef-unknown",
+    vocabulary: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A student's tokenizer.json, to repeat its run exactly."),
+    ] = None,
+) -> None:
+    """Distill a student from a teacher's targets: hours on a CPU, minutes on a GPU.
+
+    The result is an ordinary sentence-transformers folder, OUT/model; make a bundle of it with `orilla student export
+    --model OUT/model`. Run it again after a kill: it goes on from the last checkpoint.
+    """
+    console = Console(stderr=True)
+    with console.status("loading torch"):
+        _import_extra()
+        from student.distill.distill import distill as distill_student
+        from student.distill.pretrained import find_minilm, open_pretrained
+        from student.distill.recipe import read_recipe
+        from student.distill.targets import read_targets
+        from student.distill.vocabulary import read_pieces
+
+        student_recipe = read_recipe(recipe)
+        teacher = open_pretrained(model, name=model_name, license_=model_license) if model else find_minilm()
+        labelled = read_targets(targets)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, console=console) as progress:
+        task = progress.add_task("distilling", total=student_recipe.training.steps)
+        path = distill_student(
+            teacher,
+            labelled,
+            student_recipe,
+            out,
+            vocabulary=read_pieces(vocabulary) if vocabulary else None,
+            on_progress=lambda p: progress.update(
+                task, completed=p.step, description=f"loss {p.loss:.4f}, {p.texts_per_s:.0f} texts/s"
+            ),
+        )
+    console.print(f"student in {path}, log in {out / 'log.jsonl'}")
 
 
 def _import_extra() -> None:

@@ -167,6 +167,7 @@ def _manifest_fields(
     metrics: dict[str, Any],
     now: datetime,
 ) -> dict[str, Any]:
+    distillation = pretrained.distillation
     origins = [
         {
             "role": "encoder",
@@ -186,7 +187,7 @@ def _manifest_fields(
         "serial": recipe.serial,
         "created": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "embedding_space": pretrained.embedding_space,
-        "languages": ["en"],
+        "languages": distillation["languages"] if distillation else ["en"],
         "encoder": {
             "graph": "encoder.onnx",
             "tokenizer": "tokenizer.json",
@@ -202,24 +203,32 @@ def _manifest_fields(
             }
         },
         "probes": {"file": "probes.json", "min_similarity": MIN_PROBE_SIMILARITY},
-        "limits": {
-            "summary": f"{pretrained.name} in ONNX, quantized to int8, not distilled, with an intent head.",
-            "intended_use": "Finding and citing passages of a branch's own documents, and naming a message's intent.",
-            "known": [
-                "The encoder was trained on English; Spanish is found mostly through words that both languages share.",
-                "The intents are general ones of customer support; a deployment trains its own.",
-                "The intent texts hold many near-copies of each other, so the accuracy below is higher than messages "
-                "of real customers will see.",
-            ],
-        },
+        "limits": _limits(pretrained),
         "metrics": metrics,
-        "lineage": origins,
+        "lineage": origins + (distillation["lineage"] if distillation else []),
         "licenses": [
             {"spdx": pretrained.license, "applies_to": "encoder.onnx, tokenizer.json", "file": "LICENSE.txt"},
             {"spdx": "Apache-2.0", "applies_to": "everything else", "file": "LICENSE.txt"},
         ],
         "model_card": "MODEL_CARD.md",
     }
+
+
+def _limits(pretrained: Pretrained) -> dict[str, Any]:
+    """What the model card says of the bundle's use."""
+    known = [
+        "The intents are general ones of customer support, in English; a deployment trains its own.",
+        "The intent texts hold many near-copies of each other, so the accuracy below is higher than messages of real "
+        "customers will see.",
+    ]
+    if pretrained.distillation:
+        summary = f"{pretrained.name}, distilled from a teacher on public texts, in ONNX, quantized to int8."
+        known.append("It learned from help centres and technical documentation; other subjects are understood less.")
+    else:
+        summary = f"{pretrained.name} in ONNX, quantized to int8, not distilled, with an intent head."
+        known.append("The encoder was trained on English; Spanish is found mostly through words both languages share.")
+    use = "Finding and citing passages of a branch's own documents, and naming a message's intent."
+    return {"summary": summary, "intended_use": use, "known": known}
 
 
 def _notice(pretrained: Pretrained, recipe: ExportRecipe) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from student.digests import digest_file, digest_json
 from student.errors import ExtraMissing, OrillaError
 
+DISTILLATION = "distillation.json"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -27,6 +28,9 @@ class Pretrained:
         dimension: embedding size D.
         max_tokens: window of the encoder, special tokens included.
         license: SPDX identifier.
+        embedding_space: digest of what fixes the space: of its own weights, pooling, normalization and size, or its
+            teacher's when it was distilled.
+        distillation: what `orilla student distill` wrote of it (recipe, mix, lineage, log); None of other encoders.
     """
 
     path: Path
@@ -35,18 +39,8 @@ class Pretrained:
     dimension: int
     max_tokens: int
     license: str
-
-    @property
-    def embedding_space(self) -> str:
-        """Digest of what fixes the space: weights, pooling, normalization, size."""
-        return digest_json(
-            {
-                "dimension": self.dimension,
-                "normalize": True,
-                "pooling": "mean",
-                "weights_sha256": self.weights_sha256,
-            }
-        )
+    embedding_space: str
+    distillation: dict[str, Any] | None
 
 
 def find_minilm() -> Pretrained:
@@ -84,11 +78,17 @@ def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: st
         )
     if not _read_json(path / "1_Pooling" / "config.json").get("pooling_mode_mean_tokens"):
         raise WeightsRefused(f"{path} does not pool by the mean of its tokens, which the export expects")
+    dimension = _read_json(path / "config.json")["hidden_size"]
+    own_space = {"dimension": dimension, "normalize": True, "pooling": "mean", "weights_sha256": digest}
+    facts = path / DISTILLATION
+    distillation = _read_json(facts) if facts.exists() else None
     return Pretrained(
         path=path,
         name=name,
         weights_sha256=digest,
-        dimension=_read_json(path / "config.json")["hidden_size"],
+        embedding_space=distillation["embedding_space"] if distillation else digest_json(own_space),
+        distillation=distillation,
+        dimension=dimension,
         max_tokens=_read_json(path / "sentence_bert_config.json")["max_seq_length"],
         license=license_,
     )

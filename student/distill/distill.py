@@ -1,0 +1,146 @@
+"""Distills a student: vocabulary, cut of the teacher, training, and a sentence-transformers folder at the end."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from student.bundle import write_durably
+from student.digests import digest_bytes, digest_json
+from student.distill.model import StudentModel, cut_student, save_sentence_transformer
+from student.distill.precision import autocast, choose_device
+from student.distill.pretrained import Pretrained
+from student.distill.recipe import Recipe, RecipeRefused
+from student.distill.targets import Targets, describe_mix
+from student.distill.training import LOG, Progress, train
+from student.distill.vocabulary import read_pieces, tokenizer_json, train_vocabulary
+from student.encoder import Embeddings
+
+VALIDATION_TEXTS = 1000
+MODEL = "model"
+
+
+def distill(
+    teacher: Pretrained,
+    targets: Targets,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    vocabulary: list[str] | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Path:
+    """Distills a student.
+
+    Args:
+        teacher: whose layers and embeddings the student starts from, and whose targets they are.
+        targets: see `student.distill.targets`.
+        recipe: see `student.distill.recipe`.
+        folder: of vocabulary, checkpoints, log and result; a killed run is continued there.
+        vocabulary: the student's pieces, to repeat an earlier run: training them anew gives slightly other ones,
+            since the library breaks ties at random.
+        on_progress: told every few steps.
+
+    Returns:
+        The folder of the finished student, below `folder`.
+
+    Raises:
+        RecipeRefused: recipe, teacher and targets do not fit together, or the folder holds another run.
+    """
+    if targets.manifest.embedding_space != teacher.embedding_space:
+        raise RecipeRefused(
+            "the targets were labelled by another teacher than the one given; label again with this one"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    pieces = _vocabulary(teacher, targets, recipe, folder / "vocab.txt", vocabulary)
+    training_part, validation_part = _split(targets)
+    student = cut_student(teacher, recipe.architecture, pieces)
+    tokenizer = Tokenizer.from_str(tokenizer_json(pieces, recipe.architecture.max_tokens))
+
+    def validate(model: StudentModel) -> dict[str, float]:
+        embeddings = encode(model, tokenizer, validation_part.texts, precision=recipe.training.precision)
+        return retention(embeddings, validation_part)
+
+    train(student, tokenizer, training_part, recipe, folder, validate=validate, on_progress=on_progress)
+    facts = {
+        "embedding_space": teacher.embedding_space,
+        "languages": recipe.languages,
+        "recipe": recipe.model_dump(),
+        "mix": describe_mix(training_part),
+        "lineage": [origin.model_dump() for origin in targets.manifest.lineage]
+        + [
+            {"role": "targets", "name": "targets.json", "sha256": targets.digest, "license": "Apache-2.0"},
+            {
+                "role": "recipe",
+                "name": recipe.name,
+                "sha256": digest_json(recipe.model_dump()),
+                "license": "Apache-2.0",
+            },
+        ],
+        "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
+    }
+    save_sentence_transformer(
+        student.cpu(), pieces, folder / MODEL, max_tokens=recipe.architecture.max_tokens, facts=facts
+    )
+    return folder / MODEL
+
+
+def encode(student: StudentModel, tokenizer: Tokenizer, texts: list[str], *, precision: str) -> Embeddings:
+    """Embeddings (N, D) of texts by a student in torch, in batches of like length."""
+    device = choose_device()
+    encodings = tokenizer.encode_batch(texts)
+    order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
+    embeddings = np.empty((len(texts), student.bert.config.hidden_size), dtype=np.float32)
+    with torch.inference_mode(), autocast(device, precision):
+        for first in range(0, len(order), 64):
+            rows = order[first : first + 64]
+            longest = len(encodings[rows[-1]].ids)
+            ids = torch.tensor([encodings[i].ids + [0] * (longest - len(encodings[i].ids)) for i in rows]).to(device)
+            embeddings[rows] = student(ids, (ids != 0).long()).cpu().numpy()
+    return embeddings
+
+
+def retention(embeddings: Embeddings, targets: Targets) -> dict[str, float]:
+    """How near embeddings (N, D) are to their targets, by part of the mix, and how many find their own first."""
+    reference = targets.embeddings.astype(np.float32)
+    similarities = (embeddings * reference).sum(axis=1)  # (N,)
+    mixes = np.array(targets.mixes)
+    figures = {f"similarity {mix}": float(similarities[mixes == mix].mean()) for mix in sorted(set(targets.mixes))}
+    all_similarities = embeddings @ reference.T  # (N, N)
+    own = similarities >= all_similarities.max(axis=1) - 1e-6
+    return {"similarity": float(similarities.mean()), "finds its target first": float(own.mean()), **figures}
+
+
+def _split(targets: Targets) -> tuple[Targets, Targets]:
+    """The rows to train on and those to validate on: the texts of the lowest digests."""
+    digests = [digest_bytes(text.encode()) for text in targets.texts]
+    count = min(VALIDATION_TEXTS, len(digests) // 10)
+    is_validation = np.zeros(len(digests), dtype=bool)
+    is_validation[sorted(range(len(digests)), key=digests.__getitem__)[:count]] = True
+    return _rows(targets, ~is_validation), _rows(targets, is_validation)
+
+
+def _rows(targets: Targets, mask: NDArray[np.bool_]) -> Targets:
+    rows = np.flatnonzero(mask)
+    texts, mixes = [targets.texts[i] for i in rows], [targets.mixes[i] for i in rows]
+    return replace(targets, texts=texts, mixes=mixes, embeddings=targets.embeddings[rows])
+
+
+def _vocabulary(
+    teacher: Pretrained, targets: Targets, recipe: Recipe, path: Path, given: list[str] | None
+) -> list[str]:
+    """The student's pieces, given or trained once, and kept beside the checkpoints."""
+    if path.exists():
+        return path.read_text(encoding="utf-8").splitlines()
+    pieces = given or train_vocabulary(
+        targets.texts,
+        read_pieces(teacher.path / "tokenizer.json"),
+        size=recipe.architecture.vocabulary,
+        trained=recipe.architecture.trained_vocabulary,
+    )
+    write_durably(path, ("\n".join(pieces) + "\n").encode())
+    return pieces

@@ -1,0 +1,33 @@
+"""The losses of distillation. S are the student's embeddings (B, D), T the teacher's (B, D), both unit norm."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+def alignment_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """How far the student is from the teacher's embedding of each text: `mean(1 - Sᵢ·Tᵢ)`.
+
+    On unit vectors this is half the squared distance of LEAF (arXiv 2509.12539) and of Reimers & Gurevych 2020
+    (arXiv 2004.09813).
+    """
+    return (1 - (student * teacher).sum(dim=1)).mean()
+
+
+def similarity_structure_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """How far the similarities within a batch are from the teacher's: `mean((S Sᵀ - T Tᵀ)²)`.
+
+    The relational loss of Park et al. 2019 (arXiv 1904.05068), in the form of Jasper and Stella (arXiv 2412.19048).
+    """
+    return (student @ student.T - teacher @ teacher.T).square().mean()
+
+
+def matryoshka_loss(student: Tensor, teacher: Tensor, dimensions: Sequence[int]) -> Tensor:
+    """The same for the student's first d numbers alone, against the teacher's full similarities, averaged over d.
+
+    Kusupati et al. 2022 (arXiv 2205.13147): the first d dimensions of an embedding work on their own.
+    """
+    losses = [similarity_structure_loss(normalize(student[:, :d], dim=1), teacher) for d in dimensions]
+    return torch.stack(losses).mean()

@@ -1,0 +1,79 @@
+"""The recipe of a student: its architecture and how it is trained. A TOML file in `student/distill/recipes`."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from student.errors import OrillaError
+
+
+class RecipeRefused(OrillaError):
+    """A recipe cannot be used."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Architecture(_Part):
+    """A BERT cut from the teacher.
+
+    Attributes:
+        layers: which of the teacher's layers it starts from, first is 0.
+        vocabulary: pieces in all; `trained_vocabulary` of them trained on the texts.
+        max_tokens: its window, special tokens included.
+    """
+
+    layers: Annotated[list[int], Field(min_length=1)]
+    vocabulary: Annotated[int, Field(ge=500)]
+    trained_vocabulary: Annotated[int, Field(ge=200)]
+    max_tokens: Annotated[int, Field(ge=16, le=512)] = 256
+
+
+class Training(_Part):
+    """How it is trained.
+
+    Attributes:
+        steps, batch_size: batches, and texts in each.
+        max_tokens: texts are cut there while training.
+        learning_rate: after `warmup_steps`, then linearly to 0. AdamW, no dropout.
+        similarity_weight, matryoshka_weight: of those losses beside the alignment.
+        matryoshka_dimensions: first so many numbers.
+        mix_weights: how often a text of each part of the mix is drawn, relative to its number; 1 by default.
+        precision: `auto`, `bfloat16` or `float32`.
+        checkpoint_steps, validation_steps: how often.
+        seed: of everything drawn.
+    """
+
+    steps: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    max_tokens: Annotated[int, Field(ge=8)] = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    warmup_steps: Annotated[int, Field(ge=0)] = 100
+    similarity_weight: Annotated[float, Field(ge=0)] = 5.0
+    matryoshka_weight: Annotated[float, Field(ge=0)] = 1.0
+    matryoshka_dimensions: list[int] = [128, 256]
+    mix_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    checkpoint_steps: Annotated[int, Field(ge=1)] = 500
+    validation_steps: Annotated[int, Field(ge=1)] = 1000
+    seed: int = 0
+
+
+class Recipe(_Part):
+    """A student."""
+
+    name: str
+    languages: Annotated[list[str], Field(min_length=1)]
+    architecture: Architecture
+    training: Training
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Reads a recipe. Raises `RecipeRefused`."""
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        raise RecipeRefused(f"recipe {path} cannot be used: {error}") from error

@@ -1,0 +1,124 @@
+"""Labelling: runs the teacher once over a corpus and writes targets, so that distillation never runs it again.
+
+Shards are written one by one in a fixed order; a run that was killed goes on after the last whole one, and ends with
+the same files as one that was not.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from student.bundle import write_durably
+from student.digests import digest_file, digest_json
+from student.distill.pretrained import Pretrained
+from student.distill.targets import Shard, TargetsManifest, write_manifest, write_shard
+from student.encoder import Embeddings
+from teacher.corpus import CorpusRecipe, Example, corpus_lineage, read_examples
+from teacher.errors import LabelsDiffer
+
+ROWS_IN_A_SHARD = 8192
+_PROGRESS = "progress.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What a labelling did: rows in all, and how many of them this run wrote."""
+
+    rows: int
+    rows_written: int
+
+
+def label(
+    pretrained: Pretrained,
+    recipe: CorpusRecipe,
+    data: Path,
+    folder: Path,
+    *,
+    encode: Callable[[list[str]], Embeddings],
+    on_rows: Callable[[int, int], None] = lambda done, total: None,
+) -> Labelled:
+    """Labels a corpus.
+
+    Args:
+        pretrained: the teacher, for the lineage and the embedding space.
+        recipe: the corpus.
+        data: where its files are.
+        folder: where the targets go; a started labelling of the same corpus by the same teacher is continued.
+        encode: texts → embeddings (N, D), by the teacher.
+        on_rows: told how many of how many rows are done.
+
+    Raises:
+        CorpusRefused: see `teacher.corpus`. LabelsDiffer: the folder holds something else's beginning.
+    """
+    examples = list(read_examples(recipe, data))
+    lineage = corpus_lineage(recipe, data)
+    job = digest_json([pretrained.weights_sha256, ROWS_IN_A_SHARD, [astuple(example) for example in examples]])
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = _resume(folder, job)
+    written = 0
+    for number, rows in enumerate(_batched(examples, ROWS_IN_A_SHARD)):
+        if number >= len(shards):
+            embeddings = _encode_unique([row.teacher_text for row in rows], encode)
+            path = folder / f"shard-{number:05d}.parquet"
+            shards.append(write_shard(path, [row.text for row in rows], [row.mix for row in rows], embeddings))
+            _save_progress(folder, job, shards)
+            written += len(rows)
+        on_rows(min((number + 1) * ROWS_IN_A_SHARD, len(examples)), len(examples))
+    encoder = {
+        "role": "teacher",
+        "name": pretrained.name,
+        "sha256": pretrained.weights_sha256,
+        "license": pretrained.license,
+    }
+    write_manifest(
+        folder,
+        TargetsManifest.model_validate(
+            {
+                "embedding_space": pretrained.embedding_space,
+                "dimension": pretrained.dimension,
+                "lineage": [encoder, *(origin.model_dump() for origin in lineage)],
+                "shards": [shard.model_dump() for shard in shards],
+            }
+        ),
+    )
+    return Labelled(len(examples), written)
+
+
+def _encode_unique(texts: list[str], encode: Callable[[list[str]], Embeddings]) -> Embeddings:
+    """Embeddings (N, D), each different text encoded once, neighbours of like length for full batches."""
+    unique = sorted(set(texts), key=len)
+    row_of = {text: row for row, text in enumerate(unique)}
+    return encode(unique)[[row_of[text] for text in texts]]
+
+
+def _batched(examples: Sequence[Example], size: int) -> list[Sequence[Example]]:
+    return [examples[first : first + size] for first in range(0, len(examples), size)]
+
+
+def _resume(folder: Path, job: str) -> list[Shard]:
+    """The shards that an earlier run of the same job finished, as far as they are whole."""
+    path = folder / _PROGRESS
+    if not path.exists():
+        if any(folder.iterdir()):
+            raise LabelsDiffer(f"{folder} is not empty and holds no started labelling; name another folder")
+        return []
+    started_job, shards = _PROGRESS_FORM.validate_json(path.read_bytes())
+    if started_job != job:
+        raise LabelsDiffer(
+            f"{folder} holds targets of another teacher, recipe or data; name another folder or delete that one"
+        )
+    whole = []
+    for shard in shards:
+        if not (folder / shard.file).is_file() or digest_file(folder / shard.file) != shard.sha256:
+            break
+        whole.append(shard)
+    return whole
+
+
+def _save_progress(folder: Path, job: str, shards: list[Shard]) -> None:
+    write_durably(folder / _PROGRESS, _PROGRESS_FORM.dump_json((job, shards)))
+
+
+_PROGRESS_FORM = TypeAdapter(tuple[str, list[Shard]])

@@ -1,0 +1,286 @@
+"""Distillation at small scale: a tiny teacher, a tiny student, seconds on a CPU."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from transformers import BertConfig
+
+from student.bundle import Origin
+from student.distill.distill import distill, encode, retention
+from student.distill.losses import alignment_loss, matryoshka_loss, similarity_structure_loss
+from student.distill.model import StudentModel, save_sentence_transformer
+from student.distill.pretrained import Pretrained, open_pretrained
+from student.distill.recipe import Architecture, Recipe, RecipeRefused, Training, read_recipe
+from student.distill.targets import MANIFEST, Targets, TargetsManifest, TargetsRefused, read_targets, write_shard
+from student.distill.targets import write_manifest as write_targets_manifest
+from student.distill.vocabulary import SPECIAL, initial_embeddings, split_greedily, tokenizer_json, train_vocabulary
+from tests.conftest import ROOT
+
+WORDS = [
+    "red",
+    "blue",
+    "green",
+    "fast",
+    "slow",
+    "server",
+    "mail",
+    "domain",
+    "invoice",
+    "backup",
+    "restore",
+    "password",
+    "login",
+    "site",
+    "cloud",
+    "key",
+]
+SPANISH = [
+    "rojo",
+    "azul",
+    "verde",
+    "rapido",
+    "lento",
+    "servidor",
+    "correo",
+    "dominio",
+    "factura",
+    "copia",
+    "restaurar",
+    "clave",
+    "acceso",
+    "sitio",
+    "nube",
+]
+SPANISH.append("llave")
+RECIPE = Recipe(
+    name="tiny",
+    languages=["en", "es"],
+    architecture=Architecture(layers=[0], vocabulary=700, trained_vocabulary=400, max_tokens=32),
+    training=Training(
+        steps=120,
+        batch_size=16,
+        learning_rate=3e-3,
+        warmup_steps=5,
+        matryoshka_dimensions=[8, 16],
+        validation_steps=60,
+        checkpoint_steps=20,
+        precision="float32",
+        seed=7,
+    ),
+)
+
+
+def sentences(count: int) -> list[tuple[str, str]]:
+    generator = random.Random(5)
+    picks = [[generator.randrange(len(WORDS)) for _ in range(4)] for _ in range(count)]
+    return [(" ".join(WORDS[i] for i in pick), " ".join(SPANISH[i] for i in pick)) for pick in picks]
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Pretrained:
+    """A two-layer BERT of random weights that knows English only."""
+    torch.manual_seed(1)
+    english = [text for text, _ in sentences(400)]
+    pieces = train_vocabulary(english, [], size=300, trained=300)
+    config = BertConfig(
+        vocab_size=len(pieces),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.5,
+    )
+    folder = tmp_path_factory.mktemp("teacher")
+    save_sentence_transformer(StudentModel(config).eval(), pieces, folder, max_tokens=32, facts={})
+    return open_pretrained(folder, name="tiny teacher", license_="Apache-2.0")
+
+
+@pytest.fixture(scope="module")
+def targets_folder(teacher: Pretrained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pairs = list(dict.fromkeys(sentences(600)))
+    model = StudentModel(BertConfig.from_pretrained(teacher.path))
+    model.bert.load_state_dict(load_file(teacher.path / "model.safetensors"))
+    model.eval()
+    tokenizer = Tokenizer.from_file(str(teacher.path / "tokenizer.json"))
+    embeddings = encode(model, tokenizer, [english for english, _ in pairs], precision="float32")
+    folder = tmp_path_factory.mktemp("targets")
+    shards = [
+        write_shard(folder / f"{name}.parquet", [pair[side] for pair in pairs], [name] * len(pairs), embeddings)
+        for side, name in enumerate(("english", "spanish"))
+    ]
+    origin = Origin(role="teacher", name="tiny", sha256=teacher.weights_sha256, license="Apache-2.0")
+    write_targets_manifest(
+        folder,
+        TargetsManifest(embedding_space=teacher.embedding_space, dimension=32, lineage=[origin], shards=shards),
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def targets(targets_folder: Path) -> Targets:
+    return read_targets(targets_folder)
+
+
+def test_a_student_learns_both_languages_from_an_english_teacher(
+    teacher: Pretrained, targets: Targets, tmp_path: Path
+) -> None:
+    path = distill(teacher, targets, RECIPE, tmp_path)
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    untrained = distill(
+        teacher,
+        targets,
+        RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 1, "learning_rate": 1e-9})}),
+        tmp_path / "untrained",
+    )
+    before = json.loads((tmp_path / "untrained" / "log.jsonl").read_text().splitlines()[-1])
+    after = log[-1]
+    assert untrained.exists()
+    assert after["similarity english"] > before["similarity english"] + 0.05
+    assert after["similarity spanish"] > before["similarity spanish"] + 0.1
+    facts = json.loads((path / "distillation.json").read_text())
+    assert facts["embedding_space"] == teacher.embedding_space
+
+
+def test_the_student_is_an_ordinary_sentence_transformers_folder(
+    teacher: Pretrained, targets: Targets, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    short = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 2})})
+    path = distill(teacher, targets, short, tmp_path)
+    ours = StudentModel(BertConfig.from_pretrained(path))
+    ours.bert.load_state_dict(load_file(path / "model.safetensors"))
+    tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+    texts = ["red server mail", "servidor rojo rápido y lento"]
+    theirs = SentenceTransformer(str(path), device="cpu", local_files_only=True).encode(texts)
+    np.testing.assert_allclose(encode(ours.eval(), tokenizer, texts, precision="float32"), theirs, atol=1e-5)
+
+
+def test_a_killed_run_continues_and_ends_like_one_that_was_not(
+    teacher: Pretrained, targets: Targets, targets_folder: Path, tmp_path: Path
+) -> None:
+    whole = distill(teacher, targets, RECIPE, tmp_path / "whole")
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from tests.student.distill.test_distill import RECIPE\n"
+        "from student.distill.distill import distill; from student.distill.pretrained import open_pretrained\n"
+        "from student.distill.targets import read_targets\n"
+        "teacher = open_pretrained(Path(sys.argv[1]), name='tiny teacher', license_='Apache-2.0')\n"
+        "distill(teacher, read_targets(Path(sys.argv[2])), RECIPE, Path(sys.argv[3]))\n"
+    )
+    command = [sys.executable, "-c", code, str(teacher.path), str(targets_folder), str(tmp_path / "killed")]
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "vocab.txt").write_bytes((tmp_path / "whole" / "vocab.txt").read_bytes())
+    process = subprocess.Popen(command, cwd=ROOT)
+    checkpoint = tmp_path / "killed" / "checkpoint.safetensors"
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait(timeout=30)
+    assert checkpoint.exists()
+    continued = distill(teacher, targets, RECIPE, tmp_path / "killed")
+    expected, got = load_file(whole / "model.safetensors"), load_file(continued / "model.safetensors")
+    for name, tensor in expected.items():
+        torch.testing.assert_close(got[name], tensor, atol=1e-4, rtol=1e-3)
+
+
+def test_a_run_of_another_recipe_is_not_continued(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
+    short = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 2})})
+    distill(teacher, targets, short, tmp_path)
+    with pytest.raises(RecipeRefused, match="another recipe or other targets"):
+        distill(teacher, targets, RECIPE, tmp_path)
+
+
+def test_targets_of_another_teacher_are_refused(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
+    foreign = targets.manifest.model_copy(update={"embedding_space": "ab" * 32})
+    with pytest.raises(RecipeRefused, match="another teacher"):
+        distill(teacher, Targets(foreign, "", [], [], targets.embeddings), RECIPE, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_unfinished_and_damaged_targets_are_refused(targets_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(TargetsRefused, match="no finished targets"):
+        read_targets(tmp_path)
+    for path in targets_folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shard = tmp_path / "english.parquet"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\0")
+    with pytest.raises(TargetsRefused, match="differs from its digest"):
+        read_targets(tmp_path)
+    (tmp_path / MANIFEST).write_text("{}")
+    with pytest.raises(TargetsRefused, match="breaks the format"):
+        read_targets(tmp_path)
+
+
+def test_what_is_drawn_is_the_same_after_reading_again(targets_folder: Path, targets: Targets) -> None:
+    again = read_targets(targets_folder)
+    assert again.texts == targets.texts
+    np.testing.assert_array_equal(again.embeddings, targets.embeddings)
+
+
+def test_losses_match_hand_computations() -> None:
+    student = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    teacher = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    assert alignment_loss(student, teacher).item() == pytest.approx(0.5)  # cosines 1 and 0
+    assert similarity_structure_loss(student, teacher).item() == pytest.approx(0.5)  # two of four differ by 1
+    assert similarity_structure_loss(teacher, teacher).item() == 0
+    wide = torch.tensor([[0.6, 0.8, 0.0], [0.6, 0.0, 0.8]])
+    assert matryoshka_loss(wide, teacher, [1]).item() == pytest.approx(0)  # both are [1] when cut to one number
+
+
+def test_a_known_piece_keeps_its_embedding_and_a_new_one_gets_the_mean_of_its_parts() -> None:
+    teacher = ["[UNK]", "re", "##em", "##bol", "##so", "refund"]
+    embeddings = np.eye(6, dtype=np.float32)
+    rows = initial_embeddings(["refund", "reembolso", "##bolso", "ñ"], teacher, embeddings)
+    np.testing.assert_allclose(rows[0], embeddings[5])
+    np.testing.assert_allclose(rows[1], embeddings[1:5].mean(axis=0))
+    np.testing.assert_allclose(rows[2], embeddings[3:5].mean(axis=0))
+    np.testing.assert_allclose(rows[3], embeddings[0])
+    assert split_greedily("reembolso", teacher) == ["re", "##em", "##bol", "##so"]
+
+
+def test_the_vocabulary_has_its_size_and_the_teachers_frequent_words() -> None:
+    texts = [f"{english} {spanish}" for english, spanish in sentences(300)]
+    pieces = train_vocabulary(texts, ["[PAD]", "the", "zebra", "quixotic"], size=200, trained=198)
+    assert pieces[:5] == SPECIAL
+    assert len(set(pieces)) == len(pieces)
+    assert "servidor" in pieces
+    assert "the" in pieces
+    tokenizer = Tokenizer.from_str(tokenizer_json(pieces, 16))
+    assert tokenizer.encode("Servidor RÁPIDO").tokens == ["[CLS]", "servidor", "rapido", "[SEP]"]
+
+
+def test_retention_is_1_for_the_teacher_itself(targets: Targets) -> None:
+    figures = retention(targets.embeddings.astype(np.float32), targets)
+    assert figures["similarity"] == pytest.approx(1, abs=1e-3)
+    assert figures["finds its target first"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["default", "two-layers", "six-layers"])
+def test_the_recipes_that_ship_can_be_read(name: str) -> None:
+    recipe = read_recipe(ROOT / "student" / "distill" / "recipes" / f"{name}.toml")
+    assert recipe.languages == ["en", "es"]
+
+
+@pytest.mark.parametrize("text", ["name = 1", "not toml [", 'name = "x"\nlanguages = ["en"]\nsurprise = 1'])
+def test_recipes_of_another_form_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(RecipeRefused, match="cannot be used"):
+        read_recipe(tmp_path / "r.toml")
+
+
+def test_a_layer_that_the_teacher_lacks_is_refused(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
+    deep = RECIPE.model_copy(update={"architecture": RECIPE.architecture.model_copy(update={"layers": [0, 5]})})
+    with pytest.raises(RecipeRefused, match=r"layers \[0, 5\] of a BERT; the teacher is a bert with 2 layers"):
+        distill(teacher, targets, deep, tmp_path)
