@@ -1,0 +1,108 @@
+"""Labelling: the targets of a small corpus, whole after any kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from student.distill.pretrained import Pretrained, find_minilm
+from student.distill.targets import read_targets
+from student.encoder import Embeddings
+from teacher import label as labelling
+from teacher.corpus import CorpusRecipe, Source
+from teacher.errors import LabelsDiffer
+from tests.conftest import ROOT
+
+RECIPE = CorpusRecipe(
+    name="small", source=[Source(mix="pairs", kind="pairs", file="pairs.jsonl", license="Apache-2.0")]
+)
+
+
+def fake_free_encode(texts: list[str]) -> Embeddings:
+    """A deterministic embedding of the letters of a text: labelling itself is what is tested here."""
+    rows = np.array([[text.count(c) + 1 for c in "abcdefgh"] for text in texts], dtype=np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rows = [{"en": f"text number {n} {'abcdefgh'[n % 8] * (n % 5)}", "es": f"texto número {n}"} for n in range(10_000)]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pretrained() -> Pretrained:
+    """MiniLM's identity, with the size of the embeddings used here."""
+    return replace(find_minilm(), dimension=8)
+
+
+def test_a_translation_gets_the_embedding_of_its_english_side(
+    data: Path, pretrained: Pretrained, tmp_path: Path
+) -> None:
+    done = labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
+    targets = read_targets(tmp_path / "t")
+    assert done.rows == done.rows_written == len(targets.texts) == 20_000
+    assert (targets.texts[0], targets.texts[1]) == ("text number 0", "texto número 0")
+    np.testing.assert_array_equal(targets.embeddings[0], targets.embeddings[1])
+    np.testing.assert_allclose(targets.embeddings[0], fake_free_encode(["text number 0"])[0], atol=1e-3)
+    assert targets.manifest.embedding_space == pretrained.embedding_space
+    assert {origin.role for origin in targets.manifest.lineage} == {"teacher", "distillation texts"}
+
+
+def test_labelling_again_does_nothing_and_gives_the_same(data: Path, pretrained: Pretrained, tmp_path: Path) -> None:
+    labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
+    first = read_targets(tmp_path / "t")
+    again = labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
+    assert again.rows_written == 0
+    assert read_targets(tmp_path / "t").digest == first.digest
+
+
+def test_a_killed_labelling_continues_and_ends_like_one_that_was_not(
+    data: Path, pretrained: Pretrained, tmp_path: Path
+) -> None:
+    labelling.label(pretrained, RECIPE, data, tmp_path / "whole", encode=fake_free_encode)
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from tests.teacher.test_label import RECIPE, fake_free_encode\n"
+        "from dataclasses import replace; from student.distill.pretrained import find_minilm\n"
+        "from teacher.label import label\n"
+        "def slow(texts):\n    time.sleep(0.2)\n    return fake_free_encode(texts)\n"
+        "label(replace(find_minilm(), dimension=8), RECIPE, Path(sys.argv[1]), Path(sys.argv[2]), encode=slow)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(data), str(tmp_path / "killed")], cwd=ROOT)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "killed" / "progress.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    assert not (tmp_path / "killed" / "targets.json").exists()
+    done = labelling.label(pretrained, RECIPE, data, tmp_path / "killed", encode=fake_free_encode)
+    assert 0 < done.rows_written < done.rows
+    assert read_targets(tmp_path / "killed").digest == read_targets(tmp_path / "whole").digest
+
+
+def test_targets_of_other_texts_are_not_continued(data: Path, pretrained: Pretrained, tmp_path: Path) -> None:
+    labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "t").iterdir()}
+    with (data / "pairs.jsonl").open("a") as file:
+        file.write(json.dumps({"en": "one more", "es": "uno más"}) + "\n")
+    with pytest.raises(LabelsDiffer, match="another teacher, recipe or data"):
+        labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "t").iterdir()} == before
+
+
+def test_a_folder_of_something_else_is_not_written_into(data: Path, pretrained: Pretrained, tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "notes.txt").write_text("mine")
+    with pytest.raises(LabelsDiffer, match="not empty"):
+        labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
