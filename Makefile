@@ -1,7 +1,7 @@
 # make run     serve the demo on http://127.0.0.1:8080
 # make test    every check, as CI runs them
 # make bench   measure, write benchmarks/results and the README's figures
-# make bundle  make the default bundle again from the official weights
+# make bundle  make the default bundle again from the official weights and the public data: about two hours on two cores
 
 PYTHON ?= python3
 PORT ?= 8080
@@ -9,8 +9,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 STORE := .run/demo-store
 DATA := ../shared/data
+STUDENT ?= .run/student/model
 
-.PHONY: run test bench bundle check lint clean
+.PHONY: run test bench bundle export clean
 
 run: .venv/base.stamp
 	@$(BIN)/orilla edge ingest demo/knowledge_base --store $(STORE)
@@ -30,10 +31,18 @@ bench: .venv/all.stamp
 	$(BIN)/python -m benchmarks
 
 bundle: .venv/all.stamp
-	$(BIN)/orilla student export --force --serial 1 \
+	$(BIN)/orilla teacher label --data $(DATA) --out .run/targets
+	$(BIN)/orilla student distill --targets .run/targets --out .run/student \
+	  --vocabulary student/default_bundle/tokenizer.json
+	$(MAKE) export
+
+# The last step alone, from a student that is already distilled.
+export: .venv/all.stamp
+	$(BIN)/orilla student export --out student/default_bundle --force --name orilla-es-en --serial 2 \
+	  --model $(STUDENT) --model-name orilla-es-en-3 --model-license Apache-2.0 \
 	  --intents $(DATA)/bitext_support/train.jsonl \
 	  --intents-name "Bitext customer support utterances (2023-08-18)" --intents-license CDLA-Sharing-1.0 \
-	  --out-of-scope $(DATA)/clinc150/oos_val.jsonl --passages demo/knowledge_base/en
+	  --out-of-scope $(DATA)/clinc150/oos_val.jsonl --passages demo/knowledge_base
 
 clean:
 	rm -rf .venv .run

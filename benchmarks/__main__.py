@@ -5,12 +5,18 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import demo, known_items, serving
+from benchmarks import demo, distillation, known_items, serving
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = {"demo": demo.run, "known_items": known_items.run, "serving": serving.run}
+BENCHMARKS = {
+    "demo": demo.run,
+    "known_items": known_items.run,
+    "distillation": distillation.run,
+    "serving": serving.run,
+}
+NEED_DATA = ("known_items", "distillation")
 
 
 def main(names: list[str]) -> None:
@@ -22,7 +28,7 @@ def main(names: list[str]) -> None:
     if unknown:
         sys.exit(f"no benchmark called {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     for name in names or BENCHMARKS:
-        if name == "known_items" and not known_items.GUIDES.exists():
+        if name in NEED_DATA and not known_items.GUIDES.exists():
             print(f"{name}: skipped, {known_items.GUIDES} is not here")
             continue
         print(f"{name}: running", flush=True)

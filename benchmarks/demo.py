@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import rank_of, summarize_ranks
-from edge_agent.agent import Agent, Answer
+from edge_agent.agent import Agent
 from edge_agent.answer import candidate_sentences, compose
 from edge_agent.extraction import format_of
+from edge_agent.language import detect_language
+from edge_agent.results import Answer
 from edge_agent.settings import AgentSettings
 
 DEMO = Path(__file__).parents[1] / "demo"
@@ -44,11 +46,11 @@ def fit() -> dict[str, float]:
         features, is_right = [], []
         for row in rows:
             question = agent.student.encoder.encode([row["text"]])[0]
-            nearest = agent.nearest(question, agent.answering.passages)
+            nearest = agent.nearest(question, agent.answering.passages, language=detect_language(row["text"]))
             candidates = candidate_sentences(nearest)
             embeddings = agent.student.encoder.encode([candidate.text for candidate in candidates])
             composed = compose(candidates, embeddings, question, agent.answering)
-            features.append([nearest[0][1], float((embeddings @ question).max())])
+            features.append([max(similarity for _, similarity in nearest), float((embeddings @ question).max())])
             is_right.append(composed.citations[0].source == row.get("gold"))
     model = LogisticRegression(C=100).fit(features, is_right)
     confidences = model.predict_proba(features)[:, 1]

@@ -1,13 +1,14 @@
-"""One system in a process of its own: `python -m benchmarks.encoder_worker orilla|sentence-transformers`.
+"""One system in a process of its own: `python -m benchmarks.encoder_worker SYSTEM STARTED_AT GRAPH`.
 
 Started fresh by `benchmarks.serving`, so that cold start and memory are its own. Reads texts from standard input as
-JSON, prints figures as JSON. Both systems do the same work: encode a query, scan all passages, take the best ten.
+JSON, prints figures as JSON. All systems do the same work: encode a query, scan all passages, take the best ten.
 """
 
 import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -15,7 +16,7 @@ def main() -> None:
     """Measures one system."""
     system, exec_at = sys.argv[1], float(sys.argv[2])
     work = json.load(sys.stdin)
-    encode = _OPEN[system]()
+    encode = _OPEN[system](Path(sys.argv[3]))
     encode(["warm"])
     cold_start_s = time.time() - exec_at
 
@@ -49,13 +50,21 @@ def main() -> None:
     )
 
 
-def _open_orilla() -> Callable[[list[str]], Any]:
+def _open_bundle(graph: Path) -> Callable[[list[str]], Any]:
     from student.runtime import load_student  # noqa: PLC0415
 
     return load_student().encoder.encode
 
 
-def _open_sentence_transformers() -> Callable[[list[str]], Any]:
+def _open_minilm_int8(graph: Path) -> Callable[[list[str]], Any]:
+    """MiniLM's own six layers, exported and quantized as a bundle is, in the runtime of the bundle."""
+    from student.encoder import Encoder  # noqa: PLC0415
+
+    tokenizer = graph.with_name("tokenizer.json").read_bytes()
+    return Encoder(graph, tokenizer, dimension=384, max_tokens=256).encode
+
+
+def _open_sentence_transformers(graph: Path) -> Callable[[list[str]], Any]:
     import os  # noqa: PLC0415
 
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -67,7 +76,7 @@ def _open_sentence_transformers() -> Callable[[list[str]], Any]:
     return lambda texts: model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
 
 
-_OPEN = {"orilla": _open_orilla, "sentence-transformers": _open_sentence_transformers}
+_OPEN = {"bundle": _open_bundle, "minilm-int8": _open_minilm_int8, "sentence-transformers": _open_sentence_transformers}
 
 if __name__ == "__main__":
     main()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_agent.records import Passage
 from edge_agent.sentences import split_sentences
-from edge_agent.store import Passage
 from student.encoder import Embeddings
 
 
@@ -59,10 +59,10 @@ class Answering:
     max_sentences: int = 3
     passage_weight: float = 0.5
     keep_above: float = 0.8
-    slope_passage: float = 1.79
-    slope_sentence: float = 6.57
-    intercept: float = -3.87
-    threshold: float = 0.35
+    slope_passage: float = 2.68
+    slope_sentence: float = 4.22
+    intercept: float = -3.74
+    threshold: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
 from student.bundle import DEFAULT_BUNDLE
 
 if TYPE_CHECKING:
-    from edge_agent.agent import Agent, Answer
+    from edge_agent.agent import Agent
     from edge_agent.client import RemoteAgent
+    from edge_agent.results import Answer
 
 app = typer.Typer(no_args_is_help=True, help="The branch server: take in documents, answer questions.")
 

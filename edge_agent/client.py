@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 from pydantic import TypeAdapter
 
-from edge_agent.agent import Answer, Ingested
 from edge_agent.errors import AgentError, ServerUnreachable
 from edge_agent.extraction import DocumentFormat
+from edge_agent.results import Answer, Ingested
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
 

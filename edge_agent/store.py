@@ -9,9 +9,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,82 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.chunking import PassageSpan
-from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreTooNew
-from student.digests import digest_bytes
+from edge_agent.database import connect, prepare
+from edge_agent.errors import DocumentUnknown
+from edge_agent.records import Change, Counts, Document, NewDocument, Passage, document_id_of
 from student.encoder import Embeddings
 
 DATABASE = "orilla.db"
-SCHEMA_VERSION = 1
-_APPLICATION_ID = 0x4F52494C  # "ORIL"
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A stored document, without its text.
-
-    Attributes:
-        document_id: derived from `source`.
-        source: the caller's own name for it, unique.
-        content_sha256: digest of what came in, by which the same content is recognized.
-        added_at: RFC 3339, UTC; of the last change.
-        passages: how many it was cut into.
-        chars: length of its text in code points.
-    """
-
-    document_id: str
-    source: str
-    title: str
-    format: str
-    content_sha256: str
-    added_at: str
-    passages: int
-    chars: int
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A stored passage with what is needed to show it: `text` is `start:end` of its document's text."""
-
-    passage_id: int
-    document_id: str
-    source: str
-    title: str
-    heading: str
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewDocument:
-    """A document ready to be stored."""
-
-    source: str
-    title: str
-    format: str
-    content_sha256: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a change of the store means for the index: passage ids gone and new."""
-
-    removed: list[int]
-    added: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much the store holds."""
-
-    documents: int
-    passages: int
-
-
-def document_id_of(source: str) -> str:
-    """The id of the document with this source."""
-    return digest_bytes(source.encode())[:20]
 
 
 class Store:
@@ -109,10 +37,10 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / DATABASE
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
-        self._writer = _connect(self.path)
+        self._writer = connect(self.path)
         try:
-            _prepare(self._writer, self.path)
-            self._reader = _connect(self.path)
+            prepare(self._writer, self.path)
+            self._reader = connect(self.path)
         except BaseException:
             self._writer.close()
             raise
@@ -294,40 +222,6 @@ _SELECT_DOCUMENTS = (
     "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars "
     "FROM documents d"
 )
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-    db.row_factory = sqlite3.Row
-    db.execute("PRAGMA foreign_keys = ON")
-    return db
-
-
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    """Checks that the file is ours and of our version, and makes the tables of a new one."""
-    try:
-        application_id = db.execute("PRAGMA application_id").fetchone()[0]
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        is_new = not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-        if not is_new and application_id != _APPLICATION_ID:
-            raise StoreForeign(f"{path} is an SQLite file, but not an Orilla store; name another folder with --store")
-        if version > SCHEMA_VERSION:
-            raise StoreTooNew(
-                f"store {path} has version {version}; this program reads up to {SCHEMA_VERSION}; upgrade orilla"
-            )
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        if is_new:
-            schema = files("edge_agent").joinpath("schema.sql").read_text()
-            db.executescript(
-                f"BEGIN; {schema} PRAGMA application_id = {_APPLICATION_ID}; "
-                f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
-    except sqlite3.DatabaseError as error:
-        raise StoreDamaged(
-            f"{path} cannot be read as an SQLite store ({error}); restore it from a backup, or name another folder "
-            "with --store and ingest the documents again"
-        ) from error
 
 
 def _passage_ids(db: sqlite3.Connection, document_id: str) -> list[int]:

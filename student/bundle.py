@@ -7,122 +7,19 @@ bundle's digest, which is the SHA-256 of `manifest.json` and through it of every
 """
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from student.digests import digest_bytes, digest_file
+from student.durable import sync_folder, write_durably
+from student.errors import BundleDamaged, BundleExists, BundleForeign, BundleMissing, BundleTruncated, ManifestInvalid
+from student.manifest import FORMAT, FORMAT_VERSION, MANIFEST, FileEntry, Manifest, parse_manifest
 
-from student.digests import Digest, digest_bytes, digest_file
-from student.errors import (
-    BundleDamaged,
-    BundleExists,
-    BundleForeign,
-    BundleMissing,
-    BundleTooNew,
-    BundleTruncated,
-    ManifestInvalid,
-)
-
-FORMAT: Final = "orilla-bundle"
-FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
-DEFAULT_BUNDLE = Path(__file__).parent / "default_bundle"
 MAX_MANIFEST_BYTES = 1 << 20
-
-_FILE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$"
-FileName = Annotated[str, StringConstraints(pattern=_FILE_NAME, max_length=200)]
-"""A relative path of plain characters: no `..`, no leading dot or slash, no backslash."""
-
-
-class _Part(BaseModel):
-    """A part of the manifest. Fields unknown to this version are kept, so that a copy loses nothing."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
-
-
-class FileEntry(_Part):
-    """What the manifest says of one file."""
-
-    sha256: Digest
-    size_bytes: Annotated[int, Field(ge=0)]
-
-
-class EncoderEntry(_Part):
-    """The encoder: an ONNX graph from `input_ids`, `attention_mask` to two embeddings, and its tokenizer."""
-
-    graph: FileName
-    tokenizer: FileName
-    dimension: Annotated[int, Field(ge=1, le=8192)]
-    max_tokens: Annotated[int, Field(ge=8, le=8192)]
-
-
-class HeadEntry(_Part):
-    """A linear head on the sentence embedding; its file holds `weight` (C, D) and `bias` (C,)."""
-
-    file: FileName
-    labels: Annotated[list[str], Field(min_length=2)]
-    temperature: Annotated[float, Field(gt=0)]
-    threshold: Annotated[float, Field(ge=0, le=1)]
-
-
-class ProbesEntry(_Part):
-    """Texts whose embeddings the encoder must reproduce on the branch's own CPU."""
-
-    file: FileName
-    min_similarity: Annotated[float, Field(gt=0, le=1)]
-
-
-class Origin(_Part):
-    """One thing the bundle was made from: a teacher, a data set, an earlier bundle, a release."""
-
-    role: str
-    name: str
-    sha256: Digest
-    license: str
-
-
-class License(_Part):
-    """A licence that applies to part of the bundle; `file` holds its text or its attribution."""
-
-    spdx: str
-    applies_to: str
-    file: FileName
-
-
-class Manifest(_Part):
-    """`manifest.json`: what the bundle is, what it is made of and made from."""
-
-    format: Literal["orilla-bundle"] = FORMAT
-    format_version: Annotated[int, Field(ge=1)] = FORMAT_VERSION
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-    serial: Annotated[int, Field(ge=1)]
-    created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
-    embedding_space: Digest
-    languages: Annotated[list[str], Field(min_length=1)]
-    encoder: EncoderEntry
-    heads: dict[str, HeadEntry] = {}
-    probes: ProbesEntry
-    limits: dict[str, Any] = {}
-    metrics: dict[str, Any] = {}
-    lineage: list[Origin]
-    licenses: Annotated[list[License], Field(min_length=1)]
-    model_card: FileName
-    files: Annotated[dict[FileName, FileEntry], Field(max_length=1000)]
-
-    @model_validator(mode="after")
-    def _lists_every_file_it_names(self) -> Self:
-        named = [self.encoder.graph, self.encoder.tokenizer, self.probes.file, self.model_card]
-        named += [head.file for head in self.heads.values()] + [license_.file for license_ in self.licenses]
-        unlisted = sorted(set(named) - set(self.files))
-        if unlisted:
-            raise ValueError(f"files does not list {', '.join(unlisted)}")
-        if MANIFEST in self.files:
-            raise ValueError("files lists the manifest itself")
-        return self
+DEFAULT_BUNDLE = Path(__file__).parent / "default_bundle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,39 +78,6 @@ def open_bundle(path: Path) -> Bundle:
     return Bundle(path, manifest, digest_bytes(content))
 
 
-def parse_manifest(content: bytes, path: Path) -> Manifest:
-    """Reads a manifest from bytes; `path` only names it in errors.
-
-    Raises:
-        BundleForeign: not JSON of ours. BundleTooNew: a later format. ManifestInvalid: breaks the format.
-    """
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BundleForeign(
-            f"{path / MANIFEST} is not JSON; expected an Orilla bundle's manifest; check the path"
-        ) from error
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise BundleForeign(
-            f'{path} is not an Orilla bundle: its manifest does not say "format": "{FORMAT}"; check the path'
-        )
-    version = value.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise BundleTooNew(
-            f"bundle {path} has format version {version}; this program reads up to {FORMAT_VERSION}; "
-            "upgrade orilla, or use an earlier bundle"
-        )
-    try:
-        return Manifest.model_validate(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "manifest"
-        raise ManifestInvalid(
-            f"{path / MANIFEST} breaks the bundle format in {error.error_count()} place(s); "
-            f"first, {where}: {first['msg']}; get the bundle again"
-        ) from error
-
-
 def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, bytes], *, replace: bool = False) -> Bundle:
     """Writes a bundle aside, every file fsynced, and renames it into place.
 
@@ -248,19 +112,8 @@ def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, byte
         if path.exists():
             path.rename(Path(aside) / "old")
         new.rename(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     return open_bundle(path)
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Writes a file aside, fsyncs it and renames it into place: the old content or the new, never a part."""
-    aside = path.with_name(f".{path.name}.new")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
-    _sync_folder(path.parent)
 
 
 def _read_manifest(path: Path) -> bytes:
@@ -300,11 +153,3 @@ def _check_digest(folder: Path, name: str, entry: FileEntry, digest: str) -> Non
 
 def _files_below(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edge_agent.chunking import chunk
 from edge_agent.errors import AgentError
 from edge_agent.extraction import DocumentFormat, extract
-from student.bundle import Origin
 from student.digests import digest_bytes, digest_file
+from student.manifest import Origin
 from teacher.errors import CorpusRefused
 
 _GRAM = 12

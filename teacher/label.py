@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from student.bundle import write_durably
 from student.digests import digest_file, digest_json
 from student.distill.pretrained import Pretrained
 from student.distill.targets import Shard, TargetsManifest, write_manifest, write_shard
+from student.durable import write_durably
 from student.encoder import Embeddings
 from teacher.corpus import CorpusRecipe, Example, corpus_lineage, read_examples
 from teacher.errors import LabelsDiffer

@@ -10,14 +10,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 import edge_agent
-from edge_agent.agent import Agent, Answer, BundleIdentity, Ingested, Outcome, Readiness
+from edge_agent.agent import Agent
 from edge_agent.answer import Citation
 from edge_agent.extraction import DocumentFormat, format_of
 from edge_agent.http import problems
 from edge_agent.http.body_limit import BodyLimitMiddleware
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
 from edge_agent.http.problems import Problem, describe
-from edge_agent.store import Document
+from edge_agent.records import Document
+from edge_agent.results import Answer, BundleIdentity, Ingested, Outcome, Readiness
 from student.heads import Classification
 
 BAD, LARGE, TYPE, INVALID = (

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from student.bundle import DEFAULT_BUNDLE
 from student.errors import ExtraMissing
 
 app = typer.Typer()
@@ -26,7 +25,7 @@ def export(
     ],
     intents_name: Annotated[str, typer.Option(help="What the intent texts are called in the model card.")],
     intents_license: Annotated[str, typer.Option(help="Their licence, an SPDX identifier.")],
-    out: Annotated[Path, typer.Option(help="Folder of the new bundle.")] = DEFAULT_BUNDLE,
+    out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
     model: Annotated[
         Path | None,
         typer.Option(exists=True, file_okay=False, help="A sentence-transformers folder. [default: all-MiniLM-L6-v2]"),

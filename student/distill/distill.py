@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from student.bundle import write_durably
 from student.digests import digest_bytes, digest_json
 from student.distill.model import StudentModel, cut_student, save_sentence_transformer
 from student.distill.precision import autocast, choose_device
@@ -19,6 +18,7 @@ from student.distill.recipe import Recipe, RecipeRefused
 from student.distill.targets import Targets, describe_mix
 from student.distill.training import LOG, Progress, train
 from student.distill.vocabulary import read_pieces, tokenizer_json, train_vocabulary
+from student.durable import write_durably
 from student.encoder import Embeddings
 
 VALIDATION_TEXTS = 1000

@@ -211,7 +211,7 @@ def _manifest_fields(
             {"spdx": "Apache-2.0", "applies_to": "everything else", "file": "LICENSE.txt"},
         ],
         "model_card": "MODEL_CARD.md",
-    }
+    } | ({"distillation": {key: distillation[key] for key in ("recipe", "mix", "log")}} if distillation else {})
 
 
 def _limits(pretrained: Pretrained) -> dict[str, Any]:
@@ -232,9 +232,14 @@ def _limits(pretrained: Pretrained) -> dict[str, Any]:
 
 
 def _notice(pretrained: Pretrained, recipe: ExportRecipe) -> str:
+    distillation = pretrained.distillation
+    made_from = "".join(
+        f"  {o['role']}: {o['name']} ({o['license']})\n" for o in (distillation or {}).get("lineage", [])
+    )
     return (
-        f"This bundle holds {pretrained.name} ({pretrained.license}), converted to ONNX and quantized to int8\n"
-        "for this project; the tokenizer is unchanged. The licence is in LICENSE.txt.\n\n"
-        f"The intent head was trained on {recipe.intents_name} ({recipe.intents_license}); the texts themselves\n"
+        f"This bundle holds {pretrained.name} ({pretrained.license}), converted to ONNX and quantized to int8.\n"
+        "The licence is in LICENSE.txt.\n\n"
+        + (f"It was distilled from:\n{made_from}The texts themselves are not part of it.\n\n" if made_from else "")
+        + f"The intent head was trained on {recipe.intents_name} ({recipe.intents_license}); the texts themselves\n"
         "are not part of the bundle.\n"
     )

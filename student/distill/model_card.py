@@ -1,5 +1,6 @@
 """The model card of a bundle, generated from its manifest's own fields so that the two cannot disagree."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,20 @@ def write_model_card(fields: Mapping[str, Any]) -> str:
         lines += [
             f"**{name}**: {len(head['labels'])} labels, temperature {head['temperature']}, out of scope below "
             f"{head['threshold']}: {', '.join(head['labels'])}.",
+            "",
+        ]
+    if distillation := fields.get("distillation"):
+        lines += [
+            "## Distillation",
+            "",
+            "Texts of each part of the mix: " + ", ".join(f"{n} {mix}" for mix, n in distillation["mix"].items()) + ".",
+            "",
+            "The recipe, and the last entry of the log (similarity to the teacher's embeddings on texts kept apart):",
+            "",
+            "```json",
+            json.dumps(distillation["recipe"], indent=2),
+            json.dumps(distillation["log"][-1], indent=2),
+            "```",
             "",
         ]
     lines += [

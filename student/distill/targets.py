@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from student.bundle import FileName, Origin, write_durably
 from student.digests import Digest, digest_bytes, digest_file
+from student.durable import write_durably
 from student.errors import OrillaError
+from student.manifest import FileName, Origin
 
 MANIFEST = "targets.json"
 

@@ -19,13 +19,13 @@ from safetensors.torch import save
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from student.bundle import write_durably
 from student.digests import digest_json
 from student.distill.losses import alignment_loss, matryoshka_loss, similarity_structure_loss
 from student.distill.model import StudentModel
 from student.distill.precision import autocast, choose_device
 from student.distill.recipe import Recipe, RecipeRefused, Training
 from student.distill.targets import Targets
+from student.durable import write_durably
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
 

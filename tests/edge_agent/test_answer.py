@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_agent.answer import Answering, candidate_sentences, compose
-from edge_agent.store import Passage
+from edge_agent.records import Passage
 
 ANSWERING = Answering(slope_passage=2, slope_sentence=3, intercept=-1, keep_above=0.9, max_sentences=2)
 

@@ -10,7 +10,8 @@ import pytest
 from edge_agent.chunking import PassageSpan
 from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreLocked, StoreTooNew
 from edge_agent.lock import StoreLock, holder_url
-from edge_agent.store import DATABASE, NewDocument, Store, document_id_of
+from edge_agent.records import NewDocument, document_id_of
+from edge_agent.store import DATABASE, Store
 from student.encoder import Embeddings
 
 SPACE, OTHER_SPACE = "ab" * 32, "cd" * 32

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from student.bundle import MANIFEST, open_bundle, parse_manifest, write_bundle
+from student.bundle import open_bundle, write_bundle
 from student.digests import digest_bytes
 from student.errors import (
     BundleDamaged,
@@ -20,6 +20,7 @@ from student.errors import (
     BundleUnusable,
     ManifestInvalid,
 )
+from student.manifest import MANIFEST, parse_manifest
 from student.runtime import load_student
 
 GOLDEN = Path(__file__).parent / "golden" / "bundle-v1"

@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import BertConfig
 
-from student.bundle import Origin
 from student.distill.distill import distill, encode, retention
 from student.distill.losses import alignment_loss, matryoshka_loss, similarity_structure_loss
 from student.distill.model import StudentModel, save_sentence_transformer
@@ -23,6 +22,7 @@ from student.distill.recipe import Architecture, Recipe, RecipeRefused, Training
 from student.distill.targets import MANIFEST, Targets, TargetsManifest, TargetsRefused, read_targets, write_shard
 from student.distill.targets import write_manifest as write_targets_manifest
 from student.distill.vocabulary import SPECIAL, initial_embeddings, split_greedily, tokenizer_json, train_vocabulary
+from student.manifest import Origin
 from tests.conftest import ROOT
 
 WORDS = [

@@ -59,10 +59,8 @@ def test_exported_bundle_loads_and_classifies(exported: Bundle) -> None:
     student.close()
 
 
-def test_exporting_the_same_weights_again_gives_the_default_bundles_encoder(exported: Bundle) -> None:
-    default = open_bundle(DEFAULT_BUNDLE)
-    assert exported.manifest.embedding_space == default.manifest.embedding_space
-    assert exported.read("encoder.onnx") == default.read("encoder.onnx")
+def test_the_distilled_default_bundle_lives_in_its_teachers_space(exported: Bundle) -> None:
+    assert open_bundle(DEFAULT_BUNDLE).manifest.embedding_space == exported.manifest.embedding_space
 
 
 def test_model_card_says_what_the_manifest_says(exported: Bundle) -> None:

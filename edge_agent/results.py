@@ -1,0 +1,91 @@
+"""What the agent says: the classes that HTTP shows and the client reads, the same ones on both sides."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.answer import Citation
+from edge_agent.records import Document
+from student.heads import Classification
+
+
+class Outcome(StrEnum):
+    """What taking in a document did."""
+
+    ADDED = "added"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A document that was taken in, durably."""
+
+    outcome: Outcome
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class NearestDocument:
+    """A document offered when there is no answer in it that is good enough."""
+
+    document_id: str
+    source: str
+    title: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class BundleIdentity:
+    """The bundle that something was answered with; `digest` is the SHA-256 of its manifest."""
+
+    name: str
+    serial: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Where the time of a question went."""
+
+    encode_ms: float
+    search_ms: float
+    answer_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the agent says to a question.
+
+    Attributes:
+        answer: the cited sentences joined, or None when it abstains.
+        abstained: whether the documents seem not to hold the answer.
+        confidence: in [0, 1].
+        citations: where each sentence of the answer stands, in order; empty when it abstains.
+        nearest_documents: what to look at instead, or as well; nearest first.
+        intent: of the question, None when the bundle has no such head.
+        bundle: what answered.
+        timings: how long it took.
+    """
+
+    answer: str | None
+    abstained: bool
+    confidence: float
+    citations: list[Citation]
+    nearest_documents: list[NearestDocument]
+    intent: Classification | None
+    bundle: BundleIdentity
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the agent can serve, and on what."""
+
+    is_ready: bool
+    documents: int
+    passages: int
+    indexed_passages: int
+    is_search_exact: bool
+    probe_min_similarity: float
+    bundle: BundleIdentity
