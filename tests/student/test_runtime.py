@@ -70,9 +70,7 @@ def test_many_threads_get_the_same_embeddings_as_one(encoder: Encoder) -> None:
 
 
 def test_meaning_is_closer_than_wording(encoder: Encoder) -> None:
-    query, same, other = encoder.encode(
-        ["I want my money back", "how can I get a refund", "how can I get a backup"]
-    )
+    query, same, other = encoder.encode(["I want my money back", "how can I get a refund", "how can I get a backup"])
     assert query @ same > query @ other
 
 
