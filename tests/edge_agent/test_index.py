@@ -1,5 +1,6 @@
 """The index against brute force, while it grows, shrinks and hands over to hnswlib."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -90,4 +91,21 @@ def test_hnsw_similarities_are_cosines() -> None:
     best = index.search(rows[7], 2)
     assert best[0].similarity == pytest.approx(1.0, abs=1e-5)
     assert best[1].similarity == pytest.approx(float(rows[best[1].passage_id] @ rows[7]), abs=1e-5)
+    index.close()
+
+
+def test_what_goes_while_the_graph_is_built_is_gone_from_it() -> None:
+    pytest.importorskip("hnswlib", reason="the extra hnsw is not installed")
+    rows = unit_rows(20_000, np.random.default_rng(3))
+    index = GrowingIndex(DIMENSION, exact_below=20_000, threads=1)
+    index.add(range(20_000), rows)
+    time.sleep(0.1)
+    assert index.is_exact  # a graph of twenty thousand takes longer
+    index.remove(range(50))
+    index.add([90_000], rows[:1])
+    index.wait_until_built(timeout_s=60)
+    assert not index.is_exact
+    assert nearest_ids(index, rows[0], 1) == [90_000]
+    for removed in range(50):
+        assert removed not in nearest_ids(index, rows[removed], 3)
     index.close()
