@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from student.distill.cli import ModelLicenseOption, ModelNameOption, ModelOption
 from student.errors import ExtraMissing
 
 app = typer.Typer(no_args_is_help=True, help="Label texts for distillation with a large encoder.")
@@ -25,12 +26,9 @@ def label(
     out: Annotated[Path, typer.Option(help="Folder of the targets; a killed run is continued there.")],
     recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A corpus recipe.")] = RECIPES
     / "public.toml",
-    model: Annotated[
-        Path | None,
-        typer.Option(exists=True, file_okay=False, help="A sentence-transformers folder. [default: all-MiniLM-L6-v2]"),
-    ] = None,
-    model_name: Annotated[str, typer.Option(help="What that folder's model is called.")] = "local model",
-    model_license: Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")] = "LicenseRef-unknown",
+    model: ModelOption = None,
+    model_name: ModelNameOption = "local model",
+    model_license: ModelLicenseOption = "LicenseRef-unknown",
     precision: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
 ) -> None:
     """Embed a corpus with the teacher once, and write what the student must reach.
@@ -38,7 +36,7 @@ def label(
     A translation gets the embedding of its English side. Run it again after a kill: it goes on where it was.
     """
     try:
-        from student.distill.pretrained import find_minilm, open_pretrained
+        from student.distill.pretrained import open_model
         from teacher.corpus import read_corpus_recipe
         from teacher.encoding import open_teacher
         from teacher.label import label as label_corpus
@@ -46,7 +44,7 @@ def label(
         raise ExtraMissing(
             f'labelling needs {error.name}, which is not installed; run: pip install "orilla[teacher]"'
         ) from error
-    pretrained = open_pretrained(model, name=model_name, license_=model_license) if model else find_minilm()
+    pretrained = open_model(model, name=model_name, license_=model_license)
     corpus = read_corpus_recipe(recipe)
     console = Console(stderr=True)
     with Progress(console=console, transient=True) as progress:

@@ -16,6 +16,13 @@ app = typer.Typer()
 
 RECIPES = Path(__file__).parent / "recipes"
 
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(exists=True, file_okay=False, help="A sentence-transformers folder. [default: all-MiniLM-L6-v2]"),
+]
+ModelNameOption = Annotated[str, typer.Option(help="What that folder's model is called.")]
+ModelLicenseOption = Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")]
+
 
 @app.command()
 def export(
@@ -26,12 +33,9 @@ def export(
     intents_name: Annotated[str, typer.Option(help="What the intent texts are called in the model card.")],
     intents_license: Annotated[str, typer.Option(help="Their licence, an SPDX identifier.")],
     out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
-    model: Annotated[
-        Path | None,
-        typer.Option(exists=True, file_okay=False, help="A sentence-transformers folder. [default: all-MiniLM-L6-v2]"),
-    ] = None,
-    model_name: Annotated[str, typer.Option(help="What that folder's model is called.")] = "local model",
-    model_license: Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")] = "LicenseRef-unknown",
+    model: ModelOption = None,
+    model_name: ModelNameOption = "local model",
+    model_license: ModelLicenseOption = "LicenseRef-unknown",
     out_of_scope: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="JSON lines with texts of no intent, to measure."),
@@ -55,7 +59,7 @@ def export(
     with console.status("loading torch") as status:
         _import_extra()
         from student.distill.export import ExportRecipe, export_bundle
-        from student.distill.pretrained import find_minilm, open_pretrained
+        from student.distill.pretrained import open_model
 
         recipe = ExportRecipe(
             name=name,
@@ -66,7 +70,7 @@ def export(
             out_of_scope=out_of_scope,
             passages=tuple(passages or ()),
         )
-        pretrained = open_pretrained(model, name=model_name, license_=model_license) if model else find_minilm()
+        pretrained = open_model(model, name=model_name, license_=model_license)
         bundle = export_bundle(pretrained, recipe, out, now=datetime.now(UTC), replace=force, on_step=status.update)
     size_mb = sum(entry.size_bytes for entry in bundle.manifest.files.values()) / 1e6
     console.print(f"bundle {out}: serial {serial}, {size_mb:.1f} MB, digest {bundle.digest}")
@@ -80,12 +84,9 @@ def distill(
     out: Annotated[Path, typer.Option(help="Folder of the run; a killed run is continued there.")],
     recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The student's recipe.")] = RECIPES
     / "default.toml",
-    model: Annotated[
-        Path | None,
-        typer.Option(exists=True, file_okay=False, help="The teacher's folder. [default: all-MiniLM-L6-v2]"),
-    ] = None,
-    model_name: Annotated[str, typer.Option(help="What that folder's model is called.")] = "local model",
-    model_license: Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")] = "LicenseRef-unknown",
+    model: ModelOption = None,
+    model_name: ModelNameOption = "local model",
+    model_license: ModelLicenseOption = "LicenseRef-unknown",
     vocabulary: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="A student's tokenizer.json, to repeat its run exactly."),
@@ -100,13 +101,13 @@ def distill(
     with console.status("loading torch"):
         _import_extra()
         from student.distill.distill import distill as distill_student
-        from student.distill.pretrained import find_minilm, open_pretrained
+        from student.distill.pretrained import open_model
         from student.distill.recipe import read_recipe
         from student.distill.targets import read_targets
         from student.distill.vocabulary import read_pieces
 
         student_recipe = read_recipe(recipe)
-        teacher = open_pretrained(model, name=model_name, license_=model_license) if model else find_minilm()
+        teacher = open_model(model, name=model_name, license_=model_license)
         labelled = read_targets(targets)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with RichProgress(*columns, console=console) as progress:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from student.digests import digest_bytes, digest_json
-from student.distill.model import StudentModel, cut_student, save_sentence_transformer
+from student.distill.model import StudentModel, cut_student, pad, save_sentence_transformer
 from student.distill.precision import autocast, choose_device
 from student.distill.pretrained import Pretrained
 from student.distill.recipe import Recipe, RecipeRefused
@@ -98,9 +98,7 @@ def encode(student: StudentModel, tokenizer: Tokenizer, texts: list[str], *, pre
     with torch.inference_mode(), autocast(device, precision):
         for first in range(0, len(order), 64):
             rows = order[first : first + 64]
-            longest = len(encodings[rows[-1]].ids)
-            ids = torch.tensor([encodings[i].ids + [0] * (longest - len(encodings[i].ids)) for i in rows]).to(device)
-            embeddings[rows] = student(ids, (ids != 0).long()).cpu().numpy()
+            embeddings[rows] = student(*pad([encodings[i].ids for i in rows], device)).cpu().numpy()
     return embeddings
 
 

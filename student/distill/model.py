@@ -1,11 +1,13 @@
 """The student as a torch model, cut from its teacher, and as a sentence-transformers folder that any tool loads."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import BertConfig, BertModel
@@ -67,6 +69,16 @@ def cut_student(teacher: Pretrained, architecture: Architecture, pieces: list[st
                 state[name.replace(f"encoder.layer.{old}.", f"encoder.layer.{new}.", 1)] = value
     student.bert.load_state_dict(state)
     return student
+
+
+def pad(tokens: Sequence[Sequence[int] | NDArray[np.int32]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """A batch of token ids as `input_ids` and `attention_mask` (B, T); piece 0 is the padding."""
+    longest = max(len(ids) for ids in tokens)
+    input_ids = np.zeros((len(tokens), longest), dtype=np.int64)
+    for row, ids in enumerate(tokens):
+        input_ids[row, : len(ids)] = ids
+    padded = torch.from_numpy(input_ids)
+    return padded.to(device), (padded != 0).long().to(device)
 
 
 def save_sentence_transformer(

@@ -61,6 +61,11 @@ def find_minilm() -> Pretrained:
     )
 
 
+def open_model(path: Path | None, *, name: str, license_: str) -> Pretrained:
+    """The model in a folder, or the official MiniLM when none is named; see the two functions beside for errors."""
+    return open_pretrained(path, name=name, license_=license_) if path else find_minilm()
+
+
 def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: str | None = None) -> Pretrained:
     """Opens a sentence-transformers folder with mean pooling.
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from student.digests import digest_json
 from student.distill.losses import alignment_loss, matryoshka_loss, similarity_structure_loss
-from student.distill.model import StudentModel
+from student.distill.model import StudentModel, pad
 from student.distill.precision import autocast, choose_device
 from student.distill.recipe import Recipe, RecipeRefused, Training
 from student.distill.targets import Targets
@@ -75,7 +75,7 @@ def train(
     reported, since = first, time.perf_counter()
     for step in range(first, training.steps):
         rows = batches.rows(step)
-        input_ids, attention_mask = _pad([tokens[row] for row in rows], device)
+        input_ids, attention_mask = pad([tokens[row] for row in rows], device)
         teacher = torch.from_numpy(targets.embeddings[rows].astype(np.float32)).to(device)
         teacher = torch.nn.functional.normalize(teacher, dim=1)
         for group in optimizer.param_groups:
@@ -159,15 +159,6 @@ def _tokenize(tokenizer: Tokenizer, texts: list[str], max_tokens: int) -> list[N
         encodings = tokenizer.encode_batch(texts[first : first + 10_000])
         tokens += [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
     return tokens
-
-
-def _pad(tokens: list[NDArray[np.int32]], device: torch.device) -> tuple[Tensor, Tensor]:
-    longest = max(len(ids) for ids in tokens)
-    input_ids = np.zeros((len(tokens), longest), dtype=np.int64)
-    for row, ids in enumerate(tokens):
-        input_ids[row, : len(ids)] = ids
-    padded = torch.from_numpy(input_ids)
-    return padded.to(device), (padded != 0).long().to(device)
 
 
 def _validated(student: StudentModel, validate: Callable[[StudentModel], dict[str, float]]) -> dict[str, float]:
