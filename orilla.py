@@ -10,6 +10,7 @@ from rich.console import Console
 import edge_agent.cli
 import student.cli
 import student.distill.cli
+import student.evaluation.cli
 import teacher.cli
 from student.errors import OrillaError
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(edge_agent.cli.app, name="edge")
 student.cli.app.add_typer(student.distill.cli.app)
+student.cli.app.add_typer(student.evaluation.cli.app)
 app.add_typer(student.cli.app, name="student")
 app.add_typer(teacher.cli.app, name="teacher")
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from student.evaluation.report import render_table
+
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 
@@ -70,19 +72,16 @@ def _serving(result: dict[str, Any]) -> str:
 
 
 def _distillation(result: dict[str, Any]) -> str:
-    student, teacher = result["systems"]["bundle int8"], result["systems"]["teacher"]
-    share = result["share_of_teacher"]["bundle int8"]
-    rows = [f"| {name} | {student[name]} | {teacher[name]} | {share[name]} |" for name in student]
+    tasks = result["tasks"]
     return "\n".join(
         [
-            f"**The student beside its teacher**, on {result['texts']['guides']} guides and "
-            f"{result['texts']['paragraphs']} paragraphs (in both languages) and messages that training has not seen: "
-            "nDCG@10 of title → guide and paragraph → translation, and intents by logistic regression on the "
-            "embeddings; asymmetric searches the teacher's documents:",
+            f"**The student beside its teacher**, on {tasks['guides en-en']['documents']} guides, "
+            f"{tasks['paragraphs en-es']['documents']} paragraphs (in both languages), and messages that training has "
+            "not seen: title → guide, paragraph → translation, question → section, and intents by logistic regression "
+            "on the embeddings. Asymmetric searches the teacher's documents. In brackets, the share of the teacher's "
+            "figure; the teacher, float32, reads English only:",
             "",
-            "| | default bundle (int8) | teacher (float32) | share |",
-            "|---|---|---|---|",
-            *rows,
+            render_table(result),
         ]
     )
 

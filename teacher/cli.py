@@ -1,5 +1,6 @@
 """`orilla teacher …`. Torch and its kin are imported when a command runs."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -10,22 +11,19 @@ from rich.progress import Progress
 from student.distill.cli import ModelLicenseOption, ModelNameOption, ModelOption
 from student.errors import ExtraMissing
 
-app = typer.Typer(no_args_is_help=True, help="Label texts for distillation with a large encoder.")
+app = typer.Typer(no_args_is_help=True, help="Fine-tune a large encoder on the centre's data, and label texts with it.")
 
 RECIPES = Path(__file__).parent / "recipes"
 
-
-@app.callback()
-def _group() -> None:
-    """Keeps `label` a command of its own while it is the only one."""
+DataOption = Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that the recipe's files are in.")]
+CorpusOption = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A corpus recipe.")]
 
 
 @app.command()
 def label(
-    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that the recipe's files are in.")],
+    data: DataOption,
     out: Annotated[Path, typer.Option(help="Folder of the targets; a killed run is continued there.")],
-    recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="A corpus recipe.")] = RECIPES
-    / "public.toml",
+    recipe: CorpusOption = RECIPES / "public.toml",
     model: ModelOption = None,
     model_name: ModelNameOption = "local model",
     model_license: ModelLicenseOption = "LicenseRef-unknown",
@@ -35,15 +33,12 @@ def label(
 
     A translation gets the embedding of its English side. Run it again after a kill: it goes on where it was.
     """
-    try:
-        from student.distill.pretrained import open_model
-        from teacher.corpus import read_corpus_recipe
-        from teacher.encoding import open_teacher
-        from teacher.label import label as label_corpus
-    except ImportError as error:
-        raise ExtraMissing(
-            f'labelling needs {error.name}, which is not installed; run: pip install "orilla[teacher]"'
-        ) from error
+    _import_extra("labelling")
+    from student.distill.pretrained import open_model
+    from student.distill.torch_encoder import open_torch_encoder
+    from teacher.corpus import read_corpus_recipe
+    from teacher.label import label as label_corpus
+
     pretrained = open_model(model, name=model_name, license_=model_license)
     corpus = read_corpus_recipe(recipe)
     console = Console(stderr=True)
@@ -54,7 +49,134 @@ def label(
             corpus,
             data,
             out,
-            encode=open_teacher(pretrained, precision=precision),
+            encode=open_torch_encoder(pretrained, precision=precision),
             on_rows=lambda done, total: progress.update(task, completed=done, total=total),
         )
     console.print(f"{labelled.rows} targets in {out}, {labelled.rows_written} of them written now")
+
+
+@app.command()
+def queries(
+    data: DataOption,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="JSON lines of query, passage, guide, maker.")],
+    recipe: CorpusOption = RECIPES / "public.toml",
+    llm: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A causal language model's folder.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="An OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1.")
+    ] = None,
+    endpoint_model: Annotated[str, typer.Option(help="The model to ask for there.")] = "default",
+    endpoint_key: Annotated[
+        str | None, typer.Option(envvar="ORILLA_LLM_KEY", help="Its key; better in the environment.")
+    ] = None,
+) -> None:
+    """Make queries for the passages of the centre's guides, to fine-tune the teacher with.
+
+    Titles, headings and first sentences ask for what follows them. With a language model, its questions are added where
+    the teacher finds the passage again by them. Guides that the recipe holds out are left out.
+    """
+    _import_extra("making queries")
+    from student.distill.pretrained import find_minilm
+    from student.distill.torch_encoder import open_torch_encoder
+    from teacher.corpus import read_corpus_recipe
+    from teacher.queries import add_written, make_pairs, write_pairs
+    from teacher.writers import endpoint_writer, local_writer
+
+    console = Console(stderr=True)
+    pairs = list(make_pairs(read_corpus_recipe(recipe), data))
+    made = len(pairs)
+    if llm or endpoint:
+        write = local_writer(llm) if llm else endpoint_writer(str(endpoint), endpoint_model, key=endpoint_key)
+        encode = open_torch_encoder(find_minilm(), precision="auto")
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task("writing queries", total=None)
+            pairs += add_written(
+                pairs,
+                write,
+                encode,
+                maker=llm.name if llm else endpoint_model,
+                on_passage=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+    write_pairs(out, pairs)
+    written = f", {len(pairs) - made} of them by the language model" if llm or endpoint else ""
+    console.print(f"{len(pairs)} pairs in {out}{written}")
+
+
+@app.command()
+def train(
+    pairs: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="JSON lines of query and passage (and guide).")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the run; a killed run is continued there.")],
+    intents: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="JSON lines of text and label (and language, segment)."),
+    ] = None,
+    hold_out: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of the intents' texts to leave out, as `label` does.")
+    ] = 0.0,
+    recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="How to fine-tune.")] = RECIPES
+    / "fine-tuning.toml",
+    model: ModelOption = None,
+    model_name: ModelNameOption = "local model",
+    model_license: ModelLicenseOption = "LicenseRef-unknown",
+) -> None:
+    """Fine-tune a teacher on the centre's pairs and labelled messages; on several GPUs under torchrun.
+
+    It stops early when the validation part gains no more. The result is OUT/model, a sentence-transformers folder with
+    an intent head; OUT/report.json has its figures on the test part by language, segment and class. Run it again
+    after a kill: it goes on from the last checkpoint. Example:
+
+      orilla teacher queries --data data --out queries.jsonl
+
+      orilla teacher train --pairs queries.jsonl --intents tickets.jsonl --out run
+    """
+    _import_extra("fine-tuning")
+    from student.digests import digest_file
+    from student.distill.intent_head import read_labelled
+    from student.distill.pretrained import open_model
+    from student.distill.rows import is_held_out
+    from student.manifest import Origin
+    from teacher.queries import read_pairs
+    from teacher.recipe import read_fine_tuning
+    from teacher.teaching_data import TeachingData
+    from teacher.train import train as train_teacher
+
+    messages = read_labelled(intents) if intents else None
+    if messages and hold_out:
+        messages = messages.rows([i for i, text in enumerate(messages.texts) if not is_held_out(text, hold_out)])
+    lineage = [
+        Origin(role=role, name=path.name, sha256=digest_file(path), license="LicenseRef-own")
+        for role, path in (("pairs", pairs), ("intents", intents))
+        if path
+    ]
+    fine_tuning = read_fine_tuning(recipe)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("fine-tuning", total=fine_tuning.steps)
+        report = train_teacher(
+            open_model(model, name=model_name, license_=model_license),
+            TeachingData(read_pairs(pairs), messages, lineage),
+            fine_tuning,
+            out,
+            on_progress=lambda p: progress.update(
+                task, completed=p.step, description=f"loss {p.loss:.3f}, best validation {p.best:.4f}"
+            ),
+        )
+    console.print(f"teacher in {out / 'model'}, best at step {report['best_step']}; on the test part:")
+    for name, key in (("retrieval", "nDCG@10"), ("intents", "accuracy"), ("intents", "macro-F1")):
+        if name in report["after"]:
+            before = report["before"].get(name, {}).get(key)
+            console.print(f"  {name} {key}: {report['after'][name][key]}" + (f" (was {before})" if before else ""))
+
+
+def _import_extra(what: str) -> None:
+    """Imports what the extra `teacher` installs, before any work is done."""
+    try:
+        for name in ("torch", "sentence_transformers", "accelerate", "pyarrow", "sklearn"):
+            import_module(name)
+    except ImportError as error:
+        raise ExtraMissing(
+            f'{what} needs {error.name or name}, which is not installed; run: pip install "orilla[teacher]"'
+        ) from error

@@ -1,9 +1,10 @@
 """What the teacher's commands refuse, below `student.errors.OrillaError`.
 
 OrillaError
+├── DataRefused (student.distill.rows)    a recipe or one of its files cannot be used
 └── TeacherError
-    ├── CorpusRefused    a corpus recipe or one of its files cannot be used
-    └── LabelsDiffer     a folder holds targets of another corpus or teacher
+    ├── LabelsDiffer      a folder holds targets of another corpus or teacher
+    └── TrainingRefused   a run cannot be continued, or its recipe does not fit its data
 """
 
 from student.errors import OrillaError
@@ -13,9 +14,9 @@ class TeacherError(OrillaError):
     """A teacher's command refuses something."""
 
 
-class CorpusRefused(TeacherError):
-    """A corpus recipe, or a file that it names, cannot be used."""
-
-
 class LabelsDiffer(TeacherError):
     """The folder holds the beginning of other targets."""
+
+
+class TrainingRefused(TeacherError):
+    """A training of a teacher cannot begin or be continued."""

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from student.digests import digest_file, digest_json
 from student.distill.pretrained import Pretrained
-from student.distill.targets import Shard, TargetsManifest, write_manifest, write_shard
+from student.distill.targets import IntentTargets, Shard, TargetsManifest, write_manifest, write_shard
 from student.durable import write_durably
 from student.encoder import Embeddings
+from student.heads import LinearHead
 from teacher.corpus import CorpusRecipe, Example, corpus_lineage, read_examples
 from teacher.errors import LabelsDiffer
 
@@ -50,7 +52,7 @@ def label(
         on_rows: told how many of how many rows are done.
 
     Raises:
-        CorpusRefused: see `teacher.corpus`. LabelsDiffer: the folder holds something else's beginning.
+        DataRefused: see `teacher.corpus`. LabelsDiffer: the folder holds something else's beginning.
     """
     examples = list(read_examples(recipe, data))
     lineage = corpus_lineage(recipe, data)
@@ -61,29 +63,31 @@ def label(
     for number, rows in enumerate(_batched(examples, ROWS_IN_A_SHARD)):
         if number >= len(shards):
             embeddings = _encode_unique([row.teacher_text for row in rows], encode)
+            intents = _intents(pretrained.intent_head, rows, embeddings) if pretrained.intent_head else None
             path = folder / f"shard-{number:05d}.parquet"
-            shards.append(write_shard(path, [row.text for row in rows], [row.mix for row in rows], embeddings))
+            texts, mixes = [row.text for row in rows], [row.mix for row in rows]
+            shards.append(write_shard(path, texts, mixes, embeddings, intents))
             _save_progress(folder, job, shards)
             written += len(rows)
         on_rows(min((number + 1) * ROWS_IN_A_SHARD, len(examples)), len(examples))
-    encoder = {
-        "role": "teacher",
-        "name": pretrained.name,
-        "sha256": pretrained.weights_sha256,
-        "license": pretrained.license,
-    }
     write_manifest(
         folder,
-        TargetsManifest.model_validate(
-            {
-                "embedding_space": pretrained.embedding_space,
-                "dimension": pretrained.dimension,
-                "lineage": [encoder, *(origin.model_dump() for origin in lineage)],
-                "shards": [shard.model_dump() for shard in shards],
-            }
+        TargetsManifest(
+            embedding_space=pretrained.embedding_space,
+            dimension=pretrained.dimension,
+            intents=list(pretrained.intent_head.labels) if pretrained.intent_head else [],
+            lineage=[pretrained.as_origin("teacher"), *pretrained.lineage, *lineage],
+            shards=shards,
         ),
     )
     return Labelled(len(examples), written)
+
+
+def _intents(head: LinearHead, rows: Sequence[Example], embeddings: Embeddings) -> IntentTargets:
+    """The head's logits, and the known intents that it has a name for."""
+    number = {label: index for index, label in enumerate(head.labels)}
+    known = np.array([number.get(row.intent or "", -1) for row in rows], dtype=np.int16)
+    return IntentTargets((embeddings @ head.weight.T + head.bias).astype(np.float16), known)
 
 
 def _encode_unique(texts: list[str], encode: Callable[[list[str]], Embeddings]) -> Embeddings:

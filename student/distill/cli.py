@@ -57,7 +57,7 @@ def export(
     """
     console = Console(stderr=True)
     with console.status("loading torch") as status:
-        _import_extra()
+        import_extra()
         from student.distill.export import ExportRecipe, export_bundle
         from student.distill.pretrained import open_model
 
@@ -87,6 +87,10 @@ def distill(
     model: ModelOption = None,
     model_name: ModelNameOption = "local model",
     model_license: ModelLicenseOption = "LicenseRef-unknown",
+    start: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="An earlier student's folder to go on from."),
+    ] = None,
     vocabulary: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="A student's tokenizer.json, to repeat its run exactly."),
@@ -99,7 +103,7 @@ def distill(
     """
     console = Console(stderr=True)
     with console.status("loading torch"):
-        _import_extra()
+        import_extra()
         from student.distill.distill import distill as distill_student
         from student.distill.pretrained import open_model
         from student.distill.recipe import read_recipe
@@ -117,6 +121,7 @@ def distill(
             labelled,
             student_recipe,
             out,
+            start=open_model(start, name=start.name, license_="Apache-2.0") if start else None,
             vocabulary=read_pieces(vocabulary) if vocabulary else None,
             on_progress=lambda p: progress.update(
                 task, completed=p.step, description=f"loss {p.loss:.4f}, {p.texts_per_s:.0f} texts/s"
@@ -125,7 +130,7 @@ def distill(
     console.print(f"student in {path}, log in {out / 'log.jsonl'}")
 
 
-def _import_extra() -> None:
+def import_extra() -> None:
     """Imports what the extra `distill` installs, before any work is done."""
     try:
         for name in ("torch", "optimum.exporters.onnx", "sentence_transformers", "sklearn"):

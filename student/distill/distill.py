@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from student.digests import digest_bytes, digest_json
-from student.distill.model import StudentModel, cut_student, pad, save_sentence_transformer
+from student.distill.model import StudentModel, cut_student, open_student, pad, save_sentence_transformer
 from student.distill.precision import autocast, choose_device
 from student.distill.pretrained import Pretrained
 from student.distill.recipe import Recipe, RecipeRefused
@@ -31,6 +29,7 @@ def distill(
     recipe: Recipe,
     folder: Path,
     *,
+    start: Pretrained | None = None,
     vocabulary: list[str] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Path:
@@ -41,6 +40,8 @@ def distill(
         targets: see `student.distill.targets`.
         recipe: see `student.distill.recipe`.
         folder: of vocabulary, checkpoints, log and result; a killed run is continued there.
+        start: an earlier student of the recipe's size to go on from, with its vocabulary; by default the student is
+            cut from the teacher.
         vocabulary: the student's pieces, to repeat an earlier run: training them anew gives slightly other ones,
             since the library breaks ties at random.
         on_progress: told every few steps.
@@ -49,29 +50,47 @@ def distill(
         The folder of the finished student, below `folder`.
 
     Raises:
-        RecipeRefused: recipe, teacher and targets do not fit together, or the folder holds another run.
+        RecipeRefused: recipe, teacher and targets do not fit together. AnotherRun: the folder holds another run.
     """
     if targets.manifest.embedding_space != teacher.embedding_space:
         raise RecipeRefused(
             "the targets were labelled by another teacher than the one given; label again with this one"
         )
+    if recipe.training.intent_weight and not (targets.intents and teacher.intent_head):
+        raise RecipeRefused(
+            "the recipe weighs intents, but the teacher or its targets have none; train the teacher on intents and "
+            "label again, or set intent_weight = 0"
+        )
     folder.mkdir(parents=True, exist_ok=True)
+    if start:
+        vocabulary = read_pieces(start.path / "tokenizer.json")
     pieces = _vocabulary(teacher, targets, recipe, folder / "vocab.txt", vocabulary)
     training_part, validation_part = _split(targets)
-    student = cut_student(teacher, recipe.architecture, pieces)
+    student = open_student(start, recipe.architecture) if start else cut_student(teacher, recipe.architecture, pieces)
     tokenizer = Tokenizer.from_str(tokenizer_json(pieces, recipe.architecture.max_tokens))
 
     def validate(model: StudentModel) -> dict[str, float]:
         embeddings = encode(model, tokenizer, validation_part.texts, precision=recipe.training.precision)
         return retention(embeddings, validation_part)
 
-    train(student, tokenizer, training_part, recipe, folder, validate=validate, on_progress=on_progress)
+    train(
+        student,
+        tokenizer,
+        training_part,
+        recipe,
+        folder,
+        start=start.weights_sha256 if start else None,
+        intent_head=teacher.intent_head,
+        validate=validate,
+        on_progress=on_progress,
+    )
     facts = {
         "embedding_space": teacher.embedding_space,
         "languages": recipe.languages,
         "recipe": recipe.model_dump(),
         "mix": describe_mix(training_part),
         "lineage": [origin.model_dump() for origin in targets.manifest.lineage]
+        + ([start.as_origin("student started from").model_dump()] if start else [])
         + [
             {"role": "targets", "name": "targets.json", "sha256": targets.digest, "license": "Apache-2.0"},
             {
@@ -119,13 +138,7 @@ def _split(targets: Targets) -> tuple[Targets, Targets]:
     count = min(VALIDATION_TEXTS, len(digests) // 10)
     is_validation = np.zeros(len(digests), dtype=bool)
     is_validation[sorted(range(len(digests)), key=digests.__getitem__)[:count]] = True
-    return _rows(targets, ~is_validation), _rows(targets, is_validation)
-
-
-def _rows(targets: Targets, mask: NDArray[np.bool_]) -> Targets:
-    rows = np.flatnonzero(mask)
-    texts, mixes = [targets.texts[i] for i in rows], [targets.mixes[i] for i in rows]
-    return replace(targets, texts=texts, mixes=mixes, embeddings=targets.embeddings[rows])
+    return targets.rows(np.flatnonzero(~is_validation)), targets.rows(np.flatnonzero(is_validation))
 
 
 def _vocabulary(

@@ -4,32 +4,38 @@ Temperature scaling is Guo et al. 2017 (arXiv 1706.04599), the out-of-scope thre
 probability on validation texts (after Hendrycks & Gimpel 2017, arXiv 1610.02136).
 """
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from student.distill.rows import DataRefused, column, read_rows
 from student.encoder import Embeddings
-from student.errors import OrillaError
 from student.heads import LinearHead
 
 KEPT_IN_SCOPE = 0.95
 """Share of validation texts that the threshold lets through."""
-
-
-class LabelledDataRefused(OrillaError):
-    """A file of labelled texts cannot be used for training."""
+_ABOUT = (("language", "lang"), ("segment", "category"))
+LEAST_TEXTS = 8
+"""Of a label, so that training, validation and test part each get some."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledTexts:
-    """N texts and their N labels."""
+    """N texts and their N labels; also their languages and segments, to measure by, "" where unknown."""
 
     texts: list[str]
     labels: list[str]
+    languages: list[str] = field(default_factory=list)
+    segments: list[str] = field(default_factory=list)
+
+    def rows(self, rows: Sequence[int]) -> "LabelledTexts":
+        """Those of some rows."""
+        columns = (self.texts, self.labels, self.languages, self.segments)
+        return LabelledTexts(*([column[i] for i in rows] if column else [] for column in columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +67,36 @@ class HeadMetrics:
 
 
 def read_labelled(path: Path) -> LabelledTexts:
-    """Reads JSON lines with `text` and `label` (or `intent`).
+    """Reads JSON lines with `text` and `label` (or `intent`), and `language` and `segment` where they stand.
+
+    Repeated texts are read once.
 
     Raises:
-        LabelledDataRefused: a line is not such an object, or a label has fewer than eight texts.
+        DataRefused: a line is not such an object, a text is empty or has two labels, or a label has fewer than eight
+            texts.
     """
-    texts, labels = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            text, label = row["text"], row.get("label") or row["intent"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise LabelledDataRefused(
-                f'{path} line {number} is not an object with "text" and "label"; expected JSON lines'
-            ) from error
-        texts.append(str(text))
-        labels.append(str(label))
-    rare = sorted(label for label in set(labels) if labels.count(label) < 8)
-    if rare or len(set(labels)) < 2:
-        raise LabelledDataRefused(
-            f"{path} has {len(set(labels))} label(s), {len(rare)} of them with fewer than 8 texts; expected at "
-            "least 2 labels of 8 texts"
+    row_of: dict[str, tuple[str, str, str]] = {}
+    for row in read_rows(path):
+        text = column(row, "text", path).strip()
+        label = column(row, "intent" if "label" not in row and "intent" in row else "label", path)
+        language, segment = (str(row.get(long) or row.get(short) or "") for long, short in _ABOUT)
+        about = label, language, segment
+        if not text or row_of.setdefault(text, about)[0] != label:
+            raise DataRefused(f"{path} has a text that is empty or has two labels; expected texts with one label each")
+    counts = Counter(label for label, _, _ in row_of.values())
+    rare = sorted(label for label, count in counts.items() if count < LEAST_TEXTS)
+    if rare or len(counts) < 2:
+        raise DataRefused(
+            f"{path} has {len(counts)} label(s), {len(rare)} of them with fewer than {LEAST_TEXTS} texts "
+            f"({', '.join(rare[:3])}); expected at least 2 labels of {LEAST_TEXTS} texts: add texts or merge labels"
         )
-    return LabelledTexts(texts, labels)
+    labels, languages, segments = zip(*row_of.values(), strict=True)
+    return LabelledTexts(list(row_of), list(labels), list(languages), list(segments))
 
 
 def read_texts(path: Path) -> list[str]:
     """Reads the `text` of JSON lines."""
-    return [json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines()]
+    return [column(row, "text", path) for row in read_rows(path)]
 
 
 def train_intent_head(
@@ -120,10 +128,7 @@ def train_intent_head(
         (_fit(x_train, y_train, tuple(labels), inverse_penalty) for inverse_penalty in (1, 3, 10, 30, 100)),
         key=lambda candidate: _calibrated_loss(candidate, x_val, y_val)[0],
     )
-    head = replace(head, temperature=_calibrated_loss(head, x_val, y_val)[1])
-    head = replace(
-        head, threshold=round(float(np.quantile(head.probabilities(x_val).max(axis=1), 1 - KEPT_IN_SCOPE)), 4)
-    )
+    head = calibrate(head, x_val, y_val)
     sizes = (len(y_train), len(y_val), len(y_test))
     outside = encode(out_of_scope) if out_of_scope else None
     return head, _measure(head, x_test, y_test, outside, sizes)
@@ -137,6 +142,13 @@ def _fit(x: Embeddings, y: NDArray[np.int64], labels: tuple[str, ...], inverse_p
     if len(labels) == 2:  # scikit-learn keeps one row for two classes
         weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     return LinearHead(weight, bias, labels, temperature=1.0, threshold=0.0)
+
+
+def calibrate(head: LinearHead, x: Embeddings, y: NDArray[np.int64]) -> LinearHead:
+    """The head with the temperature and the threshold that fit validation texts: embeddings (N, D), labels (N,)."""
+    head = replace(head, temperature=_calibrated_loss(head, x, y)[1])
+    confidence = head.probabilities(x).max(axis=1)
+    return replace(head, threshold=round(float(np.quantile(confidence, 1 - KEPT_IN_SCOPE)), 4))
 
 
 def _calibrated_loss(head: LinearHead, x: Embeddings, y: NDArray[np.int64]) -> tuple[float, float]:

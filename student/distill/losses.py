@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, normalize
 
 
 def alignment_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -31,3 +31,22 @@ def matryoshka_loss(student: Tensor, teacher: Tensor, dimensions: Sequence[int])
     """
     losses = [similarity_structure_loss(normalize(student[:, :d], dim=1), teacher) for d in dimensions]
     return torch.stack(losses).mean()
+
+
+def intent_loss(student: Tensor, teacher: Tensor, known: Tensor, temperature: float) -> Tensor:
+    """How far the student's intents are from the teacher's and from the known ones.
+
+    The divergence of the softened probabilities, times the squared temperature to keep its gradient's size (Hinton et
+    al. 2015, arXiv 1503.02531), plus the cross-entropy of the texts whose intent is known.
+
+    Args:
+        student: logits (B, C).
+        teacher: logits (B, C).
+        known: (B,), the number of each text's intent, or -1.
+        temperature: divides both logits in the divergence.
+    """
+    softened = log_softmax(student / temperature, dim=1), log_softmax(teacher / temperature, dim=1)
+    loss = kl_div(*softened, reduction="batchmean", log_target=True) * temperature**2
+    if bool((known >= 0).any()):
+        loss = loss + cross_entropy(student, known, ignore_index=-1)
+    return loss

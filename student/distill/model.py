@@ -71,6 +71,24 @@ def cut_student(teacher: Pretrained, architecture: Architecture, pieces: list[st
     return student
 
 
+def open_student(start: Pretrained, architecture: Architecture) -> StudentModel:
+    """An earlier student, to go on from.
+
+    Raises:
+        RecipeRefused: it is not of that architecture.
+    """
+    inner = BertModel.from_pretrained(start.path, add_pooling_layer=False, local_files_only=True)
+    layers, pieces = inner.config.num_hidden_layers, inner.config.vocab_size
+    if layers != len(architecture.layers) or pieces > architecture.vocabulary:
+        raise RecipeRefused(
+            f"{start.path} has {layers} layers and {pieces} pieces, the recipe asks for {len(architecture.layers)} and "
+            f"at most {architecture.vocabulary}; start from a student of the same architecture"
+        )
+    student = StudentModel(inner.config)
+    student.bert.load_state_dict(inner.state_dict())
+    return student
+
+
 def pad(tokens: Sequence[Sequence[int] | NDArray[np.int32]], device: torch.device) -> tuple[Tensor, Tensor]:
     """A batch of token ids as `input_ids` and `attention_mask` (B, T); piece 0 is the padding."""
     longest = max(len(ids) for ids in tokens)

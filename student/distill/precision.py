@@ -11,17 +11,21 @@ def choose_device() -> torch.device:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """Mixed precision for a block of code.
+    """Mixed precision for a block of code on a device; `precision` as in `is_bfloat16_wanted`."""
+    is_wanted = is_bfloat16_wanted(precision)
+    context: AbstractContextManager[None] = torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_wanted)
+    return context
+
+
+def is_bfloat16_wanted(precision: str) -> bool:
+    """Whether to compute in bfloat16.
 
     Args:
-        device: where it runs.
         precision: `bfloat16`, `float32`, or `auto`: bfloat16 on GPUs that support it and on CPUs with instructions
             for it (2.5 to 3 times the speed, measured on AVX512-BF16), else float32.
     """
-    is_fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
-    is_wanted = precision == "bfloat16" or (precision == "auto" and is_fast)
-    context: AbstractContextManager[None] = torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_wanted)
-    return context
+    is_fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else _cpu_has_bfloat16()
+    return precision == "bfloat16" or (precision == "auto" and is_fast)
 
 
 def _cpu_has_bfloat16() -> bool:

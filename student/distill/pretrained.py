@@ -6,10 +6,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
 from student.digests import digest_file, digest_json
+from student.durable import write_durably
 from student.errors import ExtraMissing, OrillaError
+from student.heads import LinearHead, pack_head
+from student.manifest import Origin
 
 DISTILLATION = "distillation.json"
+TEACHER_TRAINING = "teacher_training.json"
+INTENT_HEAD = ("intent_head.safetensors", "intent_head.json")
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -31,6 +39,8 @@ class Pretrained:
         embedding_space: digest of what fixes the space: of its own weights, pooling, normalization and size, or its
             teacher's when it was distilled.
         distillation: what `orilla student distill` wrote of it (recipe, mix, lineage, log); None of other encoders.
+        lineage: what it was trained from, as far as its folder says.
+        intent_head: of a teacher that `orilla teacher train` taught intents.
     """
 
     path: Path
@@ -41,6 +51,12 @@ class Pretrained:
     license: str
     embedding_space: str
     distillation: dict[str, Any] | None
+    lineage: tuple[Origin, ...] = ()
+    intent_head: LinearHead | None = None
+
+    def as_origin(self, role: str) -> Origin:
+        """Itself in another artefact's lineage."""
+        return Origin(role=role, name=self.name, sha256=self.weights_sha256, license=self.license)
 
 
 def find_minilm() -> Pretrained:
@@ -85,8 +101,10 @@ def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: st
         raise WeightsRefused(f"{path} does not pool by the mean of its tokens, which the export expects")
     dimension = _read_json(path / "config.json")["hidden_size"]
     own_space = {"dimension": dimension, "normalize": True, "pooling": "mean", "weights_sha256": digest}
-    facts = path / DISTILLATION
-    distillation = _read_json(facts) if facts.exists() else None
+    distillation, training = (
+        _read_json(path / name) if (path / name).exists() else None for name in (DISTILLATION, TEACHER_TRAINING)
+    )
+    lineage = (training or distillation or {}).get("lineage", [])
     return Pretrained(
         path=path,
         name=name,
@@ -96,7 +114,38 @@ def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: st
         dimension=dimension,
         max_tokens=_read_json(path / "sentence_bert_config.json")["max_seq_length"],
         license=license_,
+        lineage=tuple(Origin.model_validate(origin) for origin in lineage),
+        intent_head=_read_intent_head(path, dimension),
     )
+
+
+def write_intent_head(path: Path, head: LinearHead) -> None:
+    """Puts an intent head beside an encoder's weights, in its folder."""
+    weights, facts = (path / name for name in INTENT_HEAD)
+    write_durably(weights, pack_head(head.weight, head.bias))
+    content = {"labels": head.labels, "temperature": head.temperature, "threshold": head.threshold}
+    write_durably(facts, json.dumps(content, indent=2, ensure_ascii=False).encode())
+
+
+def _read_intent_head(path: Path, dimension: int) -> LinearHead | None:
+    weights, facts = (path / name for name in INTENT_HEAD)
+    if not facts.exists():
+        return None
+    content = _read_json(facts)
+    try:
+        tensors = load_file(weights)
+        labels = tuple(str(label) for label in content["labels"])
+        head = LinearHead(
+            tensors["weight"], tensors["bias"], labels, float(content["temperature"]), float(content["threshold"])
+        )
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise WeightsRefused(f"{weights} and {facts.name} are no intent head; train the teacher again") from error
+    if head.weight.shape != (len(labels), dimension) or head.bias.shape != (len(labels),):
+        raise WeightsRefused(
+            f"{weights} holds weight {head.weight.shape} and bias {head.bias.shape}, expected "
+            f"{(len(labels), dimension)} and {(len(labels),)}; train the teacher again"
+        )
+    return head
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -39,7 +39,9 @@ class Training(_Part):
         steps, batch_size: batches, and texts in each.
         max_tokens: texts are cut there while training.
         learning_rate: after `warmup_steps`, then linearly to 0. AdamW, no dropout.
-        similarity_weight, matryoshka_weight: of those losses beside the alignment.
+        similarity_weight, matryoshka_weight, intent_weight: of those losses beside the alignment; the last needs
+            targets with intent logits.
+        intent_temperature: divides the logits of student and teacher in the intent loss.
         matryoshka_dimensions: first so many numbers.
         mix_weights: how often a text of each part of the mix is drawn, relative to its number; 1 by default.
         precision: `auto`, `bfloat16` or `float32`.
@@ -55,11 +57,30 @@ class Training(_Part):
     similarity_weight: Annotated[float, Field(ge=0)] = 5.0
     matryoshka_weight: Annotated[float, Field(ge=0)] = 1.0
     matryoshka_dimensions: list[int] = [128, 256]
+    intent_weight: Annotated[float, Field(ge=0)] = 0.0
+    intent_temperature: Annotated[float, Field(gt=0)] = 2.0
     mix_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     checkpoint_steps: Annotated[int, Field(ge=1)] = 500
     validation_steps: Annotated[int, Field(ge=1)] = 1000
     seed: int = 0
+
+
+class Bounds(_Part):
+    """What a student must keep for a bundle to be written of it.
+
+    Attributes:
+        teacher_similarity: least mean cosine to the teacher on the validation texts at the end of the run.
+        export_max_difference: ONNX float32 against torch, a coordinate's largest difference.
+        int8_mean_similarity, int8_min_similarity: int8 against float32, cosine of a text's two embeddings.
+        int8_top10_overlap: int8 against float32, share of a text's ten nearest that stay among them.
+    """
+
+    teacher_similarity: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    export_max_difference: Annotated[float, Field(gt=0)] = 1e-4
+    int8_mean_similarity: Annotated[float, Field(ge=-1, le=1)] = 0.985
+    int8_min_similarity: Annotated[float, Field(ge=-1, le=1)] = 0.95
+    int8_top10_overlap: Annotated[float, Field(ge=0, le=1)] = 0.80
 
 
 class Recipe(_Part):
@@ -69,6 +90,7 @@ class Recipe(_Part):
     languages: Annotated[list[str], Field(min_length=1)]
     architecture: Architecture
     training: Training
+    bounds: Bounds = Bounds()
 
 
 def read_recipe(path: Path) -> Recipe:

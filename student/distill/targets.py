@@ -1,12 +1,13 @@
 """Distillation targets: texts with the embedding that the student must give them. Declared here, written by `teacher`.
 
-A folder of Parquet shards (`text`, `mix`, `embedding` as D float16) and `targets.json`, which is written last: a
+A folder of Parquet shards (`text`, `mix`, `embedding` as D float16; of a teacher with an intent head also
+`intent_logits` as C float16 and `intent`, the number of a known one) and `targets.json`, which is written last: a
 folder without it is unfinished. The embedding of a translation is that of the English side (Reimers & Gurevych 2020,
 arXiv 2004.09813), which is how an English teacher yields a student that understands Spanish.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -47,29 +48,64 @@ class TargetsManifest(BaseModel):
     format_version: Literal[1] = 1
     embedding_space: Digest
     dimension: Annotated[int, Field(ge=1)]
+    intents: list[str] = []
     lineage: list[Origin]
     shards: Annotated[list[Shard], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
+class IntentTargets:
+    """What the teacher's intent head says of N texts, and what is known of them.
+
+    Attributes:
+        logits: float16 (N, C).
+        known: int16 (N,), the number of a text's known intent, or -1.
+    """
+
+    logits: NDArray[np.float16]
+    known: NDArray[np.int16]
+
+    def rows(self, rows: NDArray[np.int64]) -> "IntentTargets":
+        """Those of some rows."""
+        return IntentTargets(self.logits[rows], self.known[rows])
+
+
+@dataclass(frozen=True, slots=True)
 class Targets:
-    """All targets in memory: N texts, the part of the mix that each belongs to, and embeddings (N, D) float16."""
+    """All targets in memory: N texts, the part of the mix that each belongs to, and embeddings (N, D) float16.
+
+    `intents` is None when the teacher has no intent head.
+    """
 
     manifest: TargetsManifest
     digest: str
     texts: list[str]
     mixes: list[str]
     embeddings: NDArray[np.float16]
+    intents: IntentTargets | None = None
+
+    def rows(self, rows: NDArray[np.int64]) -> "Targets":
+        """Those of some rows."""
+        texts, mixes = [self.texts[i] for i in rows], [self.mixes[i] for i in rows]
+        intents = self.intents.rows(rows) if self.intents else None
+        return replace(self, texts=texts, mixes=mixes, embeddings=self.embeddings[rows], intents=intents)
 
 
-def write_shard(path: Path, texts: Sequence[str], mixes: Sequence[str], embeddings: NDArray[Any]) -> Shard:
+def write_shard(
+    path: Path,
+    texts: Sequence[str],
+    mixes: Sequence[str],
+    embeddings: NDArray[Any],
+    intents: IntentTargets | None = None,
+) -> Shard:
     """Writes N texts with embeddings (N, D) aside and renames the file into place."""
-    flat = pa.array(np.asarray(embeddings, dtype=np.float16).reshape(-1))
     columns = {
         "text": pa.array(texts, pa.string()),
         "mix": pa.array(mixes, pa.string()).dictionary_encode(),
-        "embedding": pa.FixedSizeListArray.from_arrays(flat, embeddings.shape[1]),
+        "embedding": _float16_rows(embeddings),
     }
+    if intents:
+        columns |= {"intent_logits": _float16_rows(intents.logits), "intent": pa.array(intents.known, pa.int16())}
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink, compression="zstd")
     content = sink.getvalue().to_pybytes()
@@ -97,27 +133,46 @@ def read_targets(folder: Path) -> Targets:
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise TargetsRefused(f"{path} breaks the format of targets at {where}; label again") from error
-    texts: list[str] = []
-    mixes: list[str] = []
-    parts = []
-    for shard in manifest.shards:
-        table = _read_shard(folder / shard.file, shard)
-        texts += table["text"].to_pylist()
-        mixes += table["mix"].to_pylist()
-        flat = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        parts.append(flat.reshape(-1, manifest.dimension))
-    return Targets(manifest, digest_bytes(content), texts, mixes, np.concatenate(parts))
+    tables = [_read_shard(folder / shard.file, shard, manifest) for shard in manifest.shards]
+    table = pa.concat_tables(tables)
+    intents = None
+    if manifest.intents:
+        known = table["intent"].to_numpy().astype(np.int16)
+        intents = IntentTargets(_read_rows(table["intent_logits"], len(manifest.intents)), known)
+    return Targets(
+        manifest,
+        digest_bytes(content),
+        table["text"].to_pylist(),
+        table["mix"].to_pylist(),
+        _read_rows(table["embedding"], manifest.dimension),
+        intents,
+    )
 
 
-def _read_shard(path: Path, shard: Shard) -> pa.Table:
+def _read_shard(path: Path, shard: Shard, manifest: TargetsManifest) -> pa.Table:
     if not path.is_file() or digest_file(path) != shard.sha256:
         raise TargetsRefused(
             f"{path} is missing or differs from its digest; delete {MANIFEST} beside it and label again"
         )
+    columns = ["text", "mix", "embedding", *(["intent_logits", "intent"] if manifest.intents else [])]
     try:
-        return pq.read_table(path, columns=["text", "mix", "embedding"])
+        table = pq.read_table(path, columns=columns)
     except (pa.ArrowException, KeyError) as error:
-        raise TargetsRefused(f"{path} lacks a column of targets: text, mix, embedding; label again") from error
+        raise TargetsRefused(f"{path} cannot be read as targets; label again") from error
+    missing = set(columns) - set(table.column_names)
+    if missing:
+        raise TargetsRefused(f"{path} lacks columns of targets: {', '.join(sorted(missing))}; label again")
+    return table.set_column(1, "mix", table["mix"].cast(pa.string()))
+
+
+def _float16_rows(rows: NDArray[Any]) -> pa.FixedSizeListArray:
+    flat = pa.array(np.asarray(rows, dtype=np.float16).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
+
+
+def _read_rows(column: pa.ChunkedArray, width: int) -> NDArray[np.float16]:
+    """A column of lists of `width` numbers as (N, width)."""
+    return np.concatenate([np.asarray(c.flatten(), dtype=np.float16).reshape(-1, width) for c in column.chunks])
 
 
 def describe_mix(targets: Targets) -> dict[str, int]:

@@ -14,18 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from student.digests import digest_json
-from student.distill.losses import alignment_loss, matryoshka_loss, similarity_structure_loss
+from student.distill.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from student.distill.losses import alignment_loss, intent_loss, matryoshka_loss, similarity_structure_loss
 from student.distill.model import StudentModel, pad
 from student.distill.precision import autocast, choose_device
-from student.distill.recipe import Recipe, RecipeRefused, Training
-from student.distill.targets import Targets
-from student.durable import write_durably
+from student.distill.recipe import Recipe, Training
+from student.distill.targets import IntentTargets, Targets
+from student.heads import LinearHead
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
 
@@ -47,6 +46,8 @@ def train(
     recipe: Recipe,
     folder: Path,
     *,
+    start: str | None = None,
+    intent_head: LinearHead | None = None,
     validate: Callable[[StudentModel], dict[str, float]],
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
@@ -58,18 +59,22 @@ def train(
         targets: texts and the embeddings to reach.
         recipe: see `Training`.
         folder: of checkpoints and the log; a killed run is continued from there.
+        start: digest of the weights it starts from, where they are not cut from the teacher.
+        intent_head: the teacher's, for the intent loss: it reads the student's embeddings as it reads the teacher's
+            (the reused classifier of Chen et al. 2022, arXiv 2203.14001).
         validate: figures of the student, for the log.
         on_progress: told every few steps.
 
     Raises:
-        RecipeRefused: the folder holds a run of another recipe or other targets.
+        AnotherRun: the folder holds a run of another recipe or other targets.
     """
     training, device = recipe.training, choose_device()
     torch.manual_seed(training.seed)
     student.to(device).train()
     optimizer = torch.optim.AdamW(student.parameters(), lr=training.learning_rate, weight_decay=0.01)
-    run = digest_json([recipe.model_dump(), targets.digest])
-    first = _load_checkpoint(folder / CHECKPOINT, run, student, optimizer, device)
+    run = digest_json([recipe.model_dump(), targets.digest, *([start] if start else [])])
+    head = _IntentLoss(intent_head, training, device) if training.intent_weight and intent_head else None
+    first = load_checkpoint(folder / CHECKPOINT, run, student, optimizer, device).step
     tokens = _tokenize(tokenizer, targets.texts, training.max_tokens)
     batches = _Batches(targets, [len(ids) for ids in tokens], training)
     reported, since = first, time.perf_counter()
@@ -79,10 +84,12 @@ def train(
         teacher = torch.from_numpy(targets.embeddings[rows].astype(np.float32)).to(device)
         teacher = torch.nn.functional.normalize(teacher, dim=1)
         for group in optimizer.param_groups:
-            group["lr"] = training.learning_rate * _schedule(step, training)
+            group["lr"] = training.learning_rate * warm_up_and_decay(step, training.warmup_steps, training.steps)
         with autocast(device, training.precision):
             embeddings = student(input_ids, attention_mask)
-        loss = _loss(embeddings, teacher, training)
+        loss = _embedding_loss(embeddings, teacher, training)
+        if head and targets.intents:
+            loss = loss + training.intent_weight * head(embeddings, targets.intents.rows(rows))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
@@ -96,11 +103,11 @@ def train(
         if done % training.validation_steps == 0 or done == training.steps:
             _log(folder, {"step": done, "loss": round(float(loss), 5), **_validated(student, validate)})
         if done % training.checkpoint_steps == 0 or done == training.steps:
-            _save_checkpoint(folder / CHECKPOINT, run, done, student, optimizer)
+            save_checkpoint(folder / CHECKPOINT, run, Checkpoint(done, {}), student, optimizer)
     student.eval()
 
 
-def _loss(embeddings: Tensor, teacher: Tensor, training: Training) -> Tensor:
+def _embedding_loss(embeddings: Tensor, teacher: Tensor, training: Training) -> Tensor:
     loss = alignment_loss(embeddings, teacher)
     loss = loss + training.similarity_weight * similarity_structure_loss(embeddings, teacher)
     if training.matryoshka_weight:
@@ -108,11 +115,24 @@ def _loss(embeddings: Tensor, teacher: Tensor, training: Training) -> Tensor:
     return loss
 
 
-def _schedule(step: int, training: Training) -> float:
-    """Rises linearly while warming up, then falls linearly to 0."""
-    if step < training.warmup_steps:
-        return (step + 1) / training.warmup_steps
-    return (training.steps - step) / max(1, training.steps - training.warmup_steps)
+class _IntentLoss:
+    """The intent loss of embeddings (B, D), read by the teacher's head, which stays as it is."""
+
+    def __init__(self, head: LinearHead, training: Training, device: torch.device) -> None:
+        self._weight, self._bias = (torch.from_numpy(part).to(device) for part in (head.weight, head.bias))
+        self._temperature = training.intent_temperature
+
+    def __call__(self, embeddings: Tensor, intents: IntentTargets) -> Tensor:
+        teacher = torch.from_numpy(intents.logits.astype(np.float32)).to(embeddings.device)
+        known = torch.from_numpy(intents.known.astype(np.int64)).to(embeddings.device)
+        return intent_loss(embeddings @ self._weight.T + self._bias, teacher, known, self._temperature)
+
+
+def warm_up_and_decay(step: int, warmup_steps: int, steps: int) -> float:
+    """The share of the learning rate: rises linearly while warming up, then falls linearly to 0."""
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
+    return (steps - step) / max(1, steps - warmup_steps)
 
 
 class _Batches:
@@ -152,11 +172,12 @@ class _Batches:
 
 
 def _tokenize(tokenizer: Tokenizer, texts: list[str], max_tokens: int) -> list[NDArray[np.int32]]:
-    tokenizer.enable_truncation(max_tokens)
-    tokenizer.no_padding()
+    cutting = Tokenizer.from_str(tokenizer.to_str())
+    cutting.enable_truncation(max_tokens)
+    cutting.no_padding()
     tokens = []
     for first in range(0, len(texts), 10_000):
-        encodings = tokenizer.encode_batch(texts[first : first + 10_000])
+        encodings = cutting.encode_batch(texts[first : first + 10_000])
         tokens += [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
     return tokens
 
@@ -171,31 +192,3 @@ def _validated(student: StudentModel, validate: Callable[[StudentModel], dict[st
 def _log(folder: Path, entry: dict[str, Any]) -> None:
     with (folder / LOG).open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
-
-
-def _save_checkpoint(path: Path, run: str, step: int, student: StudentModel, optimizer: torch.optim.Optimizer) -> None:
-    tensors = {f"model.{name}": value.contiguous() for name, value in student.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value.contiguous() for name, value in state.items()}
-    write_durably(path, save(tensors, metadata={"run": run, "step": str(step)}))
-
-
-def _load_checkpoint(
-    path: Path, run: str, student: StudentModel, optimizer: torch.optim.Optimizer, device: torch.device
-) -> int:
-    """Brings model and optimizer to the last checkpoint; returns its step, 0 when there is none."""
-    if not path.exists():
-        return 0
-    with safe_open(path, framework="pt", device=str(device)) as file:
-        metadata = file.metadata()
-        if metadata.get("run") != run:
-            raise RecipeRefused(f"{path.parent} holds a run of another recipe or other targets; name another folder")
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-    student.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return int(metadata["step"])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from teacher.corpus import CorpusRecipe, Example, Source, is_held_out, read_corpus_recipe, read_examples
-from teacher.errors import CorpusRefused
+from student.distill.rows import DataRefused, is_held_out
+from teacher.corpus import CorpusRecipe, Example, Source, read_corpus_recipe, read_examples
 from tests.conftest import ROOT, require_data
 
 GUIDE = "# How to pay\n\nOpen the page of invoices and choose one. Then press the button to pay it.\n"
@@ -102,14 +102,14 @@ def test_holding_out_depends_on_the_key_alone() -> None:
 def test_files_of_another_form_are_refused(tmp_path: Path, spoil: Callable[[Path], object], match: str) -> None:
     write_rows(tmp_path / "texts.jsonl", {"text": "one"})
     spoil(tmp_path / "texts.jsonl")
-    with pytest.raises(CorpusRefused, match=match):
+    with pytest.raises(DataRefused, match=match):
         read(tmp_path, source("texts", "texts.jsonl"))
 
 
 @pytest.mark.parametrize("text", ["", "name = 1", "[[source]]\nkind = 'other'", "not toml ["])
 def test_recipes_of_another_form_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(CorpusRefused, match="cannot be used"):
+    with pytest.raises(DataRefused, match="cannot be used"):
         read_corpus_recipe(tmp_path / "r.toml")
 
 

@@ -15,6 +15,7 @@ import pytest
 from student.distill.pretrained import Pretrained, find_minilm
 from student.distill.targets import read_targets
 from student.encoder import Embeddings
+from student.heads import LinearHead
 from teacher import label as labelling
 from teacher.corpus import CorpusRecipe, Source
 from teacher.errors import LabelsDiffer
@@ -106,3 +107,21 @@ def test_a_folder_of_something_else_is_not_written_into(data: Path, pretrained: 
     (tmp_path / "t" / "notes.txt").write_text("mine")
     with pytest.raises(LabelsDiffer, match="not empty"):
         labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
+
+
+def test_a_teacher_with_an_intent_head_gives_logits_and_the_known_intents(
+    tmp_path: Path, pretrained: Pretrained
+) -> None:
+    rows = [{"text": f"{'abc'[n % 3] * 3} {n}", "label": "xyz"[n % 3]} for n in range(30)]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    weight = np.random.default_rng(0).normal(size=(2, 8)).astype(np.float32)
+    knowing = replace(pretrained, intent_head=LinearHead(weight, np.ones(2, np.float32), ("x", "y"), 1.0, 0.0))
+    source = Source(mix="m", kind="texts", file="texts.jsonl", intent_field="label", license="x")
+    recipe = CorpusRecipe(name="intents", source=[source])
+    labelling.label(knowing, recipe, tmp_path, tmp_path / "targets", encode=fake_free_encode)
+    targets = read_targets(tmp_path / "targets")
+    assert targets.manifest.intents == ["x", "y"]
+    assert targets.intents is not None
+    assert targets.intents.known.tolist() == [{"x": 0, "y": 1, "z": -1}["xyz"[n % 3]] for n in range(30)]
+    expected = fake_free_encode(targets.texts) @ weight.T + 1
+    assert np.allclose(targets.intents.logits, expected, atol=0.01)

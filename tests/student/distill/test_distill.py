@@ -1,66 +1,44 @@
 """Distillation at small scale: a tiny teacher, a tiny student, seconds on a CPU."""
 
 import json
-import random
+import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers import BertConfig
 
+from student.distill.checkpoint import AnotherRun
 from student.distill.distill import distill, encode, retention
-from student.distill.losses import alignment_loss, matryoshka_loss, similarity_structure_loss
-from student.distill.model import StudentModel, save_sentence_transformer
-from student.distill.pretrained import Pretrained, open_pretrained
+from student.distill.losses import alignment_loss, intent_loss, matryoshka_loss, similarity_structure_loss
+from student.distill.model import StudentModel
+from student.distill.pretrained import DISTILLATION, Pretrained, open_pretrained, write_intent_head
 from student.distill.recipe import Architecture, Recipe, RecipeRefused, Training, read_recipe
-from student.distill.targets import MANIFEST, Targets, TargetsManifest, TargetsRefused, read_targets, write_shard
+from student.distill.targets import (
+    MANIFEST,
+    IntentTargets,
+    Targets,
+    TargetsManifest,
+    TargetsRefused,
+    read_targets,
+    write_shard,
+)
 from student.distill.targets import write_manifest as write_targets_manifest
+from student.distill.training import LOG
 from student.distill.vocabulary import SPECIAL, initial_embeddings, split_greedily, tokenizer_json, train_vocabulary
+from student.heads import LinearHead
 from student.manifest import Origin
 from tests.conftest import ROOT
+from tests.tiny import make_tiny_teacher, sentences
 
-WORDS = [
-    "red",
-    "blue",
-    "green",
-    "fast",
-    "slow",
-    "server",
-    "mail",
-    "domain",
-    "invoice",
-    "backup",
-    "restore",
-    "password",
-    "login",
-    "site",
-    "cloud",
-    "key",
-]
-SPANISH = [
-    "rojo",
-    "azul",
-    "verde",
-    "rapido",
-    "lento",
-    "servidor",
-    "correo",
-    "dominio",
-    "factura",
-    "copia",
-    "restaurar",
-    "clave",
-    "acceso",
-    "sitio",
-    "nube",
-]
-SPANISH.append("llave")
 RECIPE = Recipe(
     name="tiny",
     languages=["en", "es"],
@@ -79,30 +57,9 @@ RECIPE = Recipe(
 )
 
 
-def sentences(count: int) -> list[tuple[str, str]]:
-    generator = random.Random(5)
-    picks = [[generator.randrange(len(WORDS)) for _ in range(4)] for _ in range(count)]
-    return [(" ".join(WORDS[i] for i in pick), " ".join(SPANISH[i] for i in pick)) for pick in picks]
-
-
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Pretrained:
-    """A two-layer BERT of random weights that knows English only."""
-    torch.manual_seed(1)
-    english = [text for text, _ in sentences(400)]
-    pieces = train_vocabulary(english, [], size=300, trained=300)
-    config = BertConfig(
-        vocab_size=len(pieces),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        initializer_range=0.5,
-    )
-    folder = tmp_path_factory.mktemp("teacher")
-    save_sentence_transformer(StudentModel(config).eval(), pieces, folder, max_tokens=32, facts={})
-    return open_pretrained(folder, name="tiny teacher", license_="Apache-2.0")
+    return make_tiny_teacher(tmp_path_factory.mktemp("teacher"))
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +155,7 @@ def test_a_killed_run_continues_and_ends_like_one_that_was_not(
 def test_a_run_of_another_recipe_is_not_continued(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
     short = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 2})})
     distill(teacher, targets, short, tmp_path)
-    with pytest.raises(RecipeRefused, match="another recipe or other targets"):
+    with pytest.raises(AnotherRun, match="another recipe or other data"):
         distill(teacher, targets, RECIPE, tmp_path)
 
 
@@ -284,3 +241,84 @@ def test_a_layer_that_the_teacher_lacks_is_refused(teacher: Pretrained, targets:
     deep = RECIPE.model_copy(update={"architecture": RECIPE.architecture.model_copy(update={"layers": [0, 5]})})
     with pytest.raises(RecipeRefused, match=r"layers \[0, 5\] of a BERT; the teacher is a bert with 2 layers"):
         distill(teacher, targets, deep, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def knowing(teacher: Pretrained, tmp_path_factory: pytest.TempPathFactory) -> Pretrained:
+    """The teacher with an intent head of three intents."""
+    folder = tmp_path_factory.mktemp("knowing")
+    shutil.copytree(teacher.path, folder, dirs_exist_ok=True)
+    weight = np.random.default_rng(3).normal(scale=20, size=(3, 32)).astype(np.float32)
+    write_intent_head(folder, LinearHead(weight, np.zeros(3, np.float32), ("a", "b", "c"), 1.0, 0.0))
+    return open_pretrained(folder, name="knowing teacher", license_="Apache-2.0")
+
+
+def with_intents(targets: Targets, teacher: Pretrained) -> Targets:
+    assert teacher.intent_head is not None
+    logits = targets.embeddings.astype(np.float32) @ teacher.intent_head.weight.T
+    known = np.where(np.arange(len(logits)) % 2, logits.argmax(axis=1), -1).astype(np.int16)
+    return replace(targets, intents=IntentTargets(logits.astype(np.float16), known))
+
+
+def test_intents_are_learned_from_logits_and_labels_alone(
+    knowing: Pretrained, targets: Targets, tmp_path: Path
+) -> None:
+    """Without the other losses, so that only the intent loss can bring the student to the teacher's intents."""
+    labelled = with_intents(targets, knowing)
+    update = {"intent_weight": 1.0, "similarity_weight": 0.0, "matryoshka_weight": 0.0, "steps": 60}
+    agreement = {}
+    for weight in (0.0, 1.0):
+        training = RECIPE.training.model_copy(update=update | {"intent_weight": weight, "learning_rate": 1e-3})
+        folder = distill(knowing, labelled, RECIPE.model_copy(update={"training": training}), tmp_path / str(weight))
+        model = SentenceTransformer(str(folder), device="cpu")
+        assert knowing.intent_head is not None
+        assert labelled.intents is not None
+        said = knowing.intent_head.probabilities(model.encode(labelled.texts, normalize_embeddings=True)).argmax(axis=1)
+        agreement[weight] = float((said == labelled.intents.logits.argmax(axis=1)).mean())
+    assert agreement[1.0] > agreement[0.0] + 0.02
+
+
+def test_a_recipe_that_weighs_intents_needs_them(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
+    training = RECIPE.training.model_copy(update={"intent_weight": 1.0})
+    with pytest.raises(RecipeRefused, match="the teacher or its targets have none"):
+        distill(teacher, targets, RECIPE.model_copy(update={"training": training}), tmp_path / "x")
+
+
+def test_intents_are_read_from_shards_as_they_were_written(
+    targets: Targets, knowing: Pretrained, tmp_path: Path
+) -> None:
+    labelled = with_intents(targets, knowing)
+    shard = write_shard(tmp_path / "s.parquet", labelled.texts, labelled.mixes, labelled.embeddings, labelled.intents)
+    fields = targets.manifest.model_dump() | {"intents": ["a", "b", "c"], "shards": [shard.model_dump()]}
+    write_targets_manifest(tmp_path, TargetsManifest.model_validate(fields))
+    again = read_targets(tmp_path)
+    assert again.intents is not None
+    assert labelled.intents is not None
+    assert np.array_equal(again.intents.logits, labelled.intents.logits)
+    assert np.array_equal(again.intents.known, labelled.intents.known)
+    assert again.texts == labelled.texts
+
+
+def test_a_student_goes_on_from_an_earlier_one(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
+    first = distill(teacher, targets, RECIPE, tmp_path / "first")
+    start = open_pretrained(first, name="first", license_="Apache-2.0")
+    one_step = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 1})})
+    second = distill(teacher, targets, one_step, tmp_path / "second", start=start)
+    facts = json.loads((second / DISTILLATION).read_text())
+    log = [json.loads(line) for line in (first.parent / LOG).read_text().splitlines()]
+    assert facts["log"][-1]["similarity"] > log[-1]["similarity"] - 0.02  # far above the untrained start
+    assert {"role": "student started from", "name": "first"}.items() <= facts["lineage"][1].items()
+    assert (second / "vocab.txt").read_text() == (first / "vocab.txt").read_text()
+    other = RECIPE.model_copy(update={"architecture": RECIPE.architecture.model_copy(update={"layers": [0, 1]})})
+    with pytest.raises(RecipeRefused, match=r"has 1 layers and \d+ pieces, the recipe asks for 2 and"):
+        distill(teacher, targets, other, tmp_path / "third", start=start)
+
+
+def test_intent_loss_matches_a_hand_computation() -> None:
+    logits = torch.log(torch.tensor([[0.5, 0.5], [0.9, 0.1]]))
+    teacher = torch.log(torch.tensor([[0.5, 0.5], [0.5, 0.5]]))
+    divergence = 0.5 * np.log(0.5 / 0.9) + 0.5 * np.log(0.5 / 0.1)  # of the second row; the first has none
+    unknown = torch.tensor([-1, -1])
+    assert intent_loss(logits, teacher, unknown, 1.0) == pytest.approx(divergence / 2, abs=1e-6)
+    known = torch.tensor([-1, 0])
+    assert intent_loss(logits, teacher, known, 1.0) == pytest.approx(divergence / 2 - np.log(0.9), abs=1e-6)

@@ -1,4 +1,4 @@
-"""The teacher at work: texts to embeddings by sentence-transformers on torch, in bfloat16 where that is fast."""
+"""A sentence-transformers folder at work: texts to embeddings by torch, in bfloat16 where that is fast."""
 
 from collections.abc import Callable
 
@@ -11,8 +11,8 @@ from student.distill.pretrained import Pretrained
 from student.encoder import Embeddings
 
 
-def open_teacher(pretrained: Pretrained, *, precision: str) -> Callable[[list[str]], Embeddings]:
-    """The teacher as a function of texts to embeddings (N, D).
+def open_torch_encoder(pretrained: Pretrained, *, precision: str) -> Callable[[list[str]], Embeddings]:
+    """The encoder as a function of texts to embeddings (N, D).
 
     Args:
         pretrained: a sentence-transformers folder.

@@ -1,0 +1,1 @@
+"""Compares students with their teacher on texts that neither was trained on."""

@@ -1,0 +1,145 @@
+"""Measures systems (bundles and sentence-transformers folders) beside a teacher, in one run."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from student.bundle import open_bundle
+from student.distill.pretrained import open_pretrained
+from student.distill.torch_encoder import open_torch_encoder
+from student.encoder import Encoder
+from student.evaluation.figures import Encode, TaskEmbeddings, encode_task, measure
+from student.evaluation.tasks import RetrievalTask, Task
+from student.manifest import MANIFEST
+
+ASYMMETRIC = "asymmetric"
+SHORT_QUERY = "How do I reset my password?"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """An encoder to measure.
+
+    Attributes:
+        encode: texts → embeddings (N, D) of unit norm.
+        size_bytes: of its files.
+    """
+
+    name: str
+    encode: Encode
+    size_bytes: int
+
+
+def open_system(name: str, path: Path) -> System:
+    """A bundle, run as branches run it, or a sentence-transformers folder, run by torch in float32."""
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    if (path / MANIFEST).is_file():
+        return System(name, Encoder.from_bundle(open_bundle(path)).encode, size)
+    pretrained = open_pretrained(path, name=name, license_="LicenseRef-unknown")
+    return System(name, open_torch_encoder(pretrained, precision="float32"), size)
+
+
+def evaluate(
+    teacher: System,
+    systems: Sequence[System],
+    tasks: Sequence[Task],
+    *,
+    teacher_language: str,
+    dimensions: Sequence[int] = (),
+    on_step: Callable[[str], None] = lambda step: None,
+) -> dict[str, Any]:
+    """Measures systems and their teacher.
+
+    Args:
+        teacher: what the systems are held against.
+        systems: at least one.
+        tasks: see `student.evaluation.tasks`.
+        teacher_language: tasks whose documents are in it are also searched in the teacher's documents (asymmetric).
+        dimensions: the first so many numbers of each system's embeddings are measured too.
+        on_step: told what is being encoded.
+
+    Returns:
+        `tasks` (sizes), `systems` (name → size, latency, figures by task), and for every system but the teacher
+        `share_of_teacher` (its figure over the teacher's of the same task) and `share_of_teacher_language` (its
+        retrieval figure over the teacher's of the same group in the teacher's own language).
+    """
+    figures: dict[str, dict[str, dict[str, float]]] = {}
+    teacher_documents: dict[str, Any] = {}
+    for system in (teacher, *systems):
+        figures[system.name] = measured = {}
+        cuts: dict[int, dict[str, dict[str, float]]] = {d: {} for d in dimensions if system is not teacher}
+        for task in tasks:
+            on_step(f"{system.name}: {task.name}")
+            embedded = encode_task(task, system.encode)
+            measured[task.name] = measure(embedded)
+            for size, at_size in cuts.items():
+                at_size[task.name] = measure(embedded.cut(size))
+            if isinstance(task, RetrievalTask) and task.document_language == teacher_language:
+                documents = teacher_documents.setdefault(task.name, embedded.parts[1])
+                if system is not teacher:
+                    mixed = TaskEmbeddings(task, (embedded.parts[0], documents))
+                    measured[f"{task.name} {ASYMMETRIC}"] = measure(mixed)
+        figures |= {f"{system.name}, first {size}": at_size for size, at_size in cuts.items()}
+    latency = _latency((teacher, *systems))
+    reference = figures[teacher.name]
+    others = [name for name in figures if name != teacher.name]
+    groups = {
+        task.name: f"{task.group} {teacher_language}-{teacher_language}"
+        for task in tasks
+        if isinstance(task, RetrievalTask)
+    }
+    groups |= {f"{name} {ASYMMETRIC}": group for name, group in groups.items()}
+    own = {name: name for name in reference} | {f"{name} {ASYMMETRIC}": name for name in reference}
+    return {
+        "teacher": teacher.name,
+        "tasks": {task.name: _sizes(task) for task in tasks},
+        "systems": {
+            name: {
+                "size_mb": round(system.size_bytes / 1e6, 1),
+                "one_query_ms": latency[name],
+                "figures": figures[name],
+            }
+            for name, system in ((s.name, s) for s in (teacher, *systems))
+        }
+        | {name: {"figures": figures[name]} for name in figures if ", first " in name},
+        "share_of_teacher": {name: _shares(figures[name], reference, own) for name in others},
+        "share_of_teacher_language": {name: _shares(figures[name], reference, groups) for name in others},
+    }
+
+
+def _shares(
+    figures: dict[str, dict[str, float]], reference: dict[str, dict[str, float]], counterpart: dict[str, str]
+) -> dict[str, dict[str, float]]:
+    """Each figure over the teacher's figure of the task's counterpart."""
+    return {
+        task: {
+            name: round(value / reference[counterpart[task]][name], 4)
+            for name, value in values.items()
+            if reference[counterpart[task]].get(name)
+        }
+        for task, values in figures.items()
+        if counterpart.get(task) in reference
+    }
+
+
+def _sizes(task: Task) -> dict[str, int]:
+    if isinstance(task, RetrievalTask):
+        return {"queries": len(task.queries), "documents": len(task.documents)}
+    return {"train": len(task.train.texts), "test": len(task.test.texts), "out_of_scope": len(task.out_of_scope)}
+
+
+def _latency(systems: Sequence[System], turns: int = 5, queries: int = 40) -> dict[str, float]:
+    """Median milliseconds to encode one short query; the systems take turns."""
+    times: dict[str, list[float]] = {system.name: [] for system in systems}
+    for _ in range(turns):
+        for system in systems:
+            system.encode([SHORT_QUERY])
+            for _ in range(queries):
+                started = time.perf_counter()
+                system.encode([SHORT_QUERY])
+                times[system.name].append((time.perf_counter() - started) * 1000)
+    return {name: round(float(np.median(values)), 2) for name, values in times.items()}

@@ -1,0 +1,82 @@
+"""The figures of one encoder on the tasks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from student.distill.intent_head import calibration_error
+from student.encoder import Embeddings
+from student.evaluation.tasks import IntentTask, RetrievalTask, Task
+
+Encode = Callable[[list[str]], Embeddings]
+
+CUT = 10
+"""Of nDCG and recall."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEmbeddings:
+    """The texts of a task, encoded: queries and documents, or training, test and out-of-scope texts."""
+
+    task: Task
+    parts: tuple[Embeddings, ...]
+
+    def cut(self, dimensions: int) -> "TaskEmbeddings":
+        """Only the first so many numbers of each embedding, at unit norm again (arXiv 2205.13147)."""
+        parts = tuple(part[:, :dimensions] for part in self.parts)
+        return TaskEmbeddings(self.task, tuple(p / np.linalg.norm(p, axis=1, keepdims=True) for p in parts))
+
+
+def encode_task(task: Task, encode: Encode) -> TaskEmbeddings:
+    """Encodes the texts of a task."""
+    if isinstance(task, RetrievalTask):
+        return TaskEmbeddings(task, (encode(task.queries), encode(task.documents)))
+    outside = encode(task.out_of_scope) if task.out_of_scope else np.empty((0, 1), dtype=np.float32)
+    return TaskEmbeddings(task, (encode(task.train.texts), encode(task.test.texts), outside))
+
+
+def measure(embedded: TaskEmbeddings) -> dict[str, float]:
+    """The figures of one task."""
+    if isinstance(embedded.task, RetrievalTask):
+        return measure_retrieval(embedded.task, *embedded.parts)
+    return measure_intents(embedded.task, *embedded.parts)
+
+
+def measure_retrieval(task: RetrievalTask, queries: Embeddings, documents: Embeddings) -> dict[str, float]:
+    """nDCG@10, with one answer a query `1 / log2(rank + 1)`, and recall@10, of queries (Q, D) in documents (N, D)."""
+    ranks = ranks_of(queries, documents, np.array(task.answers))
+    found = ranks <= CUT
+    return {
+        f"nDCG@{CUT}": round(float(np.where(found, 1 / np.log2(ranks + 1), 0).mean()), 4),
+        f"recall@{CUT}": round(float(found.mean()), 4),
+    }
+
+
+def ranks_of(queries: Embeddings, documents: Embeddings, answers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rank (Q,) of each query's document, 1 for the first; equally near ones share the better rank."""
+    similarities = queries @ documents.T  # (Q, N)
+    own = similarities[np.arange(len(queries)), answers]
+    return np.asarray((similarities > own[:, None]).sum(axis=1) + 1, dtype=np.int64)
+
+
+def measure_intents(task: IntentTask, train: Embeddings, test: Embeddings, outside: Embeddings) -> dict[str, float]:
+    """Of logistic regression on the embeddings: accuracy, macro-F1, calibration error, and out-of-scope AUROC."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (a second to import)
+    from sklearn.metrics import f1_score, roc_auc_score  # noqa: PLC0415
+
+    model = LogisticRegression(C=30, max_iter=500).fit(train, task.train.labels)
+    probabilities = model.predict_proba(test)  # (M, C)
+    labels = np.array(task.test.labels)
+    said, confidence = model.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1)
+    figures = {
+        "accuracy": float((said == labels).mean()),
+        "macro-F1": float(f1_score(labels, said, average="macro")),
+        "calibration error": calibration_error(confidence, said == labels),
+    }
+    if len(outside):
+        inside = np.arange(len(test) + len(outside)) < len(test)
+        everything = np.concatenate([confidence, model.predict_proba(outside).max(axis=1)])
+        figures["out-of-scope AUROC"] = float(roc_auc_score(inside, everything))
+    return {name: round(value, 4) for name, value in figures.items()}
