@@ -265,17 +265,17 @@ def test_intents_are_learned_from_logits_and_labels_alone(
 ) -> None:
     """Without the other losses, so that only the intent loss can bring the student to the teacher's intents."""
     labelled = with_intents(targets, knowing)
-    update = {"intent_weight": 1.0, "similarity_weight": 0.0, "matryoshka_weight": 0.0, "steps": 60}
+    update = {"similarity_weight": 0.0, "matryoshka_weight": 0.0, "steps": 120}
     agreement = {}
     for weight in (0.0, 1.0):
-        training = RECIPE.training.model_copy(update=update | {"intent_weight": weight, "learning_rate": 1e-3})
+        training = RECIPE.training.model_copy(update=update | {"intent_weight": weight})
         folder = distill(knowing, labelled, RECIPE.model_copy(update={"training": training}), tmp_path / str(weight))
         model = SentenceTransformer(str(folder), device="cpu")
         assert knowing.intent_head is not None
         assert labelled.intents is not None
         said = knowing.intent_head.probabilities(model.encode(labelled.texts, normalize_embeddings=True)).argmax(axis=1)
         agreement[weight] = float((said == labelled.intents.logits.argmax(axis=1)).mean())
-    assert agreement[1.0] > agreement[0.0] + 0.02
+    assert agreement[1.0] > agreement[0.0] + 0.05
 
 
 def test_a_recipe_that_weighs_intents_needs_them(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
