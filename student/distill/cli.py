@@ -79,6 +79,26 @@ def export(
 
 
 @app.command()
+def export_onnx(
+    out: Annotated[Path, typer.Option(help="Folder of the new model.")],
+    model: ModelOption = None,
+) -> None:
+    """Export an encoder as plain float32 ONNX, for tools that know no bundles.
+
+    OUT is a sentence-transformers folder with onnx/model.onnx beside the weights: load it with
+    SentenceTransformer(OUT, backend="onnx"), with optimum, or with any ONNX runtime.
+    """
+    console = Console(stderr=True)
+    with console.status("exporting to ONNX"):
+        import_extra()
+        from student.distill.export import export_onnx as export_plain
+        from student.distill.pretrained import open_model
+
+        export_plain(open_model(model, name="model", license_="LicenseRef-unknown"), out)
+    console.print(f"model in {out}, graph in {out / 'onnx' / 'model.onnx'}")
+
+
+@app.command()
 def distill(
     targets: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Targets by `orilla teacher label`.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; a killed run is continued there.")],

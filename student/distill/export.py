@@ -1,8 +1,9 @@
 """Makes a bundle from a pretrained encoder: export, quantize, compare, train the intent head, write."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -12,16 +13,18 @@ from student.bundle import Bundle, write_bundle
 from student.digests import digest_file
 from student.distill.fidelity import (
     Fidelity,
-    FidelityBounds,
     compare,
     encode_with_torch,
     require_fidelity,
+    require_teacher_similarity,
 )
 from student.distill.intent_head import read_labelled, read_texts, train_intent_head
 from student.distill.model_card import write_model_card
-from student.distill.onnx_graph import export_graph, quantize_graph
+from student.distill.onnx_graph import export_graph, export_plain_graph, quantize_graph
 from student.distill.pretrained import Pretrained
+from student.distill.recipe import Bounds
 from student.encoder import Encoder
+from student.errors import OrillaError
 from student.heads import LinearHead, pack_head
 from student.probes import write_probes
 
@@ -46,6 +49,10 @@ PROBE_TEXTS = [
 MIN_PROBE_SIMILARITY = 0.995
 
 
+class OutputExists(OrillaError):
+    """Something is where an export should go."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExportRecipe:
     """What goes into a bundle.
@@ -55,7 +62,6 @@ class ExportRecipe:
         intents: JSON lines of labelled texts for the intent head, and where they come from.
         out_of_scope: JSON lines of texts of no intent, to measure; or None.
         passages: Markdown files or folders; their paragraphs are compared too, besides the labelled texts.
-        bounds: how much export and quantization may change.
         seed: of the split of the labelled texts.
     """
 
@@ -66,7 +72,6 @@ class ExportRecipe:
     intents_license: str
     out_of_scope: Path | None
     passages: tuple[Path, ...]
-    bounds: FidelityBounds = field(default_factory=FidelityBounds)
     seed: int = 0
 
 
@@ -90,9 +95,10 @@ def export_bundle(
         on_step: told what is being done, for a progress display.
 
     Raises:
-        FidelityLost: the quantized encoder is further from the pretrained one than the recipe allows; nothing
-            was written.
+        FidelityLost: the student is further from its teacher, or the quantized encoder from the pretrained one, than
+            the student's recipe allows; nothing was written.
     """
+    bounds = _bounds(pretrained)
     data = read_labelled(recipe.intents)
     texts = _comparison_texts(data.texts, recipe.passages)
     with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +109,7 @@ def export_bundle(
         tokenizer = (pretrained.path / "tokenizer.json").read_bytes()
         on_step(f"comparing torch, ONNX and int8 on {len(texts)} texts")
         exported, quantized = _compare_all(pretrained, float_graph.read_bytes(), graph, tokenizer, texts)
-    require_fidelity(exported, quantized, recipe.bounds)
+    require_fidelity(exported, quantized, bounds)
     encoder = _encoder(pretrained, graph, tokenizer)
     on_step(f"training the intent head on {len(data.texts)} texts")
     outside = read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
@@ -126,6 +132,33 @@ def export_bundle(
     }
     encoder.close()
     return write_bundle(path, fields, contents, replace=replace)
+
+
+def export_onnx(pretrained: Pretrained, folder: Path) -> Path:
+    """Writes a sentence-transformers folder with its encoder as plain float32 ONNX in `onnx/model.onnx`.
+
+    sentence-transformers (`backend="onnx"`), optimum and any ONNX runtime load it.
+
+    Raises:
+        OutputExists: the folder is not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise OutputExists(f"{folder} is not empty; name another folder")
+    with tempfile.TemporaryDirectory() as made:
+        graph = export_plain_graph(pretrained, Path(made))
+        shutil.copytree(pretrained.path, folder, dirs_exist_ok=True)
+        (folder / "onnx").mkdir(exist_ok=True)
+        shutil.copyfile(graph, folder / "onnx" / "model.onnx")
+    return folder
+
+
+def _bounds(pretrained: Pretrained) -> Bounds:
+    """Those of the student's recipe, checked against how its run ended; the default ones of another encoder."""
+    if not pretrained.distillation:
+        return Bounds()
+    bounds = Bounds.model_validate(pretrained.distillation["recipe"].get("bounds", {}))
+    require_teacher_similarity(pretrained.distillation["log"], bounds)
+    return bounds
 
 
 def _compare_all(

@@ -1,11 +1,13 @@
 """How close the exported and the quantized encoder stay to the one they were made from."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from student.distill.pretrained import Pretrained
+from student.distill.recipe import Bounds
 from student.encoder import Embeddings
 from student.errors import OrillaError
 
@@ -36,16 +38,6 @@ class Fidelity:
         return {name: round(value, 6) for name, value in asdict(self).items()}
 
 
-@dataclass(frozen=True, slots=True)
-class FidelityBounds:
-    """What a bundle must keep to be written."""
-
-    export_max_difference: float = 1e-4
-    int8_mean_similarity: float = 0.985
-    int8_min_similarity: float = 0.95
-    int8_top10_overlap: float = 0.80
-
-
 def encode_with_torch(pretrained: Pretrained, texts: list[str]) -> Embeddings:
     """Reference embeddings (N, D) by sentence-transformers on torch, one text at a time."""
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (seconds to import)
@@ -69,7 +61,7 @@ def compare(embeddings: Embeddings, reference: Embeddings) -> Fidelity:
     )
 
 
-def require_fidelity(export: Fidelity, int8: Fidelity, bounds: FidelityBounds) -> None:
+def require_fidelity(export: Fidelity, int8: Fidelity, bounds: Bounds) -> None:
     """Refuses an export or a quantization outside its bounds.
 
     Raises:
@@ -87,6 +79,20 @@ def require_fidelity(export: Fidelity, int8: Fidelity, bounds: FidelityBounds) -
                 f"{what} is {abs(value):.6f}, allowed is {abs(bound)}; nothing was written: quantize less, or compare "
                 "on texts that the encoder is meant for"
             )
+
+
+def require_teacher_similarity(log: Sequence[Mapping[str, float]], bounds: Bounds) -> None:
+    """Refuses a student whose run ended further from its teacher than its recipe allows.
+
+    Raises:
+        FidelityLost: with the figure, the bound and what to try.
+    """
+    similarity = log[-1]["similarity"] if log else -1.0
+    if not similarity >= bounds.teacher_similarity:
+        raise FidelityLost(
+            f"the student's similarity to its teacher is {similarity}, its recipe asks for {bounds.teacher_similarity}; "
+            "nothing was written: train longer or on more texts, or lower bounds.teacher_similarity and say why"
+        )
 
 
 def _nearest(embeddings: Embeddings, count: int) -> NDArray[np.int64]:

@@ -20,19 +20,25 @@ def export_graph(pretrained: Pretrained, folder: Path) -> Path:
     Returns:
         The graph's path, below `folder`.
     """
+    return _export(pretrained, folder, task="sentence-similarity", library="sentence_transformers")
+
+
+def export_plain_graph(pretrained: Pretrained, folder: Path) -> Path:
+    """Exports the transformer alone to float32 ONNX, with the usual output `last_hidden_state`.
+
+    Returns:
+        The graph's path, below `folder`.
+    """
+    return _export(pretrained, folder, task="feature-extraction", library="transformers")
+
+
+def _export(pretrained: Pretrained, folder: Path, *, task: str, library: str) -> Path:
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything needed is on disk; never ask a hub
     from optimum.exporters.onnx import main_export  # noqa: PLC0415  (seconds to import)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracer warnings about masks, checked by the comparison with torch
-        main_export(
-            str(pretrained.path),
-            output=folder,
-            task="sentence-similarity",
-            library_name="sentence_transformers",
-            opset=18,
-            device="cpu",
-        )
+        main_export(str(pretrained.path), output=folder, task=task, library_name=library, opset=18, device="cpu")
     return folder / "model.onnx"
 
 

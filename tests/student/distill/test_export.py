@@ -1,18 +1,28 @@
 """Making a bundle from the real weights, and the refusals on the way."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
 
 from student.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
-from student.distill.export import ExportRecipe, export_bundle
-from student.distill.fidelity import Fidelity, FidelityBounds, FidelityLost, compare, require_fidelity
+from student.distill.export import ExportRecipe, OutputExists, export_bundle, export_onnx
+from student.distill.fidelity import (
+    Fidelity,
+    FidelityLost,
+    compare,
+    require_fidelity,
+    require_teacher_similarity,
+)
 from student.distill.intent_head import calibration_error, read_labelled, train_intent_head
 from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained
+from student.distill.recipe import Bounds
 from student.runtime import load_student
+from tests.tiny import make_tiny_teacher
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 WORDS = {
@@ -72,11 +82,34 @@ def test_model_card_says_what_the_manifest_says(exported: Bundle) -> None:
 def test_quantization_outside_the_bounds_is_refused() -> None:
     perfect = Fidelity(100, 0.0, 1.0, 1.0, 1.0)
     bad = Fidelity(100, 0.1, 0.96, 0.85, 0.72)
-    require_fidelity(perfect, perfect, FidelityBounds())
+    require_fidelity(perfect, perfect, Bounds())
     with pytest.raises(FidelityLost, match=r"int8 against float32, mean similarity is 0\.96"):
-        require_fidelity(perfect, bad, FidelityBounds())
+        require_fidelity(perfect, bad, Bounds())
     with pytest.raises(FidelityLost, match="ONNX against torch"):
-        require_fidelity(bad, perfect, FidelityBounds())
+        require_fidelity(bad, perfect, Bounds())
+
+
+def test_a_student_too_far_from_its_teacher_is_refused(labelled: Path, tmp_path: Path) -> None:
+    bounds = Bounds(teacher_similarity=0.9)
+    require_teacher_similarity([{"similarity": 0.5}, {"similarity": 0.9}], bounds)
+    with pytest.raises(FidelityLost, match=r"similarity to its teacher is 0\.89, its recipe asks for 0\.9"):
+        require_teacher_similarity([{"similarity": 0.95}, {"similarity": 0.89}], bounds)
+    facts = {"recipe": {"bounds": bounds.model_dump()}, "log": [{"similarity": 0.4}]}
+    recipe = ExportRecipe("test", 1, labelled, "made-up intents", "Apache-2.0", None, ())
+    with pytest.raises(FidelityLost, match="nothing was written"):
+        export_bundle(replace(find_minilm(), distillation=facts), recipe, tmp_path / "b", now=NOW)
+    assert not (tmp_path / "b").exists()
+
+
+def test_other_tools_load_the_plain_onnx_folder(tmp_path: Path) -> None:
+    tiny = make_tiny_teacher(tmp_path / "tiny")
+    folder = export_onnx(tiny, tmp_path / "plain")
+    texts = ["red server", "restore the backup of the site"]
+    by_torch = SentenceTransformer(str(tiny.path), device="cpu").encode(texts)
+    by_onnx = SentenceTransformer(str(folder), backend="onnx", device="cpu").encode(texts)
+    assert np.abs(by_torch - by_onnx).max() < 1e-4
+    with pytest.raises(OutputExists, match="not empty"):
+        export_onnx(tiny, folder)
 
 
 def test_comparison_matches_a_hand_computation() -> None:
