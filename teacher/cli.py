@@ -28,6 +28,7 @@ def label(
     model_name: ModelNameOption = "local model",
     model_license: ModelLicenseOption = "LicenseRef-unknown",
     precision: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
+    share: Annotated[float, typer.Option(min=0, max=1, help="Of the corpus to label, for a quicker try.")] = 1.0,
 ) -> None:
     """Embed a corpus with the teacher once, and write what the student must reach.
 
@@ -50,6 +51,7 @@ def label(
             data,
             out,
             encode=open_torch_encoder(pretrained, precision=precision),
+            share=share,
             on_rows=lambda done, total: progress.update(task, completed=done, total=total),
         )
     console.print(f"{labelled.rows} targets in {out}, {labelled.rows_written} of them written now")

@@ -85,10 +85,10 @@ def read_corpus_recipe(path: Path) -> CorpusRecipe:
         raise DataRefused(f"corpus recipe {path} cannot be used: {error}") from error
 
 
-def read_examples(recipe: CorpusRecipe, data: Path) -> Iterator[Example]:
-    """All examples of a corpus in a fixed order, each text once.
+def read_examples(recipe: CorpusRecipe, data: Path, *, share: float = 1.0) -> Iterator[Example]:
+    """The examples of a corpus in a fixed order, each text once; of them a share chosen by digest, all by default.
 
-    Empty texts and repeated ones are left out; texts longer than `max_chars` are cut.
+    Empty texts and repeated ones are left out; texts longer than `max_chars` are cut. Translations stay together.
 
     Raises:
         DataRefused: a file is missing, is not UTF-8 JSON lines, or lacks a column.
@@ -98,7 +98,7 @@ def read_examples(recipe: CorpusRecipe, data: Path) -> Iterator[Example]:
     for source in recipe.source:
         for example in _READERS[source.kind](source, data, held_out):
             text, teacher_text = (_tidy(t, recipe.max_chars) for t in (example.text, example.teacher_text))
-            if not text or not teacher_text or text in seen:
+            if not text or not teacher_text or text in seen or not is_held_out(f"share:{teacher_text}", share):
                 continue
             seen.add(text)
             yield replace(example, text=text, teacher_text=teacher_text)

@@ -39,6 +39,7 @@ def label(
     folder: Path,
     *,
     encode: Callable[[list[str]], Embeddings],
+    share: float = 1.0,
     on_rows: Callable[[int, int], None] = lambda done, total: None,
 ) -> Labelled:
     """Labels a corpus.
@@ -49,12 +50,13 @@ def label(
         data: where its files are.
         folder: where the targets go; a started labelling of the same corpus by the same teacher is continued.
         encode: texts → embeddings (N, D), by the teacher.
+        share: of the corpus to label, chosen by digest.
         on_rows: told how many of how many rows are done.
 
     Raises:
         DataRefused: see `teacher.corpus`. LabelsDiffer: the folder holds something else's beginning.
     """
-    examples = list(read_examples(recipe, data))
+    examples = list(read_examples(recipe, data, share=share))
     lineage = corpus_lineage(recipe, data)
     job = digest_json([pretrained.weights_sha256, ROWS_IN_A_SHARD, [astuple(example) for example in examples]])
     folder.mkdir(parents=True, exist_ok=True)

@@ -66,7 +66,11 @@ def distill(
         vocabulary = read_pieces(start.path / "tokenizer.json")
     pieces = _vocabulary(teacher, targets, recipe, folder / "vocab.txt", vocabulary)
     training_part, validation_part = _split(targets)
-    student = open_student(start, recipe.architecture) if start else cut_student(teacher, recipe.architecture, pieces)
+    student = (
+        open_student(start, recipe.architecture, teacher.dimension)
+        if start
+        else cut_student(teacher, recipe.architecture, pieces)
+    )
     tokenizer = Tokenizer.from_str(tokenizer_json(pieces, recipe.architecture.max_tokens))
 
     def validate(model: StudentModel) -> dict[str, float]:
@@ -92,6 +96,12 @@ def distill(
         "lineage": [origin.model_dump() for origin in targets.manifest.lineage]
         + ([start.as_origin("student started from").model_dump()] if start else [])
         + [
+            {
+                "role": "vocabulary",
+                "name": "vocab.txt",
+                "sha256": digest_bytes("\n".join(pieces).encode()),
+                "license": "Apache-2.0",
+            },
             {"role": "targets", "name": "targets.json", "sha256": targets.digest, "license": "Apache-2.0"},
             {
                 "role": "recipe",

@@ -90,8 +90,9 @@ def require_teacher_similarity(log: Sequence[Mapping[str, float]], bounds: Bound
     similarity = log[-1]["similarity"] if log else -1.0
     if not similarity >= bounds.teacher_similarity:
         raise FidelityLost(
-            f"the student's similarity to its teacher is {similarity}, its recipe asks for {bounds.teacher_similarity}; "
-            "nothing was written: train longer or on more texts, or lower bounds.teacher_similarity and say why"
+            f"the student's similarity to its teacher is {similarity}, its recipe asks for "
+            f"{bounds.teacher_similarity}; nothing was written: train longer or on more texts, or lower "
+            "bounds.teacher_similarity and say why"
         )
 
 

@@ -71,12 +71,17 @@ def cut_student(teacher: Pretrained, architecture: Architecture, pieces: list[st
     return student
 
 
-def open_student(start: Pretrained, architecture: Architecture) -> StudentModel:
-    """An earlier student, to go on from.
+def open_student(start: Pretrained, architecture: Architecture, dimension: int) -> StudentModel:
+    """An earlier student, to go on from; `dimension` is its teacher's.
 
     Raises:
-        RecipeRefused: it is not of that architecture.
+        RecipeRefused: it is not of that architecture or dimension.
     """
+    if start.dimension != dimension:
+        raise RecipeRefused(
+            f"{start.path} makes embeddings of {start.dimension} numbers, its teacher of {dimension}; start from a "
+            "student of this teacher, or from none"
+        )
     inner = BertModel.from_pretrained(start.path, add_pooling_layer=False, local_files_only=True)
     layers, pieces = inner.config.num_hidden_layers, inner.config.vocab_size
     if layers != len(architecture.layers) or pieces > architecture.vocabulary:

@@ -118,3 +118,25 @@ def test_the_public_recipe_names_only_files_that_are_there() -> None:
     recipe = read_corpus_recipe(ROOT / "teacher" / "recipes" / "public.toml")
     for item in (*recipe.source, *recipe.guides_held_out):
         assert (data / item.file).is_file()
+
+
+def test_a_share_of_the_corpus_keeps_translations_together(tmp_path: Path) -> None:
+    write_rows(tmp_path / "pairs.jsonl", *({"en": f"text {n}", "es": f"texto {n}"} for n in range(200)))
+    recipe = CorpusRecipe(name="test", source=[source("pairs", "pairs.jsonl")])
+    some = list(read_examples(recipe, tmp_path, share=0.3))
+    assert 80 < len(some) < 160
+    assert {example.text for example in some if example.text.startswith("texto")} == {
+        example.text.replace("text", "texto") for example in some if not example.text.startswith("texto")
+    }
+    assert list(read_examples(recipe, tmp_path, share=0.0)) == []
+
+
+def test_pages_are_as_long_as_a_window_and_join_as_many_pairs_as_asked(tmp_path: Path) -> None:
+    body = " ".join(f"word{n}" for n in range(400))
+    write_rows(tmp_path / "guides.jsonl", {"id": "x:en:a", "lang": "en", "title": "t", "body_markdown": body})
+    pages = read(tmp_path, source("guide_pages", "guides.jsonl", language="en"))
+    assert [len(example.text.split()) for example in pages] == [180, 180, 40]
+    write_rows(tmp_path / "pairs.jsonl", *({"en": f"text {n}", "es": f"texto {n}"} for n in range(60)))
+    joined = read(tmp_path, source("passages", "pairs.jsonl", joined=(5, 9)))
+    assert all(5 <= len(example.text.split("\n")) <= 9 for example in joined[:-2])
+    assert sum(len(example.text.split("\n")) for example in joined) == 120

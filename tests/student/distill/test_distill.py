@@ -20,7 +20,7 @@ from student.distill.checkpoint import AnotherRun
 from student.distill.distill import distill, encode, retention
 from student.distill.losses import alignment_loss, intent_loss, matryoshka_loss, similarity_structure_loss
 from student.distill.model import StudentModel
-from student.distill.pretrained import DISTILLATION, Pretrained, open_pretrained, write_intent_head
+from student.distill.pretrained import DISTILLATION, Pretrained, find_minilm, open_pretrained, write_intent_head
 from student.distill.recipe import Architecture, Recipe, RecipeRefused, Training, read_recipe
 from student.distill.targets import (
     MANIFEST,
@@ -312,6 +312,8 @@ def test_a_student_goes_on_from_an_earlier_one(teacher: Pretrained, targets: Tar
     other = RECIPE.model_copy(update={"architecture": RECIPE.architecture.model_copy(update={"layers": [0, 1]})})
     with pytest.raises(RecipeRefused, match=r"has 1 layers and \d+ pieces, the recipe asks for 2 and"):
         distill(teacher, targets, other, tmp_path / "third", start=start)
+    with pytest.raises(RecipeRefused, match="makes embeddings of 384 numbers, its teacher of 32"):
+        distill(teacher, targets, RECIPE, tmp_path / "fourth", start=find_minilm())
 
 
 def test_intent_loss_matches_a_hand_computation() -> None:

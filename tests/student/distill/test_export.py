@@ -130,6 +130,14 @@ def test_weights_with_another_digest_are_refused(tmp_path: Path) -> None:
         open_pretrained(tmp_path, name="x", license_="y", expected_sha256=find_minilm().weights_sha256)
 
 
+def test_another_pooling_is_refused(tmp_path: Path) -> None:
+    tiny = make_tiny_teacher(tmp_path)
+    pooling = tiny.path / "1_Pooling" / "config.json"
+    pooling.write_text(pooling.read_text().replace("pooling_mode_mean_tokens", "pooling_mode_cls_token"))
+    with pytest.raises(WeightsRefused, match="does not pool by the mean of its tokens"):
+        open_pretrained(tmp_path, name="x", license_="y")
+
+
 def test_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsRefused, match=r"no model\.safetensors"):
         open_pretrained(tmp_path, name="x", license_="y")
