@@ -27,6 +27,10 @@ class TeacherModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read 
         super().__init__()
         self.encoder = SentenceTransformer(str(pretrained.path), device="cpu", local_files_only=True)
         self.encoder.max_seq_length = min(max_tokens, pretrained.max_tokens)
+        for name, parameter in self.encoder.named_parameters():
+            parameter.requires_grad_(
+                "pooler" not in name
+            )  # unused under mean pooling; data parallelism would wait for it
         self.head = torch.nn.Linear(pretrained.dimension, max(1, intents))
         torch.nn.init.zeros_(self.head.weight)
         torch.nn.init.zeros_(self.head.bias)

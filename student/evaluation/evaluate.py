@@ -59,7 +59,7 @@ def evaluate(
         systems: at least one.
         tasks: see `student.evaluation.tasks`.
         teacher_language: tasks whose documents are in it are also searched in the teacher's documents (asymmetric).
-        dimensions: the first so many numbers of each system's embeddings are measured too.
+        dimensions: the first so many numbers of each system's embeddings are measured too, at retrieval.
         on_step: told what is being encoded.
 
     Returns:
@@ -76,9 +76,11 @@ def evaluate(
             on_step(f"{system.name}: {task.name}")
             embedded = encode_task(task, system.encode)
             measured[task.name] = measure(embedded)
+            if not isinstance(task, RetrievalTask):
+                continue
             for size, at_size in cuts.items():
                 at_size[task.name] = measure(embedded.cut(size))
-            if isinstance(task, RetrievalTask) and task.document_language == teacher_language:
+            if task.document_language == teacher_language:
                 documents = teacher_documents.setdefault(task.name, embedded.parts[1])
                 if system is not teacher:
                     mixed = TaskEmbeddings(task, (embedded.parts[0], documents))

@@ -1,6 +1,7 @@
 """Fine-tuning at small scale: a tiny teacher learns what its centre's words mean."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from teacher.losses import contrastive_loss
 from teacher.queries import Pair
 from teacher.recipe import FineTuning, read_fine_tuning
 from teacher.teaching_data import TeachingData, split
-from teacher.train import LOG, MODEL, train
+from teacher.train import LOG, MODEL, REPORT, train
 from tests.conftest import ROOT
 from tests.tiny import SPANISH, WORDS, make_tiny_teacher
 
@@ -121,6 +122,24 @@ def test_a_killed_run_continues_and_ends_like_one_that_was_not(teacher: Pretrain
     whole, continued = (load_file(tmp_path / name / MODEL / "model.safetensors") for name in ("whole", "killed"))
     for name, value in whole.items():
         assert torch.allclose(value, continued[name], atol=1e-5), name
+
+
+def test_two_processes_teach_one_teacher(teacher: Pretrained, tmp_path: Path) -> None:
+    """Under torchrun, with gloo on loopback."""
+    (tmp_path / "child.py").write_text(_CHILD)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run(
+        [*command, str(tmp_path / "child.py"), str(teacher.path), str(tmp_path / "run")],
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        timeout=100,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    report = json.loads((tmp_path / "run" / REPORT).read_text())
+    assert report["after"]["retrieval"]["nDCG@10"] > report["before"]["retrieval"]["nDCG@10"] + 0.2
+    assert open_pretrained(tmp_path / "run" / MODEL, name="made", license_="x").intent_head is not None
 
 
 def test_another_run_is_not_continued(teacher: Pretrained, tmp_path: Path) -> None:
