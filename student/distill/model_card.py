@@ -52,8 +52,8 @@ def write_model_card(fields: Mapping[str, Any]) -> str:
             "",
             "Texts of each part of the mix: " + ", ".join(f"{n} {mix}" for mix, n in distillation["mix"].items()) + ".",
             "",
-            "To make it again: `orilla teacher label` on the files above, `orilla student distill` with the recipe below "
-            "and `--vocabulary` this bundle's tokenizer.json, `orilla student export`.",
+            "To make it again: `orilla teacher label` on the files above, `orilla student distill` with the recipe "
+            "below and `--vocabulary` this bundle's tokenizer.json, then `orilla student export`.",
             "",
             "The recipe, and the last entry of the log (similarity to the teacher's embeddings on texts kept apart):",
             "",
