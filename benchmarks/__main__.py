@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import demo, distillation, known_items, serving
+from benchmarks import demo, distillation, hybrid, known_items, recommend, serving
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
 
@@ -13,10 +13,12 @@ RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
     "demo": demo.run,
     "known_items": known_items.run,
+    "hybrid": hybrid.run,
+    "recommend": recommend.run,
     "distillation": distillation.run,
     "serving": serving.run,
 }
-NEED_DATA = ("known_items", "distillation")
+NEED_DATA = ("known_items", "hybrid", "distillation")
 
 
 def main(names: list[str]) -> None:

@@ -15,8 +15,7 @@ import numpy as np
 from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
 from edge_agent.answer import candidate_sentences, compose
-from edge_agent.extraction import format_of
-from edge_agent.language import detect_language
+from edge_agent.reading.formats import format_of
 from edge_agent.results import Answer
 from edge_agent.settings import AgentSettings
 
@@ -46,7 +45,7 @@ def fit() -> dict[str, float]:
         features, is_right = [], []
         for row in rows:
             question = agent.student.encoder.encode([row["text"]])[0]
-            nearest = agent.nearest(question, agent.answering.passages, language=detect_language(row["text"]))
+            nearest = agent.nearest(row["text"], question, agent.answering.passages)
             candidates = candidate_sentences(nearest)
             embeddings = agent.student.encoder.encode([candidate.text for candidate in candidates])
             composed = compose(candidates, embeddings, question, agent.answering)

@@ -12,7 +12,7 @@ from rich.progress import track
 
 from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
-from edge_agent.extraction import DocumentFormat
+from edge_agent.reading.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
 
 GUIDES = Path(__file__).parents[2] / "shared" / "data" / "help_bc" / "articles.jsonl"
@@ -27,9 +27,7 @@ def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
         started = time.perf_counter()
         for guide in track(guides, description="ingesting guides", transient=True):
-            agent.add_document(
-                guide["id"], masked(guide).encode(), DocumentFormat.MARKDOWN, title=_neutral_title(guide)
-            )
+            agent.add_document(guide["id"], masked(guide).encode(), DocumentFormat.MARKDOWN, title=neutral_title(guide))
         seconds = time.perf_counter() - started
         agent.index.wait_until_built(timeout_s=300)
         readiness = agent.readiness()
@@ -46,14 +44,16 @@ def run() -> dict[str, Any]:
 def masked(guide: dict[str, str]) -> str:
     """A guide's Markdown without its title, wherever it stands, and without its top heading."""
     body = re.sub(r"^# .*$", "", guide["body_markdown"], flags=re.MULTILINE)
-    return re.sub(re.escape(_bare(guide["title"])), " ", body, flags=re.IGNORECASE)
+    return re.sub(re.escape(question_of(guide["title"])), " ", body, flags=re.IGNORECASE)
 
 
-def _bare(title: str) -> str:
+def question_of(title: str) -> str:
+    """A title as one would ask for it: without the mark of its country."""
     return re.sub(r"\s*\[[A-Z]{2}\]$", "", title)
 
 
-def _neutral_title(guide: dict[str, str]) -> str:
+def neutral_title(guide: dict[str, str]) -> str:
+    """A title that says nothing, in the guide's language."""
     return "Guide" if guide["lang"] == "en" else "Guía"
 
 
@@ -64,7 +64,7 @@ def _figures(agent: Agent, guides: list[dict[str, str]], language: str) -> dict[
         asked = [guide for guide in mine if guide.get(field)]
         ranks = []
         for guide in track(asked, description=f"asking by {field}", transient=True):
-            found = agent.search(_bare(guide[field]), count=100)
+            found = agent.search(question_of(guide[field]), count=100)
             ranks.append(rank_of(guide["id"], [result.source for result in found]))
         figures[f"by_{field}"] = asdict(summarize_ranks(ranks))
         every += ranks

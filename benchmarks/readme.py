@@ -21,9 +21,15 @@ def update_readme(results: Path) -> None:
 
 def render(results: Path) -> str:
     """The figures as Markdown."""
-    names = ("demo", "known_items", "distillation", "serving")
-    demo, guides, distillation, serving = (_read(results / f"{name}.json") for name in names)
-    return "\n\n".join([_serving(serving), _distillation(distillation), _guides(guides), _demo(demo)])
+    parts = {
+        "serving": _serving,
+        "distillation": _distillation,
+        "hybrid": _hybrid,
+        "known_items": _guides,
+        "demo": _demo,
+        "recommend": _recommend,
+    }
+    return "\n\n".join(write(_read(results / f"{name}.json")) for name, write in parts.items())
 
 
 def _serving(result: dict[str, Any]) -> str:
@@ -86,6 +92,25 @@ def _distillation(result: dict[str, Any]) -> str:
     )
 
 
+def _hybrid(result: dict[str, Any]) -> str:
+    rows = [
+        f"| {base} | {language} | {f['questions']} | {f['words']} | {f['meaning']} | {f['both']} |"
+        for base, by_language in result["bases"].items()
+        for language, f in by_language.items()
+    ]
+    return "\n".join(
+        [
+            "**Words, meaning, and both**: nDCG@10 of the document that is asked for, by BM25 alone, by embeddings "
+            f"alone, and by search as it is: words weigh {result['weight_in_use']} (on the other half of the questions "
+            f"{result['best_weight_on_development']} was best, and a little more or less hardly differs):",
+            "",
+            "| base | language | questions | words | meaning | both |",
+            "|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
 def _guides(result: dict[str, Any]) -> str:
     rows = [
         f"| {name} | {by} | {f['questions']} | {f['hit_at_1']} | {f['hit_at_5']} | {f['mrr']} |"
@@ -99,6 +124,24 @@ def _guides(result: dict[str, Any]) -> str:
             "",
             "| guides | asked by | questions | hit@1 | hit@5 | MRR |",
             "|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _recommend(result: dict[str, Any]) -> str:
+    rows = [
+        f"| {language} | {name} | {f['precision@5']} | {f['recall@10']} | {f['intra-list diversity']} |"
+        for language, systems in (("English", result["en"]), ("Spanish", result["es"]))
+        for name, f in systems.items()
+    ]
+    return "\n".join(
+        [
+            "**Articles offered next to a ticket**, on the demo's test half; relevant are those that "
+            "`demo/related.json` names for its intent:",
+            "",
+            "| | | precision@5 | recall@10 | intra-list diversity |",
+            "|---|---|---|---|---|",
             *rows,
         ]
     )

@@ -17,13 +17,18 @@ from student.encoder import Embeddings
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A quote and where it stands: `quote` equals code points `start:end` of the document's text."""
+    """A quote and where it stands: `quote` equals code points `start:end` of the document's text.
+
+    `page` counts from 1 where the document has pages, else it is 0; `language` is the document's, "" where unknown.
+    """
 
     document_id: str
     passage_id: int
     source: str
     title: str
+    language: str
     heading: str
+    page: int
     start: int
     end: int
     quote: str
@@ -59,10 +64,10 @@ class Answering:
     max_sentences: int = 3
     passage_weight: float = 0.5
     keep_above: float = 0.8
-    slope_passage: float = 2.68
-    slope_sentence: float = 4.22
-    intercept: float = -3.74
-    threshold: float = 0.25
+    slope_passage: float = 3.04
+    slope_sentence: float = 4.45
+    intercept: float = -4.11
+    threshold: float = 0.22
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,9 @@ def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:
         passage_id=passage.passage_id,
         source=passage.source,
         title=passage.title,
+        language=passage.language,
         heading=passage.heading,
+        page=passage.page,
         start=start,
         end=end,
         quote=passage.text[start - passage.start : end - passage.start],

@@ -6,24 +6,28 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.blocks import BlockKind, Extract
+from edge_agent.reading.blocks import BlockKind, Extract
 from edge_agent.sentences import split_sentences
 
 
 @dataclass(frozen=True, slots=True)
 class PassageSpan:
-    """A passage to be: `text[start:end]`, below the headings `heading` (outermost first, joined by ` › `)."""
+    """A passage to be: `text[start:end]`, below the headings `heading` (outermost first, joined by ` › `).
+
+    `page` counts from 1 where the format has pages, else it is 0.
+    """
 
     start: int
     end: int
     heading: str
+    page: int = 0
 
 
 def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int) -> list[PassageSpan]:
     """Cuts a document along its structure.
 
     Blocks of one section are packed into passages of at most `max_tokens` tokens; a block that is larger alone is
-    cut at sentences, and a sentence that is larger alone between two tokens. No passage crosses a heading.
+    cut at sentences, and a sentence that is larger alone between two tokens. No passage crosses a heading or a page.
 
     Args:
         document: text and blocks.
@@ -36,11 +40,12 @@ def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int
     passages: list[PassageSpan] = []
     headings: list[tuple[int, str]] = []
     open_start = open_end = -1
+    page = 0
 
     def close() -> None:
         nonlocal open_start
         if open_start >= 0:
-            passages.append(PassageSpan(open_start, open_end, " › ".join(name for _, name in headings)))
+            passages.append(PassageSpan(open_start, open_end, " › ".join(name for _, name in headings), page))
             open_start = -1
 
     for block in document.blocks:
@@ -51,6 +56,9 @@ def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int
             if not (block.level == 1 and name == document.title):
                 headings.append((block.level, name))
             continue
+        if block.page != page:
+            close()
+            page = block.page
         for start, end in _pieces(document.text, block.start, block.end, token_starts, max_tokens):
             if open_start >= 0 and _count(token_starts, open_start, end) > max_tokens:
                 close()

@@ -39,6 +39,9 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Texts encoded side by side. [default: one a core]")
     ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Queue what the agent is unsure of, masked, for staff to label.")
+    ] = False,
 ) -> None:
     """Serve a store over HTTP until interrupted.
 
@@ -63,8 +66,9 @@ def serve(
         except OSError as error:
             raise InputInvalid(f"cannot listen on {host} port {port}: {error.strerror}; pass another --port") from error
         shown = f"[{host}]" if family is socket.AF_INET6 else host
+        settings = AgentSettings(store, bundle, workers, is_reviewing=review)
         url = f"http://{shown}:{listener.getsockname()[1]}"
-        with StoreLock(store, url=url), Agent(AgentSettings(store, bundle, workers)) as agent:
+        with StoreLock(store, url=url), Agent(settings) as agent:
             listener.listen(2048)
             counts = agent.counts()
             typer.echo(f"serving {counts.documents} documents ({counts.passages} passages) on {url}", err=True)
@@ -74,21 +78,27 @@ def serve(
 
 @app.command()
 def ingest(
-    path: Annotated[Path, typer.Argument(help="A file, or a folder whose .md and .txt files are taken in.")],
+    path: Annotated[Path, typer.Argument(help="A file, or a folder whose documents are taken in.")],
     store: StoreOption = DEFAULT_STORE,
     bundle: BundleOption = DEFAULT_BUNDLE,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Also delete documents that are not in the folder (any more).")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take in documents: new ones are added, changed ones replaced, the rest left as they are.
 
-    Each document is durable once it is counted; interrupt and run again at will. Works while the store is served.
+    Markdown, text, HTML, PDF, Word (.docx), CSV and JSON lines. Each document is durable once it is counted; interrupt
+    and run again at will. Works while the store is served. With --prune, the store holds exactly what the folder does.
     """
-    from edge_agent.extraction import FORMAT_OF_SUFFIX, format_of
+    from edge_agent.reading.formats import FORMAT_OF_SUFFIX, format_of
     from edge_agent.settings import Limits
 
     if not path.exists():
         raise InputInvalid(f"{path} does not exist; name a file or a folder")
-    max_bytes = Limits().max_document_bytes
+    if prune and not path.is_dir():
+        raise InputInvalid(f"{path} is a file; --prune compares a whole folder")
+    max_bytes = Limits().reading.bytes
     root = path if path.is_dir() else path.parent
     found = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     files = [p for p in found if p.suffix.lower() in FORMAT_OF_SUFFIX] if path.is_dir() else found
@@ -106,6 +116,12 @@ def ingest(
                 tally[agent.add_document(source, file.read_bytes(), format_of(file.name)).outcome] += 1
             except (AgentError, OSError) as error:
                 refused.append({"source": source, "reason": str(error)})
+        if prune:
+            kept = {file.relative_to(root).as_posix() for file in files}
+            gone = [source for source in agent.sources() if source not in kept]
+            for source in gone:
+                agent.delete_source(source)
+            tally["deleted"] = len(gone)
     if as_json:
         typer.echo(json.dumps({**tally, "refused": refused}))
     else:

@@ -1,12 +1,14 @@
 """An agent in another process, over HTTP, for commands that find their store being served."""
 
+import json
 from typing import Any
 
 import httpx
 from pydantic import TypeAdapter
 
 from edge_agent.errors import AgentError, ServerUnreachable
-from edge_agent.extraction import DocumentFormat
+from edge_agent.reading.formats import FORMAT_OF_SUFFIX, DocumentFormat
+from edge_agent.records import document_id_of
 from edge_agent.results import Answer, Ingested
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
@@ -27,21 +29,36 @@ class RemoteAgent:
         self, source: str, content: bytes, document_format: DocumentFormat, *, title: str | None = None
     ) -> Ingested:
         """See `Agent.add_document`. Raises `RefusedByServer`, `ServerUnreachable`."""
-        name = f"document.{'md' if document_format is DocumentFormat.MARKDOWN else 'txt'}"
+        suffix = next(suffix for suffix, known in FORMAT_OF_SUFFIX.items() if known is document_format)
+        name = f"document{suffix}"
         files, data = {"file": (name, content)}, {"source": source}
-        return _INGESTED.validate_json(self._post("/v1/documents/upload", files=files, data=data))
+        return _INGESTED.validate_json(self._ask("POST", "/v1/documents/upload", files=files, data=data))
+
+    def sources(self) -> list[str]:
+        """See `Agent.sources`."""
+        sources: list[str] = []
+        after: str | None = ""
+        while after is not None:
+            page = json.loads(self._ask("GET", "/v1/documents", params={"after": after, "limit": 1000}))
+            sources += [document["source"] for document in page["documents"]]
+            after = page["next"]
+        return sources
+
+    def delete_source(self, source: str) -> None:
+        """See `Agent.delete_source`."""
+        self._ask("DELETE", f"/v1/documents/{document_id_of(source)}")
 
     def query(self, text: str) -> Answer:
         """See `Agent.query`. Raises `RefusedByServer`, `ServerUnreachable`."""
-        return _ANSWER.validate_json(self._post("/v1/query", json={"text": text}))
+        return _ANSWER.validate_json(self._ask("POST", "/v1/query", json={"text": text}))
 
     def close(self) -> None:
         """Closes the connection."""
         self._http.close()
 
-    def _post(self, path: str, **body: Any) -> bytes:
+    def _ask(self, method: str, path: str, **content: Any) -> bytes:
         try:
-            response = self._http.post(path, **body)
+            response = self._http.request(method, path, **content)
         except httpx.HTTPError as error:
             raise ServerUnreachable(
                 f"the server at {self._url} has the store open but does not answer ({type(error).__name__}); "

@@ -5,10 +5,13 @@
         ├── InputInvalid           a value breaks its rules                      (HTTP 422)
         ├── TextNotUtf8            bytes that should be text are not UTF-8       (HTTP 400)
         ├── ContentTooLarge        more bytes or characters than allowed         (HTTP 413)
-        ├── FormatUnsupported      a document that is not Markdown or text       (HTTP 415)
+        ├── FormatUnsupported      a document of a format we do not read         (HTTP 415)
+        ├── DocumentUnreadable     a parser ran out of time, memory or luck      (HTTP 422)
         ├── DocumentUnknown        no document with that id                      (HTTP 404)
+        ├── ReviewUnknown          no queued item with that id                   (HTTP 404)
         ├── StoreForeign           a file that is not our store
         ├── StoreTooNew            a store of a later version
+        ├── StoreTooOld            a store of a version that is no longer read
         ├── StoreDamaged           SQLite or our own checks find it broken
         ├── StoreLocked            another process has the store open
         └── ServerUnreachable      the process that has the store does not answer
@@ -36,11 +39,19 @@ class ContentTooLarge(AgentError):
 
 
 class FormatUnsupported(AgentError):
-    """The document is neither Markdown nor plain text."""
+    """The document is of a format that is not read, or not of the one it is said to be."""
+
+
+class DocumentUnreadable(AgentError):
+    """A document's parser ran out of time or memory, or crashed."""
 
 
 class DocumentUnknown(AgentError):
     """There is no document with that id."""
+
+
+class ReviewUnknown(AgentError):
+    """No queued item has that id."""
 
 
 class StoreForeign(AgentError):
@@ -49,6 +60,10 @@ class StoreForeign(AgentError):
 
 class StoreTooNew(AgentError):
     """The store was written by a later version."""
+
+
+class StoreTooOld(AgentError):
+    """The store was written by a version whose stores are no longer read."""
 
 
 class StoreDamaged(AgentError):

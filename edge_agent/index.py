@@ -79,6 +79,16 @@ class ExactIndex:
         best = best[np.argsort(-similarities[best], kind="stable")]
         return [Neighbor(int(self._ids[i]), float(similarities[i])) for i in best]
 
+    def similarities(self, query: Embeddings, passage_ids: Sequence[int]) -> dict[int, float]:
+        """The cosine of the query (D,) with each of these passages that is there."""
+        known, rows = self.embeddings(passage_ids)
+        return {passage_id: float(value) for passage_id, value in zip(known, rows @ query, strict=True)}
+
+    def embeddings(self, passage_ids: Sequence[int]) -> tuple[list[int], Embeddings]:
+        """Those of these passages that are there, in the same order, and their embeddings (K, D)."""
+        known = [passage_id for passage_id in passage_ids if passage_id in self._row_of]
+        return known, self._matrix[[self._row_of[passage_id] for passage_id in known]]
+
     def rows(self) -> tuple[NDArray[np.int64], Embeddings]:
         """Copies of the ids (N,) and embeddings (N, D)."""
         return self._ids[: len(self)].copy(), self._matrix[: len(self)].copy()
@@ -166,6 +176,16 @@ class GrowingIndex:
             if not len(self._exact):
                 return []
             return (self._hnsw or self._exact).search(query, count)
+
+    def similarities(self, query: Embeddings, passage_ids: Sequence[int]) -> dict[int, float]:
+        """See `ExactIndex`: also while the graph answers searches."""
+        with self._lock:
+            return self._exact.similarities(query, passage_ids)
+
+    def embeddings(self, passage_ids: Sequence[int]) -> tuple[list[int], Embeddings]:
+        """See `ExactIndex`: also while the graph answers searches."""
+        with self._lock:
+            return self._exact.embeddings(passage_ids)
 
     def wait_until_built(self, timeout_s: float) -> None:
         """Waits for a graph that is being built."""

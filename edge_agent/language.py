@@ -24,6 +24,8 @@ _ENGLISH = frozenset(
     if but because this these those will would should please hi hello thanks want need long much many""".split()
 )
 
+LITTLE_WORDS = _SPANISH | _ENGLISH
+
 
 def detect_language(text: str) -> Language | None:
     """`es` or `en` by which little words are more, or endings when those are as many; None when these are too."""

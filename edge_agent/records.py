@@ -12,6 +12,7 @@ class Document:
     Attributes:
         document_id: derived from `source`.
         source: the caller's own name for it, unique.
+        language: `es`, `en`, or "" where it is neither.
         content_sha256: digest of what came in, by which the same content is recognized.
         added_at: RFC 3339, UTC; of the last change.
         passages: how many it was cut into.
@@ -22,6 +23,7 @@ class Document:
     source: str
     title: str
     format: str
+    language: str
     content_sha256: str
     added_at: str
     passages: int
@@ -36,10 +38,32 @@ class Passage:
     document_id: str
     source: str
     title: str
+    language: str
     heading: str
+    page: int
     start: int
     end: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which documents a search looks in; None looks in all.
+
+    Attributes:
+        language: `es` or `en`.
+        source_prefix: how their source begins, such as a folder.
+        added_since: RFC 3339, UTC; last changed then or later.
+    """
+
+    language: str | None = None
+    source_prefix: str | None = None
+    added_since: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it lets everything through."""
+        return self == Filter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +73,7 @@ class NewDocument:
     source: str
     title: str
     format: str
+    language: str
     content_sha256: str
     text: str
 

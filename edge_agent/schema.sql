@@ -4,6 +4,7 @@ CREATE TABLE documents (
     source         TEXT NOT NULL UNIQUE,      -- the caller's name for it: a relative path, a CRM's key
     title          TEXT NOT NULL,
     format         TEXT NOT NULL,
+    language       TEXT NOT NULL,             -- of most of its text, "" where neither Spanish nor English
     content_sha256 TEXT NOT NULL,             -- of the bytes that came in, with title and format
     text           TEXT NOT NULL,             -- what passages and citations point into, in code points
     added_at       TEXT NOT NULL              -- RFC 3339, UTC
@@ -16,6 +17,7 @@ CREATE TABLE passages (
     start       INTEGER NOT NULL,
     "end"       INTEGER NOT NULL,
     heading     TEXT NOT NULL,
+    page        INTEGER NOT NULL,                   -- from 1; 0 where the format has no pages
     UNIQUE (document_id, ordinal),
     CHECK (0 <= start AND start < "end")
 ) STRICT;
@@ -25,3 +27,42 @@ CREATE TABLE embeddings (
     embedding_space TEXT NOT NULL,
     embedding       BLOB NOT NULL              -- D little-endian float32, unit norm
 ) STRICT;
+
+-- What staff say of answers, and what they are asked to look at. Append-only: federation reads it by id, and a row once
+-- read never changes. Texts are masked before they come here (edge_agent/masking.py).
+CREATE TABLE feedback (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    at            TEXT NOT NULL,              -- RFC 3339, UTC
+    text          TEXT NOT NULL,              -- of the question or message, masked
+    is_helpful    INTEGER CHECK (is_helpful IN (0, 1)),
+    intent        TEXT,                       -- the right one
+    source        TEXT,                       -- of the right document
+    customer      TEXT,                       -- a pseudonym: the unit of privacy in federation
+    review_id     INTEGER REFERENCES reviews (id),
+    bundle_digest TEXT NOT NULL,              -- of the bundle that had answered
+    CHECK (is_helpful IS NOT NULL OR intent IS NOT NULL OR source IS NOT NULL)
+) STRICT;
+
+CREATE TABLE reviews (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    at            TEXT NOT NULL,
+    text          TEXT NOT NULL,              -- masked
+    why           TEXT NOT NULL,              -- abstained, or intent unknown
+    intent        TEXT,                       -- what the head thought likeliest
+    confidence    REAL NOT NULL,
+    bundle_digest TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER feedback_is_append_only BEFORE UPDATE ON feedback BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER feedback_is_kept BEFORE DELETE ON feedback BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER reviews_are_append_only BEFORE UPDATE ON reviews BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+
+-- The words of the passages, for BM25. The texts themselves stand in the documents alone.
+CREATE VIEW passage_texts AS
+    SELECT p.id AS passage_id, d.title, p.heading, substr(d.text, p.start + 1, p."end" - p.start) AS text
+    FROM passages p JOIN documents d ON d.id = p.document_id;
+
+CREATE VIRTUAL TABLE passage_terms USING fts5 (
+    title, heading, text,
+    content = 'passage_texts', content_rowid = 'passage_id', tokenize = 'unicode61 remove_diacritics 2'
+);

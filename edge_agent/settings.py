@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_agent.reading.extraction import ReadingLimits
 from student.bundle import DEFAULT_BUNDLE
 
 
@@ -12,13 +13,13 @@ class Limits:
 
     Attributes:
         max_query_chars: of a question or a message.
-        max_document_bytes: of a document as it comes in.
+        reading: of a document, as it comes in and as it comes out.
         max_request_bytes: of an HTTP body; a little more than a document, for its envelope.
     """
 
     max_query_chars: int = 4_000
-    max_document_bytes: int = 8 << 20
-    max_request_bytes: int = 9 << 20
+    reading: ReadingLimits = field(default_factory=ReadingLimits)
+    max_request_bytes: int = 21_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class AgentSettings:
         bundle: folder of the student's bundle.
         workers: texts encoded side by side; None for one a core.
         exact_below: passages under which search scans all of them; above, hnswlib answers when it is installed.
+        is_reviewing: queue what the agent is unsure of, masked, for someone to label.
         limits, chunking: see their classes.
     """
 
@@ -50,5 +52,6 @@ class AgentSettings:
     bundle: Path = DEFAULT_BUNDLE
     workers: int | None = None
     exact_below: int = 20_000
+    is_reviewing: bool = False
     limits: Limits = field(default_factory=Limits)
     chunking: Chunking = field(default_factory=Chunking)

@@ -5,51 +5,39 @@ survives a kill and a power cut, and nothing is ever half there. Keep this inter
 another database may stand in one day.
 """
 
-import contextlib
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.chunking import PassageSpan
-from edge_agent.database import connect, prepare
+from edge_agent.database import Database
 from edge_agent.errors import DocumentUnknown
-from edge_agent.records import Change, Counts, Document, NewDocument, Passage, document_id_of
+from edge_agent.records import Change, Counts, Document, Filter, NewDocument, Passage, document_id_of
 from student.encoder import Embeddings
 
 DATABASE = "orilla.db"
+NO_FILTER = Filter()
 
 
 class Store:
-    """An open store: one writing and one reading connection, each used by one thread at a time."""
+    """Documents, passages and embeddings of an open database."""
 
     def __init__(self, folder: Path) -> None:
         """Opens the store in a folder, making both when they are missing.
 
         Raises:
-            StoreForeign, StoreTooNew, StoreDamaged: the file there cannot be used.
+            StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged: the file there cannot be used.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / DATABASE
-        self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
-        self._writer = connect(self.path)
-        try:
-            prepare(self._writer, self.path)
-            self._reader = connect(self.path)
-        except BaseException:
-            self._writer.close()
-            raise
+        self.database = Database(folder / DATABASE)
+        self.path = self.database.path
 
     def close(self) -> None:
-        """Closes both connections."""
-        with self._write_lock, self._read_lock:
-            self._reader.close()
-            self._writer.close()
+        """Closes the database."""
+        self.database.close()
 
     def put(
         self,
@@ -65,33 +53,35 @@ class Store:
         """
         document_id = document_id_of(document.source)
         added_at = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._transaction() as db:
-            removed = _passage_ids(db, document_id)
+        with self.database.transaction() as db:
+            removed = _forget_terms(db, document_id)
             db.execute("DELETE FROM documents WHERE id = ?", [document_id])
             db.execute(
-                "INSERT INTO documents (id, source, title, format, content_sha256, text, added_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO documents (id, source, title, format, language, content_sha256, text, added_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     document_id,
                     document.source,
                     document.title,
                     document.format,
+                    document.language,
                     document.content_sha256,
                     document.text,
                     added_at,
                 ],
             )
             db.executemany(
-                'INSERT INTO passages (document_id, ordinal, start, "end", heading) VALUES (?, ?, ?, ?, ?)',
-                [(document_id, n, span.start, span.end, span.heading) for n, span in enumerate(spans)],
+                'INSERT INTO passages (document_id, ordinal, start, "end", heading, page) VALUES (?, ?, ?, ?, ?, ?)',
+                [(document_id, n, span.start, span.end, span.heading, span.page) for n, span in enumerate(spans)],
             )
             added = _passage_ids(db, document_id)
+            db.execute(f"INSERT INTO passage_terms (rowid, title, heading, text) {_TEXTS_OF_DOCUMENT}", [document_id])
             _insert_embeddings(db, added, embeddings, embedding_space)
         return Change(removed, added)
 
     def put_embeddings(self, passage_ids: Sequence[int], embeddings: Embeddings, embedding_space: str) -> None:
         """Sets the embeddings (N, D) of passages that are there, in place of older ones."""
-        with self._transaction() as db:
+        with self.database.transaction() as db:
             _insert_embeddings(db, passage_ids, embeddings, embedding_space)
 
     def delete(self, document_id: str) -> Change:
@@ -100,55 +90,96 @@ class Store:
         Raises:
             DocumentUnknown: there is none with that id.
         """
-        with self._transaction() as db:
-            removed = _passage_ids(db, document_id)
+        with self.database.transaction() as db:
+            removed = _forget_terms(db, document_id)
             if not db.execute("DELETE FROM documents WHERE id = ?", [document_id]).rowcount:
                 raise _unknown(document_id)
         return Change(removed, [])
 
     def content_digest(self, source: str) -> str | None:
         """The `content_sha256` of the document with this source, or None."""
-        row = self._read_one("SELECT content_sha256 FROM documents WHERE source = ?", [source])
+        row = self.database.read_one("SELECT content_sha256 FROM documents WHERE source = ?", [source])
         return row["content_sha256"] if row else None
 
     def document(self, document_id: str) -> Document:
         """One document. Raises `DocumentUnknown`."""
-        row = self._read_one(f"{_SELECT_DOCUMENTS} WHERE d.id = ?", [document_id])
+        row = self.database.read_one(f"{_SELECT_DOCUMENTS} WHERE d.id = ?", [document_id])
         if row is None:
             raise _unknown(document_id)
         return Document(**row)
 
     def document_text(self, document_id: str) -> str:
         """The text of a document, which offsets point into. Raises `DocumentUnknown`."""
-        row = self._read_one("SELECT text FROM documents WHERE id = ?", [document_id])
+        row = self.database.read_one("SELECT text FROM documents WHERE id = ?", [document_id])
         if row is None:
             raise _unknown(document_id)
         return str(row["text"])
 
     def documents(self, *, after: str = "", limit: int = 100) -> list[Document]:
         """Documents by source, those after a given source, at most `limit`."""
-        rows = self._read(f"{_SELECT_DOCUMENTS} WHERE d.source > ? ORDER BY d.source LIMIT ?", [after, limit])
+        rows = self.database.read(f"{_SELECT_DOCUMENTS} WHERE d.source > ? ORDER BY d.source LIMIT ?", [after, limit])
         return [Document(**row) for row in rows]
+
+    def sources(self) -> list[str]:
+        """The sources of all documents, ascending."""
+        return [row["source"] for row in self.database.read("SELECT source FROM documents ORDER BY source", [])]
 
     def passages(self, passage_ids: Sequence[int]) -> list[Passage]:
         """Passages in the order asked for; ids that are no longer there are left out."""
         marks = ",".join("?" * len(passage_ids))
-        rows = self._read(
-            'SELECT p.id AS passage_id, d.id AS document_id, d.source, d.title, p.heading, p.start, p."end", '
-            'substr(d.text, p.start + 1, p."end" - p.start) AS text '
+        rows = self.database.read(
+            "SELECT p.id AS passage_id, d.id AS document_id, d.source, d.title, d.language, p.heading, p.page, "
+            'p.start, p."end", substr(d.text, p.start + 1, p."end" - p.start) AS text '
             f"FROM passages p JOIN documents d ON d.id = p.document_id WHERE p.id IN ({marks})",
             list(passage_ids),
         )
         by_id = {row["passage_id"]: Passage(**row) for row in rows}
         return [by_id[i] for i in passage_ids if i in by_id]
 
+    def passage_ids(self, where: Filter) -> list[int]:
+        """The passages of the documents that a filter lets through."""
+        condition, values = _condition(where)
+        rows = self.database.read(
+            f"SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id WHERE {condition}", values
+        )
+        return [row["id"] for row in rows]
+
+    def passages_of(self, document_id: str) -> list[int]:
+        """The ids of a document's passages, in order."""
+        rows = self.database.read("SELECT id FROM passages WHERE document_id = ? ORDER BY ordinal", [document_id])
+        return [row["id"] for row in rows]
+
+    def languages(self, passage_ids: Sequence[int]) -> dict[int, str]:
+        """The language of each passage's document; ids that are no longer there are left out."""
+        marks = ",".join("?" * len(passage_ids))
+        rows = self.database.read(
+            "SELECT p.id AS passage_id, d.language FROM passages p JOIN documents d ON d.id = p.document_id "
+            f"WHERE p.id IN ({marks})",
+            list(passage_ids),
+        )
+        return {row["passage_id"]: row["language"] for row in rows}
+
+    def bm25(self, expression: str, *, limit: int, where: Filter = NO_FILTER) -> dict[int, float]:
+        """The passages that an FTS5 expression matches best, at most `limit`, with their BM25, higher is better.
+
+        A title or heading counts as one of the text's own words: the three columns weigh the same.
+        """
+        condition, values = _condition(where)
+        passages = f"SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id WHERE {condition}"
+        inside = "" if where.is_open else f"AND rowid IN ({passages}) "
+        rows = self.database.read(
+            f"SELECT rowid AS passage_id, -rank AS bm25 FROM passage_terms WHERE passage_terms MATCH ? {inside}"
+            "ORDER BY rank LIMIT ?",
+            [expression, *values, limit],
+        )
+        return {row["passage_id"]: row["bm25"] for row in rows}
+
     def embeddings(self, embedding_space: str) -> tuple[NDArray[np.int64], Embeddings]:
         """All passage ids (N,), ascending, and their embeddings (N, D) in a space."""
-        with self._read_lock:
-            rows = self._reader.execute(
-                "SELECT passage_id, embedding FROM embeddings WHERE embedding_space = ? ORDER BY passage_id",
-                [embedding_space],
-            ).fetchall()
+        rows = self.database.read(
+            "SELECT passage_id, embedding FROM embeddings WHERE embedding_space = ? ORDER BY passage_id",
+            [embedding_space],
+        )
         ids = np.array([row["passage_id"] for row in rows], dtype=np.int64)
         if not rows:
             return ids, np.empty((0, 0), dtype=np.float32)
@@ -157,7 +188,7 @@ class Store:
 
     def passages_without_embedding(self, embedding_space: str, *, limit: int) -> list[int]:
         """Ids of passages that have no embedding in a space, at most `limit`."""
-        rows = self._read(
+        rows = self.database.read(
             "SELECT p.id FROM passages p LEFT JOIN embeddings e ON e.passage_id = p.id "
             "WHERE e.embedding_space IS NOT ? ORDER BY p.id LIMIT ?",
             [embedding_space, limit],
@@ -166,7 +197,7 @@ class Store:
 
     def counts(self) -> Counts:
         """How many documents and passages there are."""
-        row = self._read_one(
+        row = self.database.read_one(
             "SELECT (SELECT count(*) FROM documents) AS documents, (SELECT count(*) FROM passages) AS passages",
             [],
         )
@@ -189,39 +220,62 @@ class Store:
             "embeddings of the wrong size": "SELECT count(*) AS n FROM embeddings "
             f"WHERE length(embedding) != {4 * int(dimension)}",
         }
-        problems = [row["integrity_check"] for row in self._read("PRAGMA integrity_check", [])]
+        problems = [row["integrity_check"] for row in self.database.read("PRAGMA integrity_check", [])]
         problems = [problem for problem in problems if problem != "ok"]
-        problems += [f"broken reference in {row['table']}" for row in self._read("PRAGMA foreign_key_check", [])]
+        problems += self._check_terms()
+        problems += [
+            f"broken reference in {row['table']}" for row in self.database.read("PRAGMA foreign_key_check", [])
+        ]
         for name, query in checks.items():
-            row = self._read_one(query, [])
+            row = self.database.read_one(query, [])
             if row and row["n"]:
                 problems.append(f"{row['n']} {name}")
         return problems
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._write_lock:
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._writer
-            except BaseException:
-                self._writer.execute("ROLLBACK")
-                raise
-            self._writer.execute("COMMIT")
+    def _check_terms(self) -> list[str]:
+        """Whether the words that search looks in are those of the passages."""
+        try:
+            with self.database.transaction() as db:
+                db.execute("INSERT INTO passage_terms (passage_terms, rank) VALUES ('integrity-check', 1)")
+        except sqlite3.DatabaseError:
+            return ["the words of the passages differ from their texts"]
+        return []
 
-    def _read(self, query: str, values: Sequence[object]) -> list[dict[str, Any]]:
-        with self._read_lock:
-            return [dict(row) for row in self._reader.execute(query, values)]
 
-    def _read_one(self, query: str, values: Sequence[object]) -> dict[str, Any] | None:
-        return next(iter(self._read(query, values)), None)
+def _condition(where: Filter) -> tuple[str, list[object]]:
+    """A filter as SQL on documents `d`, and its values."""
+    conditions: dict[str, object] = {}
+    if where.language is not None:
+        conditions["d.language = ?"] = where.language
+    if where.source_prefix is not None:
+        conditions["substr(d.source, 1, length(?)) = ?"] = where.source_prefix
+    if where.added_since is not None:
+        conditions["d.added_at >= ?"] = where.added_since
+    values = [value for condition, value in conditions.items() for _ in range(condition.count("?"))]
+    return " AND ".join(conditions) or "1", values
 
 
 _SELECT_DOCUMENTS = (
-    "SELECT d.id AS document_id, d.source, d.title, d.format, d.content_sha256, d.added_at, "
+    "SELECT d.id AS document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at, "
     "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars "
     "FROM documents d"
 )
+
+
+_TEXTS_OF_DOCUMENT = (
+    "SELECT passage_id, title, heading, text FROM passage_texts "
+    "WHERE passage_id IN (SELECT id FROM passages WHERE document_id = ?)"
+)
+
+
+def _forget_terms(db: sqlite3.Connection, document_id: str) -> list[int]:
+    """Takes the words of a document's passages out of search, before they are deleted; returns the passages' ids."""
+    db.execute(
+        "INSERT INTO passage_terms (passage_terms, rowid, title, heading, text) "
+        f"SELECT 'delete', * FROM ({_TEXTS_OF_DOCUMENT})",
+        [document_id],
+    )
+    return _passage_ids(db, document_id)
 
 
 def _passage_ids(db: sqlite3.Connection, document_id: str) -> list[int]:

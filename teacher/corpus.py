@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_agent.chunking import chunk
 from edge_agent.errors import AgentError
-from edge_agent.extraction import DocumentFormat, extract
+from edge_agent.reading.extraction import ReadingLimits, extract
+from edge_agent.reading.formats import DocumentFormat
 from student.digests import digest_bytes, digest_file
 from student.distill.rows import DataRefused, column, is_held_out, read_rows
 from student.manifest import Origin
@@ -225,7 +226,7 @@ def _guide_texts(recipe: CorpusRecipe, data: Path) -> Iterator[str]:
 def passages_of(body: str, *, max_words: int) -> list[tuple[str, str]]:
     """A guide's passages as a branch would cut them, by words instead of tokens: heading and text."""
     try:
-        made = extract(body.encode(), DocumentFormat.MARKDOWN, max_bytes=10_000_000)
+        made = extract(body.encode(), DocumentFormat.MARKDOWN, ReadingLimits())
     except AgentError:
         return []
     starts = np.array([match.start() for match in re.finditer(r"\S+", made.text)], dtype=np.int64)

@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from edge_agent.extraction import DocumentFormat, extract
+from edge_agent.reading.extraction import ReadingLimits, extract
+from edge_agent.reading.formats import DocumentFormat
 from tests.conftest import ROOT
 
 DEMO = ROOT / "demo"
@@ -23,7 +24,7 @@ def plain(text: str) -> str:
 
 
 def text_of(article: str) -> str:
-    return extract((DEMO / "knowledge_base" / article).read_bytes(), DocumentFormat.MARKDOWN, max_bytes=10**6).text
+    return extract((DEMO / "knowledge_base" / article).read_bytes(), DocumentFormat.MARKDOWN, ReadingLimits()).text
 
 
 def articles(language: str) -> list[Path]:

@@ -1,7 +1,8 @@
 """The HTTP application over an agent. What comes in is validated here; what goes out are the agent's own classes."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import FastAPI, File, Form, Query, Response, UploadFile
 from fastapi.openapi.utils import get_openapi
@@ -12,13 +13,14 @@ from starlette.responses import JSONResponse
 import edge_agent
 from edge_agent.agent import Agent
 from edge_agent.answer import Citation
-from edge_agent.extraction import DocumentFormat, format_of
+from edge_agent.feedback import NewFeedback, Review
 from edge_agent.http import problems
 from edge_agent.http.body_limit import BodyLimitMiddleware
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
 from edge_agent.http.problems import Problem, describe
-from edge_agent.records import Document
-from edge_agent.results import Answer, BundleIdentity, Ingested, Outcome, Readiness
+from edge_agent.reading.formats import DocumentFormat, format_of
+from edge_agent.records import Document, Filter
+from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
 from student.heads import Classification
 
 BAD, LARGE, TYPE, INVALID = (
@@ -44,6 +46,12 @@ class SearchRequest(_Request):
 
     text: str = Field(examples=["certificate expired"])
     count: Annotated[int, Field(ge=1, le=100, description="Passages wanted.")] = 10
+    language: Literal["en", "es"] | None = Field(default=None, description="Only documents in this language.")
+    source_prefix: str | None = Field(
+        default=None, max_length=500, description="Only documents whose source begins so."
+    )
+    added_since: datetime | None = Field(default=None, description="Only documents changed then or later.")
+    diversity: Annotated[float, Field(ge=0, le=1, description="Above 0, unlike passages before the next best.")] = 0.0
 
 
 class ClassifyRequest(_Request):
@@ -51,6 +59,46 @@ class ClassifyRequest(_Request):
 
     text: str = Field(examples=["I want my money back"])
     alternatives: Annotated[int, Field(ge=1, le=20, description="Labels wanted, best first.")] = 3
+
+
+class RecommendRequest(_Request):
+    """What to start from: texts, a document, or both."""
+
+    texts: Annotated[list[str], Field(max_length=50, description="A ticket or a history, the latest last.")] = []
+    source: str | None = Field(default=None, description="The source of a document, which is not offered itself.")
+    count: Annotated[int, Field(ge=1, le=50, description="Documents wanted.")] = 5
+    diversity: Annotated[float, Field(ge=0, le=1, description="Above 0, unlike documents before the next best.")] = 0.2
+
+
+class RecommendResponse(BaseModel):
+    """Documents to offer, the best first."""
+
+    documents: list[NearestDocument]
+    bundle: BundleIdentity
+
+
+class FeedbackRequest(_Request):
+    """What someone says of an answer; at least one of is_helpful, intent and source."""
+
+    text: str = Field(description="The question or message, as it was asked; identifiers are masked before writing.")
+    is_helpful: bool | None = Field(default=None, description="Whether the answer was.")
+    intent: str | None = Field(default=None, description="The right intent; a new one may be named.")
+    source: str | None = Field(default=None, description="The source of the right document.")
+    customer: str | None = Field(default=None, description="A pseudonym, the same for the same customer.")
+    review_id: int | None = Field(default=None, description="The queued item that this settles.")
+
+
+class FeedbackAccepted(BaseModel):
+    """The feedback is on disk."""
+
+    feedback_id: int
+
+
+class ReviewList(BaseModel):
+    """Queued items, oldest first; `next` is the value of `after` for the next page, null on the last."""
+
+    reviews: list[Review]
+    next: int | None
 
 
 class DocumentRequest(_Request):
@@ -112,6 +160,7 @@ def create_app(agent: Agent) -> FastAPI:
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
     _add_question_routes(app, agent, metrics)
+    _add_feedback_routes(app, agent)
     _add_document_routes(app, agent)
     _add_operation_routes(app, agent, metrics)
     _document_problems(app)
@@ -130,14 +179,43 @@ def _add_question_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
 
     @app.post("/v1/search", tags=["questions"], responses=responses)
     def search(request: SearchRequest) -> SearchResponse:
-        """Finds the passages nearest to a text."""
-        return SearchResponse(results=agent.search(request.text, count=request.count), bundle=agent.bundle)
+        """Finds the passages that fit a text best, by meaning and by words."""
+        since = request.added_since.astimezone(UTC).isoformat(timespec="seconds") if request.added_since else None
+        where = Filter(request.language, request.source_prefix, since)
+        results = agent.search(request.text, count=request.count, where=where, diversity=request.diversity)
+        return SearchResponse(results=results, bundle=agent.bundle)
+
+    @app.post("/v1/recommend", tags=["questions"], responses=describe(BAD, HTTPStatus.NOT_FOUND, LARGE, TYPE, INVALID))
+    def recommend(request: RecommendRequest) -> RecommendResponse:
+        """Offers the next documents for a ticket, a customer's history, or a document."""
+        documents = agent.recommend(
+            request.texts, source=request.source, count=request.count, diversity=request.diversity
+        )
+        return RecommendResponse(documents=documents, bundle=agent.bundle)
 
     @app.post("/v1/classify", tags=["questions"], responses=responses)
     def classify(request: ClassifyRequest) -> ClassifyResponse:
         """Names the intent of a message, with alternatives; the label is null when the message is out of scope."""
         intent = agent.classify(request.text, alternatives=request.alternatives)
         return ClassifyResponse(intent=intent, bundle=agent.bundle)
+
+
+def _add_feedback_routes(app: FastAPI, agent: Agent) -> None:
+    responses = describe(BAD, HTTPStatus.NOT_FOUND, LARGE, TYPE, INVALID)
+
+    @app.post("/v1/feedback", tags=["feedback"], status_code=201, responses=responses)
+    def add_feedback(request: FeedbackRequest) -> FeedbackAccepted:
+        """Takes what someone says of an answer. When this answers, it is on disk, masked, and never changed again."""
+        return FeedbackAccepted(feedback_id=agent.add_feedback(NewFeedback(**request.model_dump())))
+
+    @app.get("/v1/review", tags=["feedback"], responses=describe(INVALID))
+    def list_reviews(
+        after: Annotated[int, Query(ge=0, description="Items with a later id.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> ReviewList:
+        """Lists what the agent was unsure of and nobody has settled; feedback with its review_id settles an item."""
+        reviews = agent.feedback.pending(after=after, limit=limit)
+        return ReviewList(reviews=reviews, next=reviews[-1].review_id if len(reviews) == limit else None)
 
 
 def _add_document_routes(app: FastAPI, agent: Agent) -> None:
@@ -153,7 +231,10 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
     @app.post("/v1/documents/upload", tags=["documents"], responses=responses)
     async def upload_document(
         response: Response,
-        file: Annotated[UploadFile, File(description="Markdown (.md) or UTF-8 text (.txt).")],
+        file: Annotated[
+            UploadFile,
+            File(description="Its name's suffix says its format: .md, .txt, .html, .pdf, .docx, .csv or .jsonl."),
+        ],
         source: Annotated[str | None, Form(description="Your own name for it. [default: the file's name]")] = None,
     ) -> Ingested:
         """Takes in a document uploaded as a file; its name's suffix says its format."""

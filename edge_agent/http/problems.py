@@ -15,8 +15,10 @@ from edge_agent.errors import (
     AgentError,
     ContentTooLarge,
     DocumentUnknown,
+    DocumentUnreadable,
     FormatUnsupported,
     InputInvalid,
+    ReviewUnknown,
     TextNotUtf8,
 )
 
@@ -28,6 +30,8 @@ STATUS_OF: Mapping[type[Exception], HTTPStatus] = {
     ContentTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     FormatUnsupported: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     DocumentUnknown: HTTPStatus.NOT_FOUND,
+    ReviewUnknown: HTTPStatus.NOT_FOUND,
+    DocumentUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 

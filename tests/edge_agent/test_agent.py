@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
-from edge_agent.extraction import DocumentFormat
+from edge_agent.reading.formats import DocumentFormat
 from edge_agent.results import Outcome
 from edge_agent.settings import AgentSettings, Limits
 from student.bundle import DEFAULT_BUNDLE, open_bundle, write_bundle

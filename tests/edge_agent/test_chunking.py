@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_agent.blocks import BlockKind, Extract
 from edge_agent.chunking import PassageSpan, chunk
-from edge_agent.extraction import DocumentFormat, extract
+from edge_agent.reading.blocks import BlockKind, Extract
+from edge_agent.reading.extraction import ReadingLimits, extract
+from edge_agent.reading.formats import DocumentFormat
 
 
 def word_starts(text: str) -> NDArray[np.int64]:
@@ -19,7 +20,7 @@ def word_starts(text: str) -> NDArray[np.int64]:
 
 
 def cut(markdown: str, max_tokens: int) -> tuple[Extract, list[PassageSpan]]:
-    made = extract(markdown.encode(), DocumentFormat.MARKDOWN, max_bytes=100_000)
+    made = extract(markdown.encode(), DocumentFormat.MARKDOWN, ReadingLimits())
     return made, chunk(made, word_starts(made.text), max_tokens=max_tokens)
 
 

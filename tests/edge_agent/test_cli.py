@@ -46,7 +46,7 @@ def test_one_bad_file_is_reported_and_the_others_go_in(folder: Path, tmp_path: P
     assert done.returncode == 1
     assert "2 added" in done.stdout
     assert "bad.md: the document is not UTF-8" in done.stderr
-    assert "huge.txt: the file has 1099511627776 bytes, at most 8388608 are accepted" in done.stderr
+    assert "huge.txt: the file has 1099511627776 bytes, at most 20000000 are accepted" in done.stderr
 
 
 def test_commands_on_a_served_store_go_through_its_server(folder: Path, serve: ServeStore, tmp_path: Path) -> None:
@@ -60,6 +60,25 @@ def test_commands_on_a_served_store_go_through_its_server(folder: Path, serve: S
     (folder / "bad.md").write_bytes(b"\xff\xfe")
     refused = run_orilla("edge", "ingest", str(folder), "--store", str(store))
     assert "not UTF-8" in refused.stderr
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+def test_pruning_leaves_exactly_the_folder(folder: Path, serve: ServeStore, tmp_path: Path, is_served: bool) -> None:
+    store = tmp_path / "store"
+    if is_served:
+        serve(store)
+    run_orilla("edge", "ingest", str(folder), "--store", str(store))
+    gone = next(folder.rglob("*.md"))
+    gone.unlink()
+    kept = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--json")
+    assert "deleted" not in json.loads(kept.stdout)  # nothing is deleted unless it is asked for
+    pruned = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--prune", "--json")
+    assert json.loads(pruned.stdout)["deleted"] == 1
+    again = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--prune", "--json")
+    assert json.loads(again.stdout)["deleted"] == 0
+    (tmp_path / "single.md").write_text("Some text.")
+    single = run_orilla("edge", "ingest", str(tmp_path / "single.md"), "--store", str(store), "--prune")
+    assert (single.returncode, "is a file" in single.stderr) == (2, True)
 
 
 def test_a_second_server_on_a_store_is_refused(serve: ServeStore, tmp_path: Path) -> None:

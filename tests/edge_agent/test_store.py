@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from edge_agent.chunking import PassageSpan
-from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreLocked, StoreTooNew
+from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreLocked, StoreTooNew, StoreTooOld
 from edge_agent.lock import StoreLock, holder_url
 from edge_agent.records import NewDocument, document_id_of
 from edge_agent.store import DATABASE, Store
+from edge_agent.terms import content_terms, match_any
 from student.encoder import Embeddings
 
 SPACE, OTHER_SPACE = "ab" * 32, "cd" * 32
@@ -25,7 +26,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def new(source: str, text: str = "Hola, mundo") -> NewDocument:
-    return NewDocument(source, "Title", "markdown", "ef" * 32, text)
+    return NewDocument(source, "Title", "markdown", "en", "ef" * 32, text)
 
 
 def rows(count: int) -> Embeddings:
@@ -100,7 +101,7 @@ def test_check_names_what_is_wrong(store: Store) -> None:
     with sqlite3.connect(store.path) as db:
         db.execute('UPDATE passages SET "end" = 999 WHERE ordinal = 1')
         db.execute("DELETE FROM embeddings WHERE passage_id = 1")
-        db.execute("INSERT INTO documents VALUES ('x', 's', 't', 'f', 'c', 'text', 'now')")
+        db.execute("INSERT INTO documents VALUES ('x', 's', 't', 'f', 'en', 'c', 'text', 'now')")
     db.close()
     assert store.check(dimension=8) == [
         "1 documents without passages",
@@ -125,7 +126,7 @@ def test_a_store_of_a_later_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / DATABASE) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreTooNew, match="version 99; this program reads up to 1"):
+    with pytest.raises(StoreTooNew, match="version 99; this program reads up to 2"):
         Store(tmp_path)
 
 
@@ -141,3 +142,40 @@ def test_a_second_holder_of_a_store_is_told_who_has_it(tmp_path: Path) -> None:
             StoreLock(tmp_path)
         assert holder_url(tmp_path) == "http://127.0.0.1:1"
     StoreLock(tmp_path).release()
+
+
+def test_a_store_of_an_older_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    with sqlite3.connect(tmp_path / DATABASE) as db:
+        db.execute("PRAGMA user_version = 1")
+    with pytest.raises(StoreTooOld, match="version 1, from before release"):
+        Store(tmp_path)
+
+
+def put(store: Store, source: str, text: str) -> None:
+    store.put(new(source, text), [PassageSpan(0, len(text), "")], rows(1), SPACE)
+
+
+def test_words_are_found_whatever_their_case_and_accents(store: Store) -> None:
+    put(store, "a.md", "The invoice of May. ¿Cómo pago la FACTURA de teléfono?")
+    put(store, "b.md", "Nothing of that kind here.")
+    found = store.bm25(match_any(content_terms("como pagar facturas, telefono, factura")), limit=10)
+    assert {p.source for p in store.passages(list(found))} == {"a.md"}
+    assert all(value > 0 for value in found.values())
+
+
+def test_words_of_deleted_and_replaced_documents_are_forgotten(store: Store) -> None:
+    put(store, "a.md", "zebra stripes")
+    put(store, "a.md", "lion mane")
+    assert store.bm25('"zebra"', limit=5) == {}
+    assert len(store.bm25('"lion"', limit=5)) == 1
+    store.delete(document_id_of("a.md"))
+    assert store.bm25('"lion"', limit=5) == {}
+    assert store.check(4) == []
+
+
+def test_words_that_differ_from_the_texts_are_reported(store: Store) -> None:
+    put(store, "a.md", "zebra stripes")
+    with sqlite3.connect(store.path) as db:
+        db.execute("INSERT INTO passage_terms (rowid, title, heading, text) VALUES (1, 'x', 'x', 'x')")
+    assert "the words of the passages differ from their texts" in store.check(4)

@@ -132,7 +132,7 @@ def test_a_share_of_the_corpus_keeps_translations_together(tmp_path: Path) -> No
 
 
 def test_pages_are_as_long_as_a_window_and_join_as_many_pairs_as_asked(tmp_path: Path) -> None:
-    body = " ".join(f"word{n}" for n in range(400))
+    body = " ".join(f"w{n}" for n in range(400))
     write_rows(tmp_path / "guides.jsonl", {"id": "x:en:a", "lang": "en", "title": "t", "body_markdown": body})
     pages = read(tmp_path, source("guide_pages", "guides.jsonl", language="en"))
     assert [len(example.text.split()) for example in pages] == [180, 180, 40]

@@ -17,12 +17,16 @@ class BlockKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph, list item, table row, code block or heading: `text[start:end]`, level 1 to 6 for a heading."""
+    """A paragraph, list item, table row, code block or heading: `text[start:end]`, level 1 to 6 for a heading.
+
+    `page` counts from 1 where the format has pages, else it is 0.
+    """
 
     kind: BlockKind
     start: int
     end: int
     level: int = 0
+    page: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ class TextBuilder:
         self._length = 0
         self.blocks: list[Block] = []
 
-    def add(self, text: str, kind: BlockKind = BlockKind.TEXT, *, level: int = 0, is_tight: bool = False) -> None:
+    def add(
+        self, text: str, kind: BlockKind = BlockKind.TEXT, *, level: int = 0, page: int = 0, is_tight: bool = False
+    ) -> None:
         """Adds a block; an empty one adds nothing."""
         text = text.strip()
         if not text:
@@ -51,7 +57,7 @@ class TextBuilder:
             self._append("\n" if is_tight else "\n\n")
         start = self._length
         self._append(text)
-        self.blocks.append(Block(kind, start, self._length, level))
+        self.blocks.append(Block(kind, start, self._length, level, page))
 
     def build(self, title: str | None) -> Extract:
         """The text and blocks so far."""

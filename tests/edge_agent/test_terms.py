@@ -1,0 +1,47 @@
+"""Words beside meaning: which are looked for, and how both rankings become one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.agent import Agent
+from edge_agent.reading.formats import DocumentFormat
+from edge_agent.terms import MAX_TERMS, content_terms, match_any
+
+
+def test_little_words_of_both_languages_are_left_out() -> None:
+    assert content_terms("How do I pay the invoice?") == ["pay", "invoice"]
+    assert content_terms("¿Cómo pago la factura del teléfono?") == ["pago", "factura", "telefono"]
+
+
+def test_a_question_of_little_words_alone_keeps_them() -> None:
+    assert content_terms("what is it?") == ["what", "is", "it"]
+
+
+def test_a_question_without_words_has_none() -> None:
+    assert content_terms("¿?!") == []
+
+
+def test_terms_are_bounded() -> None:
+    assert len(content_terms(" ".join(f"word{n}" for n in range(1000)))) == MAX_TERMS
+
+
+@given(st.text(max_size=60))
+def test_no_question_is_syntax(agent_text: str) -> None:
+    for term in content_terms(agent_text):
+        assert term
+    assert match_any(['a"b', "c"]) == '"a""b" OR "c"'
+
+
+@pytest.mark.parametrize("question", ['"', "AND OR NOT", "a* ^b", "col:umn", "(((", "NEAR(a b)", "-x", "'; DROP TABLE"])
+def test_a_question_like_fts_syntax_is_only_words(agent: Agent, question: str) -> None:
+    agent.add_document("a.md", b"# A\n\nSome text about a column near the table.\n", DocumentFormat.MARKDOWN)
+    agent.search(question)
+    agent.query(question)
+
+
+def test_a_rare_word_finds_what_meaning_alone_misses(agent: Agent) -> None:
+    for number in range(40):
+        text = f"# Errors\n\nWhen the code E{4000 + number} is shown, restart the device and wait for two minutes.\n"
+        agent.add_document(f"{number}.md", text.encode(), DocumentFormat.MARKDOWN)
+    assert agent.search("what does E4017 mean?")[0].source == "17.md"
