@@ -13,6 +13,7 @@ from student.distill.pretrained import open_pretrained
 from student.distill.torch_encoder import open_torch_encoder
 from student.encoder import Encoder
 from student.evaluation.figures import Encode, TaskEmbeddings, encode_task, measure
+from student.evaluation.report import CUT_MARK
 from student.evaluation.tasks import RetrievalTask, Task
 from student.manifest import MANIFEST
 
@@ -85,7 +86,7 @@ def evaluate(
                 if system is not teacher:
                     mixed = TaskEmbeddings(task, (embedded.parts[0], documents))
                     measured[f"{task.name} {ASYMMETRIC}"] = measure(mixed)
-        figures |= {f"{system.name}, first {size}": at_size for size, at_size in cuts.items()}
+        figures |= {f"{system.name}{CUT_MARK}{size}": at_size for size, at_size in cuts.items()}
     latency = _latency((teacher, *systems))
     reference = figures[teacher.name]
     others = [name for name in figures if name != teacher.name]
@@ -107,7 +108,7 @@ def evaluate(
             }
             for name, system in ((s.name, s) for s in (teacher, *systems))
         }
-        | {name: {"figures": figures[name]} for name in figures if ", first " in name},
+        | {name: {"figures": figures[name]} for name in figures if CUT_MARK in name},
         "share_of_teacher": {name: _shares(figures[name], reference, own) for name in others},
         "share_of_teacher_language": {name: _shares(figures[name], reference, groups) for name in others},
     }

@@ -1,17 +1,21 @@
 """An evaluation as a table and as plots."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+CUT_MARK = ", first "
+"""Between a system's name and how many of its dimensions were measured."""
 
 COLUMNS = ("nDCG@10", "recall@10", "accuracy", "macro-F1", "calibration error", "out-of-scope AUROC")
 
 
-def render_table(result: dict[str, Any]) -> str:
+def render_table(result: dict[str, Any], columns: Sequence[str] = COLUMNS) -> str:
     """Markdown: a row for each task and figure, a column for each system, with its share of the teacher's."""
     names = list(result["systems"])
     lines = ["| task | figure | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
-    for task in dict.fromkeys(task for name in names for task in result["systems"][name]["figures"]):
-        for column in COLUMNS:
+    for task in _tasks(result["systems"]):
+        for column in columns:
             cells = [_cell(result, name, task, column) for name in names]
             if any(cells):
                 lines.append(f"| {task} | {column} | " + " | ".join(cells) + " |")
@@ -29,46 +33,68 @@ def _cell(result: dict[str, Any], name: str, task: str, column: str) -> str:
 
 
 def draw_plots(result: dict[str, Any], folder: Path) -> list[Path]:
-    """Two PNG files: what each system finds beside its teacher, and what it keeps with fewer dimensions."""
+    """PNG files of what was measured: retrieval and intents beside the teacher, and what fewer dimensions keep."""
     import matplotlib  # noqa: PLC0415  (a second to import)
 
     matplotlib.use("Agg")
-    paths = [folder / "retrieval.png", folder / "intents.png"]
-    for path, column in zip(paths, ("nDCG@10", "accuracy"), strict=True):
-        _draw_bars(result, column, path)
+    paths = [folder / "retrieval.png", folder / "intents.png", folder / "dimensions.png"]
+    whole = {name: system for name, system in result["systems"].items() if CUT_MARK not in name}
+    _draw_bars(whole, result["teacher"], "nDCG@10", paths[0])
+    _draw_bars(whole, result["teacher"], "accuracy", paths[1])
+    _draw_dimensions(result["systems"], paths[2])
     return [path for path in paths if path.exists()]
 
 
-def _draw_bars(result: dict[str, Any], column: str, path: Path) -> None:
+def _draw_bars(systems: dict[str, Any], teacher: str, column: str, path: Path) -> None:
     """One group of bars for each task that has the figure, one bar for each system."""
     from matplotlib import pyplot  # noqa: PLC0415
 
-    systems = result["systems"]
-    tasks = [
-        t
-        for t in dict.fromkeys(t for s in systems.values() for t in s["figures"])
-        if any(column in s["figures"].get(t, {}) for s in systems.values())
-    ]
+    tasks = [task for task in _tasks(systems) if any(column in s["figures"].get(task, {}) for s in systems.values())]
     if not tasks:
         return
     height = 0.8 / len(systems)
-    figure, axes = pyplot.subplots(figsize=(9, 0.8 + len(tasks) * (0.16 * len(systems) + 0.25)), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(9, 1 + len(tasks) * (0.17 * len(systems) + 0.2)), layout="constrained")
     for index, (name, system) in enumerate(systems.items()):
-        at = [
-            (row, system["figures"][task][column])
-            for row, task in enumerate(tasks)
-            if column in system["figures"].get(task, {})
-        ]
-        colour = "0.45" if name == result["teacher"] else None
-        bars = axes.barh(
-            [row + index * height for row, _ in at], [value for _, value in at], height, label=name, color=colour
-        )
+        rows = [row for row, task in enumerate(tasks) if column in system["figures"].get(task, {})]
+        values = [system["figures"][tasks[row]][column] for row in rows]
+        places = [row + index * height for row in rows]
+        bars = axes.barh(places, values, height, label=name, color="0.55" if name == teacher else None)
         axes.bar_label(bars, fmt="%.3f", fontsize=7, padding=2)
     axes.set_yticks([row + 0.4 - height / 2 for row in range(len(tasks))], tasks)
-    axes.invert_yaxis()
+    axes.set_ylim(len(tasks) - 0.1, -0.3)
     axes.set_xlim(0, 1.08)
     axes.set_xlabel(column)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside upper left", ncols=2, frameon=False)
+    figure.legend(loc="outside upper left", ncols=3, frameon=False)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
+
+
+def _draw_dimensions(systems: dict[str, Any], path: Path) -> None:
+    """nDCG@10 of each retrieval task over the number of dimensions, of the first system that was cut."""
+    from matplotlib import pyplot  # noqa: PLC0415
+
+    cut = [name for name in systems if CUT_MARK in name]
+    if not cut:
+        return
+    system = cut[0].split(CUT_MARK)[0]
+    sizes = {int(name.split(CUT_MARK)[1]): name for name in cut if name.startswith(system + CUT_MARK)}
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    for task, figures in systems[system]["figures"].items():
+        if "nDCG@10" in figures and task in systems[sizes[max(sizes)]]["figures"]:
+            points = sorted((size, systems[name]["figures"][task]["nDCG@10"]) for size, name in sizes.items())
+            points.append((2 * points[-1][0], figures["nDCG@10"]))
+            axes.plot([x for x, _ in points], [y for _, y in points], marker="o", label=task)
+    labels = [*map(str, sorted(sizes)), "all"]
+    axes.set_xticks([*sorted(sizes), 2 * max(sizes)], labels)
+    axes.set_xlabel(f"dimensions of {system}")
+    axes.set_ylabel("nDCG@10")
+    axes.set_ylim(0, 1.02)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def _tasks(systems: dict[str, Any]) -> list[str]:
+    return list(dict.fromkeys(task for system in systems.values() for task in system["figures"]))

@@ -158,7 +158,7 @@ def test_the_command_writes_figures_a_table_and_plots(tmp_path: Path) -> None:
     assert written["systems"]["default_bundle"]["figures"]["messages"]["accuracy"] == 1.0
     assert {origin["name"] for origin in written["lineage"]} >= {"guides/pairs.jsonl", "messages.jsonl"}
     assert "| guides en-en asymmetric | nDCG@10 |" in (out / "evaluation.md").read_text()
-    assert {plot.name for plot in out.glob("*.png")} == {"retrieval.png", "intents.png"}
+    assert {plot.name for plot in out.glob("*.png")} == {"retrieval.png", "intents.png", "dimensions.png"}
     assert all(plot.stat().st_size > 5000 for plot in out.glob("*.png"))
 
 
