@@ -5,19 +5,20 @@ import dataclasses
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import platformdirs
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
+from edge_agent.errors import InputInvalid
 from student.bundle import DEFAULT_BUNDLE
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
     from edge_agent.client import RemoteAgent
+    from edge_agent.folder import Synced
     from edge_agent.results import Answer
 
 app = typer.Typer(no_args_is_help=True, help="The branch server: take in documents, answer questions.")
@@ -91,45 +92,43 @@ def ingest(
     Markdown, text, HTML, PDF, Word (.docx), CSV and JSON lines. Each document is durable once it is counted; interrupt
     and run again at will. Works while the store is served. With --prune, the store holds exactly what the folder does.
     """
-    from edge_agent.reading.formats import FORMAT_OF_SUFFIX, format_of
-    from edge_agent.settings import Limits
+    from edge_agent.folder import sync
 
-    if not path.exists():
-        raise InputInvalid(f"{path} does not exist; name a file or a folder")
-    if prune and not path.is_dir():
-        raise InputInvalid(f"{path} is a file; --prune compares a whole folder")
-    max_bytes = Limits().reading.bytes
-    root = path if path.is_dir() else path.parent
-    found = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    files = [p for p in found if p.suffix.lower() in FORMAT_OF_SUFFIX] if path.is_dir() else found
-    tally: dict[str, Any] = {"added": 0, "replaced": 0, "unchanged": 0, "skipped": len(found) - len(files)}
-    refused: list[dict[str, str]] = []
     with _progress() as progress, _agent(store, bundle) as agent:
-        for file in progress.track(files, description="ingesting"):
-            source = file.relative_to(root).as_posix()
-            try:
-                size_bytes = file.stat().st_size
-                if size_bytes > max_bytes:
-                    raise ContentTooLarge(
-                        f"the file has {size_bytes} bytes, at most {max_bytes} are accepted; split it"
-                    )
-                tally[agent.add_document(source, file.read_bytes(), format_of(file.name)).outcome] += 1
-            except (AgentError, OSError) as error:
-                refused.append({"source": source, "reason": str(error)})
-        if prune:
-            kept = {file.relative_to(root).as_posix() for file in files}
-            gone = [source for source in agent.sources() if source not in kept]
-            for source in gone:
-                agent.delete_source(source)
-            tally["deleted"] = len(gone)
+        task = progress.add_task("ingesting", total=None)
+        synced = sync(
+            agent, path, prune=prune, on_file=lambda done, total: progress.update(task, completed=done, total=total)
+        )
     if as_json:
-        typer.echo(json.dumps({**tally, "refused": refused}))
+        typer.echo(json.dumps(dataclasses.asdict(synced)))
     else:
-        typer.echo(", ".join(f"{count} {what}" for what, count in tally.items()) + f", {len(refused)} refused")
-        for item in refused:
-            typer.echo(f"  {item['source']}: {item['reason']}", err=True)
-    if refused:
+        _show_synced(synced)
+    if synced.refused:
         raise typer.Exit(1)
+
+
+@app.command()
+def watch(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A folder of documents.")],
+    store: StoreOption = DEFAULT_STORE,
+    bundle: BundleOption = DEFAULT_BUNDLE,
+) -> None:
+    """Keep a store like a folder until interrupted: files are taken in as they come, change and go.
+
+    Works best beside a server on the same store. Documents that are not in the folder are deleted, as by
+    `ingest --prune`.
+    """
+    import signal
+    import threading
+
+    from edge_agent.folder import watch as watch_folder
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    with _agent(store, bundle) as agent:
+        for number, synced in enumerate(watch_folder(agent, folder, stop=stop)):
+            if synced.has_changed or number == 0:
+                _show_synced(synced)
 
 
 @app.command()
@@ -209,6 +208,13 @@ def _progress() -> Progress:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _show_synced(synced: "Synced") -> None:
+    counts = {name: count for name, count in dataclasses.asdict(synced).items() if name != "refused"}
+    typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()) + f", {len(synced.refused)} refused")
+    for item in synced.refused:
+        typer.echo(f"  {item['source']}: {item['reason']}", err=True)
 
 
 def _show_answer(answer: "Answer") -> None:

@@ -24,9 +24,12 @@ def folder(tmp_path: Path) -> Path:
 def test_ingest_then_query_from_an_empty_machine(folder: Path, tmp_path: Path) -> None:
     store = str(tmp_path / "store")
     done = run_orilla("edge", "ingest", str(folder), "--store", store)
-    assert (done.returncode, done.stdout) == (0, "2 added, 0 replaced, 0 unchanged, 1 skipped, 0 refused\n")
+    assert (done.returncode, done.stdout) == (0, "2 added, 0 replaced, 0 unchanged, 1 skipped, 0 deleted, 0 refused\n")
     again = run_orilla("edge", "ingest", str(folder), "--store", store, "--json")
-    assert json.loads(again.stdout) == {"added": 0, "replaced": 0, "unchanged": 2, "skipped": 1, "refused": []}
+    assert json.loads(again.stdout) == {
+        **{"added": 0, "replaced": 0, "unchanged": 2, "skipped": 1, "deleted": 0},
+        "refused": [],
+    }
     answer = run_orilla("edge", "query", "how long are backups kept?", "--store", store)
     assert answer.returncode == 0
     assert "Backups are kept for fourteen days." in answer.stdout
@@ -71,7 +74,7 @@ def test_pruning_leaves_exactly_the_folder(folder: Path, serve: ServeStore, tmp_
     gone = next(folder.rglob("*.md"))
     gone.unlink()
     kept = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--json")
-    assert "deleted" not in json.loads(kept.stdout)  # nothing is deleted unless it is asked for
+    assert json.loads(kept.stdout)["deleted"] == 0  # nothing is deleted unless it is asked for
     pruned = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--prune", "--json")
     assert json.loads(pruned.stdout)["deleted"] == 1
     again = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--prune", "--json")
