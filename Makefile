@@ -67,7 +67,7 @@ clean:
 
 # The base install: the branch server, without torch. hnswlib has no wheels; where it does not build, search scans.
 .venv/base.stamp: pyproject.toml constraints.txt | .venv/bin/python
-	@echo "installing into .venv (about 200 MB, once)"
+	@echo "installing into .venv (about 270 MB, once)"
 	@$(PIP) --editable .
 	@$(PIP) --editable '.[hnsw]' >.venv/hnsw.log 2>&1 || echo "hnswlib did not build (.venv/hnsw.log): large bases are scanned"
 	@touch $@
