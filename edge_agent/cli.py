@@ -227,7 +227,8 @@ def _show_answer(answer: "Answer") -> None:
         console.print(answer.answer, markup=False, style="bold")
         console.print(f"confidence {answer.confidence:.2f}", markup=False)
         for number, c in enumerate(answer.citations, start=1):
-            console.print(f"  [{number}] {c.title} ({c.source}, characters {c.start}–{c.end})", markup=False)
+            page = f"page {c.page}, " if c.page else ""
+            console.print(f"  [{number}] {c.title} ({c.source}, {page}characters {c.start}–{c.end})", markup=False)
     if answer.intent:
         best = ", ".join(f"{a.label} {a.probability:.2f}" for a in answer.intent.alternatives)
         console.print(f"intent: {answer.intent.label or 'out of scope'} ({best})", markup=False)
