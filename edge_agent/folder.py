@@ -100,16 +100,14 @@ def is_document(file: Path) -> bool:
 
 def _follow(documents: Documents, folder: Path, changed: Iterable[Path]) -> Synced:
     synced = Synced()
-    for file in sorted(changed):
-        if not is_document(file):
-            continue
+    files = sorted(file for file in changed if is_document(file))
+    for file in files:
         if file.is_file():
             _take_in(documents, folder, file, synced)
-            continue
-        source = file.relative_to(folder).as_posix()
-        if source in documents.sources():
-            documents.delete_source(source)
-            synced.deleted += 1
+    gone = {file.relative_to(folder).as_posix() for file in files if not file.is_file()}
+    for source in sorted(gone.intersection(documents.sources()) if gone else ()):
+        documents.delete_source(source)
+        synced.deleted += 1
     return synced
 
 

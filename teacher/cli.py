@@ -1,6 +1,5 @@
 """`orilla teacher …`. Torch and its kin are imported when a command runs."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from student.distill.cli import ModelLicenseOption, ModelNameOption, ModelOption
-from student.errors import ExtraMissing
+from student.distill.cli import ModelLicenseOption, ModelNameOption, ModelOption, import_extra
 
 app = typer.Typer(no_args_is_help=True, help="Fine-tune a large encoder on the centre's data, and label texts with it.")
 
@@ -174,11 +172,4 @@ def train(
 
 
 def _import_extra(what: str) -> None:
-    """Imports what the extra `teacher` installs, before any work is done."""
-    try:
-        for name in ("torch", "sentence_transformers", "accelerate", "pyarrow", "sklearn"):
-            import_module(name)
-    except ImportError as error:
-        raise ExtraMissing(
-            f'{what} needs {error.name or name}, which is not installed; run: pip install "orilla[teacher]"'
-        ) from error
+    import_extra(what, "teacher", ("torch", "sentence_transformers", "accelerate", "pyarrow", "sklearn"))

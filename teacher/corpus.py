@@ -5,14 +5,13 @@ find out again what a student has never seen: `student.distill.rows.is_held_out`
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.chunking import chunk
 from edge_agent.errors import AgentError
@@ -20,6 +19,7 @@ from edge_agent.reading.extraction import ReadingLimits, extract
 from edge_agent.reading.formats import DocumentFormat
 from student.digests import digest_bytes, digest_file
 from student.distill.rows import DataRefused, column, is_held_out, read_rows
+from student.distill.toml_file import read_toml
 from student.manifest import Origin
 
 _GRAM = 12
@@ -80,10 +80,7 @@ class CorpusRecipe(_Model):
 
 def read_corpus_recipe(path: Path) -> CorpusRecipe:
     """Reads a recipe. Raises `DataRefused`."""
-    try:
-        return CorpusRecipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise DataRefused(f"corpus recipe {path} cannot be used: {error}") from error
+    return read_toml(path, CorpusRecipe, "corpus recipe", DataRefused)
 
 
 def read_examples(recipe: CorpusRecipe, data: Path, *, share: float = 1.0) -> Iterator[Example]:

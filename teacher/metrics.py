@@ -1,17 +1,15 @@
 """Figures of a teacher on one part of the data, by maker, language, segment and class."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from student.distill.intent_head import LabelledTexts
-from student.encoder import Embeddings
+from student.evaluation.figures import Encode, gains_of, ranks_of
 from student.heads import LinearHead
 from teacher.teaching_data import TeachingData
-
-Encode = Callable[[list[str]], Embeddings]
 
 
 def measure(data: TeachingData, encode: Encode, head: LinearHead | None) -> dict[str, Any]:
@@ -35,12 +33,7 @@ def _retrieval(data: TeachingData, encode: Encode) -> dict[str, Any]:
     row_of = {passage: row for row, passage in enumerate(passages)}
     queries, documents = encode([pair.query for pair in data.pairs]), encode(passages)  # (P, D), (N, D)
     own = np.array([row_of[pair.passage] for pair in data.pairs])
-    ranks = np.empty(len(own), dtype=np.int64)
-    for first in range(0, len(own), 1024):
-        similarities = queries[first : first + 1024] @ documents.T
-        answer = similarities[np.arange(len(similarities)), own[first : first + 1024]]
-        ranks[first : first + 1024] = (similarities > answer[:, None]).sum(axis=1) + 1
-    gains = np.where(ranks <= 10, 1 / np.log2(ranks + 1), 0)
+    gains = gains_of(ranks_of(queries, documents, own))
     groups = {name: [getattr(pair, name) for pair in data.pairs] for name in ("maker", "language", "segment")}
     return {
         "pairs": len(own),

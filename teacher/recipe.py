@@ -1,11 +1,11 @@
 """The recipe of fine-tuning a teacher, a TOML file in `teacher/recipes`."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from student.distill.toml_file import read_toml
 from teacher.errors import TrainingRefused
 
 
@@ -54,7 +54,4 @@ class FineTuning(BaseModel):
 
 def read_fine_tuning(path: Path) -> FineTuning:
     """Reads a recipe. Raises `TrainingRefused`."""
-    try:
-        return FineTuning.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise TrainingRefused(f"recipe {path} cannot be used: {error}") from error
+    return read_toml(path, FineTuning, "recipe", TrainingRefused)

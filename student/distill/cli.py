@@ -150,12 +150,16 @@ def distill(
     console.print(f"student in {path}, log in {out / 'log.jsonl'}")
 
 
-def import_extra() -> None:
-    """Imports what the extra `distill` installs, before any work is done."""
+def import_extra(
+    what: str = "making bundles",
+    extra: str = "distill",
+    modules: tuple[str, ...] = ("torch", "optimum.exporters.onnx", "sentence_transformers", "sklearn"),
+) -> None:
+    """Imports what an extra installs, before any work is done. Raises `ExtraMissing`."""
     try:
-        for name in ("torch", "optimum.exporters.onnx", "sentence_transformers", "sklearn"):
+        for name in modules:
             import_module(name)
     except ImportError as error:
         raise ExtraMissing(
-            f'making bundles needs {error.name or name}, which is not installed; run: pip install "orilla[distill]"'
+            f'{what} needs {error.name or name}, which is not installed; run: pip install "orilla[{extra}]"'
         ) from error

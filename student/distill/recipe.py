@@ -1,11 +1,11 @@
 """The recipe of a student: its architecture and how it is trained. A TOML file in `student/distill/recipes`."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from student.distill.toml_file import read_toml
 from student.errors import OrillaError
 
 
@@ -95,7 +95,4 @@ class Recipe(_Part):
 
 def read_recipe(path: Path) -> Recipe:
     """Reads a recipe. Raises `RecipeRefused`."""
-    try:
-        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise RecipeRefused(f"recipe {path} cannot be used: {error}") from error
+    return read_toml(path, Recipe, "recipe", RecipeRefused)

@@ -47,18 +47,26 @@ def measure(embedded: TaskEmbeddings) -> dict[str, float]:
 def measure_retrieval(task: RetrievalTask, queries: Embeddings, documents: Embeddings) -> dict[str, float]:
     """nDCG@10, with one answer a query `1 / log2(rank + 1)`, and recall@10, of queries (Q, D) in documents (N, D)."""
     ranks = ranks_of(queries, documents, np.array(task.answers))
-    found = ranks <= CUT
     return {
-        f"nDCG@{CUT}": round(float(np.where(found, 1 / np.log2(ranks + 1), 0).mean()), 4),
-        f"recall@{CUT}": round(float(found.mean()), 4),
+        f"nDCG@{CUT}": round(float(gains_of(ranks).mean()), 4),
+        f"recall@{CUT}": round(float((ranks <= CUT).mean()), 4),
     }
 
 
 def ranks_of(queries: Embeddings, documents: Embeddings, answers: NDArray[np.int64]) -> NDArray[np.int64]:
     """The rank (Q,) of each query's document, 1 for the first; equally near ones share the better rank."""
-    similarities = queries @ documents.T  # (Q, N)
-    own = similarities[np.arange(len(queries)), answers]
-    return np.asarray((similarities > own[:, None]).sum(axis=1) + 1, dtype=np.int64)
+    ranks = np.empty(len(queries), dtype=np.int64)
+    for first in range(0, len(queries), 1024):  # all similarities at once would need much memory
+        part = slice(first, first + 1024)
+        similarities = queries[part] @ documents.T  # (b, N)
+        own = similarities[np.arange(len(similarities)), answers[part]]
+        ranks[part] = (similarities > own[:, None]).sum(axis=1) + 1
+    return ranks
+
+
+def gains_of(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What each query adds to nDCG@10 where it has one answer: `1 / log2(rank + 1)`, 0 past the tenth place."""
+    return np.where(ranks <= CUT, 1 / np.log2(ranks + 1), 0)
 
 
 def measure_intents(task: IntentTask, train: Embeddings, test: Embeddings, outside: Embeddings) -> dict[str, float]:

@@ -5,17 +5,17 @@ decided by `student.distill.rows.is_held_out`, as `orilla teacher label` decides
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from student.digests import digest_file
 from student.distill.intent_head import LabelledTexts
 from student.distill.rows import DataRefused, column, is_held_out, read_rows
+from student.distill.toml_file import read_toml
 from student.manifest import Origin
 
 
@@ -137,10 +137,7 @@ class EvaluationRecipe(_Part):
 
 def read_evaluation_recipe(path: Path) -> EvaluationRecipe:
     """Reads a recipe. Raises `DataRefused`."""
-    try:
-        return EvaluationRecipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise DataRefused(f"evaluation recipe {path} cannot be used: {error}") from error
+    return read_toml(path, EvaluationRecipe, "evaluation recipe", DataRefused)
 
 
 def read_tasks(recipe: EvaluationRecipe, folder: Path) -> list[Task]:
