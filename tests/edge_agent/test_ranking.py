@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.demo import ingest_demo
 from edge_agent.agent import Agent
 from edge_agent.ranking import diversify, fuse, without_duplicates
 from edge_agent.reading.formats import DocumentFormat
@@ -78,3 +79,17 @@ def test_filters_over_http(serve: ServeStore, tmp_path: Path) -> None:
     wrong = http.post("/v1/search", json={"text": "refund", "language": "fr"})
     assert wrong.status_code == 422
     assert http.post("/v1/search", json={"text": "refund", "diversity": 2}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("si quito a un programador que se fue, sus tokens siguen funcionando?", "es"),
+        ("active espuma y ahora me sale error 525, que es", "es"),
+        ("I'm the boss and want every employee to be forced to use 2fa. where's that setting", "en"),
+    ],
+)
+def test_an_article_is_shown_in_the_language_of_the_question(agent: Agent, question: str, language: str) -> None:
+    """Questions of the demo's development half that without the preference find the other language's article first."""
+    ingest_demo(agent)
+    assert agent.search(question, count=1)[0].language == language
