@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Self
 
 from edge_agent.answer import Citation
+from edge_agent.caches import Revision
 from edge_agent.checking import checked
 from edge_agent.chunking import PassageSpan, chunk
 from edge_agent.errors import InputInvalid, StoreDamaged
@@ -52,13 +53,16 @@ class Agent:
         self.bundle = BundleIdentity(manifest.name, manifest.serial, self.student.bundle.digest)
         self._space = manifest.embedding_space
         self._ingesting = threading.Lock()
+        self.revision = Revision()
         self._reader = IsolatedReader(settings.limits.reading)
         try:
             self.store = Store(settings.store)
             self.feedback = FeedbackLog(self.store.database)
             self._embed_missing(on_reembedded)
             self.index = self._load_index()
-            self.questions = Questions(settings, self.store, self.student, lambda: self.index, self.bundle)
+            self.questions = Questions(
+                settings, self.store, self.student, lambda: self.index, bundle=self.bundle, revision=self.revision
+            )
         except BaseException:
             self.student.close()
             raise
@@ -103,7 +107,7 @@ class Agent:
         title = title or made.title or PurePosixPath(source).stem
         spans = chunk(made, self.student.encoder.token_starts(made.text), max_tokens=self.settings.chunking.max_tokens)
         embeddings = self._encode_passages(title, made, spans)
-        with self._ingesting:  # store and index change together, in one order
+        with self._ingesting, self.revision.changing():  # store and index change together, in one order
             change = self.store.put(
                 NewDocument(source, title[:300], document_format, detect_language(made.text) or "", digest, made.text),
                 spans,
@@ -117,7 +121,7 @@ class Agent:
 
     def delete_document(self, document_id: str) -> None:
         """Deletes a document for good. Raises `DocumentUnknown`."""
-        with self._ingesting:
+        with self._ingesting, self.revision.changing():
             self.index.remove(self.store.delete(document_id).removed)
 
     def sources(self) -> list[str]:

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from edge_agent.answer import Answering, Citation, candidate_sentences, cite, compose
+from edge_agent.caches import AnswerCache, Revision, SentenceCache
 from edge_agent.checking import checked
 from edge_agent.errors import InputInvalid
 from edge_agent.index import GrowingIndex
@@ -30,12 +32,16 @@ class Questions:
         store: Store,
         student: Student,
         index: Callable[[], GrowingIndex],
+        *,
         bundle: BundleIdentity,
+        revision: Revision,
     ) -> None:
-        """Keeps what it answers from; `index` gives the one in use."""
+        """Keeps what it answers from; `index` gives the one in use, `revision` counts the changes of what it reads."""
         self.answering = Answering()
         self._settings, self._store, self._student, self._index = settings, store, student, index
         self._bundle = bundle
+        self._answers = AnswerCache(revision)
+        self._sentences = SentenceCache(student.encoder.encode)
 
     def search(self, text: str, *, count: int, where: Filter, diversity: float) -> list[Citation]:
         """See `Agent.search`."""
@@ -73,7 +79,19 @@ class Questions:
     def query(self, text: str) -> Answer:
         """See `Agent.query`."""
         started = time.perf_counter()
-        text = self.checked(text)
+        text = " ".join(self.checked(text).split())
+        answer, is_repeated = self._answers.get(text, lambda: self._answer(text))
+        if is_repeated:
+            total_ms = round(1000 * (time.perf_counter() - started), 3)
+            answer = replace(answer, is_repeated=True, timings=Timings(0.0, 0.0, 0.0, total_ms))
+        return answer
+
+    def checked(self, text: str) -> str:
+        """A question or message from outside. Raises `InputInvalid`, `ContentTooLarge`."""
+        return checked(text, "text", max_chars=self._settings.limits.max_query_chars)
+
+    def _answer(self, text: str) -> Answer:
+        started = time.perf_counter()
         question = self._student.encoder.encode([text])[0]
         encoded = time.perf_counter()
         nearest = find(self._store, self._index(), text, question, 2 * self.answering.passages)
@@ -81,7 +99,7 @@ class Questions:
         candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: self.answering.passages]])
         confidence, citations = 0.0, []
         if candidates:
-            embeddings = self._student.encoder.encode([candidate.text for candidate in candidates])
+            embeddings = self._sentences.embeddings(candidates)
             composed = compose(candidates, embeddings, question, self.answering)
             confidence, citations = composed.confidence, composed.citations
         abstained = confidence < self.answering.threshold
@@ -95,14 +113,11 @@ class Questions:
             nearest_documents=_documents(best_of_documents(nearest)[:3]),
             intent=intent,
             bundle=self._bundle,
+            is_repeated=False,
             timings=Timings(
                 *(round(1000 * s, 3) for s in (encoded - started, found - encoded, ended - found, ended - started))
             ),
         )
-
-    def checked(self, text: str) -> str:
-        """A question or message from outside. Raises `InputInvalid`, `ContentTooLarge`."""
-        return checked(text, "text", max_chars=self._settings.limits.max_query_chars)
 
     def _intent(self, embedding: Embeddings, alternatives: int) -> Classification | None:
         head = self._student.heads.get("intent")

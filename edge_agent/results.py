@@ -65,6 +65,7 @@ class Answer:
         nearest_documents: what to look at instead, or as well; nearest first.
         intent: of the question, None when the bundle has no such head.
         bundle: what answered.
+        is_repeated: whether the same was asked before and nothing has changed since: that answer is given again.
         timings: how long it took.
     """
 
@@ -75,6 +76,7 @@ class Answer:
     nearest_documents: list[NearestDocument]
     intent: Classification | None
     bundle: BundleIdentity
+    is_repeated: bool
     timings: Timings
 
 

@@ -27,6 +27,9 @@ class Metrics:
             registry=self._registry,
         )
         self._answers = Counter("orilla_answers", "Questions.", ["outcome"], registry=self._registry)
+        self._cache = Counter(
+            "orilla_answer_cache", "Questions asked before (hit) or not (miss).", ["outcome"], registry=self._registry
+        )
         self._stages = Histogram(
             "orilla_query_stage_seconds",
             "Time of a stage.",
@@ -47,6 +50,9 @@ class Metrics:
     def count_answer(self, answer: Answer) -> None:
         """Counts an answered question."""
         self._answers.labels("abstained" if answer.abstained else "answered").inc()
+        self._cache.labels("hit" if answer.is_repeated else "miss").inc()
+        if answer.is_repeated:
+            return
         timings = answer.timings
         stages = {"encode": timings.encode_ms, "search": timings.search_ms, "answer": timings.answer_ms}
         for stage, milliseconds in stages.items():

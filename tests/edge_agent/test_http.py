@@ -67,6 +67,18 @@ def test_files_are_uploaded_by_their_suffix(http: httpx.Client) -> None:
     assert named["document"]["source"] == "kb/backups.md"
 
 
+def test_a_repeated_question_gets_the_same_answer_until_the_base_changes(http: httpx.Client) -> None:
+    http.post("/v1/documents", json={"source": "backups.md", "text": BACKUPS}).raise_for_status()
+    first, again = (http.post("/v1/query", json={"text": "How long are backups kept?"}).json() for _ in range(2))
+    assert (first["is_repeated"], again["is_repeated"]) == (False, True)
+    same = first.keys() - {"is_repeated", "timings"}
+    assert {key: first[key] for key in same} == {key: again[key] for key in same}
+    http.post("/v1/documents", json={"source": "backups.md", "text": BACKUPS.replace("fourteen", "nineteen")})
+    changed = http.post("/v1/query", json={"text": "How long are backups kept?"}).json()
+    assert "nineteen days" in changed["answer"]
+    assert 'orilla_answer_cache_total{outcome="hit"} 1.0' in http.get("/metrics").text
+
+
 def test_classify_names_the_intent(http: httpx.Client) -> None:
     said = http.post("/v1/classify", json={"text": "I want to cancel my order"}).json()
     assert said["intent"]["label"] == "cancel_order"
@@ -181,6 +193,7 @@ def test_health_readiness_and_metrics(shared_http: httpx.Client) -> None:
     metrics = shared_http.get("/metrics").text
     assert 'orilla_http_requests_total{method="POST",route="/v1/query",status="200"}' in metrics
     assert "orilla_indexed_passages 0.0" in metrics
+    assert 'orilla_answer_cache_total{outcome="miss"}' in metrics
     assert 'orilla_answers_total{outcome="abstained"}' in metrics
 
 
