@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Self
 
+import numpy as np
+
 from edge_agent.answer import Citation
 from edge_agent.caches import Revision
 from edge_agent.checking import checked
-from edge_agent.chunking import PassageSpan, chunk
-from edge_agent.errors import InputInvalid, StoreDamaged
+from edge_agent.chunking import chunk, passage_input
+from edge_agent.errors import InputInvalid
 from edge_agent.feedback import FeedbackLog, NewFeedback
 from edge_agent.index import GrowingIndex
+from edge_agent.kept_bundle import keep_bundle
 from edge_agent.language import detect_language
 from edge_agent.masking import mask
 from edge_agent.questions import Questions
@@ -21,12 +24,13 @@ from edge_agent.reading.blocks import Extract
 from edge_agent.reading.extraction import extract
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.reading.isolation import IsolatedReader
-from edge_agent.records import Counts, Filter, NewDocument, document_id_of
+from edge_agent.records import Change, Counts, Filter, NewDocument, document_id_of
+from edge_agent.reembedding import Reembedding, open_students
 from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
+from edge_agent.serving import Serving, embed_missing, forget_snapshots
 from edge_agent.settings import AgentSettings
 from edge_agent.store import NO_FILTER, Store
 from student.digests import digest_json
-from student.encoder import Embeddings
 from student.heads import Classification
 from student.runtime import Student, load_student
 
@@ -48,24 +52,44 @@ class Agent:
             BundleError: the bundle cannot be used. AgentError: the store cannot.
         """
         self.settings = settings
-        self.student: Student = load_student(settings.bundle, workers=settings.workers)
-        manifest = self.student.bundle.manifest
-        self.bundle = BundleIdentity(manifest.name, manifest.serial, self.student.bundle.digest)
-        self._space = manifest.embedding_space
         self._ingesting = threading.Lock()
         self.revision = Revision()
         self._reader = IsolatedReader(settings.limits.reading)
+        self.store = Store(settings.store)
+        self.feedback = FeedbackLog(self.store.database)
+        self._reembedding: Reembedding | None = None
+        student, next_space = open_students(settings, self.store)
         try:
-            self.store = Store(settings.store)
-            self.feedback = FeedbackLog(self.store.database)
-            self._embed_missing(on_reembedded)
-            self.index = self._load_index()
-            self.questions = Questions(
-                settings, self.store, self.student, lambda: self.index, bundle=self.bundle, revision=self.revision
-            )
+            if next_space is None:
+                embed_missing(self.store, student, on_done=on_reembedded, should_stop=lambda: False)
+            self._serving = Serving.open(settings, self.store, student, self.revision)
         except BaseException:
-            self.student.close()
+            student.close()
             raise
+        if next_space is not None:
+            self._reembedding = Reembedding(settings, self.store, next_space, on_ready=self._take_over)
+        else:
+            self._settle()
+
+    @property
+    def student(self) -> Student:
+        """The student that answers."""
+        return self._serving.student
+
+    @property
+    def bundle(self) -> BundleIdentity:
+        """The bundle that answers: the former one while a bundle of another embedding space is made ready."""
+        return self._serving.bundle
+
+    @property
+    def index(self) -> GrowingIndex:
+        """The index that answers."""
+        return self._serving.index
+
+    @property
+    def questions(self) -> Questions:
+        """What is asked of student and index."""
+        return self._serving.questions
 
     def __enter__(self) -> Self:
         return self
@@ -75,10 +99,16 @@ class Agent:
 
     def close(self) -> None:
         """Ends threads and closes the store."""
+        if self._reembedding:
+            self._reembedding.close()
         self._reader.close()
-        self.index.close()
-        self.student.close()
+        self._serving.close()
         self.store.close()
+
+    def wait_until_reembedded(self, timeout_s: float) -> None:
+        """Waits until a bundle of another embedding space has taken over, if one is being made ready."""
+        if self._reembedding:
+            self._reembedding.join(timeout_s)
 
     def add_document(
         self, source: str, content: bytes, document_format: DocumentFormat, *, title: str | None = None
@@ -105,17 +135,9 @@ class Agent:
             return Ingested(Outcome.UNCHANGED, self.store.document(document_id_of(source)))
         made = self._read(content, document_format)
         title = title or made.title or PurePosixPath(source).stem
-        spans = chunk(made, self.student.encoder.token_starts(made.text), max_tokens=self.settings.chunking.max_tokens)
-        embeddings = self._encode_passages(title, made, spans)
-        with self._ingesting, self.revision.changing():  # store and index change together, in one order
-            change = self.store.put(
-                NewDocument(source, title[:300], document_format, detect_language(made.text) or "", digest, made.text),
-                spans,
-                embeddings,
-                self._space,
-            )
-            self.index.remove(change.removed)
-            self.index.add(change.added, embeddings)
+        change = None
+        while change is None:
+            change = self._put(source, title, document_format, digest, made)
         outcome = Outcome.REPLACED if change.removed else Outcome.ADDED
         return Ingested(outcome, self.store.document(document_id_of(source)))
 
@@ -201,6 +223,7 @@ class Agent:
             passages=counts.passages,
             indexed_passages=len(self.index),
             is_search_exact=self.index.is_exact,
+            passages_to_reembed=self._reembedding.remaining() if self._reembedding else 0,
             probe_min_similarity=round(self.student.probes.min_similarity, 6),
             bundle=self.bundle,
         )
@@ -227,36 +250,42 @@ class Agent:
         elif intent and intent.label is None:
             self.feedback.queue(text.strip(), "intent unknown", likeliest, intent.probability, self.bundle.digest)
 
-    def _encode_passages(self, title: str, made: Extract, spans: list[PassageSpan]) -> Embeddings:
+    def _put(
+        self, source: str, title: str, document_format: DocumentFormat, digest: str, made: Extract
+    ) -> Change | None:
+        """Cuts, encodes and stores a document; None when another bundle took over meanwhile: do it again."""
+        serving = self._serving
+        encoder = serving.student.encoder
+        spans = chunk(made, encoder.token_starts(made.text), max_tokens=self.settings.chunking.max_tokens)
         texts = [passage_input(title, span.heading, made.text[span.start : span.end]) for span in spans]
-        return self.student.encoder.encode(texts)
+        embeddings = encoder.encode(texts).astype(np.float16)  # as they are stored, so that a restart changes nothing
+        language = detect_language(made.text) or ""
+        document = NewDocument(source, title[:300], document_format, language, digest, made.text)
+        with self._ingesting, self.revision.changing():  # store and index change together, in one order
+            if serving is not self._serving:
+                return None
+            change = self.store.put(document, spans, embeddings, serving.space)
+            serving.index.remove(change.removed)
+            serving.index.add(change.added, embeddings)
+        return change
 
-    def _embed_missing(self, on_reembedded: Callable[[int], None]) -> None:
-        """Embeds what has no embedding in the bundle's space, a few at a time; a kill loses only the last few."""
-        done = 0
-        while missing := self.store.passages_without_embedding(self._space, limit=256):
-            passages = self.store.passages(missing)
-            if len(passages) != len(missing):
-                raise StoreDamaged(f"{self.store.path} holds passages without documents; restore it from a backup")
-            texts = [passage_input(p.title, p.heading, p.text) for p in passages]
-            self.store.put_embeddings(missing, self.student.encoder.encode(texts), self._space)
-            done += len(missing)
-            on_reembedded(done)
+    def _take_over(self) -> None:
+        """Replaces the bundle that answers by the one of the settings, once every passage is embedded for it."""
+        student = load_student(self.settings.bundle, workers=self.settings.workers)
+        serving = Serving.open(self.settings, self.store, student, self.revision)
+        serving.index.wait_until_built(timeout_s=3600)
+        with self._ingesting, self.revision.changing():
+            embed_missing(self.store, student, on_done=lambda done: None, should_stop=lambda: False)
+            ids, embeddings = self.store.embeddings.all(serving.space, student.encoder.dimension)
+            serving.index.bring_to(ids, embeddings)
+            self.store.embeddings.activate(serving.space)
+            self._serving = serving  # who still asks the former one keeps it alive
+        log.info("bundle serial %d answers; its embeddings are made", serving.bundle.serial)
+        self._settle()
 
-    def _load_index(self) -> GrowingIndex:
-        encoder = self.student.encoder
-        index = GrowingIndex(encoder.dimension, exact_below=self.settings.exact_below, threads=encoder.workers)
-        ids, embeddings = self.store.embeddings(self._space)
-        if len(ids):
-            if embeddings.shape[1] != encoder.dimension:
-                raise StoreDamaged(
-                    f"{self.store.path} holds embeddings of {embeddings.shape[1]} numbers, expected "
-                    f"{encoder.dimension}; restore it from a backup"
-                )
-            index.add(ids.tolist(), embeddings)
-        return index
-
-
-def passage_input(title: str, heading: str, text: str) -> str:
-    """What the encoder sees of a passage: its title and headings, since it may not name its own subject."""
-    return "\n".join(part for part in (title, heading, text) if part)
+    def _settle(self) -> None:
+        """Removes what other embedding spaces left, and keeps the bundle for the day that another comes."""
+        keep_bundle(self.settings.store, self.student.bundle)
+        self.store.embeddings.activate(self._serving.space)
+        self.store.embeddings.forget_others()
+        forget_snapshots(self.settings.store, but=self._serving.space)

@@ -69,6 +69,11 @@ def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int
     return passages
 
 
+def passage_input(title: str, heading: str, text: str) -> str:
+    """What the encoder sees of a passage: its title and headings, since it may not name its own subject."""
+    return "\n".join(part for part in (title, heading, text) if part)
+
+
 def _pieces(text: str, start: int, end: int, token_starts: NDArray[np.int64], max_tokens: int) -> list[tuple[int, int]]:
     """A block whole if it fits, else its sentences, else runs of tokens."""
     if _count(token_starts, start, end) <= max_tokens:

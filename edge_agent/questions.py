@@ -1,7 +1,7 @@
 """What is asked of the base: questions, searches, recommendations, intents. It reads the store and never changes it."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,12 +31,12 @@ class Questions:
         settings: AgentSettings,
         store: Store,
         student: Student,
-        index: Callable[[], GrowingIndex],
+        index: GrowingIndex,
         *,
         bundle: BundleIdentity,
         revision: Revision,
     ) -> None:
-        """Keeps what it answers from; `index` gives the one in use, `revision` counts the changes of what it reads."""
+        """Keeps what it answers from; `revision` counts the changes of what it reads."""
         self.answering = Answering()
         self._settings, self._store, self._student, self._index = settings, store, student, index
         self._bundle = bundle
@@ -47,7 +47,7 @@ class Questions:
         """See `Agent.search`."""
         text = self.checked(text)
         embedding = self._student.encoder.encode([text])[0]
-        found = find(self._store, self._index(), text, embedding, count, where=where, diversity=diversity)
+        found = find(self._store, self._index, text, embedding, count, where=where, diversity=diversity)
         return [cite(f.passage, f.passage.start, f.passage.end, f.similarity) for f in found]
 
     def recommend(
@@ -60,14 +60,13 @@ class Questions:
         latest = " ".join(texts[-1:])
         rows: list[Embeddings] = list(self._student.encoder.encode(texts))
         language: str = detect_language(latest) or ""
-        index = self._index()
         if source is not None:
             document = self._store.document(document_id_of(source))
             language = language or document.language
-            rows.insert(0, index.embeddings(self._store.passages_of(document.document_id))[1].mean(axis=0))
-        found = find(self._store, index, latest, _profile(rows), CANDIDATES, language=language or None)
+            rows.insert(0, self._index.embeddings(self._store.passages_of(document.document_id))[1].mean(axis=0))
+        found = find(self._store, self._index, latest, _profile(rows), CANDIDATES, language=language or None)
         offered = best_of_documents([f for f in found if f.passage.source != source])
-        known, embeddings = index.embeddings([f.passage.passage_id for f in offered])
+        known, embeddings = self._index.embeddings([f.passage.passage_id for f in offered])
         offered = [f for f in offered if f.passage.passage_id in known]  # others were deleted just now
         chosen = diversify([f.score for f in offered], embeddings, count, diversity=diversity)
         return _documents(offered[row] for row in chosen)
@@ -94,7 +93,7 @@ class Questions:
         started = time.perf_counter()
         question = self._student.encoder.encode([text])[0]
         encoded = time.perf_counter()
-        nearest = find(self._store, self._index(), text, question, 2 * self.answering.passages)
+        nearest = find(self._store, self._index, text, question, 2 * self.answering.passages)
         found = time.perf_counter()
         candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: self.answering.passages]])
         confidence, citations = 0.0, []

@@ -82,12 +82,23 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether the agent can serve, and on what."""
+    """Whether the agent can serve, and on what.
+
+    Attributes:
+        is_ready: index and store agree.
+        documents, passages: in the store.
+        indexed_passages: in the index.
+        is_search_exact: whether search scans all passages; a graph answers for large bases.
+        passages_to_reembed: that a bundle of another embedding space is being made ready for, while the former answers.
+        probe_min_similarity: of the bundle's probes on this CPU.
+        bundle: that answers.
+    """
 
     is_ready: bool
     documents: int
     passages: int
     indexed_passages: int
     is_search_exact: bool
+    passages_to_reembed: int
     probe_min_similarity: float
     bundle: BundleIdentity

@@ -22,10 +22,20 @@ CREATE TABLE passages (
     CHECK (0 <= start AND start < "end")
 ) STRICT;
 
+-- One of them is served; a second one is here while a new bundle's embeddings are made in the background.
+CREATE TABLE embedding_spaces (
+    id        INTEGER PRIMARY KEY,
+    digest    TEXT NOT NULL UNIQUE,
+    is_active INTEGER NOT NULL CHECK (is_active IN (0, 1))
+) STRICT;
+
+CREATE UNIQUE INDEX one_active_space ON embedding_spaces (is_active) WHERE is_active = 1;
+
 CREATE TABLE embeddings (
-    passage_id      INTEGER PRIMARY KEY REFERENCES passages (id) ON DELETE CASCADE,
-    embedding_space TEXT NOT NULL,
-    embedding       BLOB NOT NULL              -- D little-endian float32, unit norm
+    passage_id INTEGER NOT NULL REFERENCES passages (id) ON DELETE CASCADE,
+    space_id   INTEGER NOT NULL REFERENCES embedding_spaces (id),
+    embedding  BLOB NOT NULL,                 -- D little-endian float16, unit norm
+    UNIQUE (passage_id, space_id)
 ) STRICT;
 
 -- What staff say of answers, and what they are asked to look at. Append-only: federation reads it by id, and a row once

@@ -6,7 +6,7 @@ another database may stand in one day.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from edge_agent.chunking import PassageSpan
 from edge_agent.database import Database
+from edge_agent.embeddings import EmbeddingTable, insert_embeddings
 from edge_agent.errors import DocumentUnknown
 from edge_agent.records import Change, Counts, Document, Filter, NewDocument, Passage, document_id_of
-from student.encoder import Embeddings
 
 DATABASE = "orilla.db"
 NO_FILTER = Filter()
@@ -34,6 +34,7 @@ class Store:
         """
         self.database = Database(folder / DATABASE)
         self.path = self.database.path
+        self.embeddings = EmbeddingTable(self.database)
 
     def close(self) -> None:
         """Closes the database."""
@@ -43,7 +44,7 @@ class Store:
         self,
         document: NewDocument,
         spans: Sequence[PassageSpan],
-        embeddings: Embeddings,
+        embeddings: NDArray[np.floating],
         embedding_space: str,
     ) -> Change:
         """Stores a document with its passages and their embeddings (N, D), replacing one of the same source.
@@ -76,13 +77,8 @@ class Store:
             )
             added = _passage_ids(db, document_id)
             db.execute(f"INSERT INTO passage_terms (rowid, title, heading, text) {_TEXTS_OF_DOCUMENT}", [document_id])
-            _insert_embeddings(db, added, embeddings, embedding_space)
+            insert_embeddings(db, added, embeddings, embedding_space)
         return Change(removed, added)
-
-    def put_embeddings(self, passage_ids: Sequence[int], embeddings: Embeddings, embedding_space: str) -> None:
-        """Sets the embeddings (N, D) of passages that are there, in place of older ones."""
-        with self.database.transaction() as db:
-            _insert_embeddings(db, passage_ids, embeddings, embedding_space)
 
     def delete(self, document_id: str) -> Change:
         """Deletes a document.
@@ -174,27 +170,6 @@ class Store:
         )
         return {row["passage_id"]: row["bm25"] for row in rows}
 
-    def embeddings(self, embedding_space: str) -> tuple[NDArray[np.int64], Embeddings]:
-        """All passage ids (N,), ascending, and their embeddings (N, D) in a space."""
-        rows = self.database.read(
-            "SELECT passage_id, embedding FROM embeddings WHERE embedding_space = ? ORDER BY passage_id",
-            [embedding_space],
-        )
-        ids = np.array([row["passage_id"] for row in rows], dtype=np.int64)
-        if not rows:
-            return ids, np.empty((0, 0), dtype=np.float32)
-        matrix = np.frombuffer(b"".join(row["embedding"] for row in rows), dtype="<f4")
-        return ids, matrix.reshape(len(ids), -1).astype(np.float32)
-
-    def passages_without_embedding(self, embedding_space: str, *, limit: int) -> list[int]:
-        """Ids of passages that have no embedding in a space, at most `limit`."""
-        rows = self.database.read(
-            "SELECT p.id FROM passages p LEFT JOIN embeddings e ON e.passage_id = p.id "
-            "WHERE e.embedding_space IS NOT ? ORDER BY p.id LIMIT ?",
-            [embedding_space, limit],
-        )
-        return [row["id"] for row in rows]
-
     def counts(self) -> Counts:
         """How many documents and passages there are."""
         row = self.database.read_one(
@@ -216,9 +191,11 @@ class Store:
             "passages outside their document's text": "SELECT count(*) AS n FROM passages p "
             'JOIN documents d ON d.id = p.document_id WHERE p."end" > length(d.text)',
             "passages without an embedding": "SELECT count(*) AS n FROM passages p "
-            "WHERE NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.passage_id = p.id)",
-            "embeddings of the wrong size": "SELECT count(*) AS n FROM embeddings "
-            f"WHERE length(embedding) != {4 * int(dimension)}",
+            "WHERE NOT EXISTS (SELECT 1 FROM embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
+            "WHERE e.passage_id = p.id AND s.is_active)",
+            "embeddings of the wrong size": "SELECT count(*) AS n FROM embeddings e "
+            "JOIN embedding_spaces s ON s.id = e.space_id "
+            f"WHERE s.is_active AND length(embedding) != {2 * int(dimension)}",
         }
         problems = [row["integrity_check"] for row in self.database.read("PRAGMA integrity_check", [])]
         problems = [problem for problem in problems if problem != "ok"]
@@ -281,18 +258,6 @@ def _forget_terms(db: sqlite3.Connection, document_id: str) -> list[int]:
 def _passage_ids(db: sqlite3.Connection, document_id: str) -> list[int]:
     rows = db.execute("SELECT id FROM passages WHERE document_id = ? ORDER BY ordinal", [document_id])
     return [row["id"] for row in rows]
-
-
-def _insert_embeddings(
-    db: sqlite3.Connection, passage_ids: Iterable[int], embeddings: Embeddings, embedding_space: str
-) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO embeddings (passage_id, embedding_space, embedding) VALUES (?, ?, ?)",
-        [
-            (passage_id, embedding_space, np.asarray(embedding, dtype="<f4").tobytes())
-            for passage_id, embedding in zip(passage_ids, embeddings, strict=True)
-        ],
-    )
 
 
 def _unknown(document_id: str) -> DocumentUnknown:

@@ -41,7 +41,7 @@ def test_what_is_put_is_there_after_reopening(store: Store, tmp_path: Path) -> N
     again = Store(tmp_path)
     passages = again.passages(change.added)
     assert [(p.text, p.heading) for p in passages] == [("Hola", ""), ("mundo", "Saludos")]
-    ids, embeddings = again.embeddings(SPACE)
+    ids, embeddings = again.embeddings.all(SPACE, 4)
     assert ids.tolist() == change.added
     np.testing.assert_array_equal(embeddings, rows(2))
     assert again.check(dimension=4) == []
@@ -66,7 +66,7 @@ def test_replacing_takes_the_old_passages_away(store: Store) -> None:
 def test_deleting_leaves_nothing(store: Store) -> None:
     store.put(new("a.md"), SPANS, rows(2), SPACE)
     store.delete(document_id_of("a.md"))
-    assert (store.counts().documents, store.counts().passages, len(store.embeddings(SPACE)[0])) == (0, 0, 0)
+    assert (store.counts().documents, store.counts().passages, len(store.embeddings.all(SPACE, 4)[0])) == (0, 0, 0)
     with pytest.raises(DocumentUnknown, match="no document has the id"):
         store.delete(document_id_of("a.md"))
 
@@ -87,13 +87,27 @@ def test_documents_are_listed_in_pages_by_source(store: Store) -> None:
     assert [d.source for d in store.documents(after="b.md")] == ["c.md"]
 
 
-def test_passages_of_another_embedding_space_are_found_and_replaced(store: Store) -> None:
+def test_a_second_embedding_space_is_filled_beside_the_one_that_serves_and_then_takes_over(store: Store) -> None:
     change = store.put(new("a.md"), SPANS, rows(2), SPACE)
-    assert store.passages_without_embedding(SPACE, limit=10) == []
-    assert store.passages_without_embedding(OTHER_SPACE, limit=10) == change.added
-    store.put_embeddings(change.added, rows(2), OTHER_SPACE)
-    assert store.passages_without_embedding(OTHER_SPACE, limit=10) == []
-    assert len(store.embeddings(SPACE)[0]) == 0
+    table, added = store.embeddings, change.added
+    assert table.missing(SPACE, after=0, limit=10) == []
+    assert table.missing(OTHER_SPACE, after=0, limit=10) == added
+    assert table.missing(OTHER_SPACE, after=added[0], limit=10) == added[1:]
+    assert table.put([*added, 99_999], rows(3), OTHER_SPACE) == added  # one was deleted meanwhile
+    assert table.count_missing(OTHER_SPACE) == 0
+    assert table.active_space() == SPACE
+    assert len(table.all(SPACE, 4)[0]) == 2  # the old ones go on serving
+    table.activate(OTHER_SPACE)
+    table.forget_others(batch=1)
+    assert table.active_space() == OTHER_SPACE
+    assert len(table.all(SPACE, 4)[0]) == 0
+    np.testing.assert_array_equal(table.all(OTHER_SPACE, 4)[1], rows(2))
+
+
+def test_embeddings_of_another_size_are_damage(store: Store) -> None:
+    store.put(new("a.md"), SPANS, rows(2), SPACE)
+    with pytest.raises(StoreDamaged, match="other than 8 numbers"):
+        store.embeddings.all(SPACE, 8)
 
 
 def test_check_names_what_is_wrong(store: Store) -> None:
@@ -126,7 +140,7 @@ def test_a_store_of_a_later_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / DATABASE) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreTooNew, match="version 99; this program reads up to 2"):
+    with pytest.raises(StoreTooNew, match="version 99; this program reads up to 3"):
         Store(tmp_path)
 
 

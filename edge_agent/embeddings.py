@@ -1,0 +1,116 @@
+"""The embeddings in the store: one set that is served, and while a new bundle is made ready a second one beside it."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.database import Database
+from edge_agent.errors import StoreDamaged
+from student.encoder import Embeddings
+
+
+class EmbeddingTable:
+    """Embeddings of passages by embedding space, float16: cosines differ by less than 0.001 from float32."""
+
+    def __init__(self, database: Database) -> None:
+        """Reads and writes the tables of an open database."""
+        self._database = database
+
+    def active_space(self) -> str | None:
+        """The space that is served, None in a store that never had one."""
+        row = self._database.read_one("SELECT digest FROM embedding_spaces WHERE is_active", [])
+        return row["digest"] if row else None
+
+    def activate(self, space: str) -> None:
+        """Serves another space from now on; every passage must have an embedding in it."""
+        with self._database.transaction() as db:
+            space_id = _space_id(db, space)
+            db.execute("UPDATE embedding_spaces SET is_active = 0 WHERE is_active")
+            db.execute("UPDATE embedding_spaces SET is_active = 1 WHERE id = ?", [space_id])
+
+    def forget_others(self, *, batch: int = 2000) -> None:
+        """Deletes what the spaces not served have, a few at a time, so that others may write in between."""
+        while True:
+            with self._database.transaction() as db:
+                deleted = db.execute(
+                    "DELETE FROM embeddings WHERE rowid IN (SELECT e.rowid FROM embeddings e "
+                    "JOIN embedding_spaces s ON s.id = e.space_id WHERE NOT s.is_active LIMIT ?)",
+                    [batch],
+                ).rowcount
+                if deleted < batch:
+                    db.execute("DELETE FROM embedding_spaces WHERE NOT is_active")
+                    return
+
+    def put(self, passage_ids: Sequence[int], embeddings: Embeddings, space: str) -> list[int]:
+        """Sets the embeddings (N, D) of those of the passages that are still there; returns their ids."""
+        marks = ",".join("?" * len(passage_ids))
+        with self._database.transaction() as db:
+            rows = db.execute(f"SELECT id FROM passages WHERE id IN ({marks})", list(passage_ids))
+            there = {row["id"] for row in rows}
+            kept = [row for row, passage_id in enumerate(passage_ids) if passage_id in there]
+            ids = [passage_ids[row] for row in kept]
+            insert_embeddings(db, ids, embeddings[kept], space)
+        return ids
+
+    def all(self, space: str, dimension: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """All passage ids (N,), ascending, and their embeddings (N, D) in a space.
+
+        Raises:
+            StoreDamaged: they are not of this dimension.
+        """
+        rows = self._database.read(
+            "SELECT e.passage_id, e.embedding FROM embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
+            "WHERE s.digest = ? ORDER BY e.passage_id",
+            [space],
+        )
+        ids = np.array([row["passage_id"] for row in rows], dtype=np.int64)
+        content = b"".join(row["embedding"] for row in rows)
+        if len(content) != 2 * dimension * len(ids):
+            raise StoreDamaged(
+                f"{self._database.path} holds embeddings of other than {dimension} numbers; restore it from a backup"
+            )
+        return ids, np.frombuffer(content, dtype="<f2").reshape(len(ids), dimension)
+
+    def missing(self, space: str, *, after: int, limit: int) -> list[int]:
+        """Ids, ascending, of passages with a later id than `after` that have no embedding in a space."""
+        rows = self._database.read(
+            "SELECT p.id FROM passages p WHERE p.id > ? AND NOT EXISTS (SELECT 1 FROM embeddings e "
+            "JOIN embedding_spaces s ON s.id = e.space_id WHERE e.passage_id = p.id AND s.digest = ?) "
+            "ORDER BY p.id LIMIT ?",
+            [after, space, limit],
+        )
+        return [row["id"] for row in rows]
+
+    def count_missing(self, space: str) -> int:
+        """How many passages have no embedding in a space."""
+        row = self._database.read_one(
+            "SELECT (SELECT count(*) FROM passages) - (SELECT count(*) FROM embeddings e "
+            "JOIN embedding_spaces s ON s.id = e.space_id WHERE s.digest = ?) AS missing",
+            [space],
+        )
+        return int(row["missing"]) if row else 0
+
+
+def insert_embeddings(
+    db: sqlite3.Connection, passage_ids: Iterable[int], embeddings: NDArray[np.floating], space: str
+) -> None:
+    """Sets the embeddings (N, D) of N passages, within a transaction. The first space of a store becomes its active."""
+    space_id = _space_id(db, space)
+    db.executemany(
+        "INSERT OR REPLACE INTO embeddings (passage_id, space_id, embedding) VALUES (?, ?, ?)",
+        [
+            (passage_id, space_id, np.asarray(embedding, dtype="<f2").tobytes())
+            for passage_id, embedding in zip(passage_ids, embeddings, strict=True)
+        ],
+    )
+
+
+def _space_id(db: sqlite3.Connection, space: str) -> int:
+    db.execute(
+        "INSERT OR IGNORE INTO embedding_spaces (digest, is_active) "
+        "VALUES (?, NOT EXISTS (SELECT 1 FROM embedding_spaces))",
+        [space],
+    )
+    return int(db.execute("SELECT id FROM embedding_spaces WHERE digest = ?", [space]).fetchone()["id"])
