@@ -3,14 +3,14 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 from typing import Self
 
 from edge_agent.answer import Citation
 from edge_agent.caches import Revision
 from edge_agent.checking import checked
-from edge_agent.chunking import PassageSpan, chunk
+from edge_agent.chunking import RULES, ChunkingRecipe, PassageSpan, chunk
 from edge_agent.errors import InputInvalid, StoreDamaged
 from edge_agent.feedback import FeedbackLog, NewFeedback
 from edge_agent.index import GrowingIndex
@@ -25,6 +25,7 @@ from edge_agent.records import Counts, Filter, NewDocument, document_id_of
 from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
 from edge_agent.settings import AgentSettings
 from edge_agent.store import NO_FILTER, Store
+from edge_agent.tags import MAX_TAGS, checked_tags
 from student.digests import digest_json
 from student.encoder import Embeddings
 from student.heads import Classification
@@ -60,6 +61,10 @@ class Agent:
             self.feedback = FeedbackLog(self.store.database)
             self._embed_missing(on_reembedded)
             self.index = self._load_index()
+            if otherwise := self.documents_cut_otherwise():
+                log.warning(
+                    "%d documents are cut into passages of another size or rule; ingest them again", len(otherwise)
+                )
             self.questions = Questions(
                 settings, self.store, self.student, lambda: self.index, bundle=self.bundle, revision=self.revision
             )
@@ -81,7 +86,13 @@ class Agent:
         self.store.close()
 
     def add_document(
-        self, source: str, content: bytes, document_format: DocumentFormat, *, title: str | None = None
+        self,
+        source: str,
+        content: bytes,
+        document_format: DocumentFormat,
+        *,
+        title: str | None = None,
+        tags: Sequence[str] = (),
     ) -> Ingested:
         """Takes in a document; one of the same source is replaced, the same content again changes nothing.
 
@@ -90,6 +101,7 @@ class Agent:
             content: its bytes, untrusted.
             document_format: what they are.
             title: for a document that does not carry its own.
+            tags: what to sort it by, beside those that it carries.
 
         Guarantees:
             When it returns the document is durable and can be found. When it raises nothing has changed.
@@ -100,20 +112,18 @@ class Agent:
         """
         source = checked(source, "source", max_chars=500)
         title = checked(title, "title", max_chars=300) if title is not None else None
-        digest = digest_json([self._recipe(), document_format, title, content.hex()])
+        given, recipe = checked_tags(tags), self._recipe()
+        digest = digest_json([asdict(recipe), document_format, title, given, content.hex()])
         if self.store.content_digest(source) == digest:
             return Ingested(Outcome.UNCHANGED, self.store.document(document_id_of(source)))
         made = self._read(content, document_format)
-        title = title or made.title or PurePosixPath(source).stem
-        spans = chunk(made, self.student.encoder.token_starts(made.text), max_tokens=self.settings.chunking.max_tokens)
+        title = (title or made.title or PurePosixPath(source).stem)[:300]
+        language, own = detect_language(made.text) or "", checked_tags([*given, *made.tags[: MAX_TAGS - len(given)]])
+        document = NewDocument(source, title, document_format, language, digest, made.text, recipe, own)
+        spans = chunk(made, self.student.encoder.token_starts(made.text), max_tokens=recipe.max_tokens)
         embeddings = self._encode_passages(title, made, spans)
         with self._ingesting, self.revision.changing():  # store and index change together, in one order
-            change = self.store.put(
-                NewDocument(source, title[:300], document_format, detect_language(made.text) or "", digest, made.text),
-                spans,
-                embeddings,
-                self._space,
-            )
+            change = self.store.put(document, spans, embeddings, self._space)
             self.index.remove(change.removed)
             self.index.add(change.added, embeddings)
         outcome = Outcome.REPLACED if change.removed else Outcome.ADDED
@@ -169,9 +179,13 @@ class Agent:
         """The intent of a message; None when the bundle has no intent head."""
         return self.questions.classify(text, alternatives=alternatives)
 
-    def query(self, text: str) -> Answer:
-        """Answers a question from the documents, or abstains. Raises `InputInvalid`, `ContentTooLarge`."""
-        answer = self.questions.query(text)
+    def query(self, text: str, *, where: Filter = NO_FILTER) -> Answer:
+        """Answers a question from the documents (all, or those of `where`), or abstains.
+
+        Raises:
+            InputInvalid, ContentTooLarge: the text breaks its rules.
+        """
+        answer = self.questions.query(text, where)
         if self.settings.is_reviewing:
             self._queue_if_unsure(text, answer)
         return answer
@@ -209,9 +223,12 @@ class Agent:
         """How many documents and passages the store holds."""
         return self.store.counts()
 
-    def _recipe(self) -> dict[str, object]:
-        """What, besides the content, decides a document's passages; a change makes them be cut anew."""
-        return {"chunking": 2, "max_tokens": self.settings.chunking.max_tokens}
+    def documents_cut_otherwise(self) -> list[str]:
+        """The sources of documents cut into passages as it is no longer done; taking them in again cuts them anew."""
+        return self.store.documents_cut_otherwise(self._recipe())
+
+    def _recipe(self) -> ChunkingRecipe:
+        return ChunkingRecipe(RULES, self.settings.chunking.max_tokens)
 
     def _read(self, content: bytes, document_format: DocumentFormat) -> Extract:
         """Plain text here; formats whose parsers are large or native in a process of their own."""

@@ -28,6 +28,7 @@ StoreOption = Annotated[
 ]
 BundleOption = Annotated[Path, typer.Option("--bundle", envvar="ORILLA_BUNDLE", help="Folder of the student's bundle.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+TagsOption = Annotated[list[str] | None, typer.Option("--tag", help="Sorts these documents; may be given again.")]
 DEFAULT_STORE = Path(platformdirs.user_data_dir("orilla")) / "store"
 
 
@@ -82,6 +83,7 @@ def ingest(
     path: Annotated[Path, typer.Argument(help="A file, or a folder whose documents are taken in.")],
     store: StoreOption = DEFAULT_STORE,
     bundle: BundleOption = DEFAULT_BUNDLE,
+    tag: TagsOption = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Also delete documents that are not in the folder (any more).")
     ] = False,
@@ -97,7 +99,11 @@ def ingest(
     with _progress() as progress, _agent(store, bundle) as agent:
         task = progress.add_task("ingesting", total=None)
         synced = sync(
-            agent, path, prune=prune, on_file=lambda done, total: progress.update(task, completed=done, total=total)
+            agent,
+            path,
+            tags=tag or (),
+            prune=prune,
+            on_file=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(synced)))
@@ -112,6 +118,7 @@ def watch(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A folder of documents.")],
     store: StoreOption = DEFAULT_STORE,
     bundle: BundleOption = DEFAULT_BUNDLE,
+    tag: TagsOption = None,
 ) -> None:
     """Keep a store like a folder until interrupted: files are taken in as they come, change and go.
 
@@ -126,7 +133,7 @@ def watch(
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with _agent(store, bundle) as agent:
-        for number, synced in enumerate(watch_folder(agent, folder, stop=stop)):
+        for number, synced in enumerate(watch_folder(agent, folder, stop=stop, tags=tag or ())):
             if synced.has_changed or number == 0:
                 _show_synced(synced)
 
@@ -161,14 +168,22 @@ def check(
 
     with StoreLock(store), Agent(AgentSettings(store, bundle)) as agent:
         problems = agent.store.check(agent.student.encoder.dimension)
+        otherwise = len(agent.documents_cut_otherwise())
         readiness = agent.readiness()
     if not readiness.is_ready:
         problems.append(f"{readiness.passages} passages in the store, {readiness.indexed_passages} in the index")
-    report = {"documents": readiness.documents, "passages": readiness.passages, "problems": problems}
+    report = {
+        "documents": readiness.documents,
+        "passages": readiness.passages,
+        "cut_otherwise": otherwise,
+        "problems": problems,
+    }
     if as_json:
         typer.echo(json.dumps(report))
     else:
         typer.echo(f"{readiness.documents} documents, {readiness.passages} passages: {'; '.join(problems) or 'sound'}")
+        if otherwise:
+            typer.echo(f"{otherwise} documents are cut into passages of another size or rule; ingest them again")
     if problems:
         raise typer.Exit(1)
 

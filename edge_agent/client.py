@@ -1,6 +1,7 @@
 """An agent in another process, over HTTP, for commands that find their store being served."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -26,12 +27,12 @@ class RemoteAgent:
         self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(10, read=300), trust_env=False)
 
     def add_document(
-        self, source: str, content: bytes, document_format: DocumentFormat, *, title: str | None = None
+        self, source: str, content: bytes, document_format: DocumentFormat, *, tags: Sequence[str] = ()
     ) -> Ingested:
         """See `Agent.add_document`. Raises `RefusedByServer`, `ServerUnreachable`."""
         suffix = next(suffix for suffix, known in FORMAT_OF_SUFFIX.items() if known is document_format)
         name = f"document{suffix}"
-        files, data = {"file": (name, content)}, {"source": source}
+        files, data = {"file": (name, content)}, {"source": source, "tags": list(tags)}
         return _INGESTED.validate_json(self._ask("POST", "/v1/documents/upload", files=files, data=data))
 
     def sources(self) -> list[str]:

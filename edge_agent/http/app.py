@@ -21,6 +21,7 @@ from edge_agent.http.problems import Problem, describe
 from edge_agent.reading.formats import DocumentFormat, format_of
 from edge_agent.records import Document, Filter
 from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
+from edge_agent.tags import checked_tags
 from student.heads import Classification
 
 BAD, LARGE, TYPE, INVALID = (
@@ -35,22 +36,31 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class QueryRequest(_Request):
-    """A question."""
-
-    text: str = Field(description="The question, in Spanish or English.", examples=["How long are backups kept?"])
-
-
-class SearchRequest(_Request):
-    """A text to find passages for."""
-
-    text: str = Field(examples=["certificate expired"])
-    count: Annotated[int, Field(ge=1, le=100, description="Passages wanted.")] = 10
+class _FilteredRequest(_Request):
     language: Literal["en", "es"] | None = Field(default=None, description="Only documents in this language.")
     source_prefix: str | None = Field(
         default=None, max_length=500, description="Only documents whose source begins so."
     )
     added_since: datetime | None = Field(default=None, description="Only documents changed then or later.")
+    tags: Annotated[list[str], Field(max_length=20, description="Only documents that have all of these.")] = []
+
+    def where(self) -> Filter:
+        """What to look in."""
+        since = self.added_since.astimezone(UTC).isoformat(timespec="seconds") if self.added_since else None
+        return Filter(self.language, self.source_prefix, since, checked_tags(self.tags))
+
+
+class QueryRequest(_FilteredRequest):
+    """A question."""
+
+    text: str = Field(description="The question, in Spanish or English.", examples=["How long are backups kept?"])
+
+
+class SearchRequest(_FilteredRequest):
+    """A text to find passages for."""
+
+    text: str = Field(examples=["certificate expired"])
+    count: Annotated[int, Field(ge=1, le=100, description="Passages wanted.")] = 10
     diversity: Annotated[float, Field(ge=0, le=1, description="Above 0, unlike passages before the next best.")] = 0.0
 
 
@@ -108,6 +118,7 @@ class DocumentRequest(_Request):
     text: str = Field(description="The document.", examples=["# Refunds\n\nPaid back within 10 working days."])
     format: DocumentFormat = DocumentFormat.MARKDOWN
     title: str | None = Field(default=None, description="For a document without a title of its own.")
+    tags: Annotated[list[str], Field(max_length=20, description="What to sort it by, beside those it carries.")] = []
 
 
 class SearchResponse(BaseModel):
@@ -173,16 +184,14 @@ def _add_question_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     @app.post("/v1/query", tags=["questions"], responses=responses)
     def query(request: QueryRequest) -> Answer:
         """Answers a question with cited sentences, or abstains and offers the nearest documents."""
-        answer = agent.query(request.text)
+        answer = agent.query(request.text, where=request.where())
         metrics.count_answer(answer)
         return answer
 
     @app.post("/v1/search", tags=["questions"], responses=responses)
     def search(request: SearchRequest) -> SearchResponse:
         """Finds the passages that fit a text best, by meaning and by words."""
-        since = request.added_since.astimezone(UTC).isoformat(timespec="seconds") if request.added_since else None
-        where = Filter(request.language, request.source_prefix, since)
-        results = agent.search(request.text, count=request.count, where=where, diversity=request.diversity)
+        results = agent.search(request.text, count=request.count, where=request.where(), diversity=request.diversity)
         return SearchResponse(results=results, bundle=agent.bundle)
 
     @app.post("/v1/recommend", tags=["questions"], responses=describe(BAD, HTTPStatus.NOT_FOUND, LARGE, TYPE, INVALID))
@@ -226,7 +235,8 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
     def add_document(request: DocumentRequest, response: Response) -> Ingested:
         """Takes in a document given as text. When this answers, the document is durable and can be found."""
         content = request.text.encode("utf-8", errors="surrogatepass")
-        return _with_status(agent.add_document(request.source, content, request.format, title=request.title), response)
+        ingested = agent.add_document(request.source, content, request.format, title=request.title, tags=request.tags)
+        return _with_status(ingested, response)
 
     @app.post("/v1/documents/upload", tags=["documents"], responses=responses)
     async def upload_document(
@@ -236,12 +246,13 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
             File(description="Its name's suffix says its format: .md, .txt, .html, .pdf, .docx, .csv or .jsonl."),
         ],
         source: Annotated[str | None, Form(description="Your own name for it. [default: the file's name]")] = None,
+        tags: Annotated[list[str] | None, Form(description="What to sort it by; the field may be repeated.")] = None,
     ) -> Ingested:
         """Takes in a document uploaded as a file; its name's suffix says its format."""
         name = source or file.filename or ""
         document_format = format_of(file.filename or name)
         content = await file.read()
-        ingested = await run_in_threadpool(agent.add_document, name, content, document_format)
+        ingested = await run_in_threadpool(agent.add_document, name, content, document_format, tags=tags or ())
         return _with_status(ingested, response)
 
     @app.get("/v1/documents", tags=["documents"], responses=describe(INVALID))

@@ -113,7 +113,7 @@ def _normalized(made: Extract) -> Extract:
     for block in made.blocks:
         text = normalize(made.text[block.start : block.end])
         builder.add(text, block.kind, level=block.level, page=block.page)
-    return builder.build(normalize(made.title) if made.title else None)
+    return builder.build(normalize(made.title) if made.title else None, made.tags)
 
 
 def _extract_plain(text: str) -> Extract:
