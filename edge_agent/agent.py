@@ -7,6 +7,8 @@ from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 from typing import Self
 
+import numpy as np
+
 from edge_agent.answer import Citation
 from edge_agent.caches import Revision
 from edge_agent.checking import checked
@@ -14,6 +16,7 @@ from edge_agent.chunking import RULES, ChunkingRecipe, PassageSpan, chunk
 from edge_agent.errors import InputInvalid, StoreDamaged
 from edge_agent.feedback import FeedbackLog, NewFeedback
 from edge_agent.index import GrowingIndex
+from edge_agent.jobs import Job, OnPassages
 from edge_agent.language import detect_language
 from edge_agent.masking import mask
 from edge_agent.questions import Questions
@@ -93,6 +96,7 @@ class Agent:
         *,
         title: str | None = None,
         tags: Sequence[str] = (),
+        on_passages: OnPassages = lambda done, total: None,
     ) -> Ingested:
         """Takes in a document; one of the same source is replaced, the same content again changes nothing.
 
@@ -102,6 +106,7 @@ class Agent:
             document_format: what they are.
             title: for a document that does not carry its own.
             tags: what to sort it by, beside those that it carries.
+            on_passages: told how many of how many passages are embedded; what it raises ends the taking in.
 
         Guarantees:
             When it returns the document is durable and can be found. When it raises nothing has changed.
@@ -121,13 +126,17 @@ class Agent:
         language, own = detect_language(made.text) or "", checked_tags([*given, *made.tags[: MAX_TAGS - len(given)]])
         document = NewDocument(source, title, document_format, language, digest, made.text, recipe, own)
         spans = chunk(made, self.student.encoder.token_starts(made.text), max_tokens=recipe.max_tokens)
-        embeddings = self._encode_passages(title, made, spans)
+        embeddings = self._encode_passages(title, made, spans, on_passages)
         with self._ingesting, self.revision.changing():  # store and index change together, in one order
             change = self.store.put(document, spans, embeddings, self._space)
             self.index.remove(change.removed)
             self.index.add(change.added, embeddings)
         outcome = Outcome.REPLACED if change.removed else Outcome.ADDED
         return Ingested(outcome, self.store.document(document_id_of(source)))
+
+    def take_in(self, job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
+        """Takes in the document of a job; see `add_document`."""
+        return self.add_document(job.source, content, job.format, tags=job.tags, on_passages=on_passages)
 
     def delete_document(self, document_id: str) -> None:
         """Deletes a document for good. Raises `DocumentUnknown`."""
@@ -244,9 +253,15 @@ class Agent:
         elif intent and intent.label is None:
             self.feedback.queue(text.strip(), "intent unknown", likeliest, intent.probability, self.bundle.digest)
 
-    def _encode_passages(self, title: str, made: Extract, spans: list[PassageSpan]) -> Embeddings:
+    def _encode_passages(
+        self, title: str, made: Extract, spans: list[PassageSpan], on_passages: OnPassages
+    ) -> Embeddings:
         texts = [passage_input(title, span.heading, made.text[span.start : span.end]) for span in spans]
-        return self.student.encoder.encode(texts)
+        rows = [np.empty((0, self.student.encoder.dimension), dtype=np.float32)]
+        for first in range(0, len(texts), 64):
+            on_passages(first, len(texts))
+            rows.append(self.student.encoder.encode(texts[first : first + 64]))
+        return np.concatenate(rows)  # (N, D)
 
     def _embed_missing(self, on_reembedded: Callable[[int], None]) -> None:
         """Embeds what has no embedding in the bundle's space, a few at a time; a kill loses only the last few."""

@@ -55,6 +55,7 @@ def serve(
 
     from edge_agent.agent import Agent
     from edge_agent.http.app import create_app
+    from edge_agent.jobs import Jobs
     from edge_agent.lock import StoreLock
     from edge_agent.settings import AgentSettings
 
@@ -70,11 +71,17 @@ def serve(
         shown = f"[{host}]" if family is socket.AF_INET6 else host
         settings = AgentSettings(store, bundle, workers, is_reviewing=review)
         url = f"http://{shown}:{listener.getsockname()[1]}"
-        with StoreLock(store, url=url), Agent(settings) as agent:
+        with (
+            StoreLock(store, url=url),
+            Agent(settings) as agent,
+            Jobs(store / "jobs", agent.take_in) as jobs,
+        ):
             listener.listen(2048)
             counts = agent.counts()
             typer.echo(f"serving {counts.documents} documents ({counts.passages} passages) on {url}", err=True)
-            config = uvicorn.Config(create_app(agent), log_config=None, access_log=False, timeout_graceful_shutdown=10)
+            config = uvicorn.Config(
+                create_app(agent, jobs), log_config=None, access_log=False, timeout_graceful_shutdown=10
+            )
             uvicorn.Server(config).run(sockets=[listener])
 
 

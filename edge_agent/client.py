@@ -1,6 +1,7 @@
 """An agent in another process, over HTTP, for commands that find their store being served."""
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from edge_agent.records import document_id_of
 from edge_agent.results import Answer, Ingested
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
+AT_ONCE_BYTES = 1_000_000
+"""Larger documents go in as jobs: their reading and embedding may outlast a request."""
+POLL_S = 0.2
 
 
 class RefusedByServer(AgentError):
@@ -33,7 +37,16 @@ class RemoteAgent:
         suffix = next(suffix for suffix, known in FORMAT_OF_SUFFIX.items() if known is document_format)
         name = f"document{suffix}"
         files, data = {"file": (name, content)}, {"source": source, "tags": list(tags)}
-        return _INGESTED.validate_json(self._ask("POST", "/v1/documents/upload", files=files, data=data))
+        if len(content) <= AT_ONCE_BYTES:
+            return _INGESTED.validate_json(self._ask("POST", "/v1/documents/upload", files=files, data=data))
+        headers = {"Prefer": "respond-async"}
+        job = json.loads(self._ask("POST", "/v1/documents/upload", files=files, data=data, headers=headers))
+        while job["state"] not in ("done", "failed"):
+            time.sleep(POLL_S)
+            job = json.loads(self._ask("GET", f"/v1/jobs/{job['job_id']}"))
+        if job["state"] == "failed":
+            raise RefusedByServer(job["problem"]["detail"])
+        return _INGESTED.validate_python(job["result"])
 
     def sources(self) -> list[str]:
         """See `Agent.sources`."""

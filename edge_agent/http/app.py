@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import FastAPI, File, Form, Query, Response, UploadFile
+from fastapi import FastAPI, File, Form, Header, Query, Response, UploadFile
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -13,11 +13,14 @@ from starlette.responses import JSONResponse
 import edge_agent
 from edge_agent.agent import Agent
 from edge_agent.answer import Citation
+from edge_agent.checking import checked
 from edge_agent.feedback import NewFeedback, Review
 from edge_agent.http import problems
 from edge_agent.http.body_limit import BodyLimitMiddleware
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
-from edge_agent.http.problems import Problem, describe
+from edge_agent.http.problems import Problem, describe, problem_of
+from edge_agent.jobs import Job, Jobs, JobState
+from edge_agent.reading.extraction import require_size
 from edge_agent.reading.formats import DocumentFormat, format_of
 from edge_agent.records import Document, Filter
 from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
@@ -150,14 +153,35 @@ class DocumentWithText(BaseModel):
     text: str
 
 
+class JobResponse(BaseModel):
+    """A document on its way in; `result` when it is done, `problem` when it failed."""
+
+    job_id: str
+    state: JobState
+    source: str
+    size_bytes: int
+    accepted_at: str
+    passages: int | None = Field(description="How many it has; null until it is read.")
+    passages_done: int
+    result: Ingested | None
+    problem: Problem | None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """What is shown of a job."""
+        problem = problem_of(job.refusal, job.detail or "") if job.refusal else None
+        shown = {name: getattr(job, name) for name in cls.model_fields if name != "problem"}
+        return cls(**shown, problem=problem)
+
+
 class Health(BaseModel):
     """The process answers."""
 
     status: str = "ok"
 
 
-def create_app(agent: Agent) -> FastAPI:
-    """The application that serves an agent; whoever made the agent closes it."""
+def create_app(agent: Agent, jobs: Jobs) -> FastAPI:
+    """The application that serves an agent and its jobs; whoever made them closes them."""
     app = FastAPI(
         title="Orilla edge agent",
         version=edge_agent.VERSION,
@@ -165,7 +189,7 @@ def create_app(agent: Agent) -> FastAPI:
         docs_url=None,  # the pages would load scripts from the internet
         redoc_url=None,
     )
-    metrics = Metrics(agent)
+    metrics = Metrics(agent, jobs)
     limits = agent.settings.limits
     app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_request_bytes)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
@@ -173,6 +197,7 @@ def create_app(agent: Agent) -> FastAPI:
     _add_question_routes(app, agent, metrics)
     _add_feedback_routes(app, agent)
     _add_document_routes(app, agent)
+    _add_upload_routes(app, agent, jobs)
     _add_operation_routes(app, agent, metrics)
     _document_problems(app)
     return app
@@ -238,23 +263,6 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
         ingested = agent.add_document(request.source, content, request.format, title=request.title, tags=request.tags)
         return _with_status(ingested, response)
 
-    @app.post("/v1/documents/upload", tags=["documents"], responses=responses)
-    async def upload_document(
-        response: Response,
-        file: Annotated[
-            UploadFile,
-            File(description="Its name's suffix says its format: .md, .txt, .html, .pdf, .docx, .csv or .jsonl."),
-        ],
-        source: Annotated[str | None, Form(description="Your own name for it. [default: the file's name]")] = None,
-        tags: Annotated[list[str] | None, Form(description="What to sort it by; the field may be repeated.")] = None,
-    ) -> Ingested:
-        """Takes in a document uploaded as a file; its name's suffix says its format."""
-        name = source or file.filename or ""
-        document_format = format_of(file.filename or name)
-        content = await file.read()
-        ingested = await run_in_threadpool(agent.add_document, name, content, document_format, tags=tags or ())
-        return _with_status(ingested, response)
-
     @app.get("/v1/documents", tags=["documents"], responses=describe(INVALID))
     def list_documents(
         after: Annotated[str, Query(max_length=500, description="Documents with a later source.")] = "",
@@ -280,6 +288,50 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
     def delete_document(document_id: str) -> None:
         """Deletes a document, its passages and embeddings."""
         agent.delete_document(document_id)
+
+
+def _add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs) -> None:
+    answers: dict[int | str, dict[str, Any]] = {
+        201: {"model": Ingested, "description": "A new document was added."},
+        202: {"model": JobResponse, "description": "Accepted, on disk; the job tells what becomes of it."},
+    }
+    responses = answers | describe(BAD, LARGE, TYPE, INVALID, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    @app.post("/v1/documents/upload", tags=["documents"], responses=responses, response_model=Ingested)
+    async def upload_document(
+        response: Response,
+        file: Annotated[
+            UploadFile,
+            File(description="Its name's suffix says its format: .md, .txt, .html, .pdf, .docx, .csv or .jsonl."),
+        ],
+        source: Annotated[str | None, Form(description="Your own name for it. [default: the file's name]")] = None,
+        tags: Annotated[list[str] | None, Form(description="What to sort it by; the field may be repeated.")] = None,
+        prefer: Annotated[str, Header(description="`respond-async` (RFC 7240) to get a job at once.")] = "",
+    ) -> Any:
+        """Takes in a document uploaded as a file, at once or, with `Prefer: respond-async`, as a job.
+
+        In both cases what was acknowledged is on disk, whatever happens to the server.
+        """
+        name = checked(source or file.filename or "", "source", max_chars=500)
+        document_format, given = format_of(file.filename or name), checked_tags(tags or ())
+        content = await file.read()
+        if "respond-async" not in {part.strip().lower() for part in prefer.split(",")}:
+            ingested = await run_in_threadpool(agent.add_document, name, content, document_format, tags=given)
+            return _with_status(ingested, response)
+        require_size(content, agent.settings.limits.reading)
+        job = await run_in_threadpool(jobs.accept, name, content, document_format, tags=given)
+        headers = {
+            "Location": f"/v1/jobs/{job.job_id}",
+            "Preference-Applied": "respond-async",
+            "Retry-After": "1",
+        }
+        body = JobResponse.of(job).model_dump(mode="json")
+        return JSONResponse(body, status_code=HTTPStatus.ACCEPTED, headers=headers)
+
+    @app.get("/v1/jobs/{job_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND, INVALID))
+    def get_job(job_id: str) -> JobResponse:
+        """Where a job is, how far it has come, and what became of it. The latest 200 that ended are kept."""
+        return JobResponse.of(jobs.get(job_id))
 
 
 def _add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
