@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 from typing import Self
 
@@ -12,10 +12,11 @@ import numpy as np
 from edge_agent.answer import Citation
 from edge_agent.caches import Revision
 from edge_agent.checking import checked
-from edge_agent.chunking import chunk, passage_input
+from edge_agent.chunking import RULES, ChunkingRecipe, chunk, passage_input
 from edge_agent.errors import InputInvalid
 from edge_agent.feedback import FeedbackLog, NewFeedback
 from edge_agent.index import GrowingIndex
+from edge_agent.jobs import Job, OnPassages
 from edge_agent.kept_bundle import keep_bundle
 from edge_agent.language import detect_language
 from edge_agent.masking import mask
@@ -30,6 +31,7 @@ from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument
 from edge_agent.serving import Serving, embed_missing, forget_snapshots
 from edge_agent.settings import AgentSettings
 from edge_agent.store import NO_FILTER, Store
+from edge_agent.tags import MAX_TAGS, checked_tags
 from student.digests import digest_json
 from student.heads import Classification
 from student.runtime import Student, load_student
@@ -63,6 +65,10 @@ class Agent:
             if next_space is None:
                 embed_missing(self.store, student, on_done=on_reembedded, should_stop=lambda: False)
             self._serving = Serving.open(settings, self.store, student, self.revision)
+            if otherwise := self.documents_cut_otherwise():
+                log.warning(
+                    "%d documents are cut into passages of another size or rule; ingest them again", len(otherwise)
+                )
         except BaseException:
             student.close()
             raise
@@ -111,7 +117,14 @@ class Agent:
             self._reembedding.join(timeout_s)
 
     def add_document(
-        self, source: str, content: bytes, document_format: DocumentFormat, *, title: str | None = None
+        self,
+        source: str,
+        content: bytes,
+        document_format: DocumentFormat,
+        *,
+        title: str | None = None,
+        tags: Sequence[str] = (),
+        on_passages: OnPassages = lambda done, total: None,
     ) -> Ingested:
         """Takes in a document; one of the same source is replaced, the same content again changes nothing.
 
@@ -120,6 +133,8 @@ class Agent:
             content: its bytes, untrusted.
             document_format: what they are.
             title: for a document that does not carry its own.
+            tags: what to sort it by, beside those that it carries.
+            on_passages: told how many of how many passages are embedded; what it raises ends the taking in.
 
         Guarantees:
             When it returns the document is durable and can be found. When it raises nothing has changed.
@@ -130,16 +145,23 @@ class Agent:
         """
         source = checked(source, "source", max_chars=500)
         title = checked(title, "title", max_chars=300) if title is not None else None
-        digest = digest_json([self._recipe(), document_format, title, content.hex()])
+        given, recipe = checked_tags(tags), self._recipe()
+        digest = digest_json([asdict(recipe), document_format, title, given, content.hex()])
         if self.store.content_digest(source) == digest:
             return Ingested(Outcome.UNCHANGED, self.store.document(document_id_of(source)))
         made = self._read(content, document_format)
-        title = title or made.title or PurePosixPath(source).stem
+        title = (title or made.title or PurePosixPath(source).stem)[:300]
+        language, own = detect_language(made.text) or "", checked_tags([*given, *made.tags[: MAX_TAGS - len(given)]])
+        document = NewDocument(source, title, document_format, language, digest, made.text, recipe, own)
         change = None
         while change is None:
-            change = self._put(source, title, document_format, digest, made)
+            change = self._put(document, made, on_passages)
         outcome = Outcome.REPLACED if change.removed else Outcome.ADDED
         return Ingested(outcome, self.store.document(document_id_of(source)))
+
+    def take_in(self, job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
+        """Takes in the document of a job; see `add_document`."""
+        return self.add_document(job.source, content, job.format, tags=job.tags, on_passages=on_passages)
 
     def delete_document(self, document_id: str) -> None:
         """Deletes a document for good. Raises `DocumentUnknown`."""
@@ -191,9 +213,13 @@ class Agent:
         """The intent of a message; None when the bundle has no intent head."""
         return self.questions.classify(text, alternatives=alternatives)
 
-    def query(self, text: str) -> Answer:
-        """Answers a question from the documents, or abstains. Raises `InputInvalid`, `ContentTooLarge`."""
-        answer = self.questions.query(text)
+    def query(self, text: str, *, where: Filter = NO_FILTER) -> Answer:
+        """Answers a question from the documents (all, or those of `where`), or abstains.
+
+        Raises:
+            InputInvalid, ContentTooLarge: the text breaks its rules.
+        """
+        answer = self.questions.query(text, where)
         if self.settings.is_reviewing:
             self._queue_if_unsure(text, answer)
         return answer
@@ -232,9 +258,12 @@ class Agent:
         """How many documents and passages the store holds."""
         return self.store.counts()
 
-    def _recipe(self) -> dict[str, object]:
-        """What, besides the content, decides a document's passages; a change makes them be cut anew."""
-        return {"chunking": 2, "max_tokens": self.settings.chunking.max_tokens}
+    def documents_cut_otherwise(self) -> list[str]:
+        """The sources of documents cut into passages as it is no longer done; taking them in again cuts them anew."""
+        return self.store.documents_cut_otherwise(self._recipe())
+
+    def _recipe(self) -> ChunkingRecipe:
+        return ChunkingRecipe(RULES, self.settings.chunking.max_tokens)
 
     def _read(self, content: bytes, document_format: DocumentFormat) -> Extract:
         """Plain text here; formats whose parsers are large or native in a process of their own."""
@@ -250,17 +279,17 @@ class Agent:
         elif intent and intent.label is None:
             self.feedback.queue(text.strip(), "intent unknown", likeliest, intent.probability, self.bundle.digest)
 
-    def _put(
-        self, source: str, title: str, document_format: DocumentFormat, digest: str, made: Extract
-    ) -> Change | None:
+    def _put(self, document: NewDocument, made: Extract, on_passages: OnPassages) -> Change | None:
         """Cuts, encodes and stores a document; None when another bundle took over meanwhile: do it again."""
         serving = self._serving
         encoder = serving.student.encoder
-        spans = chunk(made, encoder.token_starts(made.text), max_tokens=self.settings.chunking.max_tokens)
-        texts = [passage_input(title, span.heading, made.text[span.start : span.end]) for span in spans]
-        embeddings = encoder.encode(texts).astype(np.float16)  # as they are stored, so that a restart changes nothing
-        language = detect_language(made.text) or ""
-        document = NewDocument(source, title[:300], document_format, language, digest, made.text)
+        spans = chunk(made, encoder.token_starts(made.text), max_tokens=document.chunking.max_tokens)
+        texts = [passage_input(document.title, span.heading, made.text[span.start : span.end]) for span in spans]
+        rows = [np.empty((0, encoder.dimension), dtype=np.float16)]  # as they are stored: a restart changes nothing
+        for first in range(0, len(texts), 64):
+            on_passages(first, len(texts))
+            rows.append(encoder.encode(texts[first : first + 64]).astype(np.float16))
+        embeddings = np.concatenate(rows)  # (N, D)
         with self._ingesting, self.revision.changing():  # store and index change together, in one order
             if serving is not self._serving:
                 return None

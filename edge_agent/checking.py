@@ -2,6 +2,8 @@
 
 from edge_agent.errors import ContentTooLarge, InputInvalid
 
+MAX_TAG_CHARS = 50
+
 
 def checked(value: str, name: str, *, max_chars: int) -> str:
     """A text from outside, stripped.

@@ -75,11 +75,11 @@ class Questions:
         """See `Agent.classify`."""
         return self._intent(self._student.encoder.encode([self.checked(text)])[0], alternatives)
 
-    def query(self, text: str) -> Answer:
+    def query(self, text: str, where: Filter) -> Answer:
         """See `Agent.query`."""
         started = time.perf_counter()
         text = " ".join(self.checked(text).split())
-        answer, is_repeated = self._answers.get(text, lambda: self._answer(text))
+        answer, is_repeated = self._answers.get((text, where), lambda: self._answer(text, where))
         if is_repeated:
             total_ms = round(1000 * (time.perf_counter() - started), 3)
             answer = replace(answer, is_repeated=True, timings=Timings(0.0, 0.0, 0.0, total_ms))
@@ -89,11 +89,11 @@ class Questions:
         """A question or message from outside. Raises `InputInvalid`, `ContentTooLarge`."""
         return checked(text, "text", max_chars=self._settings.limits.max_query_chars)
 
-    def _answer(self, text: str) -> Answer:
+    def _answer(self, text: str, where: Filter) -> Answer:
         started = time.perf_counter()
         question = self._student.encoder.encode([text])[0]
         encoded = time.perf_counter()
-        nearest = find(self._store, self._index, text, question, 2 * self.answering.passages)
+        nearest = find(self._store, self._index, text, question, 2 * self.answering.passages, where=where)
         found = time.perf_counter()
         candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: self.answering.passages]])
         confidence, citations = 0.0, []

@@ -10,6 +10,22 @@ CREATE TABLE documents (
     added_at       TEXT NOT NULL              -- RFC 3339, UTC
 ) STRICT;
 
+-- What staff sort documents by.
+CREATE TABLE document_tags (
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    tag         TEXT NOT NULL,
+    PRIMARY KEY (document_id, tag)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX documents_of_tag ON document_tags (tag, document_id);
+
+-- How a document was cut into passages (edge_agent/chunking.py), so that those cut otherwise are told.
+CREATE TABLE document_chunking (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    rules       INTEGER NOT NULL,              -- counts the changes of the code that cuts
+    max_tokens  INTEGER NOT NULL,
+    overlap_tokens INTEGER NOT NULL            -- of neighbours where a section is split
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE passages (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused
     document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,

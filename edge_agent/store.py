@@ -5,15 +5,17 @@ survives a kill and a power cut, and nothing is ever half there. Keep this inter
 another database may stand in one day.
 """
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.chunking import PassageSpan
+from edge_agent.chunking import ChunkingRecipe, PassageSpan
 from edge_agent.database import Database
 from edge_agent.embeddings import EmbeddingTable, insert_embeddings
 from edge_agent.errors import DocumentUnknown
@@ -71,6 +73,7 @@ class Store:
                     added_at,
                 ],
             )
+            _insert_description(db, document_id, document)
             db.executemany(
                 'INSERT INTO passages (document_id, ordinal, start, "end", heading, page) VALUES (?, ?, ?, ?, ?, ?)',
                 [(document_id, n, span.start, span.end, span.heading, span.page) for n, span in enumerate(spans)],
@@ -102,7 +105,7 @@ class Store:
         row = self.database.read_one(f"{_SELECT_DOCUMENTS} WHERE d.id = ?", [document_id])
         if row is None:
             raise _unknown(document_id)
-        return Document(**row)
+        return _document(row)
 
     def document_text(self, document_id: str) -> str:
         """The text of a document, which offsets point into. Raises `DocumentUnknown`."""
@@ -114,11 +117,20 @@ class Store:
     def documents(self, *, after: str = "", limit: int = 100) -> list[Document]:
         """Documents by source, those after a given source, at most `limit`."""
         rows = self.database.read(f"{_SELECT_DOCUMENTS} WHERE d.source > ? ORDER BY d.source LIMIT ?", [after, limit])
-        return [Document(**row) for row in rows]
+        return [_document(row) for row in rows]
 
     def sources(self) -> list[str]:
         """The sources of all documents, ascending."""
         return [row["source"] for row in self.database.read("SELECT source FROM documents ORDER BY source", [])]
+
+    def documents_cut_otherwise(self, recipe: ChunkingRecipe) -> list[str]:
+        """The sources of documents whose passages were made by another recipe, ascending."""
+        rows = self.database.read(
+            "SELECT d.source FROM documents d LEFT JOIN document_chunking c ON c.document_id = d.id "
+            "WHERE (c.rules, c.max_tokens, c.overlap_tokens) IS NOT (?, ?, ?) ORDER BY d.source",
+            [recipe.rules, recipe.max_tokens, recipe.overlap_tokens],
+        )
+        return [row["source"] for row in rows]
 
     def passages(self, passage_ids: Sequence[int]) -> list[Passage]:
         """Passages in the order asked for; ids that are no longer there are left out."""
@@ -219,22 +231,42 @@ class Store:
         return []
 
 
+def _document(row: dict[str, Any]) -> Document:
+    return Document(**row | {"tags": tuple(json.loads(row["tags"]))})
+
+
+def _insert_description(db: sqlite3.Connection, document_id: str, document: NewDocument) -> None:
+    """What is known of a document beside its text: how it was cut, and its tags."""
+    recipe = document.chunking
+    db.execute(
+        "INSERT INTO document_chunking (document_id, rules, max_tokens, overlap_tokens) VALUES (?, ?, ?, ?)",
+        [document_id, recipe.rules, recipe.max_tokens, recipe.overlap_tokens],
+    )
+    db.executemany(
+        "INSERT INTO document_tags (document_id, tag) VALUES (?, ?)", [(document_id, tag) for tag in document.tags]
+    )
+
+
 def _condition(where: Filter) -> tuple[str, list[object]]:
     """A filter as SQL on documents `d`, and its values."""
-    conditions: dict[str, object] = {}
+    conditions: list[tuple[str, list[object]]] = []
     if where.language is not None:
-        conditions["d.language = ?"] = where.language
+        conditions.append(("d.language = ?", [where.language]))
     if where.source_prefix is not None:
-        conditions["substr(d.source, 1, length(?)) = ?"] = where.source_prefix
+        conditions.append(("substr(d.source, 1, length(?)) = ?", [where.source_prefix] * 2))
     if where.added_since is not None:
-        conditions["d.added_at >= ?"] = where.added_since
-    values = [value for condition, value in conditions.items() for _ in range(condition.count("?"))]
-    return " AND ".join(conditions) or "1", values
+        conditions.append(("d.added_at >= ?", [where.added_since]))
+    for tag in where.tags:
+        conditions.append(("d.id IN (SELECT document_id FROM document_tags WHERE tag = ?)", [tag]))
+    values = [value for _, group in conditions for value in group]
+    return " AND ".join(condition for condition, _ in conditions) or "1", values
 
 
 _SELECT_DOCUMENTS = (
     "SELECT d.id AS document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at, "
-    "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars "
+    "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars, "
+    "(SELECT json_group_array(tag) FROM (SELECT tag FROM document_tags t WHERE t.document_id = d.id ORDER BY tag)) "
+    "AS tags "
     "FROM documents d"
 )
 

@@ -1,5 +1,6 @@
 """The agent with the real student: documents in, passages found, answers grounded."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from edge_agent.agent import Agent
 from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.results import Outcome
-from edge_agent.settings import AgentSettings, Limits
+from edge_agent.settings import AgentSettings, Chunking, Limits
 from student.bundle import DEFAULT_BUNDLE, open_bundle
 from tests.conftest import ROOT
 
@@ -94,6 +95,20 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
         before = agent.search("how long are backups kept")
     with Agent(settings) as agent:
         assert agent.search("how long are backups kept") == before
+
+
+def test_a_change_of_passage_size_is_told_and_taking_in_again_cuts_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = AgentSettings(store=tmp_path)
+    with Agent(settings) as agent:
+        agent.add_document("backups.md", BACKUPS, MARKDOWN)
+        assert agent.documents_cut_otherwise() == []
+    with Agent(dataclasses.replace(settings, chunking=Chunking(max_tokens=8))) as agent:
+        assert agent.documents_cut_otherwise() == ["backups.md"]
+        assert "1 documents are cut into passages of another size" in caplog.text
+        assert agent.add_document("backups.md", BACKUPS, MARKDOWN).document.passages > 1
+        assert agent.documents_cut_otherwise() == []
 
 
 def test_a_title_and_heading_help_to_find_a_passage_that_does_not_name_its_subject(agent: Agent) -> None:

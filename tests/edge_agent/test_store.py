@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_agent.chunking import PassageSpan
+from edge_agent.chunking import ChunkingRecipe, PassageSpan
 from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreLocked, StoreTooNew, StoreTooOld
 from edge_agent.lock import StoreLock, holder_url
 from edge_agent.records import NewDocument, document_id_of
@@ -26,7 +27,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def new(source: str, text: str = "Hola, mundo") -> NewDocument:
-    return NewDocument(source, "Title", "markdown", "en", "ef" * 32, text)
+    return NewDocument(source, "Title", "markdown", "en", "ef" * 32, text, ChunkingRecipe(1, 100))
 
 
 def rows(count: int) -> Embeddings:
@@ -168,6 +169,17 @@ def test_a_store_of_an_older_version_is_refused_and_left_alone(tmp_path: Path) -
 
 def put(store: Store, source: str, text: str) -> None:
     store.put(new(source, text), [PassageSpan(0, len(text), "")], rows(1), SPACE)
+
+
+def test_documents_cut_by_another_recipe_are_told(store: Store) -> None:
+    store.put(new("a.md"), SPANS, rows(2), SPACE)
+    store.put(replace(new("b.md"), chunking=ChunkingRecipe(1, 200)), SPANS, rows(2), SPACE)
+    store.put(replace(new("c.md"), chunking=ChunkingRecipe(2, 100)), SPANS, rows(2), SPACE)
+    assert store.documents_cut_otherwise(ChunkingRecipe(1, 100)) == ["b.md", "c.md"]
+    store.put(new("b.md"), SPANS, rows(2), SPACE)
+    store.delete(document_id_of("c.md"))
+    assert store.documents_cut_otherwise(ChunkingRecipe(1, 100)) == []
+    assert store.check(4) == []
 
 
 def test_words_are_found_whatever_their_case_and_accents(store: Store) -> None:
