@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import demo, distillation, hybrid, known_items, recommend, serving
+from benchmarks import conversations, demo, distillation, hybrid, known_items, recommend, serving
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
 
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "known_items": known_items.run,
     "hybrid": hybrid.run,
     "recommend": recommend.run,
+    "conversations": conversations.run,
     "distillation": distillation.run,
     "serving": serving.run,
 }

@@ -213,13 +213,18 @@ class Agent:
         """The intent of a message; None when the bundle has no intent head."""
         return self.questions.classify(text, alternatives=alternatives)
 
-    def query(self, text: str, *, where: Filter = NO_FILTER) -> Answer:
-        """Answers a question from the documents (all, or those of `where`), or abstains.
+    def query(self, text: str, *, session: str | None = None, where: Filter = NO_FILTER) -> Answer:
+        """Answers a question from the documents, or abstains.
+
+        Args:
+            text: the question.
+            session: an id that the client chose; a follow-up is searched together with the session's question before.
+            where: which documents to look in.
 
         Raises:
             InputInvalid, ContentTooLarge: the text breaks its rules.
         """
-        answer = self.questions.query(text, where)
+        answer = self.questions.query(text, session=session, where=where)
         if self.settings.is_reviewing:
             self._queue_if_unsure(text, answer)
         return answer

@@ -239,6 +239,12 @@ def _show_synced(synced: "Synced") -> None:
         typer.echo(f"  {item['source']}: {item['reason']}", err=True)
 
 
+_OTHER_LANGUAGE = {
+    ("es", "en"): "La fuente está en inglés; no se ha encontrado en español.",
+    ("en", "es"): "The source is in Spanish; nothing was found in English.",
+}
+
+
 def _show_answer(answer: "Answer") -> None:
     console = Console(highlight=False)
     if answer.answer is None:
@@ -247,6 +253,8 @@ def _show_answer(answer: "Answer") -> None:
             console.print(f"  {document.title} ({document.source})", markup=False)
     else:
         console.print(answer.answer, markup=False, style="bold")
+        if answer.answer_language and answer.question_language not in (answer.answer_language, ""):
+            console.print(_OTHER_LANGUAGE[answer.question_language, answer.answer_language], markup=False)
         console.print(f"confidence {answer.confidence:.2f}", markup=False)
         for number, c in enumerate(answer.citations, start=1):
             page = f"page {c.page}, " if c.page else ""

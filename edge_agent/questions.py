@@ -16,6 +16,7 @@ from edge_agent.ranking import diversify
 from edge_agent.records import Filter, document_id_of
 from edge_agent.results import Answer, BundleIdentity, NearestDocument, Timings
 from edge_agent.search import CANDIDATES, Found, best_of_documents, find
+from edge_agent.sessions import Sessions
 from edge_agent.settings import AgentSettings
 from edge_agent.store import Store
 from student.encoder import Embeddings
@@ -41,6 +42,7 @@ class Questions:
         self._settings, self._store, self._student, self._index = settings, store, student, index
         self._bundle = bundle
         self._answers = AnswerCache(revision)
+        self._sessions = Sessions()
         self._sentences = SentenceCache(student.encoder.encode)
 
     def search(self, text: str, *, count: int, where: Filter, diversity: float) -> list[Citation]:
@@ -75,11 +77,15 @@ class Questions:
         """See `Agent.classify`."""
         return self._intent(self._student.encoder.encode([self.checked(text)])[0], alternatives)
 
-    def query(self, text: str, where: Filter) -> Answer:
+    def query(self, text: str, *, session: str | None, where: Filter) -> Answer:
         """See `Agent.query`."""
         started = time.perf_counter()
         text = " ".join(self.checked(text).split())
-        answer, is_repeated = self._answers.get((text, where), lambda: self._answer(text, where))
+        asked = self._sessions.resolve(checked(session, "session", max_chars=100), text) if session else text
+        language = detect_language(text) or ""
+        key = (asked, language, where)
+        answer, is_repeated = self._answers.get(key, lambda: self._answer(asked, language, where))
+        answer = replace(answer, is_follow_up=asked != text)
         if is_repeated:
             total_ms = round(1000 * (time.perf_counter() - started), 3)
             answer = replace(answer, is_repeated=True, timings=Timings(0.0, 0.0, 0.0, total_ms))
@@ -89,17 +95,19 @@ class Questions:
         """A question or message from outside. Raises `InputInvalid`, `ContentTooLarge`."""
         return checked(text, "text", max_chars=self._settings.limits.max_query_chars)
 
-    def _answer(self, text: str, where: Filter) -> Answer:
+    def _answer(self, text: str, language: str, where: Filter) -> Answer:
         started = time.perf_counter()
         question = self._student.encoder.encode([text])[0]
         encoded = time.perf_counter()
-        nearest = find(self._store, self._index, text, question, 2 * self.answering.passages, where=where)
+        nearest = find(
+            self._store, self._index, text, question, 2 * self.answering.passages, where=where, language=language
+        )
         found = time.perf_counter()
         candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: self.answering.passages]])
         confidence, citations = 0.0, []
         if candidates:
             embeddings = self._sentences.embeddings(candidates)
-            composed = compose(candidates, embeddings, question, self.answering)
+            composed = compose(candidates, embeddings, question, self.answering, language=language)
             confidence, citations = composed.confidence, composed.citations
         abstained = confidence < self.answering.threshold
         intent = self._intent(question, 3)
@@ -112,6 +120,9 @@ class Questions:
             nearest_documents=_documents(best_of_documents(nearest)[:3]),
             intent=intent,
             bundle=self._bundle,
+            is_follow_up=False,
+            question_language=language,
+            answer_language=None if abstained else citations[0].language,
             is_repeated=False,
             timings=Timings(
                 *(round(1000 * s, 3) for s in (encoded - started, found - encoded, ended - found, ended - started))

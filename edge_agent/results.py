@@ -65,6 +65,9 @@ class Answer:
         nearest_documents: what to look at instead, or as well; nearest first.
         intent: of the question, None when the bundle has no such head.
         bundle: what answered.
+        is_follow_up: whether the question was searched together with the one before it in its session.
+        question_language: `es`, `en`, or "" where it is neither.
+        answer_language: of the cited document, which may be another than the question's; None when it abstains.
         is_repeated: whether the same was asked before and nothing has changed since: that answer is given again.
         timings: how long it took.
     """
@@ -76,6 +79,9 @@ class Answer:
     nearest_documents: list[NearestDocument]
     intent: Classification | None
     bundle: BundleIdentity
+    is_follow_up: bool
+    question_language: str
+    answer_language: str | None
     is_repeated: bool
     timings: Timings
 

@@ -6,15 +6,13 @@ Functions of a store and an index, so that an index that was built anew takes ov
 from dataclasses import dataclass
 
 from edge_agent.index import GrowingIndex
-from edge_agent.language import detect_language
+from edge_agent.language import OTHER_LANGUAGE_PENALTY, detect_language
 from edge_agent.ranking import diversify, fuse, without_duplicates
 from edge_agent.records import Filter, Passage
 from edge_agent.store import NO_FILTER, Store
 from edge_agent.terms import content_terms, match_any
 from student.encoder import Embeddings
 
-OTHER_LANGUAGE_PENALTY = 0.15
-"""Cosine; chosen on the development half of the demo's questions."""
 TERMS_WEIGHT = 0.25
 """Of the words beside the meaning; see `edge_agent.ranking`. Chosen on development questions (`benchmarks hybrid`)."""
 CANDIDATES = 60

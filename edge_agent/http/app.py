@@ -57,6 +57,9 @@ class QueryRequest(_FilteredRequest):
     """A question."""
 
     text: str = Field(description="The question, in Spanish or English.", examples=["How long are backups kept?"])
+    session: Annotated[
+        str | None, Field(min_length=1, max_length=100, description="Your own id of a conversation, for follow-ups.")
+    ] = None
 
 
 class SearchRequest(_FilteredRequest):
@@ -209,7 +212,7 @@ def _add_question_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     @app.post("/v1/query", tags=["questions"], responses=responses)
     def query(request: QueryRequest) -> Answer:
         """Answers a question with cited sentences, or abstains and offers the nearest documents."""
-        answer = agent.query(request.text, where=request.where())
+        answer = agent.query(request.text, session=request.session, where=request.where())
         metrics.count_answer(answer)
         return answer
 

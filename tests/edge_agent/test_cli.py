@@ -58,6 +58,14 @@ def test_a_folder_is_taken_in_with_tags(folder: Path, tmp_path: Path, serve: Ser
     opened.close()
 
 
+def test_an_answer_from_a_source_in_another_language_says_so(folder: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    run_orilla("edge", "ingest", str(folder / "backups.md"), "--store", store)
+    said = run_orilla("edge", "query", "¿Cuántos días se guardan los backups?", "--store", store).stdout
+    assert "La fuente está en inglés" in said
+    assert "fuente" not in run_orilla("edge", "query", "How long are backups kept?", "--store", store).stdout
+
+
 def test_one_bad_file_is_reported_and_the_others_go_in(folder: Path, tmp_path: Path) -> None:
     (folder / "bad.md").write_bytes(b"\xff\xfe")
     with (folder / "huge.txt").open("wb") as file:

@@ -103,6 +103,41 @@ def test_tags_that_break_their_rules_are_refused_and_nothing_is_stored(shared_ht
     assert shared_http.get("/v1/documents").json()["total"] == 0
 
 
+def test_a_follow_up_is_answered_from_its_session(http: httpx.Client) -> None:
+    for name in ("backups-and-restore", "change-plan", "php-and-databases"):
+        text = (ROOT / "demo" / "knowledge_base" / "en" / f"{name}.md").read_text()
+        http.post("/v1/documents", json={"source": name, "text": text}).raise_for_status()
+
+    def ask(text: str, **session: str) -> dict[str, Any]:
+        answer: dict[str, Any] = http.post("/v1/query", json={"text": text, **session}).json()
+        return answer
+
+    alone = ask("And on Oleaje?")
+    assert (alone["is_follow_up"], alone["nearest_documents"][0]["source"]) == (False, "php-and-databases")
+    assert not ask("How long are backups kept on the Marea plan?", session="a")["is_follow_up"]
+    other_session = ask("And on Oleaje?", session="b")
+    assert (other_session["is_follow_up"], other_session["is_repeated"]) == (False, True)
+    followed = ask("And on Oleaje?", session="a")
+    assert (followed["is_follow_up"], followed["citations"][0]["source"]) == (True, "backups-and-restore")
+    again = ask("And on Oleaje?", session="a")
+    assert (again["is_follow_up"], again["is_repeated"], again["answer"]) == (True, True, followed["answer"])
+    assert problem(http.post("/v1/query", json={"text": "x", "session": "s" * 101}))["status"] == 422
+
+
+def test_an_answer_says_its_language_and_the_questions(http: httpx.Client) -> None:
+    spanish = "# Reembolsos\n\nEl reembolso se paga en diez días hábiles a la tarjeta.\n"
+    http.post("/v1/documents", json={"source": "es.md", "text": spanish}).raise_for_status()
+    asked = {"text": "When is the refund paid to my card?"}
+    answer = http.post("/v1/query", json=asked).json()
+    assert (answer["question_language"], answer["answer_language"]) == ("en", "es")
+    assert {c["language"] for c in answer["citations"]} == {"es"}
+    english = "# Refunds\n\nThe refund is paid within ten working days to the card.\n"
+    http.post("/v1/documents", json={"source": "en.md", "text": english}).raise_for_status()
+    assert http.post("/v1/query", json=asked).json()["answer_language"] == "en"
+    abstained = http.post("/v1/query", json={"text": "Who won the football match yesterday?"}).json()
+    assert (abstained["abstained"], abstained["answer_language"]) == (True, None)
+
+
 def test_a_repeated_question_gets_the_same_answer_until_the_base_changes(http: httpx.Client) -> None:
     http.post("/v1/documents", json={"source": "backups.md", "text": BACKUPS}).raise_for_status()
     first, again = (http.post("/v1/query", json={"text": "How long are backups kept?"}).json() for _ in range(2))
