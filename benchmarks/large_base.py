@@ -9,11 +9,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.progress import track
 
-from edge_agent.chunking import PassageSpan, chunk, passage_input
+from edge_agent.chunking import PassageSpan, chunk
+from edge_agent.encoding import encode_passages
 from edge_agent.errors import InputInvalid
 from edge_agent.reading.blocks import Extract
 from edge_agent.reading.extraction import ReadingLimits, extract
@@ -42,11 +45,21 @@ class LargeDocument:
 
 @dataclass(frozen=True, slots=True)
 class LargeBase:
-    """Documents in a random order, and the embeddings (N, D) of all their passages, N = `PASSAGES`."""
+    """Documents in a random order, and the embeddings (N, D) of all their passages, N = `PASSAGES`.
+
+    Those of the sentences of passage n are rows `sentence_ends[n - 1] : sentence_ends[n]` of `sentences` (M, D).
+    """
 
     documents: list[LargeDocument]
-    embeddings: Embeddings
+    embeddings: NDArray[np.float16]
+    sentences: NDArray[np.float16]
+    sentence_ends: NDArray[np.int64]
     embedding_space: str
+
+    def sentences_of(self, passage: int) -> Embeddings:
+        """The embeddings (K, D) of a passage's sentences."""
+        first = self.sentence_ends[passage - 1] if passage else 0
+        return self.sentences[first : self.sentence_ends[passage]].astype(np.float32)
 
 
 def load_large_base(*, max_tokens: int) -> LargeBase:
@@ -54,20 +67,26 @@ def load_large_base(*, max_tokens: int) -> LargeBase:
     with contextlib.closing(load_student(DEFAULT_BUNDLE)) as student:
         space = student.bundle.manifest.embedding_space
         documents = _cut(student, max_tokens)
-        path = CACHE / f"{space[:12]}-{max_tokens}-{len(documents)}.npy"
+        path = CACHE / f"{space[:12]}-{max_tokens}-{len(documents)}.npz"
         if not path.exists():
-            texts = [
-                passage_input(d.title, span.heading, d.made.text[span.start : span.end])
-                for d in documents
-                for span in d.spans
-            ]
-            rows = [
-                student.encoder.encode(texts[first : first + 512])
-                for first in track(range(0, len(texts), 512), description="encoding 100,000 passages")
-            ]
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, np.concatenate(rows))
-        return LargeBase(documents, np.load(path), space)
+            np.savez(path, allow_pickle=False, **_encode(student, documents))
+        with np.load(path) as kept:
+            return LargeBase(documents, kept["embeddings"], kept["sentences"], kept["sentence_ends"], space)
+
+
+def _encode(student: Student, documents: list[LargeDocument]) -> dict[str, NDArray[Any]]:
+    passages = [(d.title, span.heading, d.made.text[span.start : span.end]) for d in documents for span in d.spans]
+    rows, sentences = [], []
+    for first in track(range(0, len(passages), 512), description="encoding 100,000 passages"):
+        some, groups = encode_passages(student.encoder, passages[first : first + 512])
+        rows.append(some)
+        sentences += [group.astype(np.float16) for group in groups]
+    return {
+        "embeddings": np.concatenate(rows),
+        "sentences": np.concatenate(sentences),
+        "sentence_ends": np.cumsum([len(group) for group in sentences]),
+    }
 
 
 def _cut(student: Student, max_tokens: int) -> list[LargeDocument]:

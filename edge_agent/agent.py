@@ -12,7 +12,8 @@ import numpy as np
 from edge_agent.answer import Citation
 from edge_agent.caches import Revision
 from edge_agent.checking import checked
-from edge_agent.chunking import RULES, ChunkingRecipe, chunk, passage_input
+from edge_agent.chunking import RULES, ChunkingRecipe, chunk
+from edge_agent.encoding import encode_passages
 from edge_agent.errors import InputInvalid
 from edge_agent.feedback import FeedbackLog, NewFeedback
 from edge_agent.index import GrowingIndex
@@ -289,16 +290,18 @@ class Agent:
         serving = self._serving
         encoder = serving.student.encoder
         spans = chunk(made, encoder.token_starts(made.text), max_tokens=document.chunking.max_tokens)
-        texts = [passage_input(document.title, span.heading, made.text[span.start : span.end]) for span in spans]
-        rows = [np.empty((0, encoder.dimension), dtype=np.float16)]  # as they are stored: a restart changes nothing
-        for first in range(0, len(texts), 64):
-            on_passages(first, len(texts))
-            rows.append(encoder.encode(texts[first : first + 64]).astype(np.float16))
-        embeddings = np.concatenate(rows)  # (N, D)
+        parts, sentences = [np.empty((0, encoder.dimension), dtype=np.float16)], []
+        for first in range(0, len(spans), 64):
+            on_passages(first, len(spans))
+            some = [(document.title, s.heading, made.text[s.start : s.end]) for s in spans[first : first + 64]]
+            rows, of_sentences = encode_passages(encoder, some)
+            parts.append(rows)
+            sentences += of_sentences
+        embeddings = np.concatenate(parts)  # (N, D)
         with self._ingesting, self.revision.changing():  # store and index change together, in one order
             if serving is not self._serving:
                 return None
-            change = self.store.put(document, spans, embeddings, serving.space)
+            change = self.store.put(document, spans, embeddings, sentences, serving.space)
             serving.index.remove(change.removed)
             serving.index.add(change.added, embeddings)
         return change

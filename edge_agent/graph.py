@@ -17,7 +17,7 @@ from student.encoder import Embeddings
 LINKS, EF_CONSTRUCTION = 16, 200
 EFS = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
 """Candidates that a search may keep: the more, the better the recall and the longer the search."""
-RECALL = 0.99
+RECALL = 0.995
 """Of the ten nearest passages, the share that a search is tuned to find; see `Graph.tune`."""
 
 

@@ -43,7 +43,12 @@ class Questions:
         self._bundle = bundle
         self._answers = AnswerCache(revision)
         self._sessions = Sessions()
-        self._sentences = SentenceCache(student.encoder.encode)
+        self._sentences = SentenceCache(
+            lambda ids: store.embeddings.of_sentences(
+                ids, student.bundle.manifest.embedding_space, student.encoder.dimension
+            ),
+            student.encoder.encode,
+        )
 
     def search(self, text: str, *, count: int, where: Filter, diversity: float) -> list[Citation]:
         """See `Agent.search`."""

@@ -54,6 +54,14 @@ CREATE TABLE embeddings (
     UNIQUE (passage_id, space_id)
 ) STRICT;
 
+-- The sentences of each passage (edge_agent/sentences.py) in order, so that a question need not wait for their encoding.
+CREATE TABLE sentence_embeddings (
+    passage_id INTEGER NOT NULL REFERENCES passages (id) ON DELETE CASCADE,
+    space_id   INTEGER NOT NULL REFERENCES embedding_spaces (id),
+    embeddings BLOB NOT NULL,                 -- for each sentence a float16 scale, then D int8
+    UNIQUE (passage_id, space_id)
+) STRICT;
+
 -- What staff say of answers, and what they are asked to look at. Append-only: federation reads it by id, and a row once
 -- read never changes. Texts are masked before they come here (edge_agent/masking.py).
 CREATE TABLE feedback (
@@ -92,3 +100,4 @@ CREATE VIRTUAL TABLE passage_terms USING fts5 (
     title, heading, text,
     content = 'passage_texts', content_rowid = 'passage_id', tokenize = 'unicode61 remove_diacritics 2'
 );
+CREATE VIRTUAL TABLE passage_vocabulary USING fts5vocab (passage_terms, row);

@@ -10,7 +10,7 @@ from edge_agent.language import OTHER_LANGUAGE_PENALTY, detect_language
 from edge_agent.ranking import diversify, fuse, without_duplicates
 from edge_agent.records import Filter, Passage
 from edge_agent.store import NO_FILTER, Store
-from edge_agent.terms import content_terms, match_any
+from edge_agent.terms import content_terms
 from student.encoder import Embeddings
 
 TERMS_WEIGHT = 0.25
@@ -80,8 +80,7 @@ def candidates(
     else:  # a graph would search long for the few that are let through
         inside = index.similarities(embedding, store.passage_ids(where))
         similarities = dict(sorted(inside.items(), key=lambda item: -item[1])[:count])
-    terms = content_terms(text)
-    bm25 = store.bm25(match_any(terms), limit=count, where=where) if terms else {}
+    bm25 = store.bm25(content_terms(text), limit=count, where=where)
     return similarities | index.similarities(embedding, [i for i in bm25 if i not in similarities]), bm25
 
 

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from edge_agent.caches import Revision
-from edge_agent.chunking import passage_input
+from edge_agent.encoding import encode_passages
 from edge_agent.index import GrowingIndex
 from edge_agent.questions import Questions
 from edge_agent.results import BundleIdentity
@@ -84,8 +84,8 @@ def embed_missing(
     done = after = 0
     while not should_stop() and (missing := store.embeddings.missing(space, after=after, limit=batch)):
         passages = store.passages(missing)  # without those deleted just now
-        texts = [passage_input(p.title, p.heading, p.text) for p in passages]
-        store.embeddings.put([p.passage_id for p in passages], student.encoder.encode(texts), space)
+        embeddings, sentences = encode_passages(student.encoder, [(p.title, p.heading, p.text) for p in passages])
+        store.embeddings.put([p.passage_id for p in passages], embeddings, sentences, space)
         after = missing[-1]
         done += len(passages)
         on_done(done)

@@ -7,12 +7,14 @@ another database may stand in one day.
 
 import json
 import sqlite3
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cachetools import TTLCache
 from numpy.typing import NDArray
 
 from edge_agent.chunking import ChunkingRecipe, PassageSpan
@@ -20,9 +22,13 @@ from edge_agent.database import Database
 from edge_agent.embeddings import EmbeddingTable, insert_embeddings
 from edge_agent.errors import DocumentUnknown
 from edge_agent.records import Change, Counts, Document, Filter, NewDocument, Passage, document_id_of
+from edge_agent.terms import match_any
+from student.encoder import Embeddings
 
 DATABASE = "orilla.db"
 NO_FILTER = Filter()
+MAX_MATCHES = 2_000
+"""Passages that the words of a question may match together, a microsecond each; see `Store.bm25`."""
 
 
 class Store:
@@ -37,6 +43,8 @@ class Store:
         self.database = Database(folder / DATABASE)
         self.path = self.database.path
         self.embeddings = EmbeddingTable(self.database)
+        self._passages_with: TTLCache[str, int] = TTLCache(maxsize=20_000, ttl=600)
+        self._vocabulary_lock = threading.Lock()
 
     def close(self) -> None:
         """Closes the database."""
@@ -47,9 +55,12 @@ class Store:
         document: NewDocument,
         spans: Sequence[PassageSpan],
         embeddings: NDArray[np.floating],
+        sentences: Sequence[Embeddings],
         embedding_space: str,
     ) -> Change:
-        """Stores a document with its passages and their embeddings (N, D), replacing one of the same source.
+        """Stores a document with its passages, their embeddings (N, D) and their sentences' (K, D each).
+
+        One of the same source is replaced.
 
         Guarantees:
             Durable and complete when it returns; if it does not return, the store is as before.
@@ -80,7 +91,7 @@ class Store:
             )
             added = _passage_ids(db, document_id)
             db.execute(f"INSERT INTO passage_terms (rowid, title, heading, text) {_TEXTS_OF_DOCUMENT}", [document_id])
-            insert_embeddings(db, added, embeddings, embedding_space)
+            insert_embeddings(db, added, embeddings, sentences, embedding_space)
         return Change(removed, added)
 
     def delete(self, document_id: str) -> Change:
@@ -167,20 +178,45 @@ class Store:
         )
         return {row["passage_id"]: row["language"] for row in rows}
 
-    def bm25(self, expression: str, *, limit: int, where: Filter = NO_FILTER) -> dict[int, float]:
-        """The passages that an FTS5 expression matches best, at most `limit`, with their BM25, higher is better.
+    def bm25(self, terms: Sequence[str], *, limit: int, where: Filter = NO_FILTER) -> dict[int, float]:
+        """The passages that words fit best, at most `limit`, with their BM25, higher is better.
 
-        A title or heading counts as one of the text's own words: the three columns weigh the same.
+        A title or heading counts as one of the text's own words: the three columns weigh the same. Words that very many
+        passages hold are left out when rarer ones are asked for too: `MAX_MATCHES` bounds the time, which goes with
+        the number of matches.
         """
+        terms = self._selective(terms)
+        if not terms:
+            return {}
         condition, values = _condition(where)
         passages = f"SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id WHERE {condition}"
         inside = "" if where.is_open else f"AND rowid IN ({passages}) "
         rows = self.database.read(
             f"SELECT rowid AS passage_id, -rank AS bm25 FROM passage_terms WHERE passage_terms MATCH ? {inside}"
             "ORDER BY rank LIMIT ?",
-            [expression, *values, limit],
+            [match_any(terms), *values, limit],
         )
         return {row["passage_id"]: row["bm25"] for row in rows}
+
+    def _selective(self, terms: Sequence[str]) -> list[str]:
+        """The rarest of these words, until together they match `MAX_MATCHES` passages; one at least."""
+        with self._vocabulary_lock:
+            known = {term: self._passages_with.get(term) for term in terms}
+        for term in [term for term, known_count in known.items() if known_count is None]:
+            row = self.database.read_one("SELECT doc FROM passage_vocabulary WHERE term = ?", [term])
+            count = int(row["doc"]) if row else 0
+            known[term] = count
+            with self._vocabulary_lock:
+                self._passages_with[term] = count
+        counts = {term: found or 0 for term, found in known.items()}
+        chosen: list[str] = []
+        matches = 0
+        for term in sorted(counts, key=counts.__getitem__):
+            matches += counts[term]
+            if chosen and matches > MAX_MATCHES:
+                break
+            chosen.append(term)
+        return [term for term in terms if term in chosen]
 
     def counts(self) -> Counts:
         """How many documents and passages there are."""
