@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import conversations, demo, distillation, hybrid, known_items, recommend, serving
+from benchmarks import conversations, demo, distillation, hybrid, known_items, recommend, scale, serving
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
 
@@ -18,8 +18,9 @@ BENCHMARKS = {
     "conversations": conversations.run,
     "distillation": distillation.run,
     "serving": serving.run,
+    "scale": scale.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation")
+NEED_DATA = ("known_items", "hybrid", "distillation", "scale")
 
 
 def main(names: list[str]) -> None:

@@ -158,39 +158,26 @@ def _usearch(dtype: str) -> Callable[[int, int], Graph]:
     return open_index
 
 
-def _faiss(*, quantized: bool) -> Callable[[int, int], Graph]:
-    def open_index(dimension: int, size: int) -> Graph:
-        import faiss  # noqa: PLC0415
+def _faiss(dimension: int, size: int) -> Graph:
+    import faiss  # noqa: PLC0415
 
-        index: Any
-        faiss.omp_set_num_threads(_THREADS)
-        if quantized:
-            kind: Any = faiss.ScalarQuantizer.QT_8bit
-            index = faiss.IndexHNSWSQ(dimension, kind, _M, faiss.METRIC_INNER_PRODUCT)
-        else:
-            index = faiss.IndexHNSWFlat(dimension, _M, faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efConstruction = _EF_CONSTRUCTION
-        holder: list[Any] = [index]
+    faiss.omp_set_num_threads(_THREADS)
+    index: Any = faiss.IndexHNSWFlat(dimension, _M, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = _EF_CONSTRUCTION
+    holder = [index]
 
-        def add(ids: NDArray[np.int64], rows: Embeddings) -> None:  # ids are the rows' numbers
-            if not index.is_trained:
-                index.train(rows)
-            index.add(rows)
+    def search(query: Embeddings, candidates: int) -> NDArray[np.int64]:
+        faiss.omp_set_num_threads(1)
+        holder[0].hnsw.efSearch = candidates
+        return np.asarray(holder[0].search(query[None], COUNT)[1][0], dtype=np.int64)
 
-        def search(query: Embeddings, candidates: int) -> NDArray[np.int64]:
-            faiss.omp_set_num_threads(1)
-            holder[0].hnsw.efSearch = candidates
-            return np.asarray(holder[0].search(query[None], COUNT)[1][0], dtype=np.int64)
-
-        return Graph(
-            add=add,
-            search=search,
-            remove=None,
-            save=lambda path: faiss.write_index(holder[0], str(path)),
-            load=lambda path: holder.__setitem__(0, faiss.read_index(str(path))),
-        )
-
-    return open_index
+    return Graph(
+        add=lambda ids, rows: index.add(rows),  # ids are the rows' numbers
+        search=search,
+        remove=None,
+        save=lambda path: faiss.write_index(holder[0], str(path)),
+        load=lambda path: holder.__setitem__(0, faiss.read_index(str(path))),
+    )
 
 
 ENGINES: dict[str, Callable[[int, int], Graph]] = {
@@ -198,8 +185,7 @@ ENGINES: dict[str, Callable[[int, int], Graph]] = {
     "usearch": _usearch("f32"),
     "usearch-f16": _usearch("f16"),
     "usearch-i8": _usearch("i8"),
-    "faiss": _faiss(quantized=False),
-    "faiss-i8": _faiss(quantized=True),
+    "faiss": _faiss,
 }
 
 if __name__ == "__main__":
