@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import demo, distillation, hybrid, known_items, recommend, serving
+from benchmarks import concurrency, demo, distillation, fuzz, hybrid, kills, known_items, recommend, serving
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
 
@@ -17,6 +17,9 @@ BENCHMARKS = {
     "recommend": recommend.run,
     "distillation": distillation.run,
     "serving": serving.run,
+    "fuzz": fuzz.run,
+    "kills": kills.run,
+    "concurrency": concurrency.run,
 }
 NEED_DATA = ("known_items", "hybrid", "distillation")
 
