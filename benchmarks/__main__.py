@@ -5,7 +5,19 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import conversations, demo, distillation, hybrid, known_items, recommend, scale, serving
+from benchmarks import (
+    concurrency,
+    conversations,
+    demo,
+    distillation,
+    fuzz,
+    hybrid,
+    kills,
+    known_items,
+    recommend,
+    scale,
+    serving,
+)
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
 
@@ -19,6 +31,9 @@ BENCHMARKS = {
     "distillation": distillation.run,
     "serving": serving.run,
     "scale": scale.run,
+    "fuzz": fuzz.run,
+    "kills": kills.run,
+    "concurrency": concurrency.run,
 }
 NEED_DATA = ("known_items", "hybrid", "distillation", "scale")
 
