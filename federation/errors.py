@@ -13,7 +13,11 @@
         ├── NothingToTrain         the branch has no example that a round could use: skip the round, spend nothing
         ├── UpdateInvalid          an update or a sum is of another shape, round or size, or is not finite
         ├── AggregationRefused     a secure sum cannot be made, or not be opened, without saying more than it may
-        └── CheckpointInvalid      a checkpoint cannot be read, or is of another run
+        ├── CheckpointInvalid      a checkpoint cannot be read, or is of another run
+        ├── KeysInvalid            a key or certificate is missing, of another kind, or would be written over
+        ├── DeploymentFailed       a process of the federation does not start, or a command to it fails
+        ├── RunFailed              a run ends without a release: too few branches, or a gate not passed
+        └── ReleaseRefused         a release is not signed by the centre, altered, replayed or past its budget
 
 No message holds text of a ticket, a customer, or a number derived from a branch's examples.
 """
@@ -71,3 +75,19 @@ class AggregationRefused(FederationError):
 
 class CheckpointInvalid(FederationError):
     """A checkpoint cannot be read, or is of another run."""
+
+
+class KeysInvalid(FederationError):
+    """A key or certificate is missing, of another kind, or would be written over."""
+
+
+class DeploymentFailed(FederationError):
+    """A process of the federation does not start, or a command to it fails."""
+
+
+class RunFailed(FederationError):
+    """A run ends without a release: too few branches answered, or its evaluation did not pass the gate."""
+
+
+class ReleaseRefused(FederationError):
+    """A release is not signed by the centre, altered, replayed, of another federation, or past its budget."""

@@ -1,0 +1,2 @@
+from flwr.clientapp import ClientApp
+app = ClientApp()
