@@ -279,6 +279,11 @@ class CentralSession:
         self._masked[node] = words
 
     @property
+    def advertised(self) -> list[int]:
+        """Whose keys are here."""
+        return sorted(self._keys)
+
+    @property
     def sharing(self) -> list[int]:
         """Who has shared, and is to be asked for a vector."""
         return sorted(self._sealed)
