@@ -1,8 +1,8 @@
 """The low-rank query adapter, `q' = normalize(q + B A q)`, and the clipped sum of its customers' gradients. No torch.
 
 A (r, D) starts at random from a public seed, B (D, r) at zero, so an untrained adapter changes nothing. It is trained
-on questions whose right document staff have named, to bring the question nearer to that document's passage than to other
-passages of the branch's own documents:
+on questions whose right document staff have named, to bring the question nearer to that document's passage than to
+other passages of the branch's own documents:
 
     loss = -log(exp(q' . d_0 / t) / sum_k exp(q' . d_k / t)),  t = 0.05   (InfoNCE, arXiv 1807.03748)
 

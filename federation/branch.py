@@ -1,8 +1,8 @@
 """The only door through which anything derived from a branch's examples leaves it. Torch-free.
 
 This code is installed at the branch by its administrator; the centre sends numbers and public parameters, never code.
-In this order: the policy is asked, what was sent is held against what it says it is, the ledger records the spending, and
-only then are examples touched.
+In this order: the policy is asked, what was sent is held against what it says it is, the ledger records the spending,
+and only then are examples touched.
 
 A branch that has no example a round could use still takes part, with zeros and its share of the noise: whether it has
 any is nobody's business, and the others count on its share.
