@@ -48,10 +48,10 @@ class RoundParameters(BaseModel):
         colluders: of those, how many may subtract their own share of the noise with the guarantee still standing.
         contributions: most examples used of one customer.
         labels: C names in the order of the head's columns; empty for the adapter.
-        dimension: D of the encoder.
+        dimension: D of the features: the feature map's for the head, the encoder's for the adapter.
         rank: of the adapter; 0 for the head.
         embedding_space: of the bundle that the examples are embedded with.
-        center_digest: of the public mean (D,) that embeddings are centered on.
+        feature_map_digest: of the public map from embeddings to the head's features; None for the adapter.
         weights_digest: of the weights this round's gradients are taken at.
         scale: integer units to 1.0 in the encoded sum, a power of two.
     """
@@ -74,7 +74,7 @@ class RoundParameters(BaseModel):
     dimension: Annotated[int, Field(ge=1, le=8192)]
     rank: Annotated[int, Field(ge=0, le=256)] = 0
     embedding_space: Digest
-    center_digest: Digest
+    feature_map_digest: Digest | None = None
     weights_digest: Digest
     scale: Annotated[int, Field(ge=2**6, le=2**20)] = 2**16
     unit: Literal["customer"] = UNIT
@@ -92,6 +92,7 @@ class RoundParameters(BaseModel):
             "a head needs two labels or more and rank 0": self.part == "head"
             and (len(self.labels) < 2 or self.rank > 0),
             "an adapter needs a rank and no labels": self.part == "adapter" and (self.rank < 1 or bool(self.labels)),
+            "a head needs a feature map, an adapter none": (self.part == "head") == (self.feature_map_digest is None),
             "labels repeat": len(set(self.labels)) != len(self.labels),
             "scale is no power of two": self.scale & (self.scale - 1) != 0,
         }
