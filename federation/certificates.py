@@ -1,8 +1,8 @@
 """Keys and certificates of a federation: a lab's own authority, the centre's TLS certificate, each branch's key.
 
-All through `cryptography`; no openssl program is needed. A firm with an authority of its own puts `ca.crt`, `server.crt`
-and `server.key` of that authority in the folder instead (docs/federation.md). Branches are known to the centre by an
-elliptic-curve key (P-384) with which every request is signed; Flower has no client certificates.
+All through `cryptography`; no openssl program is needed. A firm with an authority of its own puts `ca.crt`,
+`server.crt` and `server.key` of that authority in the folder instead (docs/federation.md). Branches are known to the
+centre by an elliptic-curve key (P-384) with which every request is signed; Flower has no client certificates.
 """
 
 import ipaddress
@@ -104,7 +104,9 @@ def check_branch_public_key(content: bytes) -> None:
     try:
         key = load_ssh_public_key(content)
     except ValueError as error:
-        raise KeysInvalid("the public key is not in OpenSSH's format; make one with ssh-keygen -t ecdsa -b 384") from error
+        raise KeysInvalid(
+            "the public key is not in OpenSSH's format; make one with ssh-keygen -t ecdsa -b 384"
+        ) from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise KeysInvalid("the public key is not an ECDSA key; make one with ssh-keygen -t ecdsa -b 384")
 
@@ -165,7 +167,9 @@ def _builder(
 
 
 def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Orilla"), x509.NameAttribute(NameOID.COMMON_NAME, text)])
+    return x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Orilla"), x509.NameAttribute(NameOID.COMMON_NAME, text)]
+    )
 
 
 def _general_name(host: str) -> x509.GeneralName:

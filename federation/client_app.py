@@ -1,7 +1,7 @@
-"""The branch's Flower app: answers the steps of a round with `secure_aggregation` and `branch`, in simulation as deployed.
+"""The branch's Flower app: answers the steps of a round, in simulation as deployed.
 
-It trusts nothing that comes: parameters are checked against the branch's policy before a key is shown and again before an
-example is read. It sends integers with noise in them, masked in secure mode, and a receipt of the ledger; no count, no
+It trusts nothing that comes: parameters are checked against the branch's policy before a key is shown and again before
+an example is read. It sends integers with noise in them, masked in secure mode, and a receipt of the ledger; no count, no
 metric, no text. What goes wrong inside is told to the centre by the message of a `FederationError`, which holds nothing
 of anyone's data, or not at all. numpy only.
 """
@@ -15,14 +15,14 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
-from federation.branch import Contribution, contribute, read_settings
-from federation.collection import RECORD, Body
+from federation.branch_settings import BranchSettings, Paid, check_policy, read_settings, take_part
 from federation.errors import AggregationRefused, FederationError, ParametersInvalid
 from federation.features import FeatureMap
 from federation.masking import to_words
-from federation.parameters import RoundParameters, parse_round, read_policy
+from federation.parameters import RoundParameters, parse_round
 from federation.secure_aggregation import BranchSession, Keys, begin_session
 from federation.session_record import from_record, to_record
+from federation.wire import RECORD, Body, read_by_node
 
 _log = logging.getLogger(__name__)
 _STATE, _MAP = "orilla-session", "orilla-feature-map"
@@ -64,7 +64,7 @@ def _advertise(asked: ConfigRecord, name: bytes, node: int, context: Context) ->
 
 def _share(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Body:
     session, parameters = _kept(context, name)
-    keys = {other: Keys(both[:32], both[32:]) for other, both in _byte_lists(asked, "keys").items()}
+    keys = {other: Keys(both[:32], both[32:]) for other, both in read_by_node(asked, "keys").items()}
     session, sealed = session.share(keys)
     _keep(context, session, parameters)
     return {"nodes": list(sealed), "values": list(sealed.values())}
@@ -72,14 +72,14 @@ def _share(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Bod
 
 def _mask(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Body:
     session, agreed = _kept(context, name)
-    session = session.open_shares(_byte_lists(asked, "values"))
+    session = session.open_shares(read_by_node(asked, "values"))
     parameters = _allowed(asked, context)
     if parameters.digest != agreed.digest:
         raise ParametersInvalid("the round's parameters changed after keys were shown; the round is given up")
-    contribution = _contribution(asked, parameters, context)
-    session, words = session.mask(contribution.update)
+    paid = _paid(asked, parameters, context)
+    session, words = session.mask(paid.update.values)
     _keep(context, session, parameters)
-    return {"update": words.astype("<u4").tobytes(), **_receipt(contribution)}
+    return {"update": words.astype("<u4").tobytes(), **_receipt(paid)}
 
 
 def _reveal(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Body:
@@ -100,8 +100,8 @@ def _train(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Bod
     parameters = _allowed(asked, context)
     if parameters.mechanism != "local":
         raise ParametersInvalid("a plain update is asked for in a secure round; it is not given")
-    contribution = _contribution(asked, parameters, context)
-    return {"update": to_words(contribution.update).astype("<u4").tobytes(), **_receipt(contribution)}
+    paid = _paid(asked, parameters, context)
+    return {"update": to_words(paid.update.values).astype("<u4").tobytes(), **_receipt(paid)}
 
 
 _STEPS = {
@@ -114,27 +114,27 @@ _STEPS = {
 }
 
 
-def _settings_file(context: Context) -> Path:
-    return Path(str(context.node_config[SETTINGS]))
+def _settings(context: Context) -> BranchSettings:
+    return read_settings(Path(str(context.node_config[SETTINGS])))
 
 
 def _allowed(asked: ConfigRecord, context: Context) -> RoundParameters:
     """The round's parameters, if this branch's policy allows them."""
     parameters = parse_round(str(asked.get("parameters", "")))
-    read_policy(read_settings(_settings_file(context)).policy).check(parameters)
+    check_policy(_settings(context), parameters)
     return parameters
 
 
-def _contribution(asked: ConfigRecord, parameters: RoundParameters, context: Context) -> Contribution:
+def _paid(asked: ConfigRecord, parameters: RoundParameters, context: Context) -> Paid:
     """Reads, trains, adds noise, and writes the ledger: when this returns, the round is spent."""
     weights = _array(asked, "weights", parameters.shape)
     feature_map = _feature_map(asked, parameters, context)
-    return contribute(read_settings(_settings_file(context)), parameters, weights, feature_map, now=datetime.now(UTC))
+    return take_part(_settings(context), parameters, weights, feature_map, now=datetime.now(UTC))
 
 
-def _receipt(contribution: Contribution) -> Body:
-    entry = contribution.entry
-    return {"branch": contribution.branch, "serial": entry.serial, "head": contribution.head, "epsilon": entry.epsilon}
+def _receipt(paid: Paid) -> Body:
+    entry = paid.update.entry
+    return {"branch": paid.branch, "serial": entry.serial, "head": paid.head, "epsilon": entry.epsilon}
 
 
 def _array(asked: ConfigRecord, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -156,19 +156,13 @@ def _feature_map(asked: ConfigRecord, parameters: RoundParameters, context: Cont
     if parameters.feature_map_digest is None:
         return None
     held = context.state.config_records.get(_MAP, ConfigRecord())
-    content = asked.get("feature_map", held.get("content"))
-    feature_map = FeatureMap.from_bytes(content if isinstance(content, bytes) else b"")
+    sent = asked.get("feature_map", held.get("content"))
+    content = sent if isinstance(sent, bytes) else b""
+    feature_map = FeatureMap.from_bytes(content)
     if feature_map.digest != parameters.feature_map_digest:
         raise ParametersInvalid("the feature map is not the one that the round's parameters name; the run is wrong")
     context.state.config_records[_MAP] = ConfigRecord({"digest": feature_map.digest, "content": content})
     return feature_map
-
-
-def _byte_lists(asked: ConfigRecord, name: str) -> dict[int, bytes]:
-    nodes, values = asked.get("nodes"), asked.get(name)
-    if not isinstance(nodes, list) or not isinstance(values, list) or len(nodes) != len(values):
-        raise AggregationRefused(f"the centre sent no list of {name}; the round is given up")
-    return {int(node): bytes(value) for node, value in zip(nodes, values, strict=True)}  # type: ignore[arg-type]
 
 
 def _keep(context: Context, session: BranchSession, parameters: RoundParameters) -> None:

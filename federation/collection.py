@@ -1,7 +1,7 @@
 """One round at the centre: what is sent to branches, how long it is waited for, and what of the answers is used.
 
-Flower carries the messages; the waiting is ours. Every step has a deadline, a late answer is an absent one, an answer that is
-of another round, session or shape is refused, and a round that ends with too few branches gives nothing
+Flower carries the messages; the waiting is ours. Every step has a deadline, a late answer is an absent one, an answer
+that is of another round, session or shape is refused, and a round that ends with too few branches gives nothing
 (`AggregationRefused`). Flower's own `sample_nodes` and strategies wait without end, and average whatever came.
 """
 
@@ -21,24 +21,10 @@ from federation.errors import AggregationRefused, RunFailed
 from federation.masking import Words, to_integers
 from federation.parameters import RoundParameters
 from federation.secure_aggregation import CentralSession, Keys, neighborhoods
+from federation.wire import RECORD, Body, read_by_node, read_bytes
 
 _log = logging.getLogger(__name__)
-RECORD = "orilla"
 _POLL_S = 0.3
-Body = dict[str, str | int | bytes | list[int] | list[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """How long the centre waits, in seconds.
-
-    Attributes:
-        branches_s: for enough branches to be there.
-        step_s: for the answers to one message; a branch that is later is left out of the round.
-    """
-
-    branches_s: float = 600.0
-    step_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +43,7 @@ class Collected:
 
     Attributes:
         total: (size,) integers: the sum of the survivors' updates.
+        survivors: branches whose updates are in it.
         asked: branches that the round was offered to.
         receipts: of every branch whose update came, by node: it has spent, whether or not the round is finished.
         refusals: node → why it is not in the sum.
@@ -64,6 +51,7 @@ class Collected:
     """
 
     total: NDArray[np.int64]
+    survivors: int
     asked: int
     receipts: Mapping[int, Receipt]
     refusals: Mapping[int, str]
@@ -151,27 +139,27 @@ class Exchange:
         if record is None or node not in asked or node in answers:
             self.refuse(node, f"{step}: an answer that nobody asked for")
         elif record.get("refused"):
-            self.refuse(node, f"{step}: {record['refused']}"[:500])
+            self.refuse(node, f"{step}: {record['refused']!s}"[:500])
         elif record.get("session") != self.session or record.get("step") != step:
             self.refuse(node, f"{step}: an answer of another round")
         else:
             answers[node] = record
 
 
-def wait_for_branches(grid: Grid, at_least: int, deadline_s: float, *, poll_s: float = _POLL_S) -> list[int]:
-    """The branches that are there, once there are enough.
+def wait_for_branches(grid: Grid, expected: int, deadline_s: float, *, at_least: int) -> list[int]:
+    """The branches that are there, once as many as expected are, or at the deadline if there are enough.
 
     Raises:
-        RunFailed: not enough came in time.
+        RunFailed: there are not.
     """
     end = time.monotonic() + deadline_s
-    while len(nodes := sorted(grid.get_node_ids())) < at_least:
-        if time.monotonic() >= end:
-            raise RunFailed(
-                f"{len(nodes)} branches are there after {deadline_s:g} s, expected at least {at_least}; "
-                "start more (orilla federation join), or plan a smaller cohort"
-            )
-        time.sleep(poll_s)
+    while len(nodes := sorted(grid.get_node_ids())) < expected and time.monotonic() < end:
+        time.sleep(_POLL_S)
+    if len(nodes) < at_least:
+        raise RunFailed(
+            f"{len(nodes)} branches are there after {deadline_s:g} s, expected at least {at_least}; "
+            "start more (orilla federation join), or plan a smaller cohort"
+        )
     return nodes
 
 
@@ -179,6 +167,7 @@ def collect(
     grid: Grid,
     nodes: Sequence[int],
     parameters: RoundParameters,
+    *,
     weights: bytes,
     feature_map: bytes,
     step_s: float,
@@ -202,28 +191,28 @@ def collect(
     material = Material({"parameters": parameters.to_json(), "weights": weights}, feature_map)
     gather = _gather_secure if parameters.mechanism == "secure" else _gather_local
     try:
-        total, receipts = gather(exchange, nodes, parameters, material)
+        total, survivors, receipts = gather(exchange, nodes, parameters, material)
     except AggregationRefused as error:
         raise AggregationRefused(f"{error} ({_reasons(exchange.refusals)})") from error
-    return Collected(total, len(nodes), receipts, exchange.refusals, exchange.up_bytes, exchange.down_bytes)
+    return Collected(total, survivors, len(nodes), receipts, exchange.refusals, exchange.up_bytes, exchange.down_bytes)
 
 
 def _gather_secure(
     exchange: Exchange, nodes: Sequence[int], parameters: RoundParameters, material: Material
-) -> tuple[NDArray[np.int64], dict[int, Receipt]]:
+) -> tuple[NDArray[np.int64], int, dict[int, Receipt]]:
     shuffled = list(nodes)
     secrets.SystemRandom().shuffle(shuffled)
     centre = CentralSession(exchange.session, neighborhoods(shuffled), parameters.size, parameters.minimum_survivors)
     offer: Body = {"parameters": parameters.to_json()}
     for node, record in exchange.ask("advertise", dict.fromkeys(nodes, offer)).items():
         with _leaving_out(exchange, node):
-            centre.add_keys(node, Keys(_bytes(record, "masking"), _bytes(record, "sealing")))
+            centre.add_keys(node, Keys(read_bytes(record, "masking"), read_bytes(record, "sealing")))
             material.note(node, record)
     _need(centre.advertised, parameters.minimum_survivors, "are there")
     relayed = {node: _packed(centre.keys_for(node)) for node in centre.advertised}
     for node, record in exchange.ask("share", relayed).items():
         with _leaving_out(exchange, node):
-            centre.add_shares(node, _byte_lists(record))
+            centre.add_shares(node, read_by_node(record, "values"))
     _need(centre.sharing, parameters.minimum_survivors, "have shared keys")
     requests = {node: material.body_for(node) | _listed(centre.shares_for(node)) for node in centre.sharing}
     receipts = {}
@@ -236,13 +225,13 @@ def _gather_secure(
     revealed = {}
     for node, record in answers.items():
         with _leaving_out(exchange, node):
-            revealed[node] = _byte_lists(record)
-    return centre.open_sum(revealed), receipts
+            revealed[node] = read_by_node(record, "values")
+    return centre.open_sum(revealed), len(survivors), receipts
 
 
 def _gather_local(
     exchange: Exchange, nodes: Sequence[int], parameters: RoundParameters, material: Material
-) -> tuple[NDArray[np.int64], dict[int, Receipt]]:
+) -> tuple[NDArray[np.int64], int, dict[int, Receipt]]:
     total, receipts = np.zeros(parameters.size, dtype=np.int64), {}
     offer: Body = {"parameters": parameters.to_json()}
     for node, record in exchange.ask("offer", dict.fromkeys(nodes, offer)).items():
@@ -255,7 +244,7 @@ def _gather_local(
             receipts[node] = _receipt(record)
             total += to_integers(words)
     _need(list(receipts), parameters.minimum_survivors, "answered")
-    return total, receipts
+    return total, len(receipts), receipts
 
 
 class _leaving_out:  # noqa: N801  (a context manager that reads as a function)
@@ -291,22 +280,8 @@ def _listed(values: Mapping[int, bytes]) -> Body:
     return {"nodes": list(values), "values": list(values.values())}
 
 
-def _bytes(record: ConfigRecord, name: str) -> bytes:
-    value = record.get(name)
-    if not isinstance(value, bytes):
-        raise AggregationRefused(f"an answer lacks {name}; the branch is left out")
-    return value
-
-
-def _byte_lists(record: ConfigRecord) -> dict[int, bytes]:
-    nodes, values = record.get("nodes"), record.get("values")
-    if not isinstance(nodes, list) or not isinstance(values, list) or len(nodes) != len(values):
-        raise AggregationRefused("an answer lacks its list of shares; the branch is left out")
-    return {int(node): bytes(value) for node, value in zip(nodes, values, strict=True)}  # type: ignore[arg-type]
-
-
 def _words(record: ConfigRecord) -> Words:
-    content = _bytes(record, "update")
+    content = read_bytes(record, "update")
     if len(content) % 4:
         raise AggregationRefused(f"an update has {len(content)} bytes, expected whole words of 4; it is left out")
     return np.frombuffer(content, dtype="<u4").astype(np.uint32)
@@ -314,7 +289,9 @@ def _words(record: ConfigRecord) -> Words:
 
 def _receipt(record: ConfigRecord) -> Receipt:
     branch, serial, head, epsilon = (record.get(name) for name in ("branch", "serial", "head", "epsilon"))
-    if not (isinstance(branch, str) and isinstance(serial, int) and isinstance(head, str) and isinstance(epsilon, float)):
+    if not (
+        isinstance(branch, str) and isinstance(serial, int) and isinstance(head, str) and isinstance(epsilon, float)
+    ):
         raise AggregationRefused("an update came without a receipt of its branch's ledger; it is left out")
     return Receipt(branch, serial, head, epsilon)
 

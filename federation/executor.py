@@ -1,7 +1,7 @@
 """A branch's resident process: takes tasks from its SuperNode and answers them with the installed client app.
 
-It stands where Flower's own `flower-superexec` and `flwr-clientapp` would, and differs in two ways (docs/adr/0035): what a
-centre's app brings is neither unpacked nor run, whatever it names; and the process stays, so that a message costs no
+It stands where Flower's own `flower-superexec` and `flwr-clientapp` would, and differs in two ways (docs/adr/0035): what
+a centre's app brings is neither unpacked nor run, whatever it names; and the process stays, so that a message costs no
 start. The SuperNode gives tasks only to who knows its secret.
 """
 
@@ -20,6 +20,7 @@ from flwr.supercore.interceptors import (
     RuntimeVersionHttpInterceptor,
     SuperExecAuthHttpInterceptor,
 )
+from flwr.supercore.protobuf.client import ProtobufClientInterceptor
 from flwr.supercore.retry import make_simple_http_retry_invoker
 from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supernode.runtime.run_clientapp import pull_task_input, push_message, push_task_output
@@ -40,12 +41,16 @@ def execute_tasks(
         client_app: what answers; nothing else ever does.
         stop: set to end after the task at hand.
     """
-    interceptors = [
+    interceptors: list[ProtobufClientInterceptor] = [
         RuntimeVersionHttpInterceptor(component_name="SuperExec"),
         SuperExecAuthHttpInterceptor(master_secret=secret, protected_methods=_ACQUIRE),
     ]
     client = RuntimeHttpClient.from_server_address(
-        server_address=address, insecure=True, root_certificates=None, interceptors=interceptors, retry_invoker=make_simple_http_retry_invoker()
+        server_address=address,
+        insecure=True,
+        root_certificates=None,
+        interceptors=interceptors,
+        retry_invoker=make_simple_http_retry_invoker(),
     )
     try:
         while not stop.is_set():
@@ -68,7 +73,10 @@ def _execute(address: str, token: str, client_app: Callable[[Message, Context], 
         server_address=address,
         insecure=True,
         root_certificates=None,
-        interceptors=[RuntimeVersionHttpInterceptor(component_name="flwr-clientapp"), RuntimeTokenHttpInterceptor(token)],
+        interceptors=[
+            RuntimeVersionHttpInterceptor(component_name="flwr-clientapp"),
+            RuntimeTokenHttpInterceptor(token),
+        ],
         retry_invoker=make_simple_http_retry_invoker(),
     )
     heartbeat = HeartbeatSender(make_task_heartbeat_fn_http(client))

@@ -1,6 +1,6 @@
 """A Flower grid in one process: the same two apps, no server, no network. For simulation and tests.
 
-Flower's own simulation needs Ray (1.5 GB and 15 seconds to start); this runs a thousand branches in seconds. Messages are
+Flower's own simulation needs Ray (1.5 GB and 15 seconds to start); here a thousand branches take turns. Messages are
 copied as the wire would copy them, each branch keeps a context of its own, bytes are counted, and a branch can be lost
 before or after it has answered.
 """
@@ -47,7 +47,7 @@ class LocalGrid(Grid):
         run_config: Mapping[str, Any],
         lose: Callable[[int, Message], Loss | None] = lambda node, message: None,
     ) -> None:
-        self._run = Run.create_empty(random.getrandbits(60))  # noqa: S311  (a name, no secret)
+        self._run = Run.create_empty(random.getrandbits(60))
         self._run.override_config = dict(run_config)
         self._client_app, self._lose = client_app, lose
         self._replies: dict[str, Message] = {}

@@ -1,4 +1,4 @@
-"""Starting Flower's processes as this project wants them: TLS, known keys, no calls home, nothing installed at run time."""
+"""Starting Flower's processes as this project wants them: TLS, known keys, no calls home, no installing at run time."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _COMMAND_TIMEOUT_S = 60
 
 
 def flower_environment(flower_home: Path) -> dict[str, str]:
-    """The environment of a Flower process: no telemetry, no look for updates, no dependencies installed, its own folder.
+    """The environment of a Flower process: no telemetry, no look for updates, nothing installed, its own folder.
 
     Flower starts its own programs by name, so those of this installation come first on the path.
     """
@@ -59,7 +59,7 @@ def start_superlink(home: Path, host: str, port: int, log: Path) -> "subprocess.
 
 
 def start_supernode(
-    folder: Path, address: str, port: int, secret_file: Path, node_config: Mapping[str, str], log: Path
+    folder: Path, address: str, port: int, *, secret_file: Path, node_config: Mapping[str, str], log: Path
 ) -> "subprocess.Popen[bytes]":
     """Starts a branch's SuperNode; it hands tasks to whoever shows the secret, and runs no app itself.
 
@@ -118,7 +118,9 @@ def run_flower(home: Path, *arguments: str) -> dict[str, Any]:
         value = {}
     if done.returncode or not value.get("success", True) or not value:
         said = str(value.get("error-message") or done.stderr.strip() or done.stdout.strip())[-500:]
-        raise DeploymentFailed(f'"flwr {" ".join(arguments[:2])}" failed: {said}; is the centre up? (orilla federation up)')
+        raise DeploymentFailed(
+            f'"flwr {" ".join(arguments[:2])}" failed: {said}; is the centre up? (orilla federation up)'
+        )
     return dict(value)
 
 
