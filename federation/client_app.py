@@ -1,9 +1,8 @@
 """The branch's Flower app: answers the steps of a round, in simulation as deployed.
 
 It trusts nothing that comes: parameters are checked against the branch's policy before a key is shown and again before
-an example is read. It sends integers with noise in them, masked in secure mode, and a receipt of the ledger; no count, no
-metric, no text. What goes wrong inside is told to the centre by the message of a `FederationError`, which holds nothing
-of anyone's data, or not at all. numpy only.
+an example is read. It sends integers with noise in them, masked in secure mode, and a receipt of the ledger: no count,
+no metric, no text. Of what goes wrong it tells what concerns the protocol; the rest stays in its own log. numpy only.
 """
 
 import logging
@@ -16,7 +15,7 @@ from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
 from federation.branch_settings import BranchSettings, Paid, check_policy, read_settings, take_part
-from federation.errors import AggregationRefused, FederationError, ParametersInvalid
+from federation.errors import AggregationRefused, BudgetRefused, ParametersInvalid, PolicyRefused, UpdateInvalid
 from federation.features import FeatureMap
 from federation.masking import to_words
 from federation.parameters import RoundParameters, parse_round
@@ -28,6 +27,8 @@ _log = logging.getLogger(__name__)
 _STATE, _MAP = "orilla-session", "orilla-feature-map"
 SETTINGS = "settings"
 """Key of the node's configuration that names the branch's settings file."""
+_TELLABLE = (AggregationRefused, BudgetRefused, ParametersInvalid, PolicyRefused, UpdateInvalid)
+"""Refusals that say nothing of what is at the branch but its policy and its spending."""
 
 app = ClientApp()
 
@@ -41,7 +42,7 @@ def answer(message: Message, context: Context) -> Message:
         if not isinstance(session, bytes) or step not in _STEPS:
             raise ParametersInvalid(f"step {step!r} is unknown to this branch; upgrade orilla here or at the centre")
         body = _STEPS[str(step)](asked, session, message.metadata.dst_node_id, context)
-    except FederationError as error:
+    except _TELLABLE as error:
         _forget(context)
         _log.warning("refused: %s", error)
         body = {"refused": str(error)}

@@ -21,7 +21,7 @@ from federation.errors import AggregationRefused, RunFailed
 from federation.masking import Words, to_integers
 from federation.parameters import RoundParameters
 from federation.secure_aggregation import CentralSession, Keys, neighborhoods
-from federation.wire import RECORD, Body, read_by_node, read_bytes
+from federation.wire import RECORD, Body, read_by_node, read_bytes, size_of
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.3
@@ -100,7 +100,7 @@ class Exchange:
     def ask(self, step: str, bodies: Mapping[int, Body]) -> dict[int, ConfigRecord]:
         """Sends each node its message and returns the answers that came in time and are of this session and step."""
         messages = [self._message(step, node, body) for node, body in bodies.items()]
-        self.down_bytes += sum(_size(message) for message in messages)
+        self.down_bytes += sum(size_of(message) for message in messages)
         waiting = [name for name in self.grid.push_messages(messages) if name is not None]
         answers: dict[int, ConfigRecord] = {}
         end = time.monotonic() + self.step_s
@@ -134,7 +134,7 @@ class Exchange:
             if node in asked:
                 self.refuse(node, f"{step}: {reply.error.reason or 'its process failed'}"[:500])
             return
-        self.up_bytes += _size(reply)
+        self.up_bytes += size_of(reply)
         record = reply.content.config_records.get(RECORD)
         if record is None or node not in asked or node in answers:
             self.refuse(node, f"{step}: an answer that nobody asked for")
@@ -294,7 +294,3 @@ def _receipt(record: ConfigRecord) -> Receipt:
     ):
         raise AggregationRefused("an update came without a receipt of its branch's ledger; it is left out")
     return Receipt(branch, serial, head, epsilon)
-
-
-def _size(message: Message) -> int:
-    return sum(record.count_bytes() for record in message.content.values()) if message.has_content() else 0

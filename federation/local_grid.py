@@ -18,6 +18,8 @@ from flwr.serverapp import Grid
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
+from federation.wire import size_of
+
 ClientCall = Callable[[Message, Context], Message]
 Loss = Literal["message", "reply"]
 
@@ -110,18 +112,12 @@ class LocalGrid(Grid):
         lost = self._lose(node, message)
         if lost == "message":
             return message_id
-        self.traffic.down_bytes += _size(message)
+        self.traffic.down_bytes += size_of(message)
         try:
             reply = self._client_app(message, self.contexts[node])
         except Exception as error:  # what Flower's client process does
             reply = Message(Error(code=2, reason=repr(error)), reply_to=message)
         if lost is None:
-            self.traffic.up_bytes += _size(reply)
+            self.traffic.up_bytes += size_of(reply)
             self._replies[message_id] = copy.deepcopy(reply)
         return message_id
-
-
-def _size(message: Message) -> int:
-    if not message.has_content():
-        return 0
-    return sum(record.count_bytes() for record in message.content.values())
