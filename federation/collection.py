@@ -8,7 +8,7 @@ that is of another round, session or shape is refused, and a round that ends wit
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,11 +66,13 @@ class Material:
     Attributes:
         body: the same for all.
         feature_map: file of the public map, large and the same in every round.
+        on_spending: called right before it is sent.
         willing: who has taken the offer.
     """
 
     body: Body
     feature_map: bytes
+    on_spending: Callable[[], None]
     willing: list[int] = field(default_factory=list)
     _lacking: set[int] = field(default_factory=set)
 
@@ -171,6 +173,7 @@ def collect(
     weights: bytes,
     feature_map: bytes,
     step_s: float,
+    on_spending: Callable[[], None] = lambda: None,
 ) -> Collected:
     """Asks branches for their updates and returns the sum.
 
@@ -181,6 +184,7 @@ def collect(
         weights: little-endian float32 that the round's gradients are taken at.
         feature_map: the public map's file, for branches that lack it; empty where the part has none.
         step_s: deadline of each step.
+        on_spending: called right before branches are asked for what costs them.
 
     Raises:
         AggregationRefused: too few updates for the guarantee; what branches have spent stays spent.
@@ -188,7 +192,7 @@ def collect(
     session = secrets.token_bytes(16)
     group = f"{parameters.run_id}/{parameters.round_number}"
     exchange = Exchange(grid, session, group, step_s)
-    material = Material({"parameters": parameters.to_json(), "weights": weights}, feature_map)
+    material = Material({"parameters": parameters.to_json(), "weights": weights}, feature_map, on_spending)
     gather = _gather_secure if parameters.mechanism == "secure" else _gather_local
     try:
         total, survivors, receipts = gather(exchange, nodes, parameters, material)
@@ -214,6 +218,7 @@ def _gather_secure(
         with _leaving_out(exchange, node):
             centre.add_shares(node, read_by_node(record, "values"))
     _need(centre.sharing, parameters.minimum_survivors, "have shared keys")
+    material.on_spending()
     requests = {node: material.body_for(node) | _listed(centre.shares_for(node)) for node in centre.sharing}
     receipts = {}
     for node, record in exchange.ask("mask", requests).items():
@@ -236,6 +241,7 @@ def _gather_local(
     offer: Body = {"parameters": parameters.to_json()}
     for node, record in exchange.ask("offer", dict.fromkeys(nodes, offer)).items():
         material.note(node, record)
+    material.on_spending()
     for node, record in exchange.ask("train", {node: material.body_for(node) for node in material.willing}).items():
         with _leaving_out(exchange, node):
             words = _words(record)

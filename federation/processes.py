@@ -1,13 +1,19 @@
 """Starting Flower's processes as this project wants them: TLS, known keys, no calls home, no installing at run time."""
 
+import ctypes
 import json
 import os
+import signal
 import socket
+import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from federation.certificates import BRANCH_KEY, CA_CERTIFICATE, SERVER_CERTIFICATE, SERVER_KEY
 from federation.errors import DeploymentFailed
@@ -124,6 +130,40 @@ def run_flower(home: Path, *arguments: str) -> dict[str, Any]:
     return dict(value)
 
 
+def wait_until_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path, *, root: Path | None = None) -> None:
+    """Waits until a process answers at `/health`.
+
+    Args:
+        url: its address, with `https://` where `root` is given.
+        process: that is to answer.
+        log: where it writes what went wrong.
+        root: certificate of the authority that its own is from.
+
+    Raises:
+        DeploymentFailed: it ended, or did not answer in time.
+    """
+    trust = ssl.create_default_context(cafile=str(root)) if root else False
+    end = time.monotonic() + _COMMAND_TIMEOUT_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/health", verify=trust, timeout=5).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    raise DeploymentFailed(f"{url} does not answer: its process did not start; the last lines of {log} say why")
+
+
+def end_process(process: "subprocess.Popen[bytes]", *, grace_s: float = 15.0) -> int:
+    """Asks a process to end, ends it if it does not, and returns its exit status."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        return process.wait(grace_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
 def free_port() -> int:
     """A port of this machine that nothing listens on now."""
     with socket.socket() as probe:
@@ -144,4 +184,11 @@ def _start(command: list[str], environment: Mapping[str, str], log: Path) -> "su
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  (no threads yet where this is called)
         )
+
+
+def _die_with_parent() -> None:
+    """Lets Linux end this process when the one that started it is gone, however that went: none is left over."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG

@@ -47,7 +47,7 @@ class RoundRecord(BaseModel):
         accuracy: on the centre's own validation set.
         ledgers: branch → its ledger after the round, of those whose updates came.
         survivors, asked: branches in the sum, and asked.
-        attempts: times that branches were asked.
+        attempts: times that branches were asked for updates, and may have paid.
         refusals: how many of the asked are not in the sum, or not to its end, by reason.
     """
 
@@ -87,6 +87,9 @@ def carry_out(
 ) -> Finished:
     """Runs the rounds that are left; what a round has given is durable before the next begins.
 
+    A failed attempt that branches have paid for is made up for by one round fewer, so the run never costs more than its
+    recipe says.
+
     Args:
         grid: Flower's, or a `LocalGrid`.
         run: as its folder holds it.
@@ -97,16 +100,22 @@ def carry_out(
         RunFailed: too few branches came, or a round failed as often as the recipe allows; run it again to go on.
     """
     state, history = read_progress(folder, run)
-    while state.next_round <= run.plan.training.rounds:
+    while state.next_round <= run.plan.training.rounds and not is_paid_out(run, state, folder):
         started = time.monotonic()
-        attempts, collected, state = _run_round(grid, run, folder, state)
-        record = _record(run, state, collected, attempts, time.monotonic() - started)
+        collected, state = _run_round(grid, run, folder, state)
+        record = _record(run, state, collected, time.monotonic() - started)
         history = (*history, record)
         write_durably(folder / HISTORY_FILE, _HISTORY.dump_json(history, indent=1))
         save_state(folder / STATE_FILE, state)
         _log.info("round %d: accuracy %.4f, epsilon %.3f", record.round_number, record.accuracy, record.epsilon)
         on_round(record)
     return Finished(state, history)
+
+
+def is_paid_out(run: PreparedRun, state: RunState, folder: Path) -> bool:
+    """Whether branches have paid for as many attempts as the recipe has rounds: no more may be asked of them."""
+    paid = sum(done.attempts for done in state.finished) + _attempts(folder, state.next_round)
+    return paid >= run.plan.training.rounds
 
 
 def read_progress(folder: Path, run: PreparedRun) -> tuple[RunState, tuple[RoundRecord, ...]]:
@@ -126,13 +135,13 @@ def read_progress(folder: Path, run: PreparedRun) -> tuple[RunState, tuple[Round
     return state, history[: len(state.finished)]
 
 
-def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> tuple[int, Collected, RunState]:
-    recipe, number = run.recipe, state.next_round
-    before = _attempts_before(folder, number)
-    for attempt in range(before + 1, before + recipe.attempts + 1):
+def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> tuple[Collected, RunState]:
+    recipe, number, last = run.recipe, state.next_round, "no attempt was left"
+    for _ in range(recipe.attempts):
+        if is_paid_out(run, state, folder):
+            break
         nodes = wait_for_branches(grid, recipe.branches, recipe.branches_timeout_s, at_least=_enough(run))
         parameters = run.plan.round(number, state.weights)
-        write_durably(folder / ATTEMPT_FILE, _Attempt(round_number=number, attempts=attempt).model_dump_json().encode())
         try:
             collected = collect(
                 grid,
@@ -141,25 +150,24 @@ def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> t
                 weights=state.weights.astype("<f4").tobytes(),
                 feature_map=(folder / MAP_FILE).read_bytes(),
                 step_s=recipe.step_timeout_s,
+                on_spending=lambda: _count_attempt(folder, number),
             )
-            stepped = step(
+            return collected, step(
                 state,
                 collected.total,
                 parameters,
                 survivors=collected.survivors,
                 cohort=run.plan.cohort,
                 training=run.plan.training,
-                attempts=attempt,
+                attempts=_attempts(folder, number),
             )
         except (AggregationRefused, UpdateInvalid) as error:
-            _log.warning("round %d, attempt %d: %s", number, attempt, error)
-            last = error
-            continue
-        return attempt, collected, stepped
+            _log.warning("round %d: %s", number, error)
+            last = str(error)
     raise RunFailed(
         f"round {number} of run {recipe.run_id} failed {recipe.attempts} times, last: {last}; nothing of it was "
         "released; see to the branches and run it again, it goes on at this round"
-    ) from last
+    )
 
 
 def _enough(run: PreparedRun) -> int:
@@ -167,8 +175,8 @@ def _enough(run: PreparedRun) -> int:
     return max(run.plan.cohort.minimum_survivors, 1)
 
 
-def _attempts_before(folder: Path, round_number: int) -> int:
-    """Attempts at this round before the centre was stopped."""
+def _attempts(folder: Path, round_number: int) -> int:
+    """How often branches were asked for updates of a round that is not finished."""
     try:
         attempt = _Attempt.model_validate(json.loads((folder / ATTEMPT_FILE).read_bytes()))
     except (OSError, ValueError, ValidationError):
@@ -176,7 +184,13 @@ def _attempts_before(folder: Path, round_number: int) -> int:
     return attempt.attempts if attempt.round_number == round_number else 0
 
 
-def _record(run: PreparedRun, state: RunState, collected: Collected, attempts: int, seconds: float) -> RoundRecord:
+def _count_attempt(folder: Path, round_number: int) -> None:
+    """Durable before anyone is asked: from here on branches may have paid."""
+    attempt = _Attempt(round_number=round_number, attempts=_attempts(folder, round_number) + 1)
+    write_durably(folder / ATTEMPT_FILE, attempt.model_dump_json().encode())
+
+
+def _record(run: PreparedRun, state: RunState, collected: Collected, seconds: float) -> RoundRecord:
     reasons: dict[str, int] = {}
     for why in collected.refusals.values():
         reasons[why] = reasons.get(why, 0) + 1
@@ -190,7 +204,7 @@ def _record(run: PreparedRun, state: RunState, collected: Collected, attempts: i
         },
         survivors=collected.survivors,
         asked=collected.asked,
-        attempts=attempts,
+        attempts=state.finished[-1].attempts,
         refusals=reasons,
         up_bytes=collected.up_bytes,
         down_bytes=collected.down_bytes,

@@ -38,7 +38,7 @@ def read_by_node(record: ConfigRecord, name: str) -> dict[int, bytes]:
 
 
 def size_of(message: Message) -> int:
-    """Bytes of a message's values. (Flower's own count fails on an empty value, which anyone can send.)"""
+    """Bytes of a message's values; Flower's own count fails on an empty one, which anyone can send."""
     if not message.has_content():
         return 0
     values = [value for record in message.content.config_records.values() for value in record.values()]

@@ -15,7 +15,9 @@ from federation.ledger import create_ledger
 from federation.parameters import BranchPolicy
 from federation.run_recipe import RunRecipe
 from student.bundle import write_bundle
+from student.encoder import Encoder
 from student.heads import pack_head
+from student.probes import write_probes
 
 LABELS = ("billing", "delivery", "login", "refund")
 WORDS = 12
@@ -108,11 +110,15 @@ def write_tiny_bundle(path: Path) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
     head = np.random.default_rng(2).standard_normal((len(LABELS), DIMENSION)).astype(np.float32)
+    graph, tokens = tiny_graph(len(words)), tokenizer.to_str().encode()
+    encoder = Encoder(graph, tokens, dimension=DIMENSION, max_tokens=16, workers=1)
+    probes = write_probes([f"{label}1 {label}2" for label in LABELS], encoder, {})
+    encoder.close()
     files = {
-        "encoder.onnx": tiny_graph(len(words)),
-        "tokenizer.json": tokenizer.to_str().encode(),
+        "encoder.onnx": graph,
+        "tokenizer.json": tokens,
         "intent.safetensors": pack_head(head, np.zeros(len(LABELS), dtype=np.float32)),
-        "probes.json": b"[]",
+        "probes.json": probes,
         "MODEL_CARD.md": b"# Tiny\n",
         "LICENSE.txt": b"Apache-2.0\n",
     }

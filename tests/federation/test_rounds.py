@@ -152,21 +152,33 @@ def test_a_centre_killed_within_a_round_counts_what_the_branches_spent_for_it(la
         run_in_process(lab, lose=kill)
     assert spent(lab) == [1] * 5
     finished = run_in_process(lab)
-    assert [record.attempts for record in finished.history] == [2, 1, 1]
-    assert spent(lab) == [4] * 5
+    assert [record.attempts for record in finished.history] == [2, 1]  # the attempt that failed costs a round
+    assert spent(lab) == [3] * 5
+    assert finished.history[-1].epsilon == pytest.approx(8.0)
     for branch in lab.branches:
         last = read_ledger(branch / LEDGER_FILE).entries[-1]
         assert finished.history[-1].epsilon == pytest.approx(last.epsilon)
 
 
 def test_a_centre_killed_between_its_two_files_runs_that_round_again(lab: Lab) -> None:
-    run_in_process(lab, rounds=1)
+    def kill(record: RoundRecord) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        run_in_process(lab, on_round=kill)
     folder = lab.home / "runs" / "run-1"
-    (folder / STATE_FILE).unlink()
-    run, _ = prepared(lab, rounds=1)
+    (folder / STATE_FILE).unlink()  # as if it had not been written yet
+    run, _ = prepared(lab)
     state, history = read_progress(folder, run)
     assert (state.next_round, history) == (1, ())
-    assert run_in_process(lab, rounds=1).history[0].attempts == 2
+    assert [record.attempts for record in run_in_process(lab).history] == [2, 1]
+
+
+def test_a_round_that_fails_before_anyone_has_paid_costs_nothing(lab: Lab) -> None:
+    with pytest.raises(RunFailed, match="2 branches have shared keys, expected at least 3"):
+        run_in_process(lab, lose=lambda branch, step: "message" if branch < 3 and step == "share" else None)
+    assert spent(lab) == [0] * 5
+    assert [record.attempts for record in run_in_process(lab).history] == [1, 1, 1]
 
 
 def test_a_damaged_checkpoint_is_refused(lab: Lab) -> None:
