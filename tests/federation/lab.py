@@ -57,7 +57,9 @@ class Lab:
         return RunRecipe.model_validate(fields | changes)
 
 
-def build_lab(folder: Path, *, branches: int = 5, max_epsilon: float = 50.0, seed: int = 3) -> Lab:
+def build_lab(
+    folder: Path, *, branches: int = 5, max_epsilon: float = 50.0, seed: int = 3, head_knows: bool = False
+) -> Lab:
     """Builds it; every branch has forty customers with two tickets each, of two intents more than of the others."""
     generator = random.Random(seed)
     home = folder / "centre"
@@ -65,7 +67,7 @@ def build_lab(folder: Path, *, branches: int = 5, max_epsilon: float = 50.0, see
     write_lines(home / "public.jsonl", [{"text": sentence(generator, generator.choice(LABELS))} for _ in range(200)])
     write_lines(home / "validation.jsonl", [ticket(generator, label) for label in LABELS * 25])
     bundle = folder / "bundle"
-    write_tiny_bundle(bundle)
+    write_tiny_bundle(bundle, head_knows=head_knows)
     made = []
     for number in range(branches):
         branch = folder / f"branch-{number}"
@@ -103,8 +105,8 @@ def write_lines(path: Path, rows: list[dict[str, str]]) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
-def write_tiny_bundle(path: Path) -> None:
-    """A bundle whose encoder averages word embeddings, and whose intent head knows nothing yet."""
+def write_tiny_bundle(path: Path, *, head_knows: bool = False) -> None:
+    """A bundle whose encoder averages word embeddings, and whose intent head knows nothing yet, or all."""
     words = ["[UNK]", *(f"{kind}{i}" for kind in (*LABELS, "filler") for i in range(WORDS))]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))  # noqa: S106
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -113,6 +115,9 @@ def write_tiny_bundle(path: Path) -> None:
     graph, tokens = tiny_graph(len(words)), tokenizer.to_str().encode()
     encoder = Encoder(graph, tokens, dimension=DIMENSION, max_tokens=16, workers=1)
     probes = write_probes([f"{label}1 {label}2" for label in LABELS], encoder, {})
+    if head_knows:
+        words_of = {label: [f"{label}{i}" for i in range(WORDS)] for label in LABELS}
+        head = np.stack([20 * encoder.encode(words_of[label]).mean(axis=0) for label in LABELS])
     encoder.close()
     files = {
         "encoder.onnx": graph,

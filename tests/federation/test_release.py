@@ -97,14 +97,18 @@ def test_a_bundle_made_from_it_names_intents_rightly_in_the_same_embedding_space
     assert [origin.role for origin in new.manifest.lineage] == ["bundle", "release"]
     assert new.manifest.lineage[0].sha256 == old.digest
     assert b"## Taught by branches: lab release" in new.read("MODEL_CARD.md")
+    rows = [json.loads(line) for line in (lab.home / "validation.jsonl").read_text().splitlines()]
     student = load_student(new.path, workers=1)
     try:
-        texts = [f"{label}3 {label}5 {label}7" for label in student.heads["intent"].labels]
-        named = student.heads["intent"].probabilities(student.encoder.encode(texts)).argmax(axis=1)
+        head = student.heads["intent"]
+        named = head.probabilities(student.encoder.encode([row["text"] for row in rows])).argmax(axis=1)
         assert student.probes.label_mismatches == 0
     finally:
         student.close()
-    assert named.tolist() == [0, 1, 2, 3]
+    right = np.mean([head.labels[i] == row["intent"] for i, row in zip(named, rows, strict=True)])
+    evaluation = read_release(release, key_of(lab)).release.evaluation
+    assert right == pytest.approx(evaluation.accuracy, abs=0.011)  # one text of a hundred, for rounding
+    assert right > evaluation.baseline
 
 
 def test_the_same_bundle_and_release_make_the_same_bundle(lab: Lab, release: Path, tmp_path: Path) -> None:
@@ -118,7 +122,7 @@ def test_a_tampered_file_is_refused_and_nothing_is_written(lab: Lab, release: Pa
     content[len(content) // 2] ^= 1
     (release / file).write_bytes(content)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(ReleaseRefused, match="not signed with|not the one that was signed"):
+    with pytest.raises(ReleaseRefused, match=r"not signed with|not the one that was signed"):
         apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -205,10 +209,7 @@ def test_a_run_is_released_once_and_serials_grow(lab: Lab) -> None:
 
 
 def test_a_run_that_does_not_pass_the_gate_is_not_released(tmp_path: Path) -> None:
-    lab = build_lab(tmp_path)
-    validation = lab.home / "validation.jsonl"
-    turned = validation.read_text().replace('"intent": "billing"', '"intent": "refund"')
-    validation.write_text(turned.replace('"intent": "login"', '"intent": "delivery"'))
+    lab = build_lab(tmp_path, head_knows=True)
     with pytest.raises(RunFailed, match="nothing is released"):
         make_release(lab, "run-1", rounds=1, epsilon=0.05, most_lost=0.0, learning_rate=400.0)
     assert not (lab.home / "runs" / "run-1" / "release").exists()
