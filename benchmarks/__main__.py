@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import demo, distillation, hybrid, known_items, recommend, serving
+from benchmarks import demo, distillation, federation, hybrid, known_items, recommend, serving
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
 
@@ -17,8 +17,9 @@ BENCHMARKS = {
     "recommend": recommend.run,
     "distillation": distillation.run,
     "serving": serving.run,
+    "federation": federation.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation")
+NEED_DATA = ("known_items", "hybrid", "distillation", "federation")
 
 
 def main(names: list[str]) -> None:
