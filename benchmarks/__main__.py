@@ -5,7 +5,17 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import demo, distillation, federation, hybrid, known_items, recommend, serving
+from benchmarks import (
+    demo,
+    distillation,
+    federated_labels,
+    federated_scale,
+    federation,
+    hybrid,
+    known_items,
+    recommend,
+    serving,
+)
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
 
@@ -18,8 +28,10 @@ BENCHMARKS = {
     "distillation": distillation.run,
     "serving": serving.run,
     "federation": federation.run,
+    "federated_labels": federated_labels.run,
+    "federated_scale": federated_scale.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation", "federation")
+NEED_DATA = ("known_items", "hybrid", "distillation", "federation", "federated_labels", "federated_scale")
 
 
 def main(names: list[str]) -> None:

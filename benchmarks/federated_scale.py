@@ -1,12 +1,13 @@
 """What a simulated round of 10, 100 and 1,000 branches takes on this machine."""
 
-import resource
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.federated_data import Task, make_branches, select, split_over_branches
+from benchmarks.federated_data import Task, banking77, make_branches, select, split_over_branches
+from benchmarks.measure import resident_bytes
 from federation.features import FeatureMap
 from federation.plan import Cohort, Training, plan_run
 from federation.simulation import simulate
@@ -15,13 +16,34 @@ BRANCHES = (10, 100, 1000)
 ROUNDS = 3
 
 
-def measure_scale(task: Task) -> dict[str, Any]:
-    """Seconds, memory and bytes of a round, by the number of branches; each branch has as many messages as the others.
+PLOT = Path(__file__).parents[1] / "docs" / "evaluation" / "federation-scale.png"
 
-    The head has all the task's labels on unprojected embeddings: the largest update there is.
+
+def run() -> dict[str, Any]:
+    """Seconds, memory and bytes of a round, by the number of branches, 40 messages at each, one branch at a time.
+
+    The head has all of BANKING77's labels on unprojected embeddings: the largest update there is.
     """
+    task = banking77()
     feature_map = FeatureMap.fit(task.public)
-    return {f"{branches} branches": _measure(task, feature_map, branches) for branches in BRANCHES}
+    figures = {f"{branches} branches": _measure(task, feature_map, branches) for branches in BRANCHES}
+    _plot(figures)
+    return figures
+
+
+def _plot(figures: dict[str, dict[str, float]]) -> None:
+    import matplotlib  # noqa: PLC0415
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot  # noqa: PLC0415
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    for axis, what in zip(axes, ("seconds a round", "memory of the process in MB"), strict=True):
+        axis.plot(BRANCHES, [each[what] for each in figures.values()], marker="o")
+        axis.set(xscale="log", yscale="log", xlabel="branches", ylabel=what)
+        axis.grid(visible=True, which="both", alpha=0.3)
+    figure.savefig(PLOT, dpi=120)
+    pyplot.close(figure)
 
 
 def _measure(task: Task, feature_map: FeatureMap, branches: int) -> dict[str, float]:
@@ -52,7 +74,7 @@ def _measure(task: Task, feature_map: FeatureMap, branches: int) -> dict[str, fl
     return {
         "seconds a round": round((time.perf_counter() - started) / ROUNDS, 3),
         "milliseconds of a branch, at most": round(max(done.branch_s for done in rounds) * 1000, 1),
-        "peak memory of the process in MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "memory of the process in MB": round(resident_bytes() / 1e6, 1),
         "kB up, a branch and round": round(rounds[0].bytes_up / 1000, 1),
         "kB down, a branch and round": round(rounds[0].bytes_down / 1000, 1),
     }

@@ -212,9 +212,7 @@ def _without_privacy(task: Task) -> dict[str, Any]:
         "central logistic regression": round(central_accuracy(task.train, task.test), 4),
         "labels' names alone": round(accuracy(start, feature_map, task.test), 4),
         "seed head of 10 an intent": over_seeds(seed_head),
-        **{
-            f"FedAvg, {n} branches": over_seeds(lambda seed, n=n: _fedavg(task, feature_map, n, seed)) for n in (10, 50)
-        },
+        **{f"FedAvg, {n} branches": over_seeds(partial(_fedavg, task, feature_map, n)) for n in (10, 50)},
     }
 
 

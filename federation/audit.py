@@ -1,8 +1,8 @@
 """An empirical lower bound on epsilon from canaries in one run, beside the accountant's upper bound.
 
 Steinke, Nasr & Jagielski 2023, "Privacy Auditing with One (1) Training Run" (arXiv 2305.08846): of m canaries, each is
-put in by the toss of a coin; from what the run releases an attacker guesses for some of them whether they were in. If the
-run is (epsilon, delta)-private, no more guesses than those of theorem 5.2 can be right but by chance.
+put in by the toss of a coin; from what the run releases an attacker guesses for some of them whether they were in. If
+the run is (epsilon, delta)-private, no more guesses than those of theorem 5.2 can be right but by chance.
 
 A canary is a customer whose one message has a random embedding and label, so that its gradient is a direction of its
 own. It goes through the product's own clipping, rounding, noise, sums and steps. The attacker is the strongest that the
