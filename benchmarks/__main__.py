@@ -5,7 +5,17 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import demo, distillation, hybrid, known_items, recommend, serving
+from benchmarks import (
+    demo,
+    distillation,
+    federated_labels,
+    federated_scale,
+    federation,
+    hybrid,
+    known_items,
+    recommend,
+    serving,
+)
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
 
@@ -17,8 +27,11 @@ BENCHMARKS = {
     "recommend": recommend.run,
     "distillation": distillation.run,
     "serving": serving.run,
+    "federation": federation.run,
+    "federated_labels": federated_labels.run,
+    "federated_scale": federated_scale.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation")
+NEED_DATA = ("known_items", "hybrid", "distillation", "federation", "federated_labels", "federated_scale")
 
 
 def main(names: list[str]) -> None:

@@ -82,7 +82,8 @@ def adapter_gradients(
     to_moved[length[:, 0] <= _SHORTEST] = 0
     to_a = (to_moved @ b.T)[:, :, None] * q[:, None, :]  # (n, r, D)
     to_b = low[:, :, None] * to_moved[:, None, :]  # (n, r, D), of B transposed
-    return np.concatenate([to_a.reshape(len(q), -1), to_b.reshape(len(q), -1)], axis=1)
+    shape = len(q), a.size
+    return np.concatenate([to_a.reshape(shape), to_b.reshape(shape)], axis=1)
 
 
 def _matrices(weights: NDArray[np.float32], dimension: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

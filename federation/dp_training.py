@@ -89,11 +89,11 @@ def _factors(
     x: NDArray[np.float64], residuals: NDArray[np.float64], customers: NDArray[np.int64], clip_norm: float
 ) -> NDArray[np.float64]:
     """What each example's gradient is multiplied with (n,): the same for all of a customer."""
-    squared = np.zeros(len(x))
+    squared = (x * x).sum(axis=1) * (residuals * residuals).sum(axis=1)  # right where a customer has one example
     order = np.argsort(customers, kind="stable")
-    _, starts = np.unique(customers[order], return_index=True)
-    for rows in np.split(order, starts[1:]) if len(order) else []:
-        gram = (x[rows] @ x[rows].T) * (residuals[rows] @ residuals[rows].T)
-        squared[rows] = gram.sum()
+    _, starts, counts = np.unique(customers[order], return_index=True, return_counts=True)
+    for start, count in zip(starts[counts > 1], counts[counts > 1], strict=True):
+        rows = order[start : start + count]
+        squared[rows] = ((x[rows] @ x[rows].T) * (residuals[rows] @ residuals[rows].T)).sum()
     norms = np.sqrt(np.maximum(squared, 1e-300))
-    return np.minimum(1, clip_norm / norms)
+    return np.asarray(np.minimum(1, clip_norm / norms), dtype=np.float64)

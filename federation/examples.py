@@ -154,7 +154,7 @@ def make_adapter_examples(
     known = [row for row in found if row.source in set(sources)] if len(rows) >= candidates else []
     queries = encode([row.text for row in known])  # (n, D)
     dimension = queries.shape[1]
-    passages = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f4").reshape(len(rows), -1)  # (N, D)
+    passages = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f4").reshape(len(rows), dimension)  # (N, D)
     chosen = np.zeros((len(known), candidates, dimension), dtype=np.float32)
     for i, row in enumerate(known):
         ranked = np.argsort(-(passages @ queries[i]), kind="stable")
