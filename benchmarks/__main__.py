@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from benchmarks import (
+    conversations,
     demo,
     distillation,
     federated_labels,
@@ -14,6 +15,7 @@ from benchmarks import (
     hybrid,
     known_items,
     recommend,
+    scale,
     serving,
 )
 from benchmarks.measure import describe_machine
@@ -25,13 +27,15 @@ BENCHMARKS = {
     "known_items": known_items.run,
     "hybrid": hybrid.run,
     "recommend": recommend.run,
+    "conversations": conversations.run,
     "distillation": distillation.run,
     "serving": serving.run,
+    "scale": scale.run,
     "federation": federation.run,
     "federated_labels": federated_labels.run,
     "federated_scale": federated_scale.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation", "federation", "federated_labels", "federated_scale")
+NEED_DATA = ("known_items", "hybrid", "distillation", "scale", "federation", "federated_labels", "federated_scale")
 
 
 def main(names: list[str]) -> None:

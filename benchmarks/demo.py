@@ -17,6 +17,7 @@ from edge_agent.agent import Agent
 from edge_agent.answer import candidate_sentences, compose
 from edge_agent.reading.formats import format_of
 from edge_agent.results import Answer
+from edge_agent.search import find
 from edge_agent.settings import AgentSettings
 
 DEMO = Path(__file__).parents[1] / "demo"
@@ -40,16 +41,17 @@ def fit() -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
         ingest_demo(agent)
+        answering = agent.questions.answering
         rows = read("questions.jsonl", split="dev") + read("unanswerable.jsonl", split="dev")
         rows = [row for row in rows if row["language"] in agent.student.bundle.manifest.languages]
         features, is_right = [], []
         for row in rows:
             question = agent.student.encoder.encode([row["text"]])[0]
-            nearest = agent.nearest(row["text"], question, agent.answering.passages)
-            candidates = candidate_sentences(nearest)
+            nearest = find(agent.store, agent.index, row["text"], question, answering.passages)
+            candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest])
             embeddings = agent.student.encoder.encode([candidate.text for candidate in candidates])
-            composed = compose(candidates, embeddings, question, agent.answering)
-            features.append([max(similarity for _, similarity in nearest), float((embeddings @ question).max())])
+            composed = compose(candidates, embeddings, question, answering)
+            features.append([max(f.similarity for f in nearest), float((embeddings @ question).max())])
             is_right.append(composed.citations[0].source == row.get("gold"))
     model = LogisticRegression(C=100).fit(features, is_right)
     confidences = model.predict_proba(features)[:, 1]

@@ -16,10 +16,11 @@ from rich.progress import track
 
 from benchmarks.demo import ingest_demo, read
 from benchmarks.known_items import masked, neutral_title, question_of
-from edge_agent.agent import OTHER_LANGUAGE_PENALTY, TERMS_WEIGHT, Agent
-from edge_agent.language import detect_language
+from edge_agent.agent import Agent
+from edge_agent.language import OTHER_LANGUAGE_PENALTY, detect_language
 from edge_agent.ranking import fuse
 from edge_agent.reading.formats import DocumentFormat
+from edge_agent.search import TERMS_WEIGHT, candidates
 from edge_agent.settings import AgentSettings
 from student.digests import digest_bytes
 
@@ -119,7 +120,7 @@ def _propose(name: str) -> Iterator[Proposed]:
         agent.index.wait_until_built(timeout_s=600)
         for question in track(questions, description=f"asking {name}", transient=True):
             embedding = agent.student.encoder.encode([question.text])[0]
-            similarities, bm25 = agent.candidates(question.text, embedding, DEPTH)
+            similarities, bm25 = candidates(agent.store, agent.index, question.text, embedding, DEPTH)
             about = {p.passage_id: (p.source, p.language) for p in agent.store.passages(list(similarities))}
             yield Proposed(question, similarities, bm25, about)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_agent.language import OTHER_LANGUAGE_PENALTY
 from edge_agent.records import Passage
 from edge_agent.sentences import split_sentences
 from student.encoder import Embeddings
@@ -91,7 +92,12 @@ def candidate_sentences(passages: Sequence[tuple[Passage, float]]) -> list[Candi
 
 
 def compose(
-    candidates: Sequence[Candidate], embeddings: Embeddings, question: Embeddings, answering: Answering
+    candidates: Sequence[Candidate],
+    embeddings: Embeddings,
+    question: Embeddings,
+    answering: Answering,
+    *,
+    language: str = "",
 ) -> Composed:
     """Picks the sentences that answer.
 
@@ -100,6 +106,7 @@ def compose(
         embeddings: theirs, (K, D).
         question: its embedding, (D,).
         answering: weights and bounds.
+        language: of the question, "" where unknown; sentences in another go after those nearly as good.
 
     Returns:
         The best sentence and those of the same document nearly as good, in the order of the text.
@@ -108,6 +115,8 @@ def compose(
     passage_similarities = np.array([candidate.passage_similarity for candidate in candidates])  # (K,)
     weight = answering.passage_weight
     scores = (1 - weight) * similarities + weight * passage_similarities  # (K,)
+    others = np.array([language != "" and c.passage.language not in (language, "") for c in candidates])
+    scores = scores - OTHER_LANGUAGE_PENALTY * others  # (K,)
     order = np.argsort(-scores, kind="stable")
     best = candidates[order[0]]
     chosen = [

@@ -9,6 +9,24 @@ from numpy.typing import NDArray
 from edge_agent.reading.blocks import BlockKind, Extract
 from edge_agent.sentences import split_sentences
 
+RULES = 2
+"""Counts the changes of `chunk` that make other passages of the same document."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkingRecipe:
+    """What, besides a document's text, decides its passages; kept with each document.
+
+    Attributes:
+        rules: `RULES` when it was cut.
+        max_tokens: of a passage.
+        overlap_tokens: that neighbours share where a section is split. None do: it did not pay (docs/log.md).
+    """
+
+    rules: int
+    max_tokens: int
+    overlap_tokens: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class PassageSpan:
@@ -67,6 +85,11 @@ def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int
             open_end = end
     close()
     return passages
+
+
+def passage_input(title: str, heading: str, text: str) -> str:
+    """What the encoder sees of a passage: its title and headings, since it may not name its own subject."""
+    return "\n".join(part for part in (title, heading, text) if part)
 
 
 def _pieces(text: str, start: int, end: int, token_starts: NDArray[np.int64], max_tokens: int) -> list[tuple[int, int]]:

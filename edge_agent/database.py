@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_agent.errors import StoreDamaged, StoreForeign, StoreTooNew, StoreTooOld
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _APPLICATION_ID = 0x4F52494C  # "ORIL"
 
 

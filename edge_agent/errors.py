@@ -9,6 +9,8 @@
         ├── DocumentUnreadable     a parser ran out of time, memory or luck      (HTTP 422)
         ├── DocumentUnknown        no document with that id                      (HTTP 404)
         ├── ReviewUnknown          no queued item with that id                   (HTTP 404)
+        ├── JobUnknown             no job with that id                           (HTTP 404)
+        ├── JobQueueFull           too many documents wait to be taken in        (HTTP 503)
         ├── StoreForeign           a file that is not our store
         ├── StoreTooNew            a store of a later version
         ├── StoreTooOld            a store of a version that is no longer read
@@ -52,6 +54,14 @@ class DocumentUnknown(AgentError):
 
 class ReviewUnknown(AgentError):
     """No queued item has that id."""
+
+
+class JobUnknown(AgentError):
+    """No job has that id."""
+
+
+class JobQueueFull(AgentError):
+    """Too many documents wait to be taken in."""
 
 
 class StoreForeign(AgentError):

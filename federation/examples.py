@@ -147,14 +147,16 @@ def make_adapter_examples(
     rows = _query(
         store,
         "SELECT d.source, e.embedding FROM embeddings e JOIN passages p ON p.id = e.passage_id "
-        "JOIN documents d ON d.id = p.document_id WHERE e.embedding_space = ? ORDER BY p.id",
+        "JOIN documents d ON d.id = p.document_id JOIN embedding_spaces s ON s.id = e.space_id "
+        "WHERE s.digest = ? ORDER BY p.id",
         [embedding_space],
     )
     sources = np.array([source for source, _ in rows], dtype=object)
     known = [row for row in found if row.source in set(sources)] if len(rows) >= candidates else []
     queries = encode([row.text for row in known])  # (n, D)
     dimension = queries.shape[1]
-    passages = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f4").reshape(len(rows), dimension)  # (N, D)
+    stored = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f2").reshape(len(rows), dimension)
+    passages = stored.astype(np.float32)  # (N, D)
     chosen = np.zeros((len(known), candidates, dimension), dtype=np.float32)
     for i, row in enumerate(known):
         ranked = np.argsort(-(passages @ queries[i]), kind="stable")

@@ -37,8 +37,7 @@ def extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimi
         TextNotUtf8: text in another encoding.
         InputInvalid: damaged, or no text in it.
     """
-    if len(content) > limits.bytes:
-        raise ContentTooLarge(f"the document has {len(content)} bytes, at most {limits.bytes} are accepted; split it")
+    require_size(content, limits)
     if not content:
         raise InputInvalid("the document is empty; expected some text")
     require_format(content, document_format)
@@ -50,6 +49,12 @@ def extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimi
     if not any(block.kind is BlockKind.TEXT for block in made.blocks):
         raise InputInvalid("the document holds no text besides headings; expected at least a sentence")
     return made
+
+
+def require_size(content: bytes, limits: ReadingLimits) -> None:
+    """Raises `ContentTooLarge` for a document of too many bytes."""
+    if len(content) > limits.bytes:
+        raise ContentTooLarge(f"the document has {len(content)} bytes, at most {limits.bytes} are accepted; split it")
 
 
 def _extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimits) -> Extract:
@@ -113,7 +118,7 @@ def _normalized(made: Extract) -> Extract:
     for block in made.blocks:
         text = normalize(made.text[block.start : block.end])
         builder.add(text, block.kind, level=block.level, page=block.page)
-    return builder.build(normalize(made.title) if made.title else None)
+    return builder.build(normalize(made.title) if made.title else None, made.tags)
 
 
 def _extract_plain(text: str) -> Extract:

@@ -5,6 +5,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.errors import DocumentUnknown, InputInvalid
 from edge_agent.reading.formats import DocumentFormat
+from tests.conftest import ROOT
 
 ARTICLES = {
     "refunds.md": "# Refunds\n\nA refund is paid back to the card within ten working days.\n",
@@ -60,3 +61,24 @@ def test_nothing_to_start_from_is_refused(filled: Agent) -> None:
 
 def test_an_empty_base_offers_nothing(agent: Agent) -> None:
     assert agent.recommend(["anything"]) == []
+
+
+def test_the_article_in_the_language_of_the_ticket_is_offered_before_its_twin(agent: Agent) -> None:
+    for language in ("en", "es"):
+        for name in ("hacked-site", "backups-and-restore"):
+            content = (ROOT / "demo" / "knowledge_base" / language / f"{name}.md").read_bytes()
+            agent.add_document(f"{language}/{name}.md", content, DocumentFormat.MARKDOWN)
+    assert offered(agent, "me hackearon la web")[0] == "es/hacked-site.md"
+    assert offered(agent, "my website was hacked")[0] == "en/hacked-site.md"
+    near = offered(agent, source="es/hacked-site.md", count=3)
+    assert near.index("es/backups-and-restore.md") < near.index("en/backups-and-restore.md")
+
+
+def test_the_words_of_the_ticket_count_beside_its_meaning(agent: Agent) -> None:
+    cards = b"# When a card is refused\n\nA card is refused when the bank does not accept the payment.\n"
+    agent.add_document("cards.md", cards, DocumentFormat.MARKDOWN)
+    lamp = b"# Lumina\n\nThe lamp Lumina blinks three times when it is ready.\n"
+    agent.add_document("lumina.md", lamp, DocumentFormat.MARKDOWN)
+    near = agent.recommend(["Visa declined, Lumina"], diversity=0)
+    assert [d.source for d in near] == ["lumina.md", "cards.md"]
+    assert near[0].similarity < near[1].similarity

@@ -60,7 +60,7 @@ def test_candidates_are_the_branchs_own_passages_the_right_one_first(store: Path
         cache = EmbeddingCache(tmp_path / "cache.db", encoder, "d" * 64)
         found = [*read_feedback(store)[1], FoundDocument("gone", "no-longer-there.md")]
         made = make_adapter_examples(store, found, cache, space, candidates=5)
-        stored = agent.store.embeddings(space)[1]
+        stored = agent.store.embeddings.all(space, encoder.dimension)[1]
         other_space = make_adapter_examples(store, found, cache, "0" * 64, candidates=5)
         cache.close()
     assert made.candidates.shape == (1, 5, 384)

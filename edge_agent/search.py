@@ -1,0 +1,92 @@
+"""Finds the passages that fit a text: meaning and words propose, one ranking decides.
+
+Functions of a store and an index, so that an index that was built anew takes over from one call to the next.
+"""
+
+from dataclasses import dataclass
+
+from edge_agent.index import GrowingIndex
+from edge_agent.language import OTHER_LANGUAGE_PENALTY, detect_language
+from edge_agent.ranking import diversify, fuse, without_duplicates
+from edge_agent.records import Filter, Passage
+from edge_agent.store import NO_FILTER, Store
+from edge_agent.terms import content_terms
+from student.encoder import Embeddings
+
+TERMS_WEIGHT = 0.25
+"""Of the words beside the meaning; see `edge_agent.ranking`. Chosen on development questions (`benchmarks hybrid`)."""
+CANDIDATES = 60
+"""Passages that meaning and words each propose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage, its similarity to the text, and the score that it is ranked by: words and language count too."""
+
+    passage: Passage
+    similarity: float
+    score: float
+
+
+def find(
+    store: Store,
+    index: GrowingIndex,
+    text: str,
+    embedding: Embeddings,
+    count: int,
+    *,
+    where: Filter = NO_FILTER,
+    diversity: float = 0.0,
+    language: str | None = None,
+) -> list[Found]:
+    """The `count` passages that fit a text best, the best first.
+
+    By meaning and by words together, near-duplicates once (`edge_agent.ranking`). A passage in the text's language
+    goes before one in another that fits better by less than `OTHER_LANGUAGE_PENALTY`: the same article in two
+    languages has nearly the same embedding.
+
+    Args:
+        store: where the passages stand.
+        index: of their embeddings.
+        text: whose words are looked for.
+        embedding: what is meant, (D,).
+        count: at most so many.
+        where: which documents to look in.
+        diversity: in [0, 1]; above 0, unlike passages are preferred to the next best.
+        language: of the text; None to tell it from the text.
+    """
+    similarities, bm25 = candidates(store, index, text, embedding, max(CANDIDATES, 3 * count), where=where)
+    scores = fuse(similarities, bm25, TERMS_WEIGHT)
+    language, languages = language or detect_language(text), store.languages(list(scores))
+    for passage_id, its_language in languages.items():
+        if language and its_language not in (language, ""):
+            scores[passage_id] -= OTHER_LANGUAGE_PENALTY
+    ranked = sorted(languages, key=scores.__getitem__, reverse=True)
+    ranked, rows = index.embeddings(ranked)
+    if diversity:
+        chosen = diversify([scores[i] for i in ranked], rows, count, diversity=diversity)
+    else:
+        chosen = without_duplicates(rows, count)
+    best = [ranked[row] for row in chosen]
+    return [Found(p, similarities[p.passage_id], scores[p.passage_id]) for p in store.passages(best)]
+
+
+def candidates(
+    store: Store, index: GrowingIndex, text: str, embedding: Embeddings, count: int, *, where: Filter = NO_FILTER
+) -> tuple[dict[int, float], dict[int, float]]:
+    """What meaning and words each propose for a text with embedding (D,): cosines of all, BM25 of some."""
+    if where.is_open:
+        similarities = {n.passage_id: n.similarity for n in index.search(embedding, count)}
+    else:  # a graph would search long for the few that are let through
+        inside = index.similarities(embedding, store.passage_ids(where))
+        similarities = dict(sorted(inside.items(), key=lambda item: -item[1])[:count])
+    bm25 = store.bm25(content_terms(text), limit=count, where=where)
+    return similarities | index.similarities(embedding, [i for i in bm25 if i not in similarities]), bm25
+
+
+def best_of_documents(found: list[Found]) -> list[Found]:
+    """The best passage of each document, in the same order."""
+    best: dict[str, Found] = {}
+    for item in found:
+        best.setdefault(item.passage.document_id, item)
+    return list(best.values())
