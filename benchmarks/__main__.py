@@ -10,6 +10,9 @@ from benchmarks import (
     conversations,
     demo,
     distillation,
+    federated_labels,
+    federated_scale,
+    federation,
     fuzz,
     hybrid,
     kills,
@@ -34,8 +37,11 @@ BENCHMARKS = {
     "fuzz": fuzz.run,
     "kills": kills.run,
     "concurrency": concurrency.run,
+    "federation": federation.run,
+    "federated_labels": federated_labels.run,
+    "federated_scale": federated_scale.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation", "scale")
+NEED_DATA = ("known_items", "hybrid", "distillation", "scale", "federation", "federated_labels", "federated_scale")
 
 
 def main(names: list[str]) -> None:
