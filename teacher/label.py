@@ -58,7 +58,8 @@ def label(
     """
     examples = list(read_examples(recipe, data, share=share))
     lineage = corpus_lineage(recipe, data)
-    job = digest_json([pretrained.weights_sha256, ROWS_IN_A_SHARD, [astuple(example) for example in examples]])
+    teacher = [pretrained.weights_sha256, *([pretrained.intent_head_sha256] if pretrained.intent_head_sha256 else [])]
+    job = digest_json([*teacher, ROWS_IN_A_SHARD, [astuple(example) for example in examples]])
     folder.mkdir(parents=True, exist_ok=True)
     shards = _resume(folder, job)
     written = 0
@@ -78,7 +79,9 @@ def label(
             embedding_space=pretrained.embedding_space,
             dimension=pretrained.dimension,
             intents=list(pretrained.intent_head.labels) if pretrained.intent_head else [],
-            lineage=[pretrained.as_origin("teacher"), *pretrained.lineage, *lineage],
+            intent_temperature=pretrained.intent_head.temperature if pretrained.intent_head else 1.0,
+            lineage=[*pretrained.as_teacher(), *lineage],
+            privacy=list(pretrained.privacy),
             shards=shards,
         ),
     )

@@ -1,0 +1,85 @@
+"""What an absorbed teacher may lose: next to nothing, in every language, segment and label that it knew before."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from student.distill.intent_head import LabelledTexts
+from student.encoder import Embeddings
+from student.heads import LinearHead
+
+ALL = "all"
+SMALL = 200
+"""Texts below which half a point is less than one text."""
+_CHANCE = 1.645
+"""Standard deviations that chance exceeds in one case of twenty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One group of the centre's own texts, before and after.
+
+    Attributes:
+        kind: "all", "language", "segment" or "label".
+        group: which one.
+        texts: in the group.
+        before: accuracy in [0, 1].
+        lost, gained: texts named rightly before only, and after only.
+    """
+
+    kind: str
+    group: str
+    texts: int
+    before: float
+    lost: int
+    gained: int
+
+    @property
+    def after(self) -> float:
+        """Accuracy in [0, 1]."""
+        return self.before - (self.lost - self.gained) / self.texts
+
+    def is_passed(self, most_lost: float) -> bool:
+        """Whether at most that share of the texts is lost, net.
+
+        In a group of fewer than `SMALL` texts one text may be lost, and as many as chance would lose if each text that
+        changed were as likely to be gained (a one-sided sign test at 5 %, in its normal approximation).
+        """
+        lost = self.lost - self.gained
+        allowed = most_lost * self.texts
+        if self.texts < SMALL:
+            allowed = max(allowed, 1.0, _CHANCE * math.sqrt(self.lost + self.gained))
+        return lost <= allowed
+
+
+def compare_heads(old: LinearHead, new: LinearHead, embeddings: Embeddings, texts: LabelledTexts) -> list[Gate]:
+    """Two heads on the same labelled texts with embeddings (N, D), whole and by group; unknown languages are left out.
+
+    The old head is asked among its own labels, the new one among all of its, so that an old text which the new head
+    gives a new label counts as lost.
+    """
+    groups: dict[tuple[str, str], list[int]] = {(ALL, ALL): list(range(len(texts.texts)))}
+    for kind, values in (("language", texts.languages), ("segment", texts.segments), ("label", texts.labels)):
+        for row, value in enumerate(values):
+            if value:
+                groups.setdefault((kind, value), []).append(row)
+    before, after = (_is_right(head, embeddings, texts.labels) for head in (old, new))
+    return [
+        Gate(
+            kind,
+            group,
+            texts=len(rows),
+            before=round(float(before[rows].mean()), 4),
+            lost=int((before & ~after)[rows].sum()),
+            gained=int((after & ~before)[rows].sum()),
+        )
+        for (kind, group), rows in groups.items()
+    ]
+
+
+def _is_right(head: LinearHead, embeddings: Embeddings, labels: Sequence[str]) -> NDArray[np.bool_]:
+    said = head.probabilities(embeddings).argmax(axis=1)
+    return np.array([head.labels[i] == label for i, label in zip(said, labels, strict=True)])

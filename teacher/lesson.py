@@ -1,0 +1,155 @@
+"""What an absorption teaches: a head that answers as the aggregated student does, and keeps what the teacher knew."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from student.bundle import Bundle
+from student.distill.intent_head import LabelledTexts, calibrate
+from student.distill.rows import is_held_out
+from student.distill.targets import read_manifest, read_shards
+from student.distill.taught_head import LabelledEmbeddings, SoftTexts, teach_head
+from student.encoder import Embeddings, Encoder
+from student.heads import LinearHead
+from teacher.errors import AbsorptionRefused
+from teacher.gates import Gate, compare_heads
+from teacher.recipe import Absorption, Attempt
+
+Encode = Callable[[list[str]], Embeddings]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A head that passed every gate.
+
+    Attributes:
+        head: calibrated.
+        attempt: how far the aggregated student was followed.
+        agreement: share of the public texts where it says what the aggregated student says.
+        gates: on the test part of the centre's texts.
+    """
+
+    head: LinearHead
+    attempt: Attempt
+    agreement: float
+    gates: list[Gate]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicTexts:
+    """What the aggregated student is asked about.
+
+    Attributes:
+        targets: texts that the teacher has labelled; read one shard at a time.
+        count: how many of them at most, about; chosen by digest.
+        more: further texts, to be embedded by the teacher.
+    """
+
+    targets: Path
+    count: int
+    more: list[str]
+
+
+def ask_student(head: LinearHead, bundle: Bundle, texts: PublicTexts, encode: Encode) -> SoftTexts:
+    """A released head's answers on public texts and on its labels' own names, beside the teacher's embeddings of them.
+
+    Args:
+        head: the released one.
+        bundle: whose encoder it reads.
+        texts: see `PublicTexts`.
+        encode: texts → embeddings (N, D), by the teacher.
+    """
+    share = texts.count / sum(shard.rows for shard in read_manifest(texts.targets)[0].shards)
+    more = [*(label.replace("_", " ") for label in head.labels), *texts.more]
+    student = Encoder.from_bundle(bundle)
+    try:
+        by_teacher, by_student = [encode(more)], [student.encode(more)]
+        for shard in read_shards(texts.targets):
+            rows = [i for i, text in enumerate(shard.texts) if is_held_out(f"absorb:{text}", share)]
+            by_teacher.append(shard.embeddings[rows].astype(np.float32))
+            by_student.append(student.encode([shard.texts[i] for i in rows]))
+    finally:
+        student.close()
+    return SoftTexts(np.concatenate(by_teacher), head.logits(np.concatenate(by_student)), head.labels)
+
+
+def learn(
+    old: LinearHead | None, parts: Mapping[str, LabelledTexts], soft: SoftTexts, recipe: Absorption, encode: Encode
+) -> Learned:
+    """The head of the first attempt that passes the gates on the validation part, if it passes them on the test part.
+
+    Args:
+        old: the teacher's; None to hold the new one against what the centre's labels alone would teach.
+        parts: the centre's own texts, `train`, `validation` and `test`.
+        soft: see `ask_student`.
+        recipe: see `Absorption`.
+        encode: texts → embeddings (N, D), by the teacher.
+
+    Raises:
+        AbsorptionRefused: too much is lost in every attempt.
+    """
+    embedded = {name: encode(part.texts) for name, part in parts.items()}
+    before = old or _taught_by_labels(parts, embedded)
+    labels = tuple(dict.fromkeys((*before.labels, *soft.labels, *sorted(set(parts["train"].labels)))))
+    train, validation = (_labelled(embedded[name], parts[name], labels) for name in ("train", "validation"))
+    gates: list[Gate] = []
+    for attempt in recipe.attempts:
+        followed = blend(soft, before, attempt.trust)
+        head = teach_head(labels, train, followed, caution=attempt.caution)
+        head = calibrate(head, validation.embeddings, validation.targets)
+        gates = compare_heads(before, head, embedded["validation"], parts["validation"])
+        if all(gate.is_passed(recipe.most_lost) for gate in gates):
+            break
+    else:
+        raise _worse(gates, recipe, "validation")
+    gates = compare_heads(before, head, embedded["test"], parts["test"])
+    if not all(gate.is_passed(recipe.most_lost) for gate in gates):
+        raise _worse(gates, recipe, "test")
+    columns = [labels.index(label) for label in soft.labels]
+    said = head.logits(soft.embeddings)[:, columns].argmax(axis=1)
+    return Learned(head, attempt, float((said == soft.logits.argmax(axis=1)).mean()), gates)
+
+
+def blend(soft: SoftTexts, old: LinearHead, trust: float) -> SoftTexts:
+    """The student's answers, with its choice among labels known before moved towards that of the teacher as it was.
+
+    Whether a text is of a known label at all stays the student's answer: the log of the known labels' mass is kept.
+    """
+    shared = [label for label in soft.labels if label in old.labels]
+    columns = [soft.labels.index(label) for label in shared]
+    by_student = soft.logits[:, columns]
+    by_teacher = old.logits(soft.embeddings)[:, [old.labels.index(label) for label in shared]]
+    mixed = trust * _normalized(by_student) + (1 - trust) * _normalized(by_teacher)
+    logits = soft.logits.copy()
+    logits[:, columns] = _normalized(mixed) + by_student - _normalized(by_student)
+    return replace(soft, logits=logits)
+
+
+def _normalized(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logs of the probabilities (N, K)."""
+    from scipy.special import log_softmax  # noqa: PLC0415  (half a second to import)
+
+    return np.asarray(log_softmax(logits, axis=1), dtype=np.float32)
+
+
+def _taught_by_labels(parts: Mapping[str, LabelledTexts], embedded: Mapping[str, Embeddings]) -> LinearHead:
+    labels = tuple(sorted(set(parts["train"].labels)))
+    train, validation = (_labelled(embedded[name], parts[name], labels) for name in ("train", "validation"))
+    return calibrate(teach_head(labels, train, None), validation.embeddings, validation.targets)
+
+
+def _labelled(embeddings: Embeddings, texts: LabelledTexts, labels: tuple[str, ...]) -> LabelledEmbeddings:
+    return LabelledEmbeddings(embeddings, np.array([labels.index(label) for label in texts.labels]))
+
+
+def _worse(gates: list[Gate], recipe: Absorption, part: str) -> AbsorptionRefused:
+    failed = [gate for gate in gates if not gate.is_passed(recipe.most_lost)]
+    worst = max(failed, key=lambda gate: gate.before - gate.after)
+    return AbsorptionRefused(
+        f"the teacher would lose in {len(failed)} of {len(gates)} groups of the {part} part, most in {worst.kind} "
+        f"{worst.group}: accuracy {worst.before:.4f} before, {worst.after:.4f} after, on {worst.texts} texts; at most "
+        f"{recipe.most_lost:g} may be lost, of few texts what chance loses: the old teacher stays"
+    )
