@@ -12,11 +12,15 @@ labelled texts were labelled when the other labels did not exist, so they are as
 result does not depend on a seed or on the order of texts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from student.distill.rows import is_held_out
+from student.distill.targets import read_manifest, read_shards
 from student.encoder import Embeddings
 from student.heads import LinearHead
 
@@ -52,6 +56,27 @@ class SoftTexts:
     embeddings: Embeddings
     logits: NDArray[np.float32]
     labels: tuple[str, ...]
+
+
+def read_soft_texts(targets: Path, encode: Callable[[list[str]], Embeddings], *, count: int) -> SoftTexts | None:
+    """What the teacher's intent head says of its targets, beside the learner's embeddings of about `count` of them.
+
+    None where the teacher has no intent head. Memory does not grow with the number of targets.
+
+    Raises:
+        TargetsRefused: the targets cannot be read.
+    """
+    manifest, _ = read_manifest(targets)
+    if not manifest.intents:
+        return None
+    share = count / sum(shard.rows for shard in manifest.shards)
+    embeddings, logits = [], []
+    for shard in read_shards(targets):
+        rows = np.array([i for i, text in enumerate(shard.texts) if is_held_out(f"taught:{text}", share)], np.int64)
+        if shard.intents and len(rows):
+            embeddings.append(encode([shard.texts[i] for i in rows]))
+            logits.append(shard.intents.rows(rows).logits.astype(np.float32) / manifest.intent_temperature)
+    return SoftTexts(np.concatenate(embeddings), np.concatenate(logits), tuple(manifest.intents))
 
 
 def teach_head(
