@@ -26,6 +26,7 @@ student.cli.app.add_typer(student.evaluation.cli.app)
 app.add_typer(student.cli.app, name="student")
 app.add_typer(federation.cli.app, name="federation")
 app.add_typer(teacher.cli.app, name="teacher")
+app.command()(teacher.cli.lineage)
 
 
 @app.callback()

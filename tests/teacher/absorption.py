@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -90,12 +91,7 @@ def build_centre(folder: Path) -> TinyCentre:
     )
     write_manifest(folder / "targets", manifest)
     for number in (1, 2):
-        released = make_release(lab, f"run-{number}")
-        released.rename(folder / f"release-{number}")
-        (released.parent / "release").mkdir()  # the serial of the next one counts it
-        (released.parent / "release" / RELEASE_FILE).write_bytes(
-            (folder / f"release-{number}" / RELEASE_FILE).read_bytes()
-        )
+        shutil.copytree(make_release(lab, f"run-{number}"), folder / f"release-{number}")
     return centre
 
 
