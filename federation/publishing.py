@@ -26,7 +26,6 @@ from student.digests import digest_bytes
 from student.distill.intent_head import calibrate
 from student.heads import LinearHead, pack_head
 
-
 _WAIT_S = 30.0
 """For the process that has just written the last round to end."""
 
