@@ -141,13 +141,8 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
 
     Then it is checked against the gate, released and reported, in runs/RUN of the federation's folder.
     """
-    import time
-
-    from federation.centre import run_status, submit_run
-    from federation.errors import RunFailed
-    from federation.rounds import read_progress
     from federation.run_recipe import prepare_run, read_recipe
-    from federation.server_app import FAILURE_FILE
+    from federation.submission import carry_out_deployed
 
     plan = read_recipe(recipe)
     folder = home / "runs" / plan.run_id
@@ -156,15 +151,7 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
         prepared = prepare_run(plan, folder, lambda done, total: progress.update(encoding, completed=done, total=total))
         progress.remove_task(encoding)
         task = progress.add_task("rounds", total=plan.rounds)
-        (folder / FAILURE_FILE).unlink(missing_ok=True)
-        flower_run = submit_run(home, plan.run_id)
-        while not (status := run_status(home, flower_run)).startswith("finished"):
-            progress.update(task, completed=len(read_progress(folder, prepared)[1]))
-            time.sleep(1)
-    if status != "finished:completed":
-        failure = folder / FAILURE_FILE
-        why = failure.read_text().strip() if failure.exists() else f"Flower says {status}; see {home}/superlink.log"
-        raise RunFailed(f"run {plan.run_id} did not finish: {why}")
+        carry_out_deployed(home, prepared, folder, lambda rounds: progress.update(task, completed=rounds))
     _finish(home, folder, as_json)
 
 

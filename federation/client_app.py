@@ -22,6 +22,7 @@ from federation.parameters import RoundParameters, parse_round
 from federation.secure_aggregation import BranchSession, Keys, begin_session
 from federation.session_record import from_record, to_record
 from federation.wire import RECORD, Body, read_by_node
+from student.errors import OrillaError
 
 _log = logging.getLogger(__name__)
 _STATE, _MAP = "orilla-session", "orilla-feature-map"
@@ -46,9 +47,13 @@ def answer(message: Message, context: Context) -> Message:
         _forget(context)
         _log.warning("refused: %s", error)
         body = {"refused": str(error)}
+    except OrillaError as error:
+        _forget(context)
+        _log.error("a step of a round failed: %s", error)  # names files of the branch: it stays here
+        body = {"refused": "the branch failed; its own log says why"}
     except Exception:
         _forget(context)
-        _log.exception("a step of a round failed")  # its text may hold data: it stays here
+        _log.exception("a step of a round failed")
         body = {"refused": "the branch failed; its own log says why"}
     record = ConfigRecord({"step": str(step), "session": session if isinstance(session, bytes) else b"", **body})
     return Message(RecordDict({RECORD: record}), reply_to=message)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from federation.accounting import Guarantee
 from federation.aggregation import pass_gate
 from federation.centre import read_centre
-from federation.certificates import SIGNING_KEY, read_signing_key
+from federation.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
 from federation.errors import RunFailed
 from federation.parameters import NEIGHBORING, UNIT
 from federation.release import (
@@ -16,13 +17,17 @@ from federation.release import (
     Privacy,
     Release,
     ReleasedRound,
+    read_release,
     write_release,
 )
-from federation.rounds import RoundRecord, is_paid_out, read_progress
+from federation.rounds import RoundRecord, alone, read_finished
 from federation.run_recipe import read_run
 from student.digests import digest_bytes
 from student.distill.intent_head import calibrate
 from student.heads import LinearHead, pack_head
+
+_WAIT_S = 30.0
+"""For the process that has just written the last round to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Published:
 
 
 def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Published:
-    """Releases a finished run into its folder, unless it would lose too much; a run is released once.
+    """Releases a finished run into its folder, unless it would lose too much; again, it says what was released.
 
     Args:
         home: the federation's folder.
@@ -46,13 +51,23 @@ def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Publish
         now: the time; None for this machine's.
 
     Raises:
-        RunFailed: rounds are missing, or it does not pass the gate.
-        ReleaseRefused: it has been released.
+        RunFailed: rounds are missing or under way, or it does not pass the gate.
+        ReleaseRefused: it has been released, and that was altered since.
     """
+    path = folder / "release"
+    with alone(folder, wait_s=_WAIT_S):
+        if not path.exists():
+            _release(home, folder, path, now or datetime.now(UTC))
+    release = read_release(path, home / SIGNING_PUBLIC_KEY).release
+    evaluation, privacy = release.evaluation, release.privacy
+    guarantee = Guarantee(privacy.epsilon, privacy.delta, privacy.unit, privacy.neighboring, privacy.accountant)
+    return Published(release.run_id, path, release.serial, evaluation.baseline, evaluation.accuracy, str(guarantee))
+
+
+def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
     run = read_run(folder)
-    state, history = read_progress(folder, run)
-    if not history or (len(history) < run.recipe.rounds and not is_paid_out(run, state, folder)):
-        raise RunFailed(f"run {run.plan.run_id} has {len(history)} of {run.recipe.rounds} rounds; go on with it first")
+    finished = read_finished(folder, run)
+    state, history = finished.state, finished.history
     accuracy = history[-1].accuracy
     if not pass_gate(accuracy, run.baseline, tolerance=run.recipe.most_lost):
         raise RunFailed(
@@ -61,14 +76,14 @@ def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Publish
         )
     weight, bias = run.feature_map.to_head(state.weights)
     head = calibrate(LinearHead(weight, bias, run.plan.labels, 1.0, 0.0), run.embeddings, run.targets)
-    content, path = pack_head(head.weight, head.bias), folder / "release"
+    content = pack_head(head.weight, head.bias)
     serial = 1 + sum(1 for _ in folder.parent.glob(f"*/release/{RELEASE_FILE}"))
     guarantee = state.guarantee(run.recipe.delta)
     release = Release(
         federation=read_centre(home).federation,
         serial=serial,
         run_id=run.plan.run_id,
-        created=(now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         bundle_digest=run.bundle_digest,
         embedding_space=run.plan.embedding_space,
         recipe_digest=run.recipe.digest,
@@ -90,7 +105,6 @@ def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Publish
         head_sha256=digest_bytes(content),
     )
     write_release(path, release, content, read_signing_key(home / SIGNING_KEY))
-    return Published(run.plan.run_id, path, serial, run.baseline, accuracy, str(guarantee))
 
 
 def _released(record: RoundRecord) -> ReleasedRound:

@@ -20,16 +20,18 @@ from federation.examples import read_tickets
 from federation.features import FeatureMap, Weights
 from federation.parameters import MIN_SECURE_COHORT, Label, Mechanism, Name
 from federation.plan import Cohort, RunPlan, Training, plan_run
-from student.bundle import open_bundle
+from student.bundle import DEFAULT_BUNDLE, open_bundle
 from student.digests import digest_json
 from student.distill.toml_file import read_toml
 from student.durable import write_durably
 from student.encoder import Embeddings, Encoder
-from student.heads import read_head
+from student.heads import LinearHead, read_head
 
 RUN_FILE, MAP_FILE, ARRAYS_FILE = "run.json", "feature_map.safetensors", "start.safetensors"
 INTENT = "intent"
 """The head that is trained."""
+NAME_STRENGTH = 8.0
+"""Of a start from labels' names alone (docs/log.md)."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 OnEncoded = Callable[[int, int], None]
 _BATCH = 64
@@ -50,8 +52,9 @@ class RunRecipe(BaseModel):
         colluders: of those, how many may subtract their own noise with the guarantee still standing.
         customers: of all branches together, an estimate from public knowledge; sums are divided by it.
         learning_rate, momentum: of the centre's steps.
-        new_labels: that the bundle's head lacks.
-        bundle: folder of the bundle that branches have; relative to the recipe.
+        new_labels: that the bundle's head lacks; they start from what their names mean.
+        keeps_labels: whether the head's own labels stay; if not, new_labels are all there are.
+        bundle: folder of the bundle that branches have, relative to the recipe; by default the one that is installed.
         public_texts: file of texts like those at the branches, none of them from one: `{"text": …}` lines.
         feature_dimension: directions of the feature map.
         validation: the centre's own labelled texts, `{"text": …, "intent": …}` lines.
@@ -77,7 +80,8 @@ class RunRecipe(BaseModel):
     learning_rate: Positive = 60.0
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.8
     new_labels: tuple[Label, ...] = ()
-    bundle: Path
+    keeps_labels: bool = True
+    bundle: Path = DEFAULT_BUNDLE
     public_texts: Path
     feature_dimension: Annotated[int, Field(ge=2, le=8192)] = 256
     validation: Path
@@ -157,23 +161,21 @@ def prepare_run(recipe: RunRecipe, folder: Path, on_encoded: OnEncoded = lambda 
     bundle = open_bundle(recipe.bundle)
     public, validation = _read_texts(recipe.public_texts), read_tickets(recipe.validation)
     head = read_head(bundle, INTENT) if INTENT in bundle.manifest.heads else None
-    labels = tuple(dict.fromkeys((*(head.labels if head else ()), *recipe.new_labels)))
+    kept = head.labels if head and recipe.keeps_labels else ()
+    labels = tuple(dict.fromkeys((*kept, *recipe.new_labels)))
     _check_texts(recipe, public, {row.label for row in validation}, labels)
     encoder = Encoder.from_bundle(bundle)
     try:
         texts = public + [row.text for row in validation]
         embeddings = _encode(encoder, texts, on_encoded)
+        names = encoder.encode([label.replace("_", " ") for label in labels])
     finally:
         encoder.close()
-    feature_map = FeatureMap.fit(
-        embeddings[: len(public)], min(recipe.feature_dimension, encoder.dimension), power=-0.25
-    )
-    start = np.zeros((feature_map.projection.shape[1], len(labels)), dtype=np.float32)
-    baseline = 0.0
-    held_out, targets = embeddings[len(public) :], np.array([labels.index(row.label) for row in validation])
-    if head is not None:
-        start[:, : len(head.labels)] = feature_map.from_head(head.weight, head.bias, embeddings[: len(public)])
-        baseline = float((head.probabilities(held_out).argmax(axis=1) == targets).mean())
+    on_public, held_out = embeddings[: len(public)], embeddings[len(public) :]
+    feature_map = FeatureMap.fit(on_public, min(recipe.feature_dimension, encoder.dimension), power=-0.25)
+    start = _start(feature_map, head, labels, names, on_public)
+    targets = np.array([labels.index(row.label) for row in validation])
+    baseline = _accuracy(head, held_out, [row.label for row in validation]) if head else 0.0
     run = PreparedRun(
         recipe,
         _plan(recipe, labels, feature_map, bundle.manifest.embedding_space, start),
@@ -222,6 +224,29 @@ def _read_same_run(recipe: RunRecipe, folder: Path) -> PreparedRun:
             f"{recipe.digest[:12]}); give the new one another run_id"
         )
     return run
+
+
+def _start(
+    feature_map: FeatureMap, head: LinearHead | None, labels: tuple[str, ...], names: Embeddings, public: Embeddings
+) -> Weights:
+    """Weights (K, C) of what the head knows, and from the names of what it does not.
+
+    Beside new labels the head's columns are brought to the length of theirs: which of its labels it chooses stays the
+    same, and its certainty, which nothing has taught it about the new ones, does not drown them.
+    """
+    start = feature_map.from_names(names, NAME_STRENGTH)
+    known = {label: i for i, label in enumerate(head.labels)} if head else {}
+    columns = [i for i, label in enumerate(labels) if label in known]
+    if head and columns:
+        taught = feature_map.from_head(head.weight, head.bias, public)[:, [known[labels[i]] for i in columns]]
+        longest = float(np.linalg.norm(taught, axis=0).mean())
+        start[:, columns] = taught if len(columns) == len(labels) else taught * min(1.0, NAME_STRENGTH / longest)
+    return start
+
+
+def _accuracy(head: LinearHead, embeddings: Embeddings, labels: list[str]) -> float:
+    chosen = head.probabilities(embeddings).argmax(axis=1)
+    return float(np.mean([head.labels[i] == label for i, label in zip(chosen, labels, strict=True)]))
 
 
 def _plan(recipe: RunRecipe, labels: tuple[str, ...], feature_map: FeatureMap, space: str, start: Weights) -> RunPlan:

@@ -124,6 +124,34 @@ def test_a_branch_restarted_in_the_middle_of_a_round_is_left_out_of_it_and_back_
     assert spent(lab) == [2, 3, 3, 3, 3]
 
 
+def test_a_round_that_nobody_can_pay_for_any_more_ends_the_run_with_those_before_and_counts_its_cost(lab: Lab) -> None:
+    finished: list[int] = []
+    told = run_in_process(
+        lab,
+        lose=lambda branch, step: "reply" if step == "mask" and finished == [1, 2] and branch < 3 else None,
+        on_round=lambda record: finished.append(record.round_number),
+    )
+    assert [record.attempts for record in told.history] == [1, 2]
+    assert told.history[-1].epsilon == pytest.approx(8.0)
+    assert spent(lab) == [3] * 5
+    assert run_in_process(lab).history == told.history
+
+
+def test_a_run_whose_every_attempt_failed_says_that_it_is_paid_out(lab: Lab) -> None:
+    for why in ("failed 2 times", "paid for all 3 rounds", "paid for all 3 rounds"):
+        with pytest.raises(RunFailed, match=why):
+            run_in_process(lab, lose=lambda branch, step: "reply" if step == "mask" and branch < 3 else None)
+    assert spent(lab) == [3] * 5
+
+
+def test_two_processes_never_carry_out_one_run(lab: Lab) -> None:
+    def again(record: RoundRecord) -> None:
+        with pytest.raises(RunFailed, match="under way in another process"):
+            run_in_process(lab)
+
+    assert len(run_in_process(lab, on_round=again).history) == 3
+
+
 class Killed(BaseException):
     """Ends the centre where it stands."""
 
