@@ -1,8 +1,10 @@
 """What an absorbed teacher may lose: next to nothing, in every language, segment and label that it knew before."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +14,8 @@ from student.encoder import Embeddings
 from student.heads import LinearHead
 
 ALL = "all"
-SMALL = 200
-"""Texts below which half a point is less than one text."""
-_CHANCE = 1.645
-"""Standard deviations that chance exceeds in one case of twenty."""
+_CHANCE = 0.05
+"""How often chance alone may refuse, over all groups of a kind together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Gate:
         texts: in the group.
         before: accuracy in [0, 1].
         lost, gained: texts named rightly before only, and after only.
+        groups: of its kind.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Gate:
     before: float
     lost: int
     gained: int
+    groups: int = 1
 
     @property
     def after(self) -> float:
@@ -43,16 +45,13 @@ class Gate:
         return self.before - (self.lost - self.gained) / self.texts
 
     def is_passed(self, most_lost: float) -> bool:
-        """Whether at most that share of the texts is lost, net.
+        """Whether at most that share of the texts is lost, net, or no more than chance loses.
 
-        In a group of fewer than `SMALL` texts one text may be lost, and as many as chance would lose if each text that
-        changed were as likely to be gained (a one-sided sign test at 5 %, in its normal approximation).
+        Chance: of the texts that changed, each is as likely to be gained as lost (a one-sided sign test in its normal
+        approximation, at 5 % for all groups of the kind together, after Bonferroni). Of few texts one may be lost.
         """
-        lost = self.lost - self.gained
-        allowed = most_lost * self.texts
-        if self.texts < SMALL:
-            allowed = max(allowed, 1.0, _CHANCE * math.sqrt(self.lost + self.gained))
-        return lost <= allowed
+        by_chance = NormalDist().inv_cdf(1 - _CHANCE / self.groups) * math.sqrt(self.lost + self.gained)
+        return self.lost - self.gained <= max(most_lost * self.texts, by_chance, 1.0)
 
 
 def compare_heads(old: LinearHead, new: LinearHead, embeddings: Embeddings, texts: LabelledTexts) -> list[Gate]:
@@ -66,6 +65,7 @@ def compare_heads(old: LinearHead, new: LinearHead, embeddings: Embeddings, text
         for row, value in enumerate(values):
             if value:
                 groups.setdefault((kind, value), []).append(row)
+    kinds = Counter(kind for kind, _ in groups)
     before, after = (_is_right(head, embeddings, texts.labels) for head in (old, new))
     return [
         Gate(
@@ -75,6 +75,7 @@ def compare_heads(old: LinearHead, new: LinearHead, embeddings: Embeddings, text
             before=round(float(before[rows].mean()), 4),
             lost=int((before & ~after)[rows].sum()),
             gained=int((after & ~before)[rows].sum()),
+            groups=kinds[kind],
         )
         for (kind, group), rows in groups.items()
     ]

@@ -198,12 +198,16 @@ def test_a_release_that_would_teach_the_teacher_worse_leaves_the_old_one_in_plac
     refuse(centre, tmp_path, AbsorptionRefused, "the old teacher stays", release=release, recipe=eager)
 
 
-def test_a_group_may_lose_half_a_point_and_a_small_one_what_chance_loses() -> None:
-    assert Gate("all", "all", 1000, 0.9, lost=15, gained=10).is_passed(0.005)
-    assert not Gate("all", "all", 1000, 0.9, lost=16, gained=10).is_passed(0.005)
+def test_a_group_may_lose_half_a_point_or_what_chance_loses() -> None:
+    assert Gate("all", "all", 1000, 0.9, lost=5, gained=0).is_passed(0.005)
+    assert not Gate("all", "all", 1000, 0.9, lost=6, gained=0).is_passed(0.005)
+    assert Gate("all", "all", 1000, 0.9, lost=25, gained=15).is_passed(0.005)
+    assert not Gate("all", "all", 1000, 0.9, lost=26, gained=14).is_passed(0.005)
     assert Gate("label", "a", 20, 1.0, lost=2, gained=0).is_passed(0.005)
     assert not Gate("label", "a", 20, 1.0, lost=3, gained=0).is_passed(0.005)
     assert Gate("label", "a", 20, 0.8, lost=4, gained=1).is_passed(0.005)
+    assert Gate("label", "a", 20, 1.0, lost=6, gained=0, groups=60).is_passed(0.005)  # one label of sixty by chance
+    assert not Gate("label", "a", 20, 1.0, lost=11, gained=0, groups=60).is_passed(0.005)
     assert Gate("label", "a", 20, 0.8, lost=4, gained=1).after == pytest.approx(0.65)
 
 
