@@ -69,10 +69,11 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
     finished = read_finished(folder, run)
     state, history = finished.state, finished.history
     accuracy = history[-1].accuracy
-    if not pass_gate(accuracy, run.baseline, tolerance=run.recipe.most_lost):
+    before = max(run.baseline, run.accuracy(run.start))
+    if not pass_gate(accuracy, before, tolerance=run.recipe.most_lost):
         raise RunFailed(
-            f"run {run.plan.run_id} reaches accuracy {accuracy:.4f} where the bundle's head has "
-            f"{run.baseline:.4f}, and may lose {run.recipe.most_lost:g}; nothing is released"
+            f"run {run.plan.run_id} reaches accuracy {accuracy:.4f} where the bundle's head has {run.baseline:.4f} and "
+            f"the first round began at {before:.4f}, and may lose {run.recipe.most_lost:g}; nothing is released"
         )
     weight, bias = run.feature_map.to_head(state.weights)
     head = calibrate(LinearHead(weight, bias, run.plan.labels, 1.0, 0.0), run.embeddings, run.targets)

@@ -212,7 +212,8 @@ def apply_release(path: Path, bundle: Path, out: Path, *, key: Path) -> Bundle:
         key: file of the federation's public key.
 
     Raises:
-        ReleaseRefused: as `read_release`; or the bundle is another one, or has had this release or a later one.
+        ReleaseRefused: as `read_release`; or the bundle is another one, or has had this release or a later one, or
+            something else is at `out`; the same bundle is left as it is.
         BundleError: a bundle cannot be read or written.
     """
     released, old = read_release(path, key), open_bundle(bundle)
@@ -238,9 +239,20 @@ def apply_release(path: Path, bundle: Path, out: Path, *, key: Path) -> Bundle:
         "lineage": [*value["lineage"], *_origins(released, old)],
     }
     with tempfile.TemporaryDirectory(dir=_parent(out), prefix=f".{out.name}.") as aside:
-        write_bundle(Path(aside) / "new", fields, files)
-        load_student(Path(aside) / "new", workers=1).close()
-    return write_bundle(out, fields, files)
+        made = write_bundle(Path(aside) / "new", fields, files)
+        load_student(made.path, workers=1).close()
+        if out.exists():
+            return _same(made, out)
+        made.path.rename(out)
+    sync_folder(out.parent)
+    return open_bundle(out)
+
+
+def _same(made: Bundle, out: Path) -> Bundle:
+    there = open_bundle(out)
+    if there.digest != made.digest:
+        raise ReleaseRefused(f"{out} holds another bundle, {there.digest[:12]}; name another folder")
+    return there
 
 
 def _check_fits(released: ReleasedHead, old: Bundle) -> None:

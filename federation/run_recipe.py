@@ -58,7 +58,8 @@ class RunRecipe(BaseModel):
         public_texts: file of texts like those at the branches, none of them from one: `{"text": …}` lines.
         feature_dimension: directions of the feature map.
         validation: the centre's own labelled texts, `{"text": …, "intent": …}` lines.
-        most_lost: accuracy on it that a release may lose against the bundle's head; more, and there is none.
+        most_lost: accuracy on it that a release may lose against the bundle's head, or against the start of the first
+            round where that is better; more, and there is none.
         attempts: at a round that ends with too few branches; each costs those that took part.
         branches_timeout_s: for `branches` to be there.
         step_timeout_s: for the answers to one message.

@@ -138,6 +138,17 @@ def test_a_key_of_another_kind_is_refused(lab: Lab, release: Path) -> None:
         read_release(release, lab.home / "ca.crt")
 
 
+def test_a_release_applied_again_leaves_its_bundle_as_it_is_and_no_other_is_written_over(
+    lab: Lab, release: Path, tmp_path: Path
+) -> None:
+    one = apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))
+    assert apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab)).digest == one.digest
+    before = (lab.bundle / "manifest.json").read_bytes()
+    with pytest.raises(ReleaseRefused, match="holds another bundle"):
+        apply_release(release, lab.bundle, lab.bundle, key=key_of(lab))
+    assert (lab.bundle / "manifest.json").read_bytes() == before
+
+
 def test_a_release_for_another_bundle_is_refused(lab: Lab, release: Path, tmp_path: Path, default_bundle: Path) -> None:
     with pytest.raises(ReleaseRefused, match="install that bundle first"):
         apply_release(release, default_bundle, tmp_path / "new", key=key_of(lab))

@@ -238,6 +238,7 @@ def test_a_branch_past_its_budget_is_left_out_of_the_rest(tmp_path: Path) -> Non
     with pytest.raises(RunFailed, match="its budget is 9"):
         run_in_process(lab, run_id="run-2")
     assert spent(lab) == [3] * 5
+    assert not (lab.home / "runs" / "run-2" / ATTEMPT_FILE).exists()  # and costs the others nothing
 
 
 @pytest.mark.parametrize(
