@@ -209,6 +209,7 @@ def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> t
                 parameters,
                 weights=state.weights.astype("<f4").tobytes(),
                 feature_map=(folder / MAP_FILE).read_bytes(),
+                customers=run.plan.cohort.customers,
                 step_s=recipe.step_timeout_s,
                 on_spending=lambda: _count_attempt(folder, number),
             )
