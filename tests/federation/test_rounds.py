@@ -377,6 +377,7 @@ def test_a_plain_update_is_not_given_in_a_secure_round(lab: Lab) -> None:
     run, folder = prepared(lab)
     grid = LocalGrid(app, lab.node_configs, {})
     parameters = run.plan.round(1, run.start)
+    assert run.feature_map is not None
     record = ConfigRecord(
         {
             "step": "train",
