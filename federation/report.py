@@ -87,8 +87,8 @@ def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> s
         ("Rounds", f"{len(history)} of {recipe.rounds}"),
         (
             _figure(run),
-            f"{run.baseline:.4f} with the bundle's {run.recipe.part}, {run.accuracy(run.start):.4f} where the first round "
-            f"began, {reached} after the last ({len(run.targets)} texts)",
+            f"{run.baseline:.4f} with the bundle's {run.recipe.part}, {run.accuracy(run.start):.4f} where the first "
+            f"round began, {reached} after the last ({len(run.targets)} texts)",
         ),
         (
             "Privacy",
