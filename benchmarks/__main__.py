@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from benchmarks import (
+    closed_loop,
     concurrency,
     conversations,
     demo,
@@ -34,14 +35,24 @@ BENCHMARKS = {
     "distillation": distillation.run,
     "serving": serving.run,
     "scale": scale.run,
-    "fuzz": fuzz.run,
-    "kills": kills.run,
-    "concurrency": concurrency.run,
     "federation": federation.run,
     "federated_labels": federated_labels.run,
     "federated_scale": federated_scale.run,
+    "fuzz": fuzz.run,
+    "kills": kills.run,
+    "concurrency": concurrency.run,
+    "closed_loop": closed_loop.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation", "scale", "federation", "federated_labels", "federated_scale")
+NEED_DATA = (
+    "known_items",
+    "hybrid",
+    "distillation",
+    "scale",
+    "federation",
+    "federated_labels",
+    "federated_scale",
+    "closed_loop",
+)
 
 
 def main(names: list[str]) -> None:

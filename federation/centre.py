@@ -9,6 +9,7 @@ runs/RUN/                             run_recipe.py, submission.py, rounds.py, r
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from datetime import datetime
@@ -88,8 +89,10 @@ def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Pa
         The kit's folder.
 
     Raises:
-        KeysInvalid: the branch is enrolled, or the key is of another kind.
+        KeysInvalid: the branch is enrolled, its name is none, or the key is of another kind.
     """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", branch):
+        raise KeysInvalid(f"{branch!r} is no branch's name; expected letters, digits, dots, dashes, at most 64")
     centre = read_centre(home)
     known, kit = home / "branches" / f"{branch}.pub", home / "kits" / branch
     if known.exists():

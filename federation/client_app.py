@@ -14,7 +14,7 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
-from federation.branch_settings import BranchSettings, Paid, check_policy, read_settings, take_part
+from federation.branch_settings import BranchSettings, Paid, check_budget, check_policy, read_settings, take_part
 from federation.errors import AggregationRefused, BudgetRefused, ParametersInvalid, PolicyRefused, UpdateInvalid
 from federation.features import FeatureMap
 from federation.masking import to_words
@@ -63,6 +63,7 @@ def _advertise(asked: ConfigRecord, name: bytes, node: int, context: Context) ->
     parameters = _allowed(asked, context)
     if parameters.mechanism != "secure":
         raise ParametersInvalid("keys are asked for in a round without secure aggregation; the centre's run is wrong")
+    check_budget(_settings(context), parameters)  # a round that it cannot end is not begun: others would pay for it
     session = begin_session(name, node)
     _keep(context, session, parameters)
     return {"masking": session.keys.masking, "sealing": session.keys.sealing, **_needs(context, parameters)}
@@ -99,7 +100,9 @@ def _reveal(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Bo
 
 
 def _offer(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Body:
-    return _needs(context, _allowed(asked, context))
+    parameters = _allowed(asked, context)
+    check_budget(_settings(context), parameters)
+    return _needs(context, parameters)
 
 
 def _train(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Body:

@@ -39,22 +39,32 @@ def _draw(run: PreparedRun, history: Sequence[RoundRecord]) -> bytes:
     import matplotlib as mpl  # noqa: PLC0415  (a second to import, and not needed where rounds are run)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    numbers = [record.round_number for record in history]
+    numbers, start = [record.round_number for record in history], run.accuracy(run.start)
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9}):
         figure = Figure(figsize=(9, 5.6), layout="constrained")
         (accuracy, epsilon), (branches, traffic) = figure.subplots(2, 2)
-        accuracy.plot(numbers, [record.accuracy for record in history], marker="o", ms=3, color="#1f6f8b")
+        reached = [start, *(record.accuracy for record in history)]
+        accuracy.plot([0, *numbers], reached, marker="o", ms=3, color="#1f6f8b")
         accuracy.axhline(run.baseline, ls="--", lw=1, color="#8a94a0")
-        accuracy.annotate("the bundle's head", (0.99, run.baseline), xycoords=("axes fraction", "data"), ha="right")
-        accuracy.set(title="Accuracy on the centre's validation set", ylim=(0, 1))
-        epsilon.plot(numbers, [record.epsilon for record in history], marker="o", ms=3, color="#a23b3b")
+        accuracy.annotate(
+            f"the bundle's {run.recipe.part}",
+            (0.99, run.baseline),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="right",
+            color="#5c6772",
+        )
+        accuracy.set(title=f"{_figure(run)} on the centre's validation set", ylim=(0, 1))
+        epsilon.plot([0, *numbers], [0, *(record.epsilon for record in history)], marker="o", ms=3, color="#a23b3b")
         epsilon.axhline(run.recipe.epsilon, ls="--", lw=1, color="#8a94a0")
         epsilon.set(title=f"Epsilon at delta {run.recipe.delta:g}, per customer", ylim=(0, run.recipe.epsilon * 1.15))
         branches.bar(numbers, [record.asked for record in history], color="#dde3ea", label="asked")
         branches.bar(numbers, [record.survivors for record in history], color="#1f6f8b", label="in the sum")
         branches.axhline(run.recipe.minimum_survivors, ls="--", lw=1, color="#a23b3b", label="fewest allowed")
         branches.set(title="Branches", xlabel="round")
-        branches.legend(frameon=False, fontsize=8, loc="lower right")
+        branches.set_ylim(top=1.25 * max([1, *(record.asked for record in history)]))
+        branches.legend(frameon=False, fontsize=8, loc="upper right", ncols=3)
         for name, color in (("up", "#1f6f8b"), ("down", "#d08c2e")):
             kilobytes = [getattr(record, f"{name}_bytes") / 1000 / max(record.asked, 1) for record in history]
             traffic.plot(numbers, kilobytes, marker="o", ms=3, color=color, label=name)
@@ -75,7 +85,11 @@ def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> s
     spent = f"{last.epsilon:.4f}" if last else "0"
     facts = [
         ("Rounds", f"{len(history)} of {recipe.rounds}"),
-        ("Accuracy", f"{run.baseline:.4f} with the bundle's head, {reached} after ({len(run.targets)} texts)"),
+        (
+            _figure(run),
+            f"{run.baseline:.4f} with the bundle's {run.recipe.part}, {run.accuracy(run.start):.4f} where the first "
+            f"round began, {reached} after the last ({len(run.targets)} texts)",
+        ),
         (
             "Privacy",
             f"epsilon {spent} of {recipe.epsilon:g} at delta {recipe.delta:g}, per customer, add-or-remove neighbors, "
@@ -98,6 +112,10 @@ def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> s
 {_table(("reason", "times"), _reasons(history))}
 </body></html>
 """
+
+
+def _figure(run: PreparedRun) -> str:
+    return "Accuracy" if run.recipe.part == "head" else "Right passage first"
 
 
 def _noise(run: PreparedRun) -> str:

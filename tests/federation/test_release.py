@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_agent.agent import Agent
+from edge_agent.reading.formats import DocumentFormat
+from edge_agent.settings import AgentSettings
 from federation.centre import Centre, set_up_centre
 from federation.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
 from federation.client_app import app
@@ -27,7 +30,7 @@ from student.digests import digest_bytes
 from student.heads import pack_head, read_head
 from student.runtime import load_student
 from tests.conftest import ROOT
-from tests.federation.lab import Lab, build_lab
+from tests.federation.lab import LABELS, Lab, build_lab
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -111,6 +114,29 @@ def test_a_bundle_made_from_it_names_intents_rightly_in_the_same_embedding_space
     assert right > evaluation.baseline
 
 
+def test_an_edge_agent_takes_the_new_bundle_up_without_embedding_anything_anew(
+    lab: Lab, release: Path, tmp_path: Path
+) -> None:
+    store, anew = tmp_path / "store", list[int]()
+    with Agent(AgentSettings(store=store, bundle=lab.bundle)) as agent:
+        for label in LABELS:
+            text = f"# {label}\n\n{label}1 {label}2 {label}3 filler1."
+            agent.add_document(f"{label}.md", text.encode(), DocumentFormat.MARKDOWN)
+        before, former = agent.store.embeddings.all("ab" * 32, 16), agent.bundle
+        made = apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))  # while it answers
+        found = agent.search("refund1 refund2", count=4)
+    with Agent(AgentSettings(store=store, bundle=made.path), on_reembedded=anew.append) as agent:
+        after = agent.store.embeddings.all("ab" * 32, 16)
+        assert (agent.bundle.serial, former.serial, anew) == (5, 4, [])
+        assert agent.readiness().is_ready
+        assert agent.search("refund1 refund2", count=4) == found
+        rows = [json.loads(line) for line in (lab.home / "validation.jsonl").read_text().splitlines()]
+        named = [agent.classify(row["text"]) for row in rows]
+    assert [array.tobytes() for array in before] == [array.tobytes() for array in after]
+    right = [c is not None and c.alternatives[0].label == r["intent"] for c, r in zip(named, rows, strict=True)]
+    assert np.mean(right) == pytest.approx(read_release(release, key_of(lab)).release.evaluation.accuracy, abs=0.011)
+
+
 def test_the_same_bundle_and_release_make_the_same_bundle(lab: Lab, release: Path, tmp_path: Path) -> None:
     one, two = (apply_release(release, lab.bundle, tmp_path / name, key=key_of(lab)) for name in "ab")
     assert one.digest == two.digest
@@ -136,6 +162,17 @@ def test_a_release_of_another_federation_is_refused(release: Path, tmp_path: Pat
 def test_a_key_of_another_kind_is_refused(lab: Lab, release: Path) -> None:
     with pytest.raises(KeysInvalid, match="not a public key"):
         read_release(release, lab.home / "ca.crt")
+
+
+def test_a_release_applied_again_leaves_its_bundle_as_it_is_and_no_other_is_written_over(
+    lab: Lab, release: Path, tmp_path: Path
+) -> None:
+    one = apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))
+    assert apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab)).digest == one.digest
+    before = (lab.bundle / "manifest.json").read_bytes()
+    with pytest.raises(ReleaseRefused, match="holds another bundle"):
+        apply_release(release, lab.bundle, lab.bundle, key=key_of(lab))
+    assert (lab.bundle / "manifest.json").read_bytes() == before
 
 
 def test_a_release_for_another_bundle_is_refused(lab: Lab, release: Path, tmp_path: Path, default_bundle: Path) -> None:
