@@ -176,9 +176,9 @@ def take_turn(world: World, turn: Turn, epsilon: float | None) -> tuple[dict[str
         learned = learn(
             teacher, parts, soft, recipe, lambda texts: world.teacher_train[[row_of[text] for text in texts]]
         )
-        absorbed, trust, caution = learned.head, learned.attempt.trust, learned.attempt.caution
+        absorbed, caution = learned.head, learned.caution
     except AbsorptionRefused:
-        absorbed, trust, caution = teacher, float("nan"), float("nan")
+        absorbed, caution = teacher, float("nan")
     following = SoftTexts(world.student_public, absorbed.logits(world.teacher_public), absorbed.labels)
     labels = absorbed.labels
     following_head = teach_head(labels, _embedded(task, train.embeddings, seen, labels), following)
@@ -191,7 +191,7 @@ def take_turn(world: World, turn: Turn, epsilon: float | None) -> tuple[dict[str
     }
     gain = figures["released student, new intents after"]
     share = figures["teacher, new intents after"] / gain if gain else 0.0
-    return {**figures, "teacher's share of the gain": share, "trust": trust, "caution": caution}, promised
+    return {**figures, "teacher's share of the gain": share, "caution": caution}, promised
 
 
 def federate(

@@ -108,7 +108,7 @@ def absorb(
         "release": verified.name,
         "new_labels": sorted(set(learned.head.labels) - known),
         "public_texts": len(soft.logits),
-        "attempt": learned.attempt.model_dump(),
+        "caution": learned.caution,
         "agrees_with_student": round(learned.agreement, 4),
         "gates": [{**asdict(gate), "after": round(gate.after, 4)} for gate in learned.gates],
         "condition": CONDITION,

@@ -14,7 +14,7 @@ from student.encoder import Embeddings
 from student.heads import LinearHead
 
 ALL = "all"
-_CHANCE = 0.05
+_CHANCE = 0.01
 """How often chance alone may refuse, over all groups of a kind together."""
 
 
@@ -48,7 +48,7 @@ class Gate:
         """Whether at most that share of the texts is lost, net, or no more than chance loses.
 
         Chance: of the texts that changed, each is as likely to be gained as lost (a one-sided sign test in its normal
-        approximation, at 5 % for all groups of the kind together, after Bonferroni). Of few texts one may be lost.
+        approximation, at 1 % for all groups of the kind together, after Bonferroni). Of few texts one may be lost.
         """
         by_chance = NormalDist().inv_cdf(1 - _CHANCE / self.groups) * math.sqrt(self.lost + self.gained)
         return self.lost - self.gained <= max(most_lost * self.texts, by_chance, 1.0)

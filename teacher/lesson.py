@@ -1,11 +1,10 @@
 """What an absorption teaches: a head that answers as the aggregated student does, and keeps what the teacher knew."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from student.bundle import Bundle
 from student.distill.intent_head import LabelledTexts, calibrate
@@ -16,7 +15,7 @@ from student.encoder import Embeddings, Encoder
 from student.heads import LinearHead
 from teacher.errors import AbsorptionRefused
 from teacher.gates import Gate, compare_heads
-from teacher.recipe import Absorption, Attempt
+from teacher.recipe import Absorption
 
 Encode = Callable[[list[str]], Embeddings]
 
@@ -27,13 +26,13 @@ class Learned:
 
     Attributes:
         head: calibrated.
-        attempt: how far the aggregated student was followed.
+        caution: that it was taught with.
         agreement: share of the public texts where it says what the aggregated student says.
         gates: on the test part of the centre's texts.
     """
 
     head: LinearHead
-    attempt: Attempt
+    caution: float
     agreement: float
     gates: list[Gate]
 
@@ -79,9 +78,9 @@ def ask_student(head: LinearHead, bundle: Bundle, texts: PublicTexts, encode: En
 def learn(
     old: LinearHead | None, parts: Mapping[str, LabelledTexts], soft: SoftTexts, recipe: Absorption, encode: Encode
 ) -> Learned:
-    """The head of the first attempt that loses next to nothing on the validation part, if it passes on the test part.
+    """The head of the least caution that loses next to nothing on the validation part, if it passes on the test part.
 
-    On the validation part the whole must lose no more than `most_lost`, chance or not; where no attempt comes to that,
+    On the validation part the whole must lose no more than `most_lost`, chance or not; where no caution comes to that,
     the one that loses least is tried on the test part.
 
     Args:
@@ -98,47 +97,24 @@ def learn(
     before = old or taught_by_labels(parts, embedded)
     labels = tuple(dict.fromkeys((*before.labels, *soft.labels, *sorted(set(parts["train"].labels)))))
     train, validation = (_labelled(embedded[name], parts[name], labels) for name in ("train", "validation"))
-    tried: list[tuple[int, LinearHead, Attempt]] = []
-    for attempt in recipe.attempts:
-        followed = blend(soft, before, attempt.trust)
-        head = teach_head(labels, train, followed, caution=attempt.caution)
+    tried: list[tuple[int, LinearHead, float]] = []
+    for caution in recipe.cautions:
+        head = teach_head(labels, train, soft, caution=caution)
         head = calibrate(head, validation.embeddings, validation.targets)
         whole, *groups = compare_heads(before, head, embedded["validation"], parts["validation"])
-        tried.append((whole.lost - whole.gained, head, attempt))
+        tried.append((whole.lost - whole.gained, head, caution))
         is_kept = whole.lost - whole.gained <= recipe.most_lost * whole.texts
         if is_kept and all(gate.is_passed(recipe.most_lost) for gate in groups):
             break
     else:
         tried.sort(key=lambda one: one[0], reverse=True)
-    _, head, attempt = tried[-1]
+    _, head, caution = tried[-1]
     gates = compare_heads(before, head, embedded["test"], parts["test"])
     if not all(gate.is_passed(recipe.most_lost) for gate in gates):
         raise _worse(gates, recipe)
     columns = [labels.index(label) for label in soft.labels]
     said = head.logits(soft.embeddings)[:, columns].argmax(axis=1)
-    return Learned(head, attempt, float((said == soft.logits.argmax(axis=1)).mean()), gates)
-
-
-def blend(soft: SoftTexts, old: LinearHead, trust: float) -> SoftTexts:
-    """The student's answers, with its choice among labels known before moved towards that of the teacher as it was.
-
-    Whether a text is of a known label at all stays the student's answer: the log of the known labels' mass is kept.
-    """
-    shared = [label for label in soft.labels if label in old.labels]
-    columns = [soft.labels.index(label) for label in shared]
-    by_student = soft.logits[:, columns]
-    by_teacher = old.logits(soft.embeddings)[:, [old.labels.index(label) for label in shared]]
-    mixed = trust * _normalized(by_student) + (1 - trust) * _normalized(by_teacher)
-    logits = soft.logits.copy()
-    logits[:, columns] = _normalized(mixed) + by_student - _normalized(by_student)
-    return replace(soft, logits=logits)
-
-
-def _normalized(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logs of the probabilities (N, K)."""
-    from scipy.special import log_softmax  # noqa: PLC0415  (half a second to import)
-
-    return np.asarray(log_softmax(logits, axis=1), dtype=np.float32)
+    return Learned(head, caution, float((said == soft.logits.argmax(axis=1)).mean()), gates)
 
 
 def taught_by_labels(parts: Mapping[str, LabelledTexts], embedded: Mapping[str, Embeddings]) -> LinearHead:

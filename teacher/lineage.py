@@ -17,7 +17,7 @@ from typing import Any
 
 from federation.errors import FederationError
 from federation.ledger import read_ledger
-from federation.release import HEAD_FILE, RELEASE_FILE, Release, read_release
+from federation.release import RELEASE_FILE, Release, read_any_release
 from student.bundle import open_bundle
 from student.digests import digest_bytes, digest_file, digest_json
 from student.errors import BundleError
@@ -141,12 +141,13 @@ class _Shelf:
         try:
             release = Release.model_validate_json(path.read_bytes())
             if self._key:
-                read_release(path.parent, self._key)
-            is_whole = digest_file(path.with_name(HEAD_FILE)) == release.head_sha256
+                read_any_release(path.parent, self._key)
+            name, digest = release.file
+            is_whole = digest_file(path.with_name(name)) == digest
         except (FederationError, ValueError, OSError) as error:
             raise LineageBroken(f"{path.parent} is named in the lineage and is no sound release: {error}") from error
         if not is_whole:
-            raise LineageBroken(f"{path.parent}: {HEAD_FILE} is not the one that the release names")
+            raise LineageBroken(f"{path.parent}: {name} is not the one that the release names")
         origins = [("bundle", "that branches taught", release.bundle_digest)]
         origins.append(("recipe", f"of run {release.run_id}", release.recipe_digest))
         below = [self.look_up(Origin(role=role, name=name, sha256=sha, license="")) for role, name, sha in origins]

@@ -57,28 +57,14 @@ def read_fine_tuning(path: Path) -> FineTuning:
     return read_toml(path, FineTuning, "recipe", TrainingRefused)
 
 
-class Attempt(BaseModel):
-    """How far the aggregated student is followed.
-
-    Attributes:
-        trust: in its choice among labels that the teacher knows, 1 to follow it, 0 to follow the teacher as it was; in
-            whether a text is of a new label at all it is always followed.
-        caution: how much the centre's labelled texts speak against new labels; see `student.distill.taught_head`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    trust: Annotated[float, Field(ge=0, le=1)]
-    caution: Annotated[float, Field(ge=0)] = 0.0
-
-
 class Absorption(BaseModel):
     """How a release is absorbed.
 
     Attributes:
         name: of the recipe.
         texts: public ones used at most, chosen by digest.
-        attempts: the first that keeps what the teacher knew on the validation part is used.
+        cautions: how much the centre's labelled texts speak against labels that they do not use (see
+            `student.distill.taught_head`); the first that keeps what the teacher knew on the validation part is used.
         most_lost: accuracy that any language, segment or label known before may lose; see `teacher.gates`.
         max_epsilon: most that a branch's ledger may say after the release, over all its runs.
         validation_share, test_share: of the centre's labelled texts.
@@ -89,7 +75,7 @@ class Absorption(BaseModel):
 
     name: str
     texts: Annotated[int, Field(ge=1)] = 20_000
-    attempts: Annotated[tuple[Attempt, ...], Field(min_length=1)]
+    cautions: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)] = (0, 0.1, 0.3, 1, 3)
     most_lost: Annotated[float, Field(ge=0, le=1)] = 0.005
     max_epsilon: Annotated[float, Field(gt=0, le=100)] = 8.0
     validation_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
