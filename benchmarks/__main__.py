@@ -21,6 +21,7 @@ from benchmarks import (
     recommend,
     scale,
     serving,
+    targets_scale,
 )
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "kills": kills.run,
     "concurrency": concurrency.run,
     "closed_loop": closed_loop.run,
+    "targets_scale": targets_scale.run,
 }
 NEED_DATA = (
     "known_items",
