@@ -6,13 +6,16 @@ import time
 from pathlib import Path
 
 from benchmarks import (
+    concurrency,
     conversations,
     demo,
     distillation,
     federated_labels,
     federated_scale,
     federation,
+    fuzz,
     hybrid,
+    kills,
     known_items,
     recommend,
     scale,
@@ -34,6 +37,9 @@ BENCHMARKS = {
     "federation": federation.run,
     "federated_labels": federated_labels.run,
     "federated_scale": federated_scale.run,
+    "fuzz": fuzz.run,
+    "kills": kills.run,
+    "concurrency": concurrency.run,
 }
 NEED_DATA = ("known_items", "hybrid", "distillation", "scale", "federation", "federated_labels", "federated_scale")
 

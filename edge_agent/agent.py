@@ -11,29 +11,28 @@ import numpy as np
 
 from edge_agent.answer import Citation
 from edge_agent.caches import Revision
-from edge_agent.checking import checked
+from edge_agent.checking import checked, checked_source
 from edge_agent.chunking import RULES, ChunkingRecipe, chunk
 from edge_agent.encoding import encode_passages
-from edge_agent.errors import InputInvalid
+from edge_agent.errors import StoreDamaged, StoreFull, StoreUnavailable
 from edge_agent.feedback import FeedbackLog, NewFeedback
 from edge_agent.index import GrowingIndex
 from edge_agent.jobs import Job, OnPassages
 from edge_agent.kept_bundle import keep_bundle
 from edge_agent.language import detect_language
-from edge_agent.masking import mask
 from edge_agent.questions import Questions
 from edge_agent.reading.blocks import Extract
 from edge_agent.reading.extraction import extract
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.reading.isolation import IsolatedReader
-from edge_agent.records import Change, Counts, Filter, NewDocument, document_id_of
+from edge_agent.records import Counts, Filter, NewDocument, document_id_of
 from edge_agent.reembedding import Reembedding, open_students
 from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
 from edge_agent.serving import Serving, embed_missing, forget_snapshots
 from edge_agent.settings import AgentSettings
 from edge_agent.store import NO_FILTER, Store
 from edge_agent.tags import MAX_TAGS, checked_tags
-from student.digests import digest_json
+from student.digests import digest_bytes, digest_json
 from student.heads import Classification
 from student.runtime import Student, load_student
 
@@ -144,21 +143,21 @@ class Agent:
             InputInvalid, TextNotUtf8, ContentTooLarge, FormatUnsupported: see `edge_agent.reading.extraction`.
             DocumentUnreadable: see `edge_agent.reading.isolation`.
         """
-        source = checked(source, "source", max_chars=500)
+        source = checked_source(source)
         title = checked(title, "title", max_chars=300) if title is not None else None
         given, recipe = checked_tags(tags), self._recipe()
-        digest = digest_json([asdict(recipe), document_format, title, given, content.hex()])
-        if self.store.content_digest(source) == digest:
-            return Ingested(Outcome.UNCHANGED, self.store.document(document_id_of(source)))
+        digest = digest_json([asdict(recipe), document_format, title, given, digest_bytes(content)])
+        known = self.store.document_of(source)
+        if known is not None and known.content_sha256 == digest:
+            return Ingested(Outcome.UNCHANGED, known)
         made = self._read(content, document_format)
         title = (title or made.title or PurePosixPath(source).stem)[:300]
         language, own = detect_language(made.text) or "", checked_tags([*given, *made.tags[: MAX_TAGS - len(given)]])
         document = NewDocument(source, title, document_format, language, digest, made.text, recipe, own)
-        change = None
-        while change is None:
-            change = self._put(document, made, on_passages)
-        outcome = Outcome.REPLACED if change.removed else Outcome.ADDED
-        return Ingested(outcome, self.store.document(document_id_of(source)))
+        ingested = None
+        while ingested is None:
+            ingested = self._put(document, made, on_passages)
+        return ingested
 
     def take_in(self, job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
         """Takes in the document of a job; see `add_document`."""
@@ -241,14 +240,15 @@ class Agent:
         given = {name: getattr(feedback, name) for name in limits if getattr(feedback, name) is not None}
         given = {name: checked(value, name, max_chars=limits[name]) for name, value in given.items()}
         if "source" in given:
-            self.store.document(document_id_of(given["source"]))
-        if "customer" in given and mask(given["customer"]) != given["customer"]:
-            raise InputInvalid("customer is an e-mail, phone, card or identity number; expected a pseudonym")
+            self.store.document(document_id_of(checked_source(given["source"])))
         return self.feedback.add(replace(feedback, text=text, **given), self.bundle.digest)
 
     def readiness(self) -> Readiness:
         """Whether index and store agree and the probes held."""
         counts = self.counts()
+        if counts.passages != len(self.index):  # a change may be half made
+            with self.revision.steady():
+                counts = self.counts()
         return Readiness(
             is_ready=counts.passages == len(self.index),
             documents=counts.documents,
@@ -272,20 +272,24 @@ class Agent:
         return ChunkingRecipe(RULES, self.settings.chunking.max_tokens)
 
     def _read(self, content: bytes, document_format: DocumentFormat) -> Extract:
-        """Plain text here; formats whose parsers are large or native in a process of their own."""
-        if document_format in (DocumentFormat.MARKDOWN, DocumentFormat.TEXT):
+        """Plain text here; what needs a parser in a process of its own."""
+        if document_format is DocumentFormat.TEXT:
             return extract(content, document_format, self.settings.limits.reading)
         return self._reader.read(content, document_format)
 
     def _queue_if_unsure(self, text: str, answer: Answer) -> None:
+        """A question is answered whether or not the queue can be written."""
         intent = answer.intent
         likeliest = intent.alternatives[0].label if intent else None
-        if answer.abstained:
-            self.feedback.queue(text.strip(), "abstained", likeliest, answer.confidence, self.bundle.digest)
-        elif intent and intent.label is None:
-            self.feedback.queue(text.strip(), "intent unknown", likeliest, intent.probability, self.bundle.digest)
+        try:
+            if answer.abstained:
+                self.feedback.queue(text.strip(), "abstained", likeliest, answer.confidence, self.bundle.digest)
+            elif intent and intent.label is None:
+                self.feedback.queue(text.strip(), "intent unknown", likeliest, intent.probability, self.bundle.digest)
+        except (StoreFull, StoreUnavailable, StoreDamaged) as error:
+            log.error("a review could not be queued: %s", error)
 
-    def _put(self, document: NewDocument, made: Extract, on_passages: OnPassages) -> Change | None:
+    def _put(self, document: NewDocument, made: Extract, on_passages: OnPassages) -> Ingested | None:
         """Cuts, encodes and stores a document; None when another bundle took over meanwhile: do it again."""
         serving = self._serving
         encoder = serving.student.encoder
@@ -302,9 +306,10 @@ class Agent:
             if serving is not self._serving:
                 return None
             change = self.store.put(document, spans, embeddings, sentences, serving.space)
-            serving.index.remove(change.removed)
             serving.index.add(change.added, embeddings)
-        return change
+            serving.index.remove(change.removed)
+            stored = self.store.document(document_id_of(document.source))  # before another change of it
+        return Ingested(Outcome.REPLACED if change.removed else Outcome.ADDED, stored)
 
     def _take_over(self) -> None:
         """Replaces the bundle that answers by the one of the settings, once every passage is embedded for it."""

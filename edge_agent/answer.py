@@ -20,10 +20,12 @@ from student.encoder import Embeddings
 class Citation:
     """A quote and where it stands: `quote` equals code points `start:end` of the document's text.
 
+    The document is the one with this `content_sha256`: where it has another by now, it was replaced since.
     `page` counts from 1 where the document has pages, else it is 0; `language` is the document's, "" where unknown.
     """
 
     document_id: str
+    content_sha256: str
     passage_id: int
     source: str
     title: str
@@ -141,6 +143,7 @@ def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:
     """Cites `start:end` of the document's text, which lies within a passage."""
     return Citation(
         document_id=passage.document_id,
+        content_sha256=passage.content_sha256,
         passage_id=passage.passage_id,
         source=passage.source,
         title=passage.title,

@@ -38,11 +38,17 @@ class Revision:
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
         """Around a change of store and index. It counts at the end, when both have changed, and also if it fails."""
-        try:
-            yield
-        finally:
-            with self._lock:
+        with self._lock:
+            try:
+                yield
+            finally:
                 self._number += 1
+
+    @contextlib.contextmanager
+    def steady(self) -> Iterator[None]:
+        """Around what must not meet a change half made: store and index agree while it lasts."""
+        with self._lock:
+            yield
 
 
 class AnswerCache:

@@ -13,6 +13,9 @@ RULES = 2
 """Counts the changes of `chunk` that make other passages of the same document."""
 
 
+_MAX_HEADING_CHARS = 300  # each heading is repeated with every passage below it
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkingRecipe:
     """What, besides a document's text, decides its passages; kept with each document.
@@ -72,7 +75,7 @@ def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int
             headings = [(level, name) for level, name in headings if level < block.level]
             name = document.text[block.start : block.end]
             if not (block.level == 1 and name == document.title):
-                headings.append((block.level, name))
+                headings.append((block.level, name[:_MAX_HEADING_CHARS]))
             continue
         if block.page != page:
             close()

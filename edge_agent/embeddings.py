@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.database import Database
+from edge_agent.database import Database, damaged
 from edge_agent.errors import StoreDamaged
 from student.encoder import Embeddings
+
+_NORM_TOLERANCE = 5e-3
 
 
 class EmbeddingTable:
@@ -61,7 +63,7 @@ class EmbeddingTable:
         """All passage ids (N,), ascending, and their embeddings (N, D) in a space.
 
         Raises:
-            StoreDamaged: they are not of this dimension.
+            StoreDamaged: they are not of this dimension, or not of unit norm as they were written.
         """
         rows = self._database.read(
             "SELECT e.passage_id, e.embedding FROM embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
@@ -69,12 +71,17 @@ class EmbeddingTable:
             [space],
         )
         ids = np.array([row["passage_id"] for row in rows], dtype=np.int64)
-        content = b"".join(row["embedding"] for row in rows)
-        if len(content) != 2 * dimension * len(ids):
+        found = [row["embedding"] for row in rows]
+        if any(not isinstance(embedding, bytes) or len(embedding) != 2 * dimension for embedding in found):
             raise StoreDamaged(
                 f"{self._database.path} holds embeddings of other than {dimension} numbers; restore it from a backup"
             )
-        return ids, np.frombuffer(content, dtype="<f2").reshape(len(ids), dimension)
+        embeddings = np.frombuffer(b"".join(found), dtype="<f2").reshape(len(ids), dimension)
+        for first in range(0, len(ids), 8192):
+            some = embeddings[first : first + 8192].astype(np.float32)
+            if not (np.abs(np.einsum("nd,nd->n", some, some) - 1) < _NORM_TOLERANCE).all():
+                raise damaged(self._database.path, "an embedding")
+        return ids, embeddings
 
     def of_sentences(self, passage_ids: Sequence[int], space: str, dimension: int) -> dict[int, Embeddings]:
         """The embeddings (K, D) of the sentences of those of the passages that have any in a space."""

@@ -14,7 +14,9 @@
         ├── StoreForeign           a file that is not our store
         ├── StoreTooNew            a store of a later version
         ├── StoreTooOld            a store of a version that is no longer read
-        ├── StoreDamaged           SQLite or our own checks find it broken
+        ├── StoreDamaged           SQLite or our own checks find it broken       (HTTP 503)
+        ├── StoreFull              no space left on the disk                     (HTTP 507)
+        ├── StoreUnavailable       its file cannot be read or written just now   (HTTP 503)
         ├── StoreLocked            another process has the store open
         └── ServerUnreachable      the process that has the store does not answer
 
@@ -78,6 +80,14 @@ class StoreTooOld(AgentError):
 
 class StoreDamaged(AgentError):
     """The store is broken."""
+
+
+class StoreFull(AgentError):
+    """No space is left on the disk; nothing was changed."""
+
+
+class StoreUnavailable(AgentError):
+    """The store's file cannot be read or written just now; nothing was changed."""
 
 
 class StoreLocked(AgentError):

@@ -18,6 +18,7 @@ from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
 
+from edge_agent.database import named_failures
 from edge_agent.errors import AgentError, JobQueueFull, JobUnknown
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.results import Ingested
@@ -118,7 +119,7 @@ class Jobs:
         """Puts a document onto disk and into the queue; durable when this returns.
 
         Raises:
-            JobQueueFull: `MAX_PENDING` are waiting.
+            JobQueueFull: `MAX_PENDING` are waiting. StoreFull, StoreUnavailable: it cannot be written.
         """
         with self._lock:
             if self.pending >= MAX_PENDING:
@@ -132,12 +133,15 @@ class Jobs:
                 size_bytes=len(content),
                 accepted_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
-            try:
-                write_durably(self._content(job.job_id), content)
-                self._write(job)
-            except BaseException:
-                self._content(job.job_id).unlink(missing_ok=True)
-                raise
+            with named_failures(self._folder):
+                try:
+                    write_durably(self._content(job.job_id), content)
+                    self._write(job)
+                except BaseException:
+                    for path in (self._content(job.job_id), self._record(job.job_id)):
+                        path.unlink(missing_ok=True)
+                        path.with_name(f".{path.name}.new").unlink(missing_ok=True)
+                    raise
             self._jobs[job.job_id] = job
         self._waiting.put(job.job_id)
         return job

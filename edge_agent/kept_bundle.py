@@ -5,6 +5,7 @@ new space the kept bundle goes on answering from the old ones (docs/adr/0021).
 """
 
 import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -19,6 +20,8 @@ from student.runtime import Student, load_student
 log = logging.getLogger(__name__)
 
 _FOLDER = "bundle"
+_ROOM_LEFT_BYTES = 50_000_000
+"""For documents, which matter more."""
 
 
 def keep_bundle(store: Path, bundle: Bundle) -> None:
@@ -37,11 +40,14 @@ def keep_bundle(store: Path, bundle: Bundle) -> None:
             with contextlib.suppress(OSError):
                 os.link(bundle.path / name, aside / name)
                 continue
+            if shutil.disk_usage(store).free < (bundle.path / name).stat().st_size + _ROOM_LEFT_BYTES:
+                raise OSError(errno.ENOSPC, "it would fill the disk")
             shutil.copyfile(bundle.path / name, aside / name)
         shutil.rmtree(kept, ignore_errors=True)
         aside.rename(kept)
         sync_folder(store)
     except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
         log.warning("the bundle was not kept beside the store: %s", error.strerror or error)
 
 

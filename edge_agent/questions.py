@@ -3,17 +3,18 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from edge_agent.answer import Answering, Citation, candidate_sentences, cite, compose
 from edge_agent.caches import AnswerCache, Revision, SentenceCache
-from edge_agent.checking import checked
+from edge_agent.checking import checked, checked_source
 from edge_agent.errors import InputInvalid
 from edge_agent.index import GrowingIndex
 from edge_agent.language import detect_language
 from edge_agent.ranking import diversify
-from edge_agent.records import Filter, document_id_of
+from edge_agent.records import Document, Filter, document_id_of
 from edge_agent.results import Answer, BundleIdentity, NearestDocument, Timings
 from edge_agent.search import CANDIDATES, Found, best_of_documents, find
 from edge_agent.sessions import Sessions
@@ -40,7 +41,8 @@ class Questions:
         """Keeps what it answers from; `revision` counts the changes of what it reads."""
         self.answering = Answering()
         self._settings, self._store, self._student, self._index = settings, store, student, index
-        self._bundle = bundle
+        self._bundle, self._revision = bundle, revision
+        self._find = partial(find, store, index, revision=revision)
         self._answers = AnswerCache(revision)
         self._sessions = Sessions()
         self._sentences = SentenceCache(
@@ -54,7 +56,7 @@ class Questions:
         """See `Agent.search`."""
         text = self.checked(text)
         embedding = self._student.encoder.encode([text])[0]
-        found = find(self._store, self._index, text, embedding, count, where=where, diversity=diversity)
+        found = self._find(text, embedding, count, where=where, diversity=diversity)
         return [cite(f.passage, f.passage.start, f.passage.end, f.similarity) for f in found]
 
     def recommend(
@@ -68,10 +70,10 @@ class Questions:
         rows: list[Embeddings] = list(self._student.encoder.encode(texts))
         language: str = detect_language(latest) or ""
         if source is not None:
-            document = self._store.document(document_id_of(source))
+            document, embedding = self._embedding_of(checked_source(source))
             language = language or document.language
-            rows.insert(0, self._index.embeddings(self._store.passages_of(document.document_id))[1].mean(axis=0))
-        found = find(self._store, self._index, latest, _profile(rows), CANDIDATES, language=language or None)
+            rows.insert(0, embedding)
+        found = self._find(latest, _profile(rows), CANDIDATES, language=language or None)
         offered = best_of_documents([f for f in found if f.passage.source != source])
         known, embeddings = self._index.embeddings([f.passage.passage_id for f in offered])
         offered = [f for f in offered if f.passage.passage_id in known]  # others were deleted just now
@@ -104,9 +106,7 @@ class Questions:
         started = time.perf_counter()
         question = self._student.encoder.encode([text])[0]
         encoded = time.perf_counter()
-        nearest = find(
-            self._store, self._index, text, question, 2 * self.answering.passages, where=where, language=language
-        )
+        nearest = self._find(text, question, 2 * self.answering.passages, where=where, language=language)
         found = time.perf_counter()
         candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: self.answering.passages]])
         confidence, citations = 0.0, []
@@ -133,6 +133,13 @@ class Questions:
                 *(round(1000 * s, 3) for s in (encoded - started, found - encoded, ended - found, ended - started))
             ),
         )
+
+    def _embedding_of(self, source: str) -> tuple[Document, Embeddings]:
+        """A document and the mean (D,) of its passages' embeddings. Raises `DocumentUnknown`."""
+        with self._revision.steady():
+            document = self._store.document(document_id_of(source))
+            _, rows = self._index.embeddings(self._store.passages_of(document.document_id))
+        return document, np.asarray(rows, dtype=np.float32).mean(axis=0)
 
     def _intent(self, embedding: Embeddings, alternatives: int) -> Classification | None:
         head = self._student.heads.get("intent")

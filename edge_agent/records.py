@@ -35,10 +35,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stored passage with what is needed to show it: `text` is `start:end` of its document's text."""
+    """A stored passage with what is needed to show it: `text` is `start:end` of its document's text.
+
+    `content_sha256` is its document's: it says which text of the document that is.
+    """
 
     passage_id: int
     document_id: str
+    content_sha256: str
     source: str
     title: str
     language: str

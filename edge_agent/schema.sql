@@ -1,4 +1,9 @@
 -- The branch's store: the only truth. The index is derived from it.
+-- Checksums (CRC-32, edge_agent/store.py) are compared whenever something is read, so that nothing false is ever quoted.
+
+-- One row. How many changes there were: see edge_agent/acknowledged.py.
+CREATE TABLE changes (count INTEGER NOT NULL, schema_checksum INTEGER NOT NULL) STRICT;
+
 CREATE TABLE documents (
     id             TEXT PRIMARY KEY,          -- derived from source, so it stays when the document is replaced
     source         TEXT NOT NULL UNIQUE,      -- the caller's name for it: a relative path, a CRM's key
@@ -7,7 +12,9 @@ CREATE TABLE documents (
     language       TEXT NOT NULL,             -- of most of its text, "" where neither Spanish nor English
     content_sha256 TEXT NOT NULL,             -- of the bytes that came in, with title and format
     text           TEXT NOT NULL,             -- what passages and citations point into, in code points
-    added_at       TEXT NOT NULL              -- RFC 3339, UTC
+    added_at       TEXT NOT NULL,             -- RFC 3339, UTC
+    checksum       INTEGER NOT NULL,          -- of the columns before, but the text
+    text_checksum  INTEGER NOT NULL
 ) STRICT;
 
 -- What staff sort documents by.
@@ -34,6 +41,7 @@ CREATE TABLE passages (
     "end"       INTEGER NOT NULL,
     heading     TEXT NOT NULL,
     page        INTEGER NOT NULL,                   -- from 1; 0 where the format has no pages
+    checksum    INTEGER NOT NULL,                   -- of what is shown of it: its text, place and document
     UNIQUE (document_id, ordinal),
     CHECK (0 <= start AND start < "end")
 ) STRICT;

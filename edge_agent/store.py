@@ -17,10 +17,11 @@ import numpy as np
 from cachetools import TTLCache
 from numpy.typing import NDArray
 
+from edge_agent.checksums import checksum, passage_checksum, span_checksum
 from edge_agent.chunking import ChunkingRecipe, PassageSpan
-from edge_agent.database import Database
+from edge_agent.database import Database, damaged
 from edge_agent.embeddings import EmbeddingTable, insert_embeddings
-from edge_agent.errors import DocumentUnknown
+from edge_agent.errors import DocumentUnknown, StoreDamaged
 from edge_agent.records import Change, Counts, Document, Filter, NewDocument, Passage, document_id_of
 from edge_agent.terms import match_any
 from student.encoder import Embeddings
@@ -38,7 +39,7 @@ class Store:
         """Opens the store in a folder, making both when they are missing.
 
         Raises:
-            StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged: the file there cannot be used.
+            StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged, StoreFull, StoreUnavailable: see `Database`.
         """
         self.database = Database(folder / DATABASE)
         self.path = self.database.path
@@ -70,24 +71,21 @@ class Store:
         with self.database.transaction() as db:
             removed = _forget_terms(db, document_id)
             db.execute("DELETE FROM documents WHERE id = ?", [document_id])
+            described = [document_id, document.source, document.title, document.format, document.language]
+            described += [document.content_sha256, added_at]
             db.execute(
-                "INSERT INTO documents (id, source, title, format, language, content_sha256, text, added_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    document_id,
-                    document.source,
-                    document.title,
-                    document.format,
-                    document.language,
-                    document.content_sha256,
-                    document.text,
-                    added_at,
-                ],
+                "INSERT INTO documents (id, source, title, format, language, content_sha256, added_at, checksum, text, "
+                "text_checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [*described, checksum(*described, *document.tags), document.text, checksum(document.text)],
             )
             _insert_description(db, document_id, document)
             db.executemany(
-                'INSERT INTO passages (document_id, ordinal, start, "end", heading, page) VALUES (?, ?, ?, ?, ?, ?)',
-                [(document_id, n, span.start, span.end, span.heading, span.page) for n, span in enumerate(spans)],
+                'INSERT INTO passages (document_id, ordinal, start, "end", heading, page, checksum) '
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (document_id, n, span.start, span.end, span.heading, span.page, span_checksum(document, span))
+                    for n, span in enumerate(spans)
+                ],
             )
             added = _passage_ids(db, document_id)
             db.execute(f"INSERT INTO passage_terms (rowid, title, heading, text) {_TEXTS_OF_DOCUMENT}", [document_id])
@@ -106,29 +104,48 @@ class Store:
                 raise _unknown(document_id)
         return Change(removed, [])
 
-    def content_digest(self, source: str) -> str | None:
-        """The `content_sha256` of the document with this source, or None."""
-        row = self.database.read_one("SELECT content_sha256 FROM documents WHERE source = ?", [source])
-        return row["content_sha256"] if row else None
+    def document_of(self, source: str) -> Document | None:
+        """The document with this source, or None."""
+        return next(iter(self._documents("d.source = ?", [source])), None)
 
     def document(self, document_id: str) -> Document:
         """One document. Raises `DocumentUnknown`."""
-        row = self.database.read_one(f"{_SELECT_DOCUMENTS} WHERE d.id = ?", [document_id])
-        if row is None:
+        documents = self._documents("d.id = ?", [document_id])
+        if not documents:
             raise _unknown(document_id)
-        return _document(row)
+        return documents[0]
 
     def document_text(self, document_id: str) -> str:
         """The text of a document, which offsets point into. Raises `DocumentUnknown`."""
-        row = self.database.read_one("SELECT text FROM documents WHERE id = ?", [document_id])
+        return self.document_with_text(document_id)[1]
+
+    def document_with_text(self, document_id: str) -> tuple[Document, str]:
+        """A document and its text, as they were at one moment. Raises `DocumentUnknown`."""
+        row = self.database.read_one(
+            f"SELECT d.text, d.text_checksum, {_DOCUMENT_COLUMNS} FROM documents d WHERE d.id = ?", [document_id]
+        )
         if row is None:
             raise _unknown(document_id)
-        return str(row["text"])
+        text, text_checksum = row.pop("text"), row.pop("text_checksum")
+        if checksum(text) != text_checksum:
+            raise damaged(self.path, "the text of a document")
+        return self._document(row), text
 
     def documents(self, *, after: str = "", limit: int = 100) -> list[Document]:
         """Documents by source, those after a given source, at most `limit`."""
-        rows = self.database.read(f"{_SELECT_DOCUMENTS} WHERE d.source > ? ORDER BY d.source LIMIT ?", [after, limit])
-        return [_document(row) for row in rows]
+        return self._documents("d.source > ? ORDER BY d.source LIMIT ?", [after, limit])
+
+    def _documents(self, condition: str, values: list[object]) -> list[Document]:
+        rows = self.database.read(f"SELECT {_DOCUMENT_COLUMNS} FROM documents d WHERE {condition}", values)
+        return [self._document(row) for row in rows]
+
+    def _document(self, row: dict[str, Any]) -> Document:
+        expected = row.pop("checksum")
+        d = Document(**row | {"tags": tuple(json.loads(row["tags"]))})
+        described = [d.document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at]
+        if checksum(*described, *d.tags) != expected:
+            raise damaged(self.path, "what is known of a document")
+        return d
 
     def sources(self) -> list[str]:
         """The sources of all documents, ascending."""
@@ -147,13 +164,20 @@ class Store:
         """Passages in the order asked for; ids that are no longer there are left out."""
         marks = ",".join("?" * len(passage_ids))
         rows = self.database.read(
-            "SELECT p.id AS passage_id, d.id AS document_id, d.source, d.title, d.language, p.heading, p.page, "
-            'p.start, p."end", substr(d.text, p.start + 1, p."end" - p.start) AS text '
+            "SELECT p.id AS passage_id, d.id AS document_id, d.content_sha256, d.source, d.title, d.language, "
+            'p.heading, p.page, p.start, p."end", substr(d.text, p.start + 1, p."end" - p.start) AS text, p.checksum '
             f"FROM passages p JOIN documents d ON d.id = p.document_id WHERE p.id IN ({marks})",
             list(passage_ids),
         )
-        by_id = {row["passage_id"]: Passage(**row) for row in rows}
+        by_id = {row["passage_id"]: self._passage(row) for row in rows}
         return [by_id[i] for i in passage_ids if i in by_id]
+
+    def _passage(self, row: dict[str, Any]) -> Passage:
+        expected = row.pop("checksum")
+        passage = Passage(**row)
+        if passage_checksum(passage) != expected:
+            raise damaged(self.path, "a passage")
+        return passage
 
     def passage_ids(self, where: Filter) -> list[int]:
         """The passages of the documents that a filter lets through."""
@@ -230,8 +254,11 @@ class Store:
     def check(self, dimension: int) -> list[str]:
         """What is wrong with the store, in words; empty when it is sound.
 
-        Checks SQLite's own structure and references, and that every document has passages whose offsets lie within
-        its text and whose embeddings have D numbers.
+        Checks SQLite's own structure and references, that every document has passages whose offsets lie within its
+        text and whose embeddings have D numbers, and that texts and passages are what was written.
+
+        Raises:
+            StoreDamaged: so broken that not even this can be read.
         """
         checks = {
             "documents without passages": "SELECT count(*) AS n FROM documents d "
@@ -247,7 +274,8 @@ class Store:
         }
         problems = [row["integrity_check"] for row in self.database.read("PRAGMA integrity_check", [])]
         problems = [problem for problem in problems if problem != "ok"]
-        problems += self._check_terms()
+        if not self.database.verify("INSERT INTO passage_terms (passage_terms, rank) VALUES ('integrity-check', 1)"):
+            problems.append("the words of the passages differ from their texts")
         problems += [
             f"broken reference in {row['table']}" for row in self.database.read("PRAGMA foreign_key_check", [])
         ]
@@ -255,20 +283,23 @@ class Store:
             row = self.database.read_one(query, [])
             if row and row["n"]:
                 problems.append(f"{row['n']} {name}")
-        return problems
+        return problems + self._check_checksums()
 
-    def _check_terms(self) -> list[str]:
-        """Whether the words that search looks in are those of the passages."""
-        try:
-            with self.database.transaction() as db:
-                db.execute("INSERT INTO passage_terms (passage_terms, rank) VALUES ('integrity-check', 1)")
-        except sqlite3.DatabaseError:
-            return ["the words of the passages differ from their texts"]
-        return []
-
-
-def _document(row: dict[str, Any]) -> Document:
-    return Document(**row | {"tags": tuple(json.loads(row["tags"]))})
+    def _check_checksums(self) -> list[str]:
+        """Reads every document and passage."""
+        changed_documents = changed_passages = 0
+        for document_id in [row["id"] for row in self.database.read("SELECT id FROM documents", [])]:
+            try:
+                self.document_with_text(document_id)
+            except (StoreDamaged, DocumentUnknown):  # unknown where its index is damaged
+                changed_documents += 1
+            for passage_id in self.passages_of(document_id):
+                try:
+                    self.passages([passage_id])
+                except StoreDamaged:
+                    changed_passages += 1
+        counts = {"documents": changed_documents, "passages": changed_passages}
+        return [f"{count} {what} that are not what was written" for what, count in counts.items() if count]
 
 
 def _insert_description(db: sqlite3.Connection, document_id: str, document: NewDocument) -> None:
@@ -298,12 +329,11 @@ def _condition(where: Filter) -> tuple[str, list[object]]:
     return " AND ".join(condition for condition, _ in conditions) or "1", values
 
 
-_SELECT_DOCUMENTS = (
-    "SELECT d.id AS document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at, "
+_DOCUMENT_COLUMNS = (
+    "d.id AS document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at, d.checksum, "
     "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars, "
     "(SELECT json_group_array(tag) FROM (SELECT tag FROM document_tags t WHERE t.document_id = d.id ORDER BY tag)) "
-    "AS tags "
-    "FROM documents d"
+    "AS tags"
 )
 
 

@@ -1,9 +1,11 @@
 """The HTTP application over an agent. What comes in is validated here; what goes out are the agent's own classes."""
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, Self
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, File, Form, Header, Query, Response, UploadFile
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +15,7 @@ from starlette.responses import JSONResponse
 import edge_agent
 from edge_agent.agent import Agent
 from edge_agent.answer import Citation
-from edge_agent.checking import checked
+from edge_agent.checking import checked_source, require_text
 from edge_agent.feedback import NewFeedback, Review
 from edge_agent.http import problems
 from edge_agent.http.body_limit import BodyLimitMiddleware
@@ -35,6 +37,10 @@ BAD, LARGE, TYPE, INVALID = (
 )
 
 
+_TAKEN_IN_AT_ONCE = 4
+"""Documents; more wait for their turn, in no thread that a question needs."""
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -49,6 +55,8 @@ class _FilteredRequest(_Request):
 
     def where(self) -> Filter:
         """What to look in."""
+        if self.source_prefix is not None:
+            require_text(self.source_prefix, "source_prefix")
         since = self.added_since.astimezone(UTC).isoformat(timespec="seconds") if self.added_since else None
         return Filter(self.language, self.source_prefix, since, checked_tags(self.tags))
 
@@ -199,8 +207,9 @@ def create_app(agent: Agent, jobs: Jobs) -> FastAPI:
     problems.install(app)
     _add_question_routes(app, agent, metrics)
     _add_feedback_routes(app, agent)
-    _add_document_routes(app, agent)
-    _add_upload_routes(app, agent, jobs)
+    turns = CapacityLimiter(_TAKEN_IN_AT_ONCE)
+    _add_document_routes(app, agent, turns)
+    _add_upload_routes(app, agent, jobs, turns)
     _add_operation_routes(app, agent, metrics)
     _document_problems(app)
     return app
@@ -255,16 +264,16 @@ def _add_feedback_routes(app: FastAPI, agent: Agent) -> None:
         return ReviewList(reviews=reviews, next=reviews[-1].review_id if len(reviews) == limit else None)
 
 
-def _add_document_routes(app: FastAPI, agent: Agent) -> None:
+def _add_document_routes(app: FastAPI, agent: Agent, turns: CapacityLimiter) -> None:
     added = {201: {"model": Ingested, "description": "A new document was added."}}
     responses = added | describe(BAD, LARGE, TYPE, INVALID)
 
     @app.post("/v1/documents", tags=["documents"], responses=responses)
-    def add_document(request: DocumentRequest, response: Response) -> Ingested:
+    async def add_document(request: DocumentRequest, response: Response) -> Ingested:
         """Takes in a document given as text. When this answers, the document is durable and can be found."""
         content = request.text.encode("utf-8", errors="surrogatepass")
-        ingested = agent.add_document(request.source, content, request.format, title=request.title, tags=request.tags)
-        return _with_status(ingested, response)
+        add = partial(agent.add_document, request.source, content, request.format, title=request.title)
+        return _with_status(await to_thread.run_sync(partial(add, tags=request.tags), limiter=turns), response)
 
     @app.get("/v1/documents", tags=["documents"], responses=describe(INVALID))
     def list_documents(
@@ -279,8 +288,8 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
     @app.get("/v1/documents/{document_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND, INVALID))
     def get_document(document_id: str) -> DocumentWithText:
         """A document and its text."""
-        document = agent.store.document(document_id)
-        return DocumentWithText(document=document, text=agent.store.document_text(document_id))
+        document, text = agent.store.document_with_text(document_id)
+        return DocumentWithText(document=document, text=text)
 
     @app.delete(
         "/v1/documents/{document_id}",
@@ -293,7 +302,7 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
         agent.delete_document(document_id)
 
 
-def _add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs) -> None:
+def _add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs, turns: CapacityLimiter) -> None:
     answers: dict[int | str, dict[str, Any]] = {
         201: {"model": Ingested, "description": "A new document was added."},
         202: {"model": JobResponse, "description": "Accepted, on disk; the job tells what becomes of it."},
@@ -315,12 +324,12 @@ def _add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs) -> None:
 
         In both cases what was acknowledged is on disk, whatever happens to the server.
         """
-        name = checked(source or file.filename or "", "source", max_chars=500)
+        name = checked_source(source or file.filename or "")
         document_format, given = format_of(file.filename or name), checked_tags(tags or ())
         content = await file.read()
         if "respond-async" not in {part.strip().lower() for part in prefer.split(",")}:
-            ingested = await run_in_threadpool(agent.add_document, name, content, document_format, tags=given)
-            return _with_status(ingested, response)
+            add = partial(agent.add_document, name, content, document_format, tags=given)
+            return _with_status(await to_thread.run_sync(add, limiter=turns), response)
         require_size(content, agent.settings.limits.reading)
         job = await run_in_threadpool(jobs.accept, name, content, document_format, tags=given)
         headers = {

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem+json. No problem repeats what was sent: it may be a customer's text."""
 
+import errno
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -21,6 +22,9 @@ from edge_agent.errors import (
     JobQueueFull,
     JobUnknown,
     ReviewUnknown,
+    StoreDamaged,
+    StoreFull,
+    StoreUnavailable,
     TextNotUtf8,
 )
 
@@ -36,6 +40,9 @@ STATUS_OF: Mapping[type[Exception], HTTPStatus] = {
     JobUnknown: HTTPStatus.NOT_FOUND,
     JobQueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
     DocumentUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    StoreDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreFull: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 RETRY_AFTER_S = "5"
 
@@ -105,6 +112,8 @@ def install(app: FastAPI) -> None:
 
 def _agent_error(request: Request, error: Exception) -> JSONResponse:
     status = STATUS_OF.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s %s: %s", request.method, request.scope.get("path"), error)
     return problem(status, _name_of(type(error).__name__), str(error))
 
 
@@ -121,6 +130,9 @@ def _request_invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSPC:  # while a file came in
+        detail = "no space is left for the files that come in (TMPDIR); free some on the server, then try again"
+        return problem(HTTPStatus.INSUFFICIENT_STORAGE, "store-full", detail)
     if error.status_code == HTTPStatus.BAD_REQUEST:  # raised by FastAPI alone, when it cannot parse a body
         return problem(error.status_code, "body-unreadable", "the body is neither UTF-8 JSON nor a form; check it")
     phrase = HTTPStatus(error.status_code).phrase.lower()

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_agent.errors import ContentTooLarge, InputInvalid, TextNotUtf8
 from edge_agent.reading.blocks import BlockKind, Extract, TextBuilder
@@ -29,7 +29,7 @@ class ReadingLimits:
 
 
 def extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimits) -> Extract:
-    """Reads a document. Parsers of PDF, Word and HTML run here: call it through `isolation.IsolatedReader`.
+    """Reads a document. Parsers run here: call it through `isolation.IsolatedReader`, but for plain text.
 
     Raises:
         ContentTooLarge: past a limit.
@@ -111,14 +111,15 @@ def normalize(text: str) -> str:
 
 
 def _normalized(made: Extract) -> Extract:
-    """What parsers of binary formats give may hold anything: built anew where normalizing changes it."""
+    """What parsers give may hold anything: built anew where normalizing changes it."""
+    title = " ".join(normalize(made.title).split()) or None if made.title else None
     if normalize(made.text) == made.text:
-        return made
+        return replace(made, title=title)
     builder = TextBuilder()
     for block in made.blocks:
         text = normalize(made.text[block.start : block.end])
         builder.add(text, block.kind, level=block.level, page=block.page)
-    return builder.build(normalize(made.title) if made.title else None, made.tags)
+    return builder.build(title, made.tags)
 
 
 def _extract_plain(text: str) -> Extract:

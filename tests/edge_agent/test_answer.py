@@ -12,7 +12,7 @@ ANSWERING = Answering(slope_passage=2, slope_sentence=3, intercept=-1, keep_abov
 
 
 def passage(text: str, *, document_id: str = "d1", start: int = 100) -> Passage:
-    return Passage(1, document_id, "a.md", "Title", "en", "Heading", 0, start, start + len(text), text)
+    return Passage(1, document_id, "ab" * 32, "a.md", "Title", "en", "Heading", 0, start, start + len(text), text)
 
 
 def test_sentences_keep_their_place_in_the_document() -> None:

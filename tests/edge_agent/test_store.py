@@ -133,13 +133,15 @@ def test_check_names_what_is_wrong(store: Store) -> None:
     with sqlite3.connect(store.path) as db:
         db.execute('UPDATE passages SET "end" = 999 WHERE ordinal = 1')
         db.execute("DELETE FROM embeddings WHERE passage_id = 1")
-        db.execute("INSERT INTO documents VALUES ('x', 's', 't', 'f', 'en', 'c', 'text', 'now')")
+        db.execute("INSERT INTO documents VALUES ('x', 's', 't', 'f', 'en', 'c', 'text', 'now', 0, 0)")
     db.close()
     assert store.check(dimension=8) == [
         "1 documents without passages",
         "1 passages outside their document's text",
         "1 passages without an embedding",
         "1 embeddings of the wrong size",
+        "1 documents that are not what was written",
+        "1 passages that are not what was written",
     ]
 
 
@@ -164,7 +166,7 @@ def test_a_store_of_a_later_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / DATABASE).write_bytes(b"not a database" * 100)
-    with pytest.raises(StoreDamaged, match="restore it from a backup"):
+    with pytest.raises(StoreDamaged, match=r"SQLITE_NOTADB.*restore the folder from a backup"):
         Store(tmp_path)
 
 
