@@ -57,6 +57,18 @@ def test_small_gradients_are_not_changed_by_clipping() -> None:
     assert clipped == pytest.approx(rows.astype(np.float32).T @ probabilities, rel=1e-9)
 
 
+@pytest.mark.parametrize("clip_norm", [0.3, 1.0, 100.0])
+def test_the_closed_form_equals_gradients_formed_and_clipped_customer_by_customer(clip_norm: float) -> None:
+    generator = np.random.default_rng(4)
+    weights, rows = generator.standard_normal((6, 4)).astype(np.float32), unit_rows(generator, 30, 6)
+    targets, customers = generator.integers(0, 4, 30), generator.integers(0, 9, 30)
+    logits = rows.astype(np.float64) @ weights.astype(np.float64)
+    residuals = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True) - np.eye(4)[targets]
+    formed = np.einsum("nd,nc->ndc", rows.astype(np.float64), residuals).reshape(30, -1)
+    expected = clip_customers(formed, customers, clip_norm).reshape(6, 4)
+    assert head_sum(weights, rows, targets, customers, clip_norm) == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_the_clipped_sum_equals_that_of_opacus() -> None:
     import torch
