@@ -1,9 +1,9 @@
 """The query adapter against words that only branches use, trained on which guide answered a question.
 
-Branches ask about the English guides of two programs of commerce, but each says some things its own way: of 15 common
-words it has replaced 8 by invented ones, which no encoder and no guide has seen. Questions are titles, excerpts and
-headings of the guides; titles are masked in what is indexed. A customer asks three questions, and staff name the right
-guide. Half of the guides, by digest, are asked about in training, the figures are of questions about the other half:
+Branches ask about the English guides of Business Central, but each says some things its own way: of twelve common
+words it has replaced eight by invented ones, which no encoder and no guide has seen. Questions are titles, excerpts and
+headings of the guides; titles are masked in what is indexed. Each question
+comes up three times, a customer asks three, and staff name the right guide. Half of the guides, by digest, are asked about in training, the figures are of questions about the other half:
 what is learned are the words, not the guides. Meaning alone is measured, a guide by its nearest passage; settings were
 chosen on a quarter of the training half.
 """
@@ -35,27 +35,25 @@ SEEDS = (0, 1, 2)
 EPSILONS = (1.0, 3.0, 8.0)
 DELTA = 1e-5
 BRANCHES, DROPPED, QUESTIONS_A_CUSTOMER = 50, 5, 3
-RANK, CANDIDATES, SECTIONS = 8, 16, 4
+RANK, CANDIDATES, SECTIONS = 64, 16, 8
 TRAINING = {1.0: Training(10, 1.0, 0.5), 3.0: Training(15, 1.0, 0.8), 8.0: Training(20, 1.0, 0.8)}
-FILES = (GUIDES, DATA / "help_adobe_commerce" / "articles.jsonl")
+PUBLIC = DATA / "help_adobe_commerce" / "articles.jsonl"
 INVENTED = {
     "account": "trevell",
+    "cost": "sparrik",
     "customer": "mellock",
     "document": "vantrel",
     "inventory": "grubash",
-    "invoice": "tolvere",
     "item": "bixel",
-    "ledger": "cranvik",
     "order": "yaltine",
     "payment": "zumber",
-    "price": "dorvane",
-    "product": "klimber",
     "purchase": "ruspell",
     "report": "jandrik",
     "sales": "pluvane",
     "warehouse": "nimbold",
 }
 WORDS_A_BRANCH = 8
+OFFICES_A_QUESTION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +64,14 @@ class Base:
         passages: embeddings (N, D) of the guides' first sections, without titles.
         guides: of which each passage is (N,).
         questions: what the guides are asked for by: title, excerpt, and title with each heading.
+        public: embeddings of another program's titles and excerpts: what the centre has.
         space: of the embeddings.
     """
 
     passages: Embeddings
     guides: NDArray[np.str_]
     questions: list[FoundDocument]
+    public: Embeddings
     space: str
 
 
@@ -88,15 +88,15 @@ def run() -> dict[str, Any]:
         "branches": BRANCHES,
         "lost in a round": DROPPED,
         "questions to learn from": len(learned),
-        "customers": len(learned) // QUESTIONS_A_CUSTOMER,
+        "customers": customers_of(learned),
         "systems": measure(base, learned, asked, TRAINING),
     }
 
 
 def read_base() -> Base:
-    """The English guides, four sections of each."""
+    """The English guides, eight sections of each."""
     passages, guides, questions = [], [], []
-    for line in (line for file in FILES for line in file.read_text(encoding="utf-8").splitlines()):
+    for line in GUIDES.read_text(encoding="utf-8").splitlines():
         guide = json.loads(line)
         if guide["lang"] != "en":
             continue
@@ -108,8 +108,14 @@ def read_base() -> Base:
         texts = dict.fromkeys([title, guide.get("excerpt") or title, *headings])
         questions += [FoundDocument(text, guide["id"]) for text in texts if sections]
     with closing(load_student()) as student:
-        embeddings, space = encode_cached(passages, student), student.bundle.manifest.embedding_space
-    return Base(embeddings, np.array(guides), questions, space)
+        embeddings, public = encode_cached(passages, student), encode_cached(_public_texts(), student)
+        space = student.bundle.manifest.embedding_space
+    return Base(embeddings, np.array(guides), questions, public, space)
+
+
+def _public_texts() -> list[str]:
+    rows = (json.loads(line) for line in PUBLIC.read_text(encoding="utf-8").splitlines())
+    return [text for row in rows if row["lang"] == "en" for text in (row["title"], row.get("excerpt")) if text]
 
 
 def speak(text: str, words: Sequence[str]) -> str:
@@ -134,12 +140,12 @@ def measure(
         spoken, meant = _spoken(asked, words, generator)
         adapters: dict[str, NDArray[np.float32] | None] = {"no adapter": None}
         for epsilon, training in settings.items():
-            plan = _plan(base, epsilon, training, customers=len(learned) // QUESTIONS_A_CUSTOMER)
+            plan = _plan(base, epsilon, training, customers=customers_of(learned))
             name = f"epsilon {epsilon:g}"
-            adapters[name] = _train(plan, branches, seed, "at once")
+            adapters[name] = _train(base, plan, branches, seed, "at once")
             promised[name] = str(guarantee(plan.releases, DELTA))
             if epsilon == max(settings):
-                adapters["trained without noise"] = _train(plan, branches, seed, "none")
+                adapters["trained without noise"] = _train(base, plan, branches, seed, "none")
         for name, weights in adapters.items():
             found = _find(base, spoken, weights, "branch words") | _find(base, meant, weights, "usual words")
             rows.setdefault(name, []).append(found)
@@ -147,11 +153,16 @@ def measure(
     return {name: {"guarantee": promised[name], **_summarize(rows[name])} for name in rows}
 
 
+def customers_of(learned: Sequence[FoundDocument]) -> int:
+    """How many ask these questions."""
+    return len(learned) * OFFICES_A_QUESTION // QUESTIONS_A_CUSTOMER
+
+
 def _branches(
     base: Base, learned: Sequence[FoundDocument], words: Sequence[NDArray[np.str_]], generator: np.random.Generator
 ) -> list[AdapterExamples]:
     """Customers of three questions each, spread evenly; a branch's own documents are all the guides."""
-    order = generator.permutation(len(learned))
+    order = np.concatenate([generator.permutation(len(learned)) for _ in range(OFFICES_A_QUESTION)])
     asked: list[list[FoundDocument]] = [[] for _ in words]
     for place, row in enumerate(order):
         customer = place // QUESTIONS_A_CUSTOMER
@@ -193,12 +204,14 @@ def _plan(base: Base, epsilon: float, training: Training, *, customers: int) -> 
     )
 
 
-def _train(plan: RunPlan, branches: Sequence[AdapterExamples], seed: int, noise: Noise) -> NDArray[np.float32]:
+def _train(
+    base: Base, plan: RunPlan, branches: Sequence[AdapterExamples], seed: int, noise: Noise
+) -> NDArray[np.float32]:
     generator, source = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
     rounds = simulate(
         plan,
         branches,
-        new_adapter(plan.dimension, plan.rank, seed),
+        new_adapter(base.public, plan.rank),
         feature_map=None,
         random_bytes=source.bytes,
         drop=lambda _: [int(lost) for lost in generator.choice(len(branches), DROPPED, replace=False)],
