@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.federated_readme import render_adapter, render_heads, render_labels, render_scale
 from student.evaluation.report import render_table
 
 README = Path(__file__).parents[1] / "README.md"
@@ -29,6 +30,10 @@ def render(results: Path) -> str:
         "demo": _demo,
         "conversations": _conversations,
         "recommend": _recommend,
+        "federation": render_heads,
+        "federated_labels": render_labels,
+        "federated_adapter": render_adapter,
+        "federated_scale": render_scale,
     }
     return "\n\n".join(write(_read(results / f"{name}.json")) for name, write in parts.items())
 
