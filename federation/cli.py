@@ -214,6 +214,31 @@ def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
 
 
 @app.command()
+def audit(
+    run_id: Annotated[str, typer.Argument(help="The run.")],
+    home: HomeOption = DEFAULT_HOME,
+    canaries: Annotated[int, typer.Option(min=100, help="How many made-up customers.")] = 1000,
+    as_json: JsonOption = False,
+) -> None:
+    """Attack a run of the head with canaries: a lower bound on epsilon, beside what the accountant promises.
+
+    It is the run's own mechanism on made-up data; nothing is asked of branches. The report then shows it.
+    """
+    from federation.report import write_audit
+
+    found = write_audit(home / "runs" / run_id, canaries=canaries)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found) | {"is_consistent": found.is_consistent}))
+    else:
+        typer.echo(
+            f"{found.correct} of {found.guesses} guesses right: epsilon is at least {found.lower_bound:.3f} (95 % "
+            f"confidence), promised {found.promised}"
+        )
+    if not found.is_consistent:
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(
     run_id: Annotated[str, typer.Argument(help="The run.")],
     home: HomeOption = DEFAULT_HOME,
