@@ -242,12 +242,16 @@ def audit(
 def report(
     run_id: Annotated[str, typer.Argument(help="The run.")],
     home: HomeOption = DEFAULT_HOME,
+    mlflow: Annotated[str | None, typer.Option(help="Also write it to this MLflow store: a folder or a URI.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a run's report: accuracy and epsilon by round, who took part, bytes; a page and a picture."""
     from federation.report import write_report
+    from federation.tracking import track_run
 
     page = write_report(home / "runs" / run_id)
+    if mlflow:
+        track_run(home / "runs" / run_id, mlflow)
     typer.echo(json.dumps({"report": str(page)}) if as_json else str(page))
 
 
