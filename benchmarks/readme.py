@@ -109,8 +109,8 @@ def _hybrid(result: dict[str, Any]) -> str:
     return "\n".join(
         [
             "**Words, meaning, and both**: nDCG@10 of the document that is asked for, by BM25 alone, by embeddings "
-            f"alone, and by search as it is: words weigh {result['weight_in_use']} (on the other half of the questions "
-            f"{result['best_weight_on_development']} was best, and a little more or less hardly differs):",
+            f"alone, and by search as it is: words weigh {result['words']}, and up to {result['quoted']} more the more "
+            "a question is a quotation (chosen on the other half of the questions):",
             "",
             "| base | language | questions | words | meaning | both |",
             "|---|---|---|---|---|---|",
