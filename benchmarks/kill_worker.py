@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kills import EXACT_BELOW
+from edge_agent import index
 from edge_agent.agent import Agent
 from edge_agent.feedback import NewFeedback
 from edge_agent.reading.formats import DocumentFormat
@@ -24,8 +26,9 @@ def main() -> None:
     store, bundle, seed = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     generator = random.Random(seed)  # noqa: S311
     texts = [path.read_text() for path in sorted(ARTICLES.rglob("*.md"))]
+    index.SAVE_AFTER = 5  # changes, instead of a thousand: snapshots are to be killed too
     _say({"opening": bundle.name})
-    with Agent(AgentSettings(store, bundle, workers=1)) as agent:
+    with Agent(AgentSettings(store, bundle, workers=1, exact_below=EXACT_BELOW)) as agent:
         _say({"opened": bundle.name})
         number = 0
         while True:

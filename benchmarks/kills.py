@@ -20,7 +20,10 @@ from edge_agent.settings import AgentSettings
 from student.bundle import DEFAULT_BUNDLE, open_bundle, write_bundle
 
 KILLS = 200
-LONGEST_S = 0.6
+MOST_LINES, LONGEST_S = 50, 0.1
+"""A process is killed after it has said so many lines at most, and so many seconds more."""
+EXACT_BELOW = 20
+"""So small a base has a graph here, that its building and its snapshots are killed too."""
 WHILE_OPENING = 0.25
 """The share of kills that come while the store is opened, and perhaps embedded anew; the others among the changes."""
 
@@ -34,12 +37,16 @@ class Promised:
         feedback: texts that were acknowledged, in order.
         unsure: the change that was under way when the last process died; it may have been made or not.
         died_while: how often which change was under way.
+        snapshots_cut_off: how often a snapshot of the index was left half written.
+        graphs_checked: how often a graph, not the scan, was checked after a kill.
     """
 
     documents: dict[str, str] = field(default_factory=dict)
     feedback: list[str] = field(default_factory=list)
     unsure: dict[str, Any] = field(default_factory=dict)
     died_while: Counter[str] = field(default_factory=Counter)
+    snapshots_cut_off: int = 0
+    graphs_checked: int = 0
 
     def hear(self, line: dict[str, Any]) -> None:
         """Takes in a line of the process."""
@@ -79,6 +86,7 @@ def kill_and_check(folder: Path, kills: int, generator: random.Random) -> dict[s
             changes += "did" in line
         under_way = promised.unsure
         promised.died_while[under_way.get("will") or next(iter(under_way), "between changes")] += 1
+        promised.snapshots_cut_off += any((folder / "store" / "index").glob("*/graph.new"))
         check_promises(folder / "store", generator.choice(bundles), promised)
     return {
         "kills": kills,
@@ -86,6 +94,8 @@ def kill_and_check(folder: Path, kills: int, generator: random.Random) -> dict[s
         "documents": len(promised.documents),
         "feedback": len(promised.feedback),
         "killed_during": dict(sorted(promised.died_while.items())),
+        "snapshots_cut_off": promised.snapshots_cut_off,
+        "graphs_checked": promised.graphs_checked,
         "acknowledged_changes_lost": 0,
         "stores_damaged": 0,
     }
@@ -93,8 +103,9 @@ def kill_and_check(folder: Path, kills: int, generator: random.Random) -> dict[s
 
 def check_promises(store: Path, bundle: Path, promised: Promised) -> None:
     """Opens the store and compares all of it; what was under way is now known, and promised from here on."""
-    with Agent(AgentSettings(store, bundle, workers=1)) as agent:
+    with Agent(AgentSettings(store, bundle, workers=1, exact_below=EXACT_BELOW)) as agent:
         agent.wait_until_reembedded(timeout_s=100)
+        agent.index.wait_until_built(timeout_s=100)
         assert agent.store.check(agent.student.encoder.dimension) == []
         assert agent.readiness().is_ready
         stored = {d.source: d.content_sha256 for d in agent.store.documents(limit=1000)}
@@ -102,6 +113,10 @@ def check_promises(store: Path, bundle: Path, promised: Promised) -> None:
         for citation in agent.search("copias de seguridad", count=100):
             text = agent.store.document_text(citation.document_id)
             assert text[citation.start : citation.end] == citation.quote
+        promised.graphs_checked += not agent.index.is_exact
+        ids, embeddings = agent.index.embeddings(agent.index.ids().tolist())
+        for passage_id, embedding in zip(ids, embeddings, strict=True):  # the same text may be there twice
+            assert agent.index.search(embedding, 1)[0].similarity > 0.999, passage_id
     unsure = promised.unsure
     for source in promised.documents.keys() | stored.keys():
         assert stored.get(source) == promised.documents.get(source) or source == unsure.get("source"), source
@@ -122,9 +137,11 @@ def _run_and_kill(store: Path, bundle: Path, seed: str, generator: random.Random
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]) as process:
         assert process.stdout is not None
         first = [process.stdout.readline()]  # it has begun to open the store
-        if generator.random() >= WHILE_OPENING:
-            first.append(process.stdout.readline())  # and has opened it
-        time.sleep(generator.uniform(0, LONGEST_S))
+        if generator.random() < WHILE_OPENING:
+            time.sleep(generator.uniform(0, 10 * LONGEST_S))
+        else:
+            first += [process.stdout.readline() for _ in range(generator.randrange(MOST_LINES))]
+            time.sleep(generator.uniform(0, LONGEST_S))
         assert process.poll() is None, "the process ended by itself"
         process.kill()
         for line in (*first, *process.stdout):

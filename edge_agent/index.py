@@ -21,6 +21,8 @@ from student.encoder import Embeddings
 log = logging.getLogger(__name__)
 
 _BATCH = 32  # passages that one search may have to wait for
+SAVE_AFTER = 1000
+"""Passages that came or went since the last snapshot, or a twentieth of the base if that is more."""
 _TUNING_QUERIES, _TUNING_COUNT = 128, 10
 
 
@@ -157,7 +159,7 @@ class GrowingIndex:
             return self._build
         if total >= 2 * graph.tuned_at:
             return self._tune_again
-        if self._snapshots and self._unsaved >= max(1000, total // 20):
+        if self._snapshots and self._unsaved >= max(SAVE_AFTER, total // 20):
             return self._save
         return None
 

@@ -74,7 +74,7 @@ def make_update(
     policy.check(parameters)
     share_variance(parameters)
     _check_what_was_sent(parameters, weights, examples, feature_map)
-    entry = ledger.spend(_release(parameters), Budget(policy.max_epsilon, policy.delta), now=now)
+    entry = ledger.spend(release_of(parameters), Budget(policy.max_epsilon, policy.delta), now=now)
     return Update(encode(_clipped_sum(parameters, weights, examples, feature_map), parameters), entry)
 
 
@@ -140,7 +140,8 @@ def _number(names: list[str]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
-def _release(parameters: RoundParameters) -> Release:
+def release_of(parameters: RoundParameters) -> Release:
+    """What a round releases, as the ledger counts it."""
     return Release(
         run_id=parameters.run_id,
         round_number=parameters.round_number,

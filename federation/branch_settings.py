@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from federation.branch import Update, make_update
+from federation.branch import Update, make_update, release_of
 from federation.errors import PolicyInvalid
 from federation.examples import (
     AdapterExamples,
@@ -24,7 +24,7 @@ from federation.examples import (
     read_tickets,
 )
 from federation.features import FeatureMap, Weights
-from federation.ledger import Ledger
+from federation.ledger import Budget, Ledger, read_ledger
 from federation.parameters import BranchPolicy, Part, RoundParameters, read_policy
 from student.bundle import open_bundle
 from student.durable import write_durably
@@ -103,6 +103,16 @@ def check_policy(settings: BranchSettings, parameters: RoundParameters) -> None:
         PolicyRefused: it does not. PolicyInvalid: there is no policy.
     """
     read_policy(settings.policy).check(parameters)
+
+
+def check_budget(settings: BranchSettings, parameters: RoundParameters) -> None:
+    """Says nothing if this branch could pay for such a round now.
+
+    Raises:
+        BudgetRefused: it could not. LedgerMissing, LedgerCorrupt: there is no sound ledger.
+    """
+    policy = read_policy(settings.policy)
+    read_ledger(settings.ledger).epsilon_with(release_of(parameters), Budget(policy.max_epsilon, policy.delta))
 
 
 def take_part(

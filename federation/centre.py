@@ -5,10 +5,11 @@ release.key release.pub               releases are signed with, and verified
 centre.json                           what the federation is called, and where it is reached
 branches/NAME.pub NAME.node           keys that may join, and the SuperLink's numbers of them
 kits/NAME/                            what to bring to a branch
-runs/RUN/                             run_recipe.py, rounds.py, release.py
+runs/RUN/                             run_recipe.py, submission.py, rounds.py, release.py
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,7 +30,6 @@ from federation.errors import DeploymentFailed, KeysInvalid
 from federation.parameters import Name
 from federation.processes import (
     CONNECTION,
-    FLOWER_APP,
     connect_operator,
     run_flower,
     start_superlink,
@@ -89,8 +89,10 @@ def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Pa
         The kit's folder.
 
     Raises:
-        KeysInvalid: the branch is enrolled, or the key is of another kind.
+        KeysInvalid: the branch is enrolled, its name is none, or the key is of another kind.
     """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", branch):
+        raise KeysInvalid(f"{branch!r} is no branch's name; expected letters, digits, dots, dashes, at most 64")
     centre = read_centre(home)
     known, kit = home / "branches" / f"{branch}.pub", home / "kits" / branch
     if known.exists():
@@ -167,24 +169,6 @@ def is_up(home: Path) -> bool:
         return b"flower-superlink" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError, KeyError):
         return False
-
-
-def submit_run(home: Path, run_id: str) -> str:
-    """Hands a run that is ready to the SuperLink; returns Flower's own number of it.
-
-    Raises:
-        DeploymentFailed: it refuses.
-    """
-    answer = run_flower(home, "run", str(FLOWER_APP), CONNECTION, "--run-config", f"run={json.dumps(run_id)}")
-    return str(answer["run-id"])
-
-
-def run_status(home: Path, flower_run: str) -> str:
-    """What Flower says of a run: `running`, `finished:completed`, `finished:failed` and the like."""
-    for run in run_flower(home, "list", CONNECTION).get("runs", []):
-        if str(run.get("run-id")) == flower_run:
-            return str(run["status"])
-    return "unknown"
 
 
 def online_branches(home: Path) -> list[str]:

@@ -53,7 +53,8 @@ def up(
     centre = read_centre(home)
     process = bring_up(home, listen, port=port or int(centre.address.rpartition(":")[2]))
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs are started deaf to the second
+            signal.signal(number, signal.default_int_handler)
         typer.echo(f"federation {centre.federation} is up at {centre.address}; interrupt to end", err=True)
         raise typer.Exit(process.wait())
     except KeyboardInterrupt:
@@ -141,13 +142,8 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
 
     Then it is checked against the gate, released and reported, in runs/RUN of the federation's folder.
     """
-    import time
-
-    from federation.centre import run_status, submit_run
-    from federation.errors import RunFailed
-    from federation.rounds import read_progress
     from federation.run_recipe import prepare_run, read_recipe
-    from federation.server_app import FAILURE_FILE
+    from federation.submission import carry_out_deployed
 
     plan = read_recipe(recipe)
     folder = home / "runs" / plan.run_id
@@ -156,15 +152,7 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
         prepared = prepare_run(plan, folder, lambda done, total: progress.update(encoding, completed=done, total=total))
         progress.remove_task(encoding)
         task = progress.add_task("rounds", total=plan.rounds)
-        (folder / FAILURE_FILE).unlink(missing_ok=True)
-        flower_run = submit_run(home, plan.run_id)
-        while not (status := run_status(home, flower_run)).startswith("finished"):
-            progress.update(task, completed=len(read_progress(folder, prepared)[1]))
-            time.sleep(1)
-    if status != "finished:completed":
-        failure = folder / FAILURE_FILE
-        why = failure.read_text().strip() if failure.exists() else f"Flower says {status}; see {home}/superlink.log"
-        raise RunFailed(f"run {plan.run_id} did not finish: {why}")
+        carry_out_deployed(home, prepared, folder, lambda rounds: progress.update(task, completed=rounds))
     _finish(home, folder, as_json)
 
 
@@ -226,15 +214,44 @@ def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
 
 
 @app.command()
+def audit(
+    run_id: Annotated[str, typer.Argument(help="The run.")],
+    home: HomeOption = DEFAULT_HOME,
+    canaries: Annotated[int, typer.Option(min=100, help="How many made-up customers.")] = 1000,
+    as_json: JsonOption = False,
+) -> None:
+    """Attack a run of the head with canaries: a lower bound on epsilon, beside what the accountant promises.
+
+    It is the run's own mechanism on made-up data; nothing is asked of branches. The report then shows it.
+    """
+    from federation.report import write_audit
+
+    found = write_audit(home / "runs" / run_id, canaries=canaries)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found) | {"is_consistent": found.is_consistent}))
+    else:
+        typer.echo(
+            f"{found.correct} of {found.guesses} guesses right: epsilon is at least {found.lower_bound:.3f} (95 % "
+            f"confidence), promised {found.promised}"
+        )
+    if not found.is_consistent:
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(
     run_id: Annotated[str, typer.Argument(help="The run.")],
     home: HomeOption = DEFAULT_HOME,
+    mlflow: Annotated[str | None, typer.Option(help="Also write it to this MLflow store: a folder or a URI.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a run's report: accuracy and epsilon by round, who took part, bytes; a page and a picture."""
     from federation.report import write_report
+    from federation.tracking import track_run
 
     page = write_report(home / "runs" / run_id)
+    if mlflow:
+        track_run(home / "runs" / run_id, mlflow)
     typer.echo(json.dumps({"report": str(page)}) if as_json else str(page))
 
 

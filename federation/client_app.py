@@ -14,7 +14,7 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
-from federation.branch_settings import BranchSettings, Paid, check_policy, read_settings, take_part
+from federation.branch_settings import BranchSettings, Paid, check_budget, check_policy, read_settings, take_part
 from federation.errors import AggregationRefused, BudgetRefused, ParametersInvalid, PolicyRefused, UpdateInvalid
 from federation.features import FeatureMap
 from federation.masking import to_words
@@ -22,6 +22,7 @@ from federation.parameters import RoundParameters, parse_round
 from federation.secure_aggregation import BranchSession, Keys, begin_session
 from federation.session_record import from_record, to_record
 from federation.wire import RECORD, Body, read_by_node
+from student.errors import OrillaError
 
 _log = logging.getLogger(__name__)
 _STATE, _MAP = "orilla-session", "orilla-feature-map"
@@ -46,9 +47,13 @@ def answer(message: Message, context: Context) -> Message:
         _forget(context)
         _log.warning("refused: %s", error)
         body = {"refused": str(error)}
+    except OrillaError as error:
+        _forget(context)
+        _log.error("a step of a round failed: %s", error)  # names files of the branch: it stays here
+        body = {"refused": "the branch failed; its own log says why"}
     except Exception:
         _forget(context)
-        _log.exception("a step of a round failed")  # its text may hold data: it stays here
+        _log.exception("a step of a round failed")
         body = {"refused": "the branch failed; its own log says why"}
     record = ConfigRecord({"step": str(step), "session": session if isinstance(session, bytes) else b"", **body})
     return Message(RecordDict({RECORD: record}), reply_to=message)
@@ -58,6 +63,7 @@ def _advertise(asked: ConfigRecord, name: bytes, node: int, context: Context) ->
     parameters = _allowed(asked, context)
     if parameters.mechanism != "secure":
         raise ParametersInvalid("keys are asked for in a round without secure aggregation; the centre's run is wrong")
+    check_budget(_settings(context), parameters)  # a round that it cannot end is not begun: others would pay for it
     session = begin_session(name, node)
     _keep(context, session, parameters)
     return {"masking": session.keys.masking, "sealing": session.keys.sealing, **_needs(context, parameters)}
@@ -94,7 +100,9 @@ def _reveal(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Bo
 
 
 def _offer(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Body:
-    return _needs(context, _allowed(asked, context))
+    parameters = _allowed(asked, context)
+    check_budget(_settings(context), parameters)
+    return _needs(context, parameters)
 
 
 def _train(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Body:

@@ -21,7 +21,7 @@ from flwr.supercore.interceptors import (
     SuperExecAuthHttpInterceptor,
 )
 from flwr.supercore.protobuf.client import ProtobufClientInterceptor
-from flwr.supercore.retry import make_simple_http_retry_invoker
+from flwr.supercore.retry import RetryInvoker, exponential
 from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supernode.runtime.run_clientapp import pull_task_input, push_message, push_task_output
 
@@ -50,7 +50,7 @@ def execute_tasks(
         insecure=True,
         root_certificates=None,
         interceptors=interceptors,
-        retry_invoker=make_simple_http_retry_invoker(),
+        retry_invoker=_retries(1),
     )
     try:
         while not stop.is_set():
@@ -77,7 +77,7 @@ def _execute(address: str, token: str, client_app: Callable[[Message, Context], 
             RuntimeVersionHttpInterceptor(component_name="flwr-clientapp"),
             RuntimeTokenHttpInterceptor(token),
         ],
-        retry_invoker=make_simple_http_retry_invoker(),
+        retry_invoker=_retries(8),
     )
     heartbeat = HeartbeatSender(make_task_heartbeat_fn_http(client))
     heartbeat.start()
@@ -91,3 +91,17 @@ def _execute(address: str, token: str, client_app: Callable[[Message, Context], 
     finally:
         heartbeat.stop()
         client.close()
+
+
+def _retries(tries: int) -> RetryInvoker:
+    """Tries a call again where the SuperNode did not answer.
+
+    Flower's own invoker tries without end, which would keep a branch from ever starting its SuperNode again, and it
+    interrupts the whole process where a task's token has lapsed.
+    """
+    return RetryInvoker(
+        wait_gen_factory=lambda: exponential(max_delay=2),
+        recoverable_exceptions=httpx.TransportError,
+        max_tries=tries,
+        max_time=None,
+    )

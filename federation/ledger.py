@@ -139,6 +139,23 @@ class LedgerState:
         """What has been spent at a delta."""
         return epsilon_of(self.releases, delta)
 
+    def epsilon_with(self, release: Release, budget: Budget) -> float:
+        """What would be spent with one release more, which is not recorded.
+
+        Raises:
+            BudgetRefused: more than the budget.
+        """
+        kind, releases = Spending(release.noise_multiplier, release.sample_rate), self.releases
+        releases[kind] = releases.get(kind, 0) + release.steps
+        epsilon = epsilon_of(releases, budget.delta)
+        if not epsilon <= budget.epsilon:
+            raise BudgetRefused(
+                f"round {release.round_number} of run {release.run_id} would take this branch to epsilon {epsilon:.4f} "
+                f"at delta {budget.delta:g} (per customer, add-or-remove, exact composition); its budget is "
+                f"{budget.epsilon:g} and {self.epsilon(budget.delta):.4f} is spent; nothing was released"
+            )
+        return epsilon
+
 
 def create_ledger(path: Path, branch: str, *, now: datetime | None = None) -> LedgerState:
     """Starts a branch's ledger at zero.
@@ -226,16 +243,7 @@ class Ledger:
         Raises:
             BudgetRefused: it would take the whole past the budget; nothing is recorded.
         """
-        kind = Spending(release.noise_multiplier, release.sample_rate)
-        releases = self.state.releases
-        releases[kind] = releases.get(kind, 0) + release.steps
-        epsilon = epsilon_of(releases, budget.delta)
-        if not epsilon <= budget.epsilon:
-            raise BudgetRefused(
-                f"round {release.round_number} of run {release.run_id} would take this branch to epsilon {epsilon:.4f} "
-                f"at delta {budget.delta:g} (per customer, add-or-remove, exact composition); its budget is "
-                f"{budget.epsilon:g} and {self.state.epsilon(budget.delta):.4f} is spent; nothing was released"
-            )
+        epsilon = self.state.epsilon_with(release, budget)
         at = max(_stamp(now), self.state.at)
         entry = Entry(
             serial=self.state.serial + 1,

@@ -3,14 +3,21 @@
 import base64
 import html
 import io
+import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+from pydantic import TypeAdapter
+
+from federation.audit import AuditReport, audit_run
+from federation.errors import RunFailed
 from federation.rounds import RoundRecord, read_progress
 from federation.run_recipe import PreparedRun, read_run
 from student.durable import write_durably
 
-PAGE, PICTURE = "report.html", "report.png"
+PAGE, PICTURE, AUDIT = "report.html", "report.png", "audit.json"
+_AUDIT = TypeAdapter(AuditReport)
 _COLUMNS = ("round", "accuracy", "epsilon", "in the sum", "asked", "attempts", "kB up", "kB down", "seconds")
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -31,30 +38,58 @@ def write_report(folder: Path) -> Path:
     history = read_progress(folder, run)[1]
     picture = _draw(run, history)
     write_durably(folder / PICTURE, picture)
-    write_durably(folder / PAGE, _page(run, history, picture).encode())
+    path = folder / AUDIT
+    audit = _AUDIT.validate_json(path.read_bytes()) if path.exists() else None
+    write_durably(folder / PAGE, _page(run, history, picture, audit).encode())
     return folder / PAGE
+
+
+def write_audit(folder: Path, *, canaries: int) -> AuditReport:
+    """Attacks a run's mechanism with canaries and keeps what was found in its folder, for the report.
+
+    Raises:
+        CheckpointInvalid: the folder holds no run.
+        RunFailed: it is of the adapter, which is not audited.
+    """
+    run = read_run(folder)
+    if run.feature_map is None:
+        raise RunFailed(f"run {run.recipe.run_id} is of the query adapter; canaries are for runs of the head")
+    generator = np.random.default_rng(secrets.randbits(128))
+    found = audit_run(run.plan, run.feature_map, run.recipe.delta, generator, canaries=canaries)
+    write_durably(folder / AUDIT, _AUDIT.dump_json(found, indent=1))
+    return found
 
 
 def _draw(run: PreparedRun, history: Sequence[RoundRecord]) -> bytes:
     import matplotlib as mpl  # noqa: PLC0415  (a second to import, and not needed where rounds are run)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    numbers = [record.round_number for record in history]
+    numbers, start = [record.round_number for record in history], run.accuracy(run.start)
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9}):
         figure = Figure(figsize=(9, 5.6), layout="constrained")
         (accuracy, epsilon), (branches, traffic) = figure.subplots(2, 2)
-        accuracy.plot(numbers, [record.accuracy for record in history], marker="o", ms=3, color="#1f6f8b")
+        reached = [start, *(record.accuracy for record in history)]
+        accuracy.plot([0, *numbers], reached, marker="o", ms=3, color="#1f6f8b")
         accuracy.axhline(run.baseline, ls="--", lw=1, color="#8a94a0")
-        accuracy.annotate("the bundle's head", (0.99, run.baseline), xycoords=("axes fraction", "data"), ha="right")
-        accuracy.set(title="Accuracy on the centre's validation set", ylim=(0, 1))
-        epsilon.plot(numbers, [record.epsilon for record in history], marker="o", ms=3, color="#a23b3b")
+        accuracy.annotate(
+            f"the bundle's {run.recipe.part}",
+            (0.99, run.baseline),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="right",
+            color="#5c6772",
+        )
+        accuracy.set(title=f"{_figure(run)} on the centre's validation set", ylim=(0, 1))
+        epsilon.plot([0, *numbers], [0, *(record.epsilon for record in history)], marker="o", ms=3, color="#a23b3b")
         epsilon.axhline(run.recipe.epsilon, ls="--", lw=1, color="#8a94a0")
         epsilon.set(title=f"Epsilon at delta {run.recipe.delta:g}, per customer", ylim=(0, run.recipe.epsilon * 1.15))
         branches.bar(numbers, [record.asked for record in history], color="#dde3ea", label="asked")
         branches.bar(numbers, [record.survivors for record in history], color="#1f6f8b", label="in the sum")
         branches.axhline(run.recipe.minimum_survivors, ls="--", lw=1, color="#a23b3b", label="fewest allowed")
         branches.set(title="Branches", xlabel="round")
-        branches.legend(frameon=False, fontsize=8, loc="lower right")
+        branches.set_ylim(top=1.25 * max([1, *(record.asked for record in history)]))
+        branches.legend(frameon=False, fontsize=8, loc="upper right", ncols=3)
         for name, color in (("up", "#1f6f8b"), ("down", "#d08c2e")):
             kilobytes = [getattr(record, f"{name}_bytes") / 1000 / max(record.asked, 1) for record in history]
             traffic.plot(numbers, kilobytes, marker="o", ms=3, color=color, label=name)
@@ -68,20 +103,25 @@ def _draw(run: PreparedRun, history: Sequence[RoundRecord]) -> bytes:
     return content.getvalue()
 
 
-def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> str:
+def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes, audit: AuditReport | None) -> str:
     recipe, last = run.recipe, history[-1] if history else None
     embedded = base64.b64encode(picture).decode()
     reached = f"{last.accuracy:.4f}" if last else "none yet"
     spent = f"{last.epsilon:.4f}" if last else "0"
     facts = [
         ("Rounds", f"{len(history)} of {recipe.rounds}"),
-        ("Accuracy", f"{run.baseline:.4f} with the bundle's head, {reached} after ({len(run.targets)} texts)"),
+        (
+            _figure(run),
+            f"{run.baseline:.4f} with the bundle's {run.recipe.part}, {run.accuracy(run.start):.4f} where the first "
+            f"round began, {reached} after the last ({len(run.targets)} texts)",
+        ),
         (
             "Privacy",
             f"epsilon {spent} of {recipe.epsilon:g} at delta {recipe.delta:g}, per customer, add-or-remove neighbors, "
             f"exact Gaussian composition; noise multiplier {run.plan.noise_multiplier:.4f} in each round",
         ),
         ("Noise", _noise(run)),
+        *_audit(audit),
         ("Made from", f"bundle {run.bundle_digest}, recipe {recipe.digest}"),
     ]
     return f"""<!doctype html>
@@ -98,6 +138,24 @@ def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> s
 {_table(("reason", "times"), _reasons(history))}
 </body></html>
 """
+
+
+def _audit(audit: AuditReport | None) -> list[tuple[str, str]]:
+    if audit is None:
+        return []
+    said = "as promised" if audit.is_consistent else "MORE THAN PROMISED: something is broken"
+    return [
+        (
+            "Audit",
+            f"{audit.correct} of {audit.guesses} guesses about {audit.canaries} canaries right: epsilon at least "
+            f"{audit.lower_bound:.3f} with 95 % confidence, promised {audit.promised.epsilon:.3f} at delta "
+            f"{audit.promised.delta:g}; {said}",
+        )
+    ]
+
+
+def _figure(run: PreparedRun) -> str:
+    return "Accuracy" if run.recipe.part == "head" else "Right passage first"
 
 
 def _noise(run: PreparedRun) -> str:

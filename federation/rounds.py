@@ -9,11 +9,13 @@ A centre killed at any moment goes on after the last round that `state.safetenso
 is asked for anew with fresh noise, and branches pay for it again: what they sent may have been seen. That is counted.
 """
 
+import fcntl
 import json
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flwr.serverapp import Grid
@@ -22,11 +24,12 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from federation.aggregation import RunState, load_state, save_state, start_run, step
 from federation.collection import Collected, collect, wait_for_branches
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
-from federation.run_recipe import MAP_FILE, PreparedRun
+from federation.run_recipe import PreparedRun, read_map
 from student.durable import write_durably
 
 _log = logging.getLogger(__name__)
-STATE_FILE, HISTORY_FILE, ATTEMPT_FILE = "state.safetensors", "history.json", "attempt.json"
+STATE_FILE, HISTORY_FILE, ATTEMPT_FILE, LOCK_FILE = "state.safetensors", "history.json", "attempt.json", "run.lock"
+_LOCK_POLL_S = 0.1
 
 
 class LedgerHead(BaseModel):
@@ -97,29 +100,70 @@ def carry_out(
         on_round: told of each finished round.
 
     Raises:
-        RunFailed: too few branches came, or a round failed as often as the recipe allows; run it again to go on.
+        RunFailed: too few branches came, or a round failed as often as the recipe allows; run it again to go on. Or
+            branches have paid for the whole run and no round was finished, or another process is at it.
+    """
+    with alone(folder):
+        state, history = read_progress(folder, run)
+        while not is_finished(run, state, folder):
+            started = time.monotonic()
+            collected, state = _run_round(grid, run, folder, state)
+            if collected is None:
+                break
+            record = _record(run, state, collected, time.monotonic() - started)
+            history = (*history, record)
+            write_durably(folder / HISTORY_FILE, _HISTORY.dump_json(history, indent=1))
+            save_state(folder / STATE_FILE, state)
+            _log.info("round %d: accuracy %.4f, epsilon %.3f", record.round_number, record.accuracy, record.epsilon)
+            on_round(record)
+        return read_finished(folder, run)
+
+
+@contextmanager
+def alone(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
+    """Holds a run's folder until the end, or the end of the process, however that comes.
+
+    Raises:
+        RunFailed: another process still holds it after `wait_s`.
+    """
+    end = time.monotonic() + wait_s
+    with (folder / LOCK_FILE).open("w") as file:
+        while not _try_lock(file.fileno()):
+            if time.monotonic() >= end:
+                raise RunFailed(f"run {folder.name} is under way in another process; wait for it, or stop that")
+            time.sleep(_LOCK_POLL_S)
+        yield
+
+
+def read_finished(folder: Path, run: PreparedRun) -> Finished:
+    """A run after its last round.
+
+    Raises:
+        RunFailed: rounds are left, or branches have paid for all of them and none was finished.
+        CheckpointInvalid: as `read_progress`.
     """
     state, history = read_progress(folder, run)
-    while state.next_round <= run.plan.training.rounds and not is_paid_out(run, state, folder):
-        started = time.monotonic()
-        collected, state = _run_round(grid, run, folder, state)
-        record = _record(run, state, collected, time.monotonic() - started)
-        history = (*history, record)
-        write_durably(folder / HISTORY_FILE, _HISTORY.dump_json(history, indent=1))
-        save_state(folder / STATE_FILE, state)
-        _log.info("round %d: accuracy %.4f, epsilon %.3f", record.round_number, record.accuracy, record.epsilon)
-        on_round(record)
+    name, rounds = run.recipe.run_id, run.recipe.rounds
+    if not is_finished(run, state, folder):
+        raise RunFailed(f"run {name} has {len(history)} of {rounds} rounds; go on with it first")
+    if not history:
+        raise RunFailed(
+            f"branches have paid for all {rounds} rounds of run {name} and none was finished; see to the branches and "
+            "plan another run"
+        )
     return Finished(state, history)
 
 
-def is_paid_out(run: PreparedRun, state: RunState, folder: Path) -> bool:
-    """Whether branches have paid for as many attempts as the recipe has rounds: no more may be asked of them."""
+def is_finished(run: PreparedRun, state: RunState, folder: Path) -> bool:
+    """Whether no round is left, or branches have paid for as many attempts as there are rounds: no more is asked."""
     paid = sum(done.attempts for done in state.finished) + _attempts(folder, state.next_round)
-    return paid >= run.plan.training.rounds
+    return max(len(state.finished), paid) >= run.plan.training.rounds
 
 
 def read_progress(folder: Path, run: PreparedRun) -> tuple[RunState, tuple[RoundRecord, ...]]:
     """How far a run has come: its start where no round has been finished.
+
+    Attempts at a round that will not be made again are counted with the last one: branches have paid for them.
 
     Raises:
         CheckpointInvalid: its files are damaged, or not of one run.
@@ -132,14 +176,30 @@ def read_progress(folder: Path, run: PreparedRun) -> tuple[RunState, tuple[Round
     except (OSError, ValidationError) as error:
         raise CheckpointInvalid(f"{folder / HISTORY_FILE} cannot be read; restore it, or start the run anew") from error
     # Killed between the two files, the history has one round more than the state: that round is run again.
-    return state, history[: len(state.finished)]
+    history = history[: len(state.finished)]
+    lost = _attempts(folder, state.next_round)
+    if not lost or not history or not is_finished(run, state, folder):
+        return state, history
+    done, attempts = state.finished[-1], state.finished[-1].attempts + lost
+    state = replace(state, finished=(*state.finished[:-1], replace(done, attempts=attempts)))
+    epsilon = state.guarantee(run.recipe.delta).epsilon
+    return state, (*history[:-1], history[-1].model_copy(update={"attempts": attempts, "epsilon": epsilon}))
 
 
-def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> tuple[Collected, RunState]:
-    recipe, number, last = run.recipe, state.next_round, "no attempt was left"
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> tuple[Collected | None, RunState]:
+    """One round, or None where no attempt at it is left to pay for."""
+    recipe, number, last = run.recipe, state.next_round, ""
     for _ in range(recipe.attempts):
-        if is_paid_out(run, state, folder):
-            break
+        if is_finished(run, state, folder):
+            return None, state
         nodes = wait_for_branches(grid, recipe.branches, recipe.branches_timeout_s, at_least=_enough(run))
         parameters = run.plan.round(number, state.weights)
         try:
@@ -148,7 +208,8 @@ def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> t
                 nodes,
                 parameters,
                 weights=state.weights.astype("<f4").tobytes(),
-                feature_map=(folder / MAP_FILE).read_bytes(),
+                feature_map=read_map(folder),
+                customers=run.plan.cohort.customers,
                 step_s=recipe.step_timeout_s,
                 on_spending=lambda: _count_attempt(folder, number),
             )
@@ -164,6 +225,8 @@ def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> t
         except (AggregationRefused, UpdateInvalid) as error:
             _log.warning("round %d: %s", number, error)
             last = str(error)
+    if is_finished(run, state, folder) and state.finished:
+        return None, state
     raise RunFailed(
         f"round {number} of run {recipe.run_id} failed {recipe.attempts} times, last: {last}; nothing of it was "
         "released; see to the branches and run it again, it goes on at this round"

@@ -102,5 +102,5 @@ def _make_branch(folder: Path, number: int, rows: list[LabelledText], plan: RunR
         max_contributions=plan.contributions,
     )
     create_ledger(place / LEDGER_FILE, policy.branch)
-    write_settings(place, BranchSettings(bundle=plan.bundle, tickets=(place / "tickets.jsonl",)), policy)
+    write_settings(place, BranchSettings(bundle=plan.bundle, tickets=(Path("tickets.jsonl"),)), policy)
     return place

@@ -49,6 +49,13 @@ class HeadEntry(_Part):
     threshold: Annotated[float, Field(ge=0, le=1)]
 
 
+class AdapterEntry(_Part):
+    """A query adapter; its file holds `a` and `b`, (rank, D) both."""
+
+    file: FileName
+    rank: Annotated[int, Field(ge=1, le=256)]
+
+
 class ProbesEntry(_Part):
     """Texts whose embeddings the encoder must reproduce on the branch's own CPU."""
 
@@ -85,6 +92,7 @@ class Manifest(_Part):
     languages: Annotated[list[str], Field(min_length=1)]
     encoder: EncoderEntry
     heads: dict[str, HeadEntry] = {}
+    adapter: AdapterEntry | None = None
     probes: ProbesEntry
     limits: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
@@ -97,6 +105,7 @@ class Manifest(_Part):
     def _lists_every_file_it_names(self) -> Self:
         named = [self.encoder.graph, self.encoder.tokenizer, self.probes.file, self.model_card]
         named += [head.file for head in self.heads.values()] + [license_.file for license_ in self.licenses]
+        named += [self.adapter.file] if self.adapter else []
         unlisted = sorted(set(named) - set(self.files))
         if unlisted:
             raise ValueError(f"files does not list {', '.join(unlisted)}")

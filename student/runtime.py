@@ -3,20 +3,26 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from student.adapter import QueryAdapter, read_adapter
 from student.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
-from student.encoder import Encoder
+from student.encoder import Embeddings, Encoder
 from student.heads import LinearHead, read_head
 from student.probes import ProbeReport, run_probes
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A verified bundle with its encoder and heads in memory."""
+    """A verified bundle with its encoder, heads and query adapter in memory."""
 
     bundle: Bundle
     encoder: Encoder
     heads: dict[str, LinearHead]
     probes: ProbeReport
+    adapter: QueryAdapter | None = None
+
+    def turn(self, embeddings: Embeddings) -> Embeddings:
+        """Questions' embeddings (N, D) as they are searched with: turned by the adapter, where there is one."""
+        return self.adapter.turn(embeddings) if self.adapter else embeddings
 
     def close(self) -> None:
         """Ends the encoder's threads."""
@@ -34,10 +40,11 @@ def load_student(path: Path = DEFAULT_BUNDLE, *, workers: int | None = None) -> 
         BundleError: one of `student.errors`, by what is wrong with it.
     """
     bundle = open_bundle(path)
+    adapter = read_adapter(bundle)
     heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
     encoder = Encoder.from_bundle(bundle, workers=workers)
     try:
-        return Student(bundle, encoder, heads, run_probes(bundle, encoder, heads))
+        return Student(bundle, encoder, heads, run_probes(bundle, encoder, heads), adapter)
     except BaseException:
         encoder.close()
         raise

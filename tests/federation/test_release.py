@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_agent.agent import Agent
+from edge_agent.reading.formats import DocumentFormat
+from edge_agent.settings import AgentSettings
 from federation.centre import Centre, set_up_centre
 from federation.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
 from federation.client_app import app
@@ -19,7 +22,7 @@ from federation.errors import KeysInvalid, ReleaseRefused, RunFailed
 from federation.local_grid import LocalGrid
 from federation.publishing import publish
 from federation.release import HEAD_FILE, RELEASE_FILE, SIGNATURE_FILE, apply_release, read_release
-from federation.report import write_report
+from federation.report import write_audit, write_report
 from federation.rounds import carry_out
 from federation.run_recipe import prepare_run
 from student.bundle import open_bundle
@@ -27,7 +30,7 @@ from student.digests import digest_bytes
 from student.heads import pack_head, read_head
 from student.runtime import load_student
 from tests.conftest import ROOT
-from tests.federation.lab import Lab, build_lab
+from tests.federation.lab import LABELS, Lab, build_lab
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -111,6 +114,29 @@ def test_a_bundle_made_from_it_names_intents_rightly_in_the_same_embedding_space
     assert right > evaluation.baseline
 
 
+def test_an_edge_agent_takes_the_new_bundle_up_without_embedding_anything_anew(
+    lab: Lab, release: Path, tmp_path: Path
+) -> None:
+    store, anew = tmp_path / "store", list[int]()
+    with Agent(AgentSettings(store=store, bundle=lab.bundle)) as agent:
+        for label in LABELS:
+            text = f"# {label}\n\n{label}1 {label}2 {label}3 filler1."
+            agent.add_document(f"{label}.md", text.encode(), DocumentFormat.MARKDOWN)
+        before, former = agent.store.embeddings.all("ab" * 32, 16), agent.bundle
+        made = apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))  # while it answers
+        found = agent.search("refund1 refund2", count=4)
+    with Agent(AgentSettings(store=store, bundle=made.path), on_reembedded=anew.append) as agent:
+        after = agent.store.embeddings.all("ab" * 32, 16)
+        assert (agent.bundle.serial, former.serial, anew) == (5, 4, [])
+        assert agent.readiness().is_ready
+        assert agent.search("refund1 refund2", count=4) == found
+        rows = [json.loads(line) for line in (lab.home / "validation.jsonl").read_text().splitlines()]
+        named = [agent.classify(row["text"]) for row in rows]
+    assert [array.tobytes() for array in before] == [array.tobytes() for array in after]
+    right = [c is not None and c.alternatives[0].label == r["intent"] for c, r in zip(named, rows, strict=True)]
+    assert np.mean(right) == pytest.approx(read_release(release, key_of(lab)).release.evaluation.accuracy, abs=0.011)
+
+
 def test_the_same_bundle_and_release_make_the_same_bundle(lab: Lab, release: Path, tmp_path: Path) -> None:
     one, two = (apply_release(release, lab.bundle, tmp_path / name, key=key_of(lab)) for name in "ab")
     assert one.digest == two.digest
@@ -136,6 +162,17 @@ def test_a_release_of_another_federation_is_refused(release: Path, tmp_path: Pat
 def test_a_key_of_another_kind_is_refused(lab: Lab, release: Path) -> None:
     with pytest.raises(KeysInvalid, match="not a public key"):
         read_release(release, lab.home / "ca.crt")
+
+
+def test_a_release_applied_again_leaves_its_bundle_as_it_is_and_no_other_is_written_over(
+    lab: Lab, release: Path, tmp_path: Path
+) -> None:
+    one = apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))
+    assert apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab)).digest == one.digest
+    before = (lab.bundle / "manifest.json").read_bytes()
+    with pytest.raises(ReleaseRefused, match="holds another bundle"):
+        apply_release(release, lab.bundle, lab.bundle, key=key_of(lab))
+    assert (lab.bundle / "manifest.json").read_bytes() == before
 
 
 def test_a_release_for_another_bundle_is_refused(lab: Lab, release: Path, tmp_path: Path, default_bundle: Path) -> None:
@@ -203,8 +240,10 @@ def test_a_signed_head_that_is_not_finite_is_refused(lab: Lab, release: Path) ->
 
 
 def test_a_run_is_released_once_and_serials_grow(lab: Lab) -> None:
-    with pytest.raises(ReleaseRefused, match="never written over"):
-        publish(lab.home, lab.home / "runs" / "run-1", now=NOW)
+    folder = lab.home / "runs" / "run-1"
+    before = (folder / "release" / RELEASE_FILE).read_bytes()
+    assert publish(lab.home, folder).serial == 1
+    assert (folder / "release" / RELEASE_FILE).read_bytes() == before
     assert read_release(make_release(lab, "run-2", rounds=2), key_of(lab)).release.serial == 2
 
 
@@ -229,6 +268,15 @@ def test_the_report_shows_every_round_and_ledger(lab: Lab) -> None:
         assert ledger["head"] in page
     assert "per customer, add-or-remove neighbors" in page
     assert (lab.home / "runs" / "run-1" / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_audit_stands_in_the_report_beside_what_was_promised(lab: Lab) -> None:
+    folder = lab.home / "runs" / "run-1"
+    found = write_audit(folder, canaries=200)
+    assert found.is_consistent
+    assert 0 <= found.lower_bound < found.promised.epsilon == pytest.approx(8.0)
+    assert f"epsilon at least {found.lower_bound:.3f} with 95 % confidence" in write_report(folder).read_text()
+    (folder / "audit.json").unlink()
 
 
 def test_reading_a_release_needs_neither_torch_nor_flower(lab: Lab, release: Path) -> None:

@@ -84,6 +84,8 @@ def test_local_mode_takes_the_same_way_with_two_messages_a_round(lab: Lab) -> No
         ("share", "message", 4, [0, 3, 3, 3, 3]),
         ("mask", "message", 4, [0, 3, 3, 3, 3]),
         ("mask", "reply", 4, [3, 3, 3, 3, 3]),
+        ("share", "late", 4, [0, 3, 3, 3, 3]),
+        ("mask", "late", 4, [3, 3, 3, 3, 3]),
         ("reveal", "message", 5, [3, 3, 3, 3, 3]),
     ],
 )
@@ -122,6 +124,34 @@ def test_a_branch_restarted_in_the_middle_of_a_round_is_left_out_of_it_and_back_
     assert [record.survivors for record in finished.history] == [4, 5, 5]
     assert any("restarted in the middle" in why for why in finished.history[0].refusals)
     assert spent(lab) == [2, 3, 3, 3, 3]
+
+
+def test_a_round_that_nobody_can_pay_for_any_more_ends_the_run_with_those_before_and_counts_its_cost(lab: Lab) -> None:
+    finished: list[int] = []
+    told = run_in_process(
+        lab,
+        lose=lambda branch, step: "reply" if step == "mask" and finished == [1, 2] and branch < 3 else None,
+        on_round=lambda record: finished.append(record.round_number),
+    )
+    assert [record.attempts for record in told.history] == [1, 2]
+    assert told.history[-1].epsilon == pytest.approx(8.0)
+    assert spent(lab) == [3] * 5
+    assert run_in_process(lab).history == told.history
+
+
+def test_a_run_whose_every_attempt_failed_says_that_it_is_paid_out(lab: Lab) -> None:
+    for why in ("failed 2 times", "paid for all 3 rounds", "paid for all 3 rounds"):
+        with pytest.raises(RunFailed, match=why):
+            run_in_process(lab, lose=lambda branch, step: "reply" if step == "mask" and branch < 3 else None)
+    assert spent(lab) == [3] * 5
+
+
+def test_two_processes_never_carry_out_one_run(lab: Lab) -> None:
+    def again(record: RoundRecord) -> None:
+        with pytest.raises(RunFailed, match="under way in another process"):
+            run_in_process(lab)
+
+    assert len(run_in_process(lab, on_round=again).history) == 3
 
 
 class Killed(BaseException):
@@ -210,6 +240,7 @@ def test_a_branch_past_its_budget_is_left_out_of_the_rest(tmp_path: Path) -> Non
     with pytest.raises(RunFailed, match="its budget is 9"):
         run_in_process(lab, run_id="run-2")
     assert spent(lab) == [3] * 5
+    assert not (lab.home / "runs" / "run-2" / ATTEMPT_FILE).exists()  # and costs the others nothing
 
 
 @pytest.mark.parametrize(
@@ -225,6 +256,17 @@ def test_a_wrong_shaped_update_is_left_out(lab: Lab, update: bytes) -> None:
 
     finished = run_in_process(lab, client=client)
     assert [record.survivors for record in finished.history] == [4, 4, 4]
+
+
+def test_a_plain_update_that_no_customers_could_make_is_left_out(lab: Lab) -> None:
+    def client(message: Message, context: Context) -> Message:
+        reply = app(message, context)
+        is_bad = message.metadata.dst_node_id == 1000 and step_of(message) == "train"
+        return changed(reply, message, update=np.full(48, 2**30, dtype="<u4").tobytes()) if is_bad else reply
+
+    finished = run_in_process(lab, client=client, mechanism="local")
+    assert [record.survivors for record in finished.history] == [4, 4, 4]
+    assert any("does not follow the protocol" in why for why in finished.history[0].refusals)
 
 
 @pytest.mark.parametrize("mechanism", ["secure", "local"])
@@ -335,6 +377,7 @@ def test_a_plain_update_is_not_given_in_a_secure_round(lab: Lab) -> None:
     run, folder = prepared(lab)
     grid = LocalGrid(app, lab.node_configs, {})
     parameters = run.plan.round(1, run.start)
+    assert run.feature_map is not None
     record = ConfigRecord(
         {
             "step": "train",
