@@ -10,6 +10,7 @@ from benchmarks import (
     conversations,
     demo,
     distillation,
+    federated_adapter,
     federated_labels,
     federated_scale,
     federation,
@@ -36,12 +37,13 @@ BENCHMARKS = {
     "scale": scale.run,
     "federation": federation.run,
     "federated_labels": federated_labels.run,
+    "federated_adapter": federated_adapter.run,
     "federated_scale": federated_scale.run,
     "fuzz": fuzz.run,
     "kills": kills.run,
     "concurrency": concurrency.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation", "scale", "federation", "federated_labels", "federated_scale")
+NEED_DATA = ("known_items", "hybrid", "distillation", "scale", *(name for name in BENCHMARKS if "federat" in name))
 
 
 def main(names: list[str]) -> None:

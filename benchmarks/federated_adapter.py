@@ -2,10 +2,10 @@
 
 Branches ask about the English guides of Business Central, but each says some things its own way: of twelve common
 words it has replaced eight by invented ones, which no encoder and no guide has seen. Questions are titles, excerpts and
-headings of the guides; titles are masked in what is indexed. Each question
-comes up three times, a customer asks three, and staff name the right guide. Half of the guides, by digest, are asked about in training, the figures are of questions about the other half:
-what is learned are the words, not the guides. Meaning alone is measured, a guide by its nearest passage; settings were
-chosen on a quarter of the training half.
+headings of the guides; titles are masked in what is indexed. Each question comes up three times, a customer asks three,
+and staff name the right guide. Half of the guides, by digest, are asked about in training, the figures are of questions
+about the other half: what is learned are the words, not the guides. Meaning alone is measured, a guide by its nearest
+passage; settings were chosen on three folds of the training half.
 """
 
 import json
@@ -36,7 +36,7 @@ EPSILONS = (1.0, 3.0, 8.0)
 DELTA = 1e-5
 BRANCHES, DROPPED, QUESTIONS_A_CUSTOMER = 50, 5, 3
 RANK, CANDIDATES, SECTIONS = 64, 16, 8
-TRAINING = {1.0: Training(10, 1.0, 0.5), 3.0: Training(15, 1.0, 0.8), 8.0: Training(20, 1.0, 0.8)}
+TRAINING = {1.0: Training(10, 0.3, 0.8, 0.3), 3.0: Training(15, 0.5, 0.8, 0.3), 8.0: Training(20, 0.6, 0.8, 0.3)}
 PUBLIC = DATA / "help_adobe_commerce" / "articles.jsonl"
 INVENTED = {
     "account": "trevell",
