@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from benchmarks import (
+    closed_loop,
     concurrency,
     conversations,
     demo,
@@ -42,8 +43,16 @@ BENCHMARKS = {
     "fuzz": fuzz.run,
     "kills": kills.run,
     "concurrency": concurrency.run,
+    "closed_loop": closed_loop.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation", "scale", *(name for name in BENCHMARKS if "federat" in name))
+NEED_DATA = (
+    "known_items",
+    "hybrid",
+    "distillation",
+    "scale",
+    "closed_loop",
+    *(name for name in BENCHMARKS if "federat" in name),
+)
 
 
 def main(names: list[str]) -> None:

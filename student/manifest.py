@@ -72,6 +72,31 @@ class Origin(_Part):
     license: str
 
 
+class PrivacySpent(_Part):
+    """What one release of a federation, that this was taught by, cost a customer of its branches at most.
+
+    Attributes:
+        federation, serial, sha256: the release.
+        run_id: of the run it came from, with its `rounds` and the `fewest_branches` in one of them.
+        epsilon, delta: of that run; `unit`, `neighboring`, `accountant` and `mechanism` say what they mean.
+        largest_ledger_epsilon: largest total over all runs that a branch's ledger said after it.
+    """
+
+    federation: str
+    serial: Annotated[int, Field(ge=1)]
+    sha256: Digest
+    run_id: str
+    rounds: Annotated[int, Field(ge=1)]
+    fewest_branches: Annotated[int, Field(ge=1)]
+    epsilon: Annotated[float, Field(gt=0)]
+    delta: Annotated[float, Field(gt=0, lt=1)]
+    unit: str
+    neighboring: str
+    accountant: str
+    mechanism: str
+    largest_ledger_epsilon: Annotated[float, Field(ge=0)]
+
+
 class License(_Part):
     """A licence that applies to part of the bundle; `file` holds its text or its attribution."""
 
@@ -97,6 +122,7 @@ class Manifest(_Part):
     limits: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
     lineage: list[Origin]
+    privacy: list[PrivacySpent] = []
     licenses: Annotated[list[License], Field(min_length=1)]
     model_card: FileName
     files: Annotated[dict[FileName, FileEntry], Field(max_length=1000)]
