@@ -99,6 +99,8 @@ def test_a_bundle_made_from_it_names_intents_rightly_in_the_same_embedding_space
     assert new.manifest.serial == old.manifest.serial + 1
     assert [origin.role for origin in new.manifest.lineage] == ["bundle", "release"]
     assert new.manifest.lineage[0].sha256 == old.digest
+    (spent,) = new.manifest.privacy
+    assert [spent.epsilon, spent.largest_ledger_epsilon] == pytest.approx([8.0, 8.0])
     assert b"## Taught by branches: lab release" in new.read("MODEL_CARD.md")
     rows = [json.loads(line) for line in (lab.home / "validation.jsonl").read_text().splitlines()]
     student = load_student(new.path, workers=1)
