@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import (
     closed_loop,
+    closed_loop_words,
     concurrency,
     conversations,
     demo,
@@ -47,6 +48,7 @@ BENCHMARKS = {
     "kills": kills.run,
     "concurrency": concurrency.run,
     "closed_loop": closed_loop.run,
+    "closed_loop_words": closed_loop_words.run,
     "targets_scale": targets_scale.run,
 }
 NEED_DATA = (
@@ -60,6 +62,7 @@ NEED_DATA = (
     "federated_audit",
     "federated_scale",
     "closed_loop",
+    "closed_loop_words",
 )
 
 
