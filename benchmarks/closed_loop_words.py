@@ -1,7 +1,7 @@
 """One turn of the loop for words that only branches use: nDCG@10 at branches, of the teacher, and of the next student.
 
 The branches, words and guides are those of `federated_adapter`: fifty branches have replaced eight of twelve common
-words by invented ones, and teach the default bundle's query adapter which guide was meant. The teacher, all-MiniLM-L6-v2,
+words by invented ones, and teach the default bundle's query adapter which guide was meant. The teacher, all-MiniLM,
 learns its own adapter from the aggregated student's on public titles (Adobe Commerce), and the next student's adapter
 learns from the teacher's; all of them search the passages as the branches have embedded them. A branch that never met
 the words has learned nothing itself and has the released adapter like all others, so its figure is the branches'. Means
