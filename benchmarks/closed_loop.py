@@ -30,10 +30,9 @@ from benchmarks.federated_data import (
 from benchmarks.federation import DELTA, Setting, fit_map, head_plan
 from federation.accounting import guarantee
 from federation.features import FeatureMap
-from federation.noise import encode
 from federation.plan import Training
 from federation.run_recipe import NAME_STRENGTH
-from federation.simulation import only_round, simulate
+from federation.simulation import simulate
 from student.digests import digest_json
 from student.distill.intent_head import LabelledTexts, calibrate
 from student.distill.pretrained import find_minilm
@@ -215,7 +214,7 @@ def federate(
         feature_map=feature_map,
         random_bytes=noise.bytes,
         drop=lambda _: [int(lost) for lost in generator.choice(BRANCHES, DROPPED, replace=False)],
-        protect=encode if epsilon else only_round,
+        noise="each" if epsilon else "none",
     )
     weight, bias = feature_map.to_head(list(rounds)[-1].state.weights)
     head, train = LinearHead(weight, bias, task.labels, 1.0, 0.0), task.train

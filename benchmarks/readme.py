@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.federated_readme import render_adapter, render_audit, render_heads, render_labels, render_scale
 from benchmarks.scale import fast_enough
 from student.evaluation.report import render_table
 
@@ -30,6 +31,11 @@ def render(results: Path) -> str:
         "demo": _demo,
         "conversations": _conversations,
         "recommend": _recommend,
+        "federation": render_heads,
+        "federated_labels": render_labels,
+        "federated_adapter": render_adapter,
+        "federated_audit": render_audit,
+        "federated_scale": render_scale,
         "scale": _scale,
         "kills": _kills,
     }

@@ -1,6 +1,6 @@
 """The low-rank query adapter, `q' = normalize(q + B A q)`, and the clipped sum of its customers' gradients. No torch.
 
-A (r, D) starts at random from a public seed, B (D, r) at zero, so an untrained adapter changes nothing. It is trained
+A (r, D) starts as directions of public text, B (D, r) at zero, so an untrained adapter changes nothing. It is trained
 on questions whose right document staff have named, to bring the question nearer to that document's passage than to
 other passages of the branch's own documents:
 
@@ -16,7 +16,7 @@ Guarantees:
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.dp_training import check_weights, clip_customers, softmax
+from federation.dp_training import check_weights, clip_factors, softmax
 from student.encoder import Embeddings
 
 TEMPERATURE = 0.05
@@ -24,10 +24,14 @@ _SHORTEST = 1e-6
 """A question that the adapter has all but erased gives no direction: its gradient is left out."""
 
 
-def new_adapter(dimension: int, rank: int, seed: int = 0) -> NDArray[np.float32]:
-    """The start, public: weights (2, rank * D), A's rows first, then those of B transposed."""
-    a = np.random.default_rng(seed).standard_normal((rank, dimension)) / np.sqrt(dimension)
-    return np.stack([a.reshape(-1), np.zeros(rank * dimension)]).astype(np.float32)
+def new_adapter(public: Embeddings, rank: int) -> NDArray[np.float32]:
+    """The start, from embeddings (N, D) of public text: weights (2, rank * D), A's rows, then those of B transposed.
+
+    A's rows are the directions of most variance. Random ones would let a twentieth of a question through at this size,
+    so that noise would drown what is learned, and mix up questions that are far apart.
+    """
+    directions = np.linalg.eigh(np.cov(public.T.astype(np.float64)))[1][:, ::-1][:, :rank].T
+    return np.stack([directions.reshape(-1), np.zeros(directions.size)]).astype(np.float32)
 
 
 def adapt(weights: NDArray[np.float32], queries: Embeddings) -> Embeddings:
@@ -61,14 +65,6 @@ def adapter_sum(
         UpdateInvalid: weights that are not finite or past 1e6.
     """
     check_weights(weights, weights.shape)
-    gradients = adapter_gradients(weights, queries, candidates)
-    return clip_customers(gradients, customers, clip_norm).reshape(weights.shape)
-
-
-def adapter_gradients(
-    weights: NDArray[np.float32], queries: Embeddings, candidates: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """The gradient of each question's loss, (n, 2 * rank * D)."""
     q, d = queries.astype(np.float64), candidates.astype(np.float64)
     a, b = _matrices(weights, q.shape[1])
     low = q @ a.T  # (n, r)
@@ -80,10 +76,9 @@ def adapter_gradients(
     to_unit = np.einsum("nk,nkd->nd", residuals, d) / TEMPERATURE
     to_moved = (to_unit - (to_unit * unit).sum(axis=1, keepdims=True) * unit) / np.maximum(length, _SHORTEST)
     to_moved[length[:, 0] <= _SHORTEST] = 0
-    to_a = (to_moved @ b.T)[:, :, None] * q[:, None, :]  # (n, r, D)
-    to_b = low[:, :, None] * to_moved[:, None, :]  # (n, r, D), of B transposed
-    shape = len(q), a.size
-    return np.concatenate([to_a.reshape(shape), to_b.reshape(shape)], axis=1)
+    to_low = to_moved @ b.T  # (n, r): the gradient of A is to_low x q, that of B transposed low x to_moved
+    factors = clip_factors([(to_low, q), (low, to_moved)], customers, clip_norm)[:, None]
+    return np.stack([(to_low.T @ (q * factors)).reshape(-1), (low.T @ (to_moved * factors)).reshape(-1)])
 
 
 def _matrices(weights: NDArray[np.float32], dimension: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -36,15 +36,23 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     return pairs
 
 
-def start_of(bundle: Bundle, rank: int) -> Weights:
+def start_of(bundle: Bundle, rank: int, public: Embeddings) -> Weights:
     """The weights (2, r * D) of the first round: the bundle's own adapter, or a new one that changes nothing.
+
+    Args:
+        bundle: that branches have.
+        rank: of the run.
+        public: embeddings (N, D) of public texts, along whose directions a new one looks.
 
     Raises:
         ParametersInvalid: the bundle's has another rank.
+        ExamplesInvalid: fewer public texts than directions.
     """
     adapter = read_adapter(bundle)
     if adapter is None:
-        return new_adapter(bundle.manifest.encoder.dimension, rank)
+        if len(public) <= rank:
+            raise ExamplesInvalid(f"{len(public)} public texts have no {rank} directions; add texts, or lower rank")
+        return new_adapter(public, rank)
     if len(adapter.a) != rank:
         raise ParametersInvalid(f"the bundle's adapter has rank {len(adapter.a)}, the recipe {rank}; write that rank")
     return np.stack([adapter.a.reshape(-1), adapter.b.reshape(-1)])

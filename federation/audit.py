@@ -20,9 +20,8 @@ from federation.accounting import Guarantee, guarantee
 from federation.dp_training import softmax
 from federation.examples import HeadExamples
 from federation.features import FeatureMap
-from federation.noise import encode
 from federation.plan import RunPlan
-from federation.simulation import Protect, simulate
+from federation.simulation import Noise, simulate
 
 CONFIDENCE = 0.95
 
@@ -59,7 +58,7 @@ def audit_run(
     *,
     canaries: int = 1000,
     guessed_share: float = 0.2,
-    protect: Protect = encode,
+    noise: Noise = "each",
 ) -> AuditReport:
     """Runs a plan of the head on canaries alone and attacks it.
 
@@ -70,7 +69,7 @@ def audit_run(
         generator: draws canaries, coins and noise; nothing here is anyone's data.
         canaries: how many.
         guessed_share: of the canaries: the surest half of them is guessed in, the other half out.
-        protect: `encode`, or in a negative control less than that.
+        noise: "each", or in a negative control "none".
     """
     x = generator.standard_normal((canaries, plan.dimension))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
@@ -83,7 +82,7 @@ def audit_run(
         start,
         feature_map=feature_map,
         random_bytes=generator.bytes,
-        protect=protect,
+        noise=noise,
     )
     scores, weights, velocity = np.zeros(canaries), start, np.zeros(start.shape)
     for done in rounds:

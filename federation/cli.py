@@ -16,7 +16,11 @@ from student.bundle import DEFAULT_BUNDLE
 if TYPE_CHECKING:
     from federation.rounds import RoundRecord
 
-app = typer.Typer(no_args_is_help=True, help="Teach the student at its branches, under differential privacy.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Teach the student at its branches, under differential privacy. To try it: simulate. For real, the centre: "
+    "up, enroll BRANCH, run RECIPE; each branch: join KIT, then apply RELEASE. docs/federation.md has the whole of it.",
+)
 ledger_app = typer.Typer(no_args_is_help=True, help="A branch's privacy ledger: what its customers have lost so far.")
 app.add_typer(ledger_app, name="ledger")
 
@@ -214,15 +218,44 @@ def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
 
 
 @app.command()
+def audit(
+    run_id: Annotated[str, typer.Argument(help="The run.")],
+    home: HomeOption = DEFAULT_HOME,
+    canaries: Annotated[int, typer.Option(min=100, help="How many made-up customers.")] = 1000,
+    as_json: JsonOption = False,
+) -> None:
+    """Attack a run of the head with canaries: a lower bound on epsilon, beside what the accountant promises.
+
+    It is the run's own mechanism on made-up data; nothing is asked of branches. The report then shows it.
+    """
+    from federation.report import write_audit
+
+    found = write_audit(home / "runs" / run_id, canaries=canaries)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found) | {"is_consistent": found.is_consistent}))
+    else:
+        typer.echo(
+            f"{found.correct} of {found.guesses} guesses right: epsilon is at least {found.lower_bound:.3f} (95 % "
+            f"confidence), promised {found.promised}"
+        )
+    if not found.is_consistent:
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(
     run_id: Annotated[str, typer.Argument(help="The run.")],
     home: HomeOption = DEFAULT_HOME,
+    mlflow: Annotated[str | None, typer.Option(help="Also write it to this MLflow store: a folder or a URI.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a run's report: accuracy and epsilon by round, who took part, bytes; a page and a picture."""
     from federation.report import write_report
+    from federation.tracking import track_run
 
     page = write_report(home / "runs" / run_id)
+    if mlflow:
+        track_run(home / "runs" / run_id, mlflow)
     typer.echo(json.dumps({"report": str(page)}) if as_json else str(page))
 
 

@@ -12,6 +12,8 @@ Guarantees:
     One customer's data moves the sum by at most the bound, whatever the data and the weights.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,8 @@ from federation.errors import UpdateInvalid
 Features = NDArray[np.float32]
 """Centered embeddings (n, D), each of unit norm."""
 _LARGEST_WEIGHT = 1e6
+_CANCELLATION = 1e-11
+"""Of (the sum of a customer's norms)^2: more than float64 can lose where large gradients of one customer cancel."""
 
 
 def head_sum(
@@ -48,7 +52,7 @@ def head_sum(
     x = features.astype(np.float64)
     residuals = softmax(x @ weights.astype(np.float64))  # (n, C)
     residuals[np.arange(len(x)), targets] -= 1
-    factors = _factors(x, residuals, customers, clip_norm)
+    factors = clip_factors([(x, residuals)], customers, clip_norm)
     return np.asarray(x.T @ (residuals * factors[:, None]), dtype=np.float64)
 
 
@@ -71,29 +75,22 @@ def check_weights(weights: NDArray[np.float32], shape: tuple[int, int]) -> None:
         )
 
 
-def clip_customers(
-    gradients: NDArray[np.float64], customers: NDArray[np.int64], clip_norm: float
+def clip_factors(
+    parts: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], customers: NDArray[np.int64], clip_norm: float
 ) -> NDArray[np.float64]:
-    """The sum (M,) over customers of clip(sum over their rows of gradients (n, M)).
+    """What each example's gradient is multiplied with (n,), so that no customer's sum is longer than the bound.
 
-    For what has no closed form: it forms every gradient.
+    Args:
+        parts: the gradient of example i is, part by part, the outer product of row i of both matrices (n, D), (n, C).
+        customers: (n,) any numbers; all examples of a customer get the same factor.
+        clip_norm: L2 bound on each customer's sum.
     """
-    names, owners = np.unique(customers, return_inverse=True)
-    sums = np.zeros((len(names), gradients.shape[1]))
-    np.add.at(sums, owners, gradients)
-    norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    return np.asarray((sums * np.minimum(1, clip_norm / np.maximum(norms, 1e-300))).sum(axis=0), dtype=np.float64)
-
-
-def _factors(
-    x: NDArray[np.float64], residuals: NDArray[np.float64], customers: NDArray[np.int64], clip_norm: float
-) -> NDArray[np.float64]:
-    """What each example's gradient is multiplied with (n,): the same for all of a customer."""
-    squared = (x * x).sum(axis=1) * (residuals * residuals).sum(axis=1)  # right where a customer has one example
+    own = np.sqrt(sum((np.square(x).sum(axis=1) * np.square(r).sum(axis=1) for x, r in parts), start=np.zeros(1)))
+    norms = own.copy()  # right where a customer has one example
     order = np.argsort(customers, kind="stable")
     _, starts, counts = np.unique(customers[order], return_index=True, return_counts=True)
     for start, count in zip(starts[counts > 1], counts[counts > 1], strict=True):
         rows = order[start : start + count]
-        squared[rows] = ((x[rows] @ x[rows].T) * (residuals[rows] @ residuals[rows].T)).sum()
-    norms = np.sqrt(np.maximum(squared, 1e-300))
-    return np.asarray(np.minimum(1, clip_norm / norms), dtype=np.float64)
+        squared = sum(((x[rows] @ x[rows].T) * (r[rows] @ r[rows].T)).sum() for x, r in parts)
+        norms[rows] = np.sqrt(max(squared, 0.0) + _CANCELLATION * own[rows].sum() ** 2)
+    return np.asarray(np.minimum(1, clip_norm / np.maximum(norms, 1e-300)), dtype=np.float64)

@@ -154,17 +154,31 @@ def make_adapter_examples(
     sources = np.array([source for source, _ in rows], dtype=object)
     known = [row for row in found if row.source in set(sources)] if len(rows) >= candidates else []
     queries = encode([row.text for row in known])  # (n, D)
-    dimension = queries.shape[1]
-    stored = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f2").reshape(len(rows), dimension)
+    stored = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f2").reshape(len(rows), queries.shape[1])
     passages = stored.astype(np.float32)  # (N, D)
-    chosen = np.zeros((len(known), candidates, dimension), dtype=np.float32)
-    for i, row in enumerate(known):
-        ranked = np.argsort(-(passages @ queries[i]), kind="stable")
-        is_right = sources[ranked] == row.source
-        wrong = ranked[~is_right][: candidates - 1]
-        picked = np.concatenate([ranked[is_right][:1], wrong])
-        chosen[i, : len(picked)] = passages[picked]
+    chosen = pick_candidates(queries, [row.source for row in known], passages, sources, candidates)
     return AdapterExamples(queries, chosen, tuple(row.customer for row in known), embedding_space)
+
+
+def pick_candidates(
+    queries: Embeddings, right: Sequence[str], passages: Embeddings, sources: NDArray[Any], count: int
+) -> NDArray[np.float32]:
+    """Candidates (n, count, D) of queries (n, D): the nearest passage of the right document, then of wrong ones.
+
+    Args:
+        queries: (n, D).
+        right: of each, the source of the right document, which has a passage.
+        passages: (N, D), N of at least `count`.
+        sources: (N,) of each passage.
+        count: of candidates.
+    """
+    chosen = np.zeros((len(queries), count, passages.shape[1]), dtype=np.float32)
+    for i, source in enumerate(right):
+        ranked = np.argsort(-(passages @ queries[i]), kind="stable")
+        is_right = sources[ranked] == source
+        picked = np.concatenate([ranked[is_right][:1], ranked[~is_right][: count - 1]])
+        chosen[i, : len(picked)] = passages[picked]
+    return chosen
 
 
 def bound_contributions(customers: Sequence[str], most: int) -> NDArray[np.int64]:

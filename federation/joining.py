@@ -14,7 +14,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from federation.branch_settings import LEDGER_FILE, SETTINGS_FILE, BranchSettings, read_settings, write_settings
+from federation.branch_settings import (
+    LEDGER_FILE,
+    SETTINGS_FILE,
+    BranchSettings,
+    read_examples,
+    read_settings,
+    write_settings,
+)
 from federation.certificates import BRANCH_KEY
 from federation.client_app import SETTINGS, app
 from federation.errors import DeploymentFailed, LedgerMissing
@@ -54,14 +61,20 @@ def read_joining(folder: Path) -> Joining:
 
 
 def set_up_branch(folder: Path, settings: BranchSettings, policy: BranchPolicy, *, now: datetime) -> None:
-    """Writes a branch's settings and policy into its kit's folder and opens its ledger: once in its life.
+    """Writes a branch's settings and policy into its kit's folder, and opens its ledger: once in its life.
+
+    A ledger that is there, because this was cut off or settings were lost, goes on: it says what is spent.
 
     Raises:
-        DeploymentFailed: it has settings. LedgerCorrupt: it has a ledger.
+        DeploymentFailed: it has settings, or the ledger of another branch. LedgerCorrupt: its ledger is damaged.
     """
     if (folder / SETTINGS_FILE).exists():
         raise DeploymentFailed(f"{folder} is set up already; edit {SETTINGS_FILE} and policy.json there instead")
-    create_ledger(folder / LEDGER_FILE, policy.branch, now=now)
+    ledger = folder / LEDGER_FILE
+    if not ledger.exists():
+        create_ledger(ledger, policy.branch, now=now)
+    elif (owner := read_ledger(ledger).branch) != policy.branch:
+        raise DeploymentFailed(f"{ledger} is of branch {owner}, this is {policy.branch}; use that branch's own kit")
     write_settings(folder, settings, policy)
 
 
@@ -77,7 +90,8 @@ def keep_joined(
         say: told what happens, in one line.
 
     Raises:
-        FederationError: the kit, the settings, the policy or the ledger cannot be used; nothing is started.
+        OrillaError: the kit, the settings, the policy, the ledger, the bundle, the store or a file of tickets cannot be
+            used; nothing is started.
     """
     joining = read_joining(folder)
     settings_file = (folder / SETTINGS_FILE).absolute()
@@ -87,6 +101,8 @@ def keep_joined(
         raise LedgerMissing(f"no ledger at {settings.ledger}; restore it from a backup: it says what is spent")
     spent = read_ledger(settings.ledger).epsilon(policy.delta)
     say(f"{policy.branch}: epsilon {spent:.3f} of {policy.max_epsilon:g} spent, at delta {policy.delta:g}")
+    examples = read_examples(settings, "head")  # embedded now, so that the first round finds them in the cache
+    say(f"{len(examples.customers)} labelled examples here; they stay here")
     while not stop.is_set():
         status = _take_part(folder, joining.address, str(settings_file), stop)
         if not stop.is_set():

@@ -70,12 +70,21 @@ def encode(
     Raises:
         UpdateInvalid: another shape, or not finite.
     """
+    rounded = round_sum(clipped_sum, parameters)
+    return rounded + sample_discrete_gaussian(share_variance(parameters), parameters.size, random_bytes)
+
+
+def round_sum(clipped_sum: NDArray[np.float64], parameters: RoundParameters) -> Integers:
+    """The sum in integer units, (size,), without noise: not fit to be sent.
+
+    Raises:
+        UpdateInvalid: another shape, or not finite.
+    """
     if clipped_sum.shape != parameters.shape or not np.isfinite(clipped_sum).all():
         raise UpdateInvalid(
             f"the sum is of shape {clipped_sum.shape} or not finite; expected finite {parameters.shape}"
         )
-    rounded = np.rint(clipped_sum.reshape(-1) * parameters.scale).astype(np.int64)
-    return rounded + sample_discrete_gaussian(share_variance(parameters), parameters.size, random_bytes)
+    return np.rint(clipped_sum.reshape(-1) * parameters.scale).astype(np.int64)
 
 
 def decode(total: Integers, parameters: RoundParameters) -> NDArray[np.float64]:

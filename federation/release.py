@@ -41,6 +41,7 @@ from student.bundle import Bundle, open_bundle, write_bundle
 from student.digests import Digest, digest_bytes
 from student.durable import sync_folder, write_durably
 from student.heads import LinearHead, pack_head
+from student.manifest import PrivacySpent
 from student.probes import Probe
 from student.runtime import load_student
 
@@ -271,6 +272,7 @@ def apply_release(path: Path, bundle: Path, out: Path, *, key: Path) -> Bundle:
         "created": max(release.created, manifest.created),
         "metrics": value["metrics"] | {"federation": _metrics(release)},
         "lineage": [*value["lineage"], *_origins(released, old)],
+        "privacy": [*value["privacy"], privacy_spent(released).model_dump()],
     }
     put = _put_head(released, old, files) if isinstance(released, ReleasedHead) else _put_adapter(released, files)
     with tempfile.TemporaryDirectory(dir=_parent(out), prefix=f".{out.name}.") as aside:
@@ -281,6 +283,31 @@ def apply_release(path: Path, bundle: Path, out: Path, *, key: Path) -> Bundle:
         made.path.rename(out)
     sync_folder(out.parent)
     return open_bundle(out)
+
+
+def privacy_spent(released: ReleasedHead | ReleasedAdapter) -> PrivacySpent:
+    """What cards say of a release from now on."""
+    release, privacy = released.release, released.release.privacy
+    return PrivacySpent(
+        federation=release.federation,
+        serial=release.serial,
+        sha256=released.digest,
+        run_id=release.run_id,
+        rounds=len(release.rounds),
+        fewest_branches=min(each.survivors for each in release.rounds),
+        epsilon=round(privacy.epsilon, 6),
+        delta=privacy.delta,
+        unit=privacy.unit,
+        neighboring=privacy.neighboring,
+        accountant=privacy.accountant,
+        mechanism=privacy.mechanism,
+        largest_ledger_epsilon=round(max(entry.epsilon for entry in last_ledgers(release).values()), 6),
+    )
+
+
+def last_ledgers(release: Release) -> dict[str, LedgerEntry]:
+    """Branch → what its ledger said after the last round that it took part in."""
+    return {branch: entry for each in release.rounds for branch, entry in each.ledgers.items()}
 
 
 def _put_head(released: ReleasedHead, old: Bundle, files: dict[str, bytes]) -> dict[str, Any]:

@@ -3,14 +3,21 @@
 import base64
 import html
 import io
+import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+from pydantic import TypeAdapter
+
+from federation.audit import AuditReport, audit_run
+from federation.errors import RunFailed
 from federation.rounds import RoundRecord, read_progress
 from federation.run_recipe import PreparedRun, read_run
 from student.durable import write_durably
 
-PAGE, PICTURE = "report.html", "report.png"
+PAGE, PICTURE, AUDIT = "report.html", "report.png", "audit.json"
+_AUDIT = TypeAdapter(AuditReport)
 _COLUMNS = ("round", "accuracy", "epsilon", "in the sum", "asked", "attempts", "kB up", "kB down", "seconds")
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -31,8 +38,26 @@ def write_report(folder: Path) -> Path:
     history = read_progress(folder, run)[1]
     picture = _draw(run, history)
     write_durably(folder / PICTURE, picture)
-    write_durably(folder / PAGE, _page(run, history, picture).encode())
+    path = folder / AUDIT
+    audit = _AUDIT.validate_json(path.read_bytes()) if path.exists() else None
+    write_durably(folder / PAGE, _page(run, history, picture, audit).encode())
     return folder / PAGE
+
+
+def write_audit(folder: Path, *, canaries: int) -> AuditReport:
+    """Attacks a run's mechanism with canaries and keeps what was found in its folder, for the report.
+
+    Raises:
+        CheckpointInvalid: the folder holds no run.
+        RunFailed: it is of the adapter, which is not audited.
+    """
+    run = read_run(folder)
+    if run.feature_map is None:
+        raise RunFailed(f"run {run.recipe.run_id} is of the query adapter; canaries are for runs of the head")
+    generator = np.random.default_rng(secrets.randbits(128))
+    found = audit_run(run.plan, run.feature_map, run.recipe.delta, generator, canaries=canaries)
+    write_durably(folder / AUDIT, _AUDIT.dump_json(found, indent=1))
+    return found
 
 
 def _draw(run: PreparedRun, history: Sequence[RoundRecord]) -> bytes:
@@ -78,7 +103,7 @@ def _draw(run: PreparedRun, history: Sequence[RoundRecord]) -> bytes:
     return content.getvalue()
 
 
-def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> str:
+def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes, audit: AuditReport | None) -> str:
     recipe, last = run.recipe, history[-1] if history else None
     embedded = base64.b64encode(picture).decode()
     reached = f"{last.accuracy:.4f}" if last else "none yet"
@@ -96,6 +121,7 @@ def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> s
             f"exact Gaussian composition; noise multiplier {run.plan.noise_multiplier:.4f} in each round",
         ),
         ("Noise", _noise(run)),
+        *_audit(audit),
         ("Made from", f"bundle {run.bundle_digest}, recipe {recipe.digest}"),
     ]
     return f"""<!doctype html>
@@ -112,6 +138,20 @@ def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> s
 {_table(("reason", "times"), _reasons(history))}
 </body></html>
 """
+
+
+def _audit(audit: AuditReport | None) -> list[tuple[str, str]]:
+    if audit is None:
+        return []
+    said = "as promised" if audit.is_consistent else "MORE THAN PROMISED: something is broken"
+    return [
+        (
+            "Audit",
+            f"{audit.correct} of {audit.guesses} guesses about {audit.canaries} canaries right: epsilon at least "
+            f"{audit.lower_bound:.3f} with 95 % confidence, promised {audit.promised.epsilon:.3f} at delta "
+            f"{audit.promised.delta:g}; {said}",
+        )
+    ]
 
 
 def _figure(run: PreparedRun) -> str:

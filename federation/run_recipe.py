@@ -58,7 +58,7 @@ class RunRecipe(BaseModel):
         new_labels: that the bundle's head lacks; they start from what their names mean.
         keeps_labels: whether the head's own labels stay; if not, new_labels are all there are.
         bundle: folder of the bundle that branches have, relative to the recipe; by default the one that is installed.
-        public_texts: for the head, texts like those at the branches, none of them from one: `{"text": …}` lines.
+        public_texts: texts like those at the branches, none of them from one: `{"text": …}` lines.
         feature_dimension: directions of the feature map; for the head.
         validation: the centre's own labelled texts, `{"text": …, "intent": …}` lines; for the adapter questions and
             what answers them, `{"text": …, "passage": …}`.
@@ -89,7 +89,7 @@ class RunRecipe(BaseModel):
     new_labels: tuple[Label, ...] = ()
     keeps_labels: bool = True
     bundle: Path = DEFAULT_BUNDLE
-    public_texts: Path | None = None
+    public_texts: Path
     feature_dimension: Annotated[int, Field(ge=2, le=8192)] = 256
     validation: Path
     most_lost: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -101,8 +101,8 @@ class RunRecipe(BaseModel):
     def _agrees_with_itself(self) -> Self:
         if self.branches < self.minimum_survivors:
             raise ValueError("minimum_survivors is larger than branches")
-        if self.part == "head" and (self.public_texts is None or self.rank):
-            raise ValueError("a run of the head needs public_texts, and no rank")
+        if self.part == "head" and self.rank:
+            raise ValueError("a run of the head has no rank")
         if self.part == "adapter" and (self.rank < 1 or self.new_labels):
             raise ValueError("a run of the adapter needs a rank of 1 or more, and no new_labels")
         if self.mechanism == "secure" and self.minimum_survivors < MIN_SECURE_COHORT:
@@ -156,8 +156,9 @@ def read_recipe(path: Path) -> RunRecipe:
     """
     recipe = read_toml(path, RunRecipe, "recipe", ParametersInvalid)
     here = path.absolute().parent
-    named = [name for name in ("bundle", "public_texts", "validation") if getattr(recipe, name) is not None]
-    return recipe.model_copy(update={name: here / getattr(recipe, name) for name in named})
+    return recipe.model_copy(
+        update={name: here / getattr(recipe, name) for name in ("bundle", "public_texts", "validation")}
+    )
 
 
 def prepare_run(recipe: RunRecipe, folder: Path, on_encoded: OnEncoded = lambda done, total: None) -> PreparedRun:
@@ -180,7 +181,6 @@ def prepare_run(recipe: RunRecipe, folder: Path, on_encoded: OnEncoded = lambda 
 
 
 def _prepare_head(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> PreparedRun:
-    assert recipe.public_texts is not None  # noqa: S101  (the recipe has been checked)
     public, validation = _read_texts(recipe.public_texts), read_tickets(recipe.validation)
     head = read_head(bundle, INTENT) if INTENT in bundle.manifest.heads else None
     kept = head.labels if head and recipe.keeps_labels else ()
@@ -206,14 +206,15 @@ def _prepare_head(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> P
 
 
 def _prepare_adapter(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> PreparedRun:
-    pairs, start = read_pairs(recipe.validation), start_of(bundle, recipe.rank)
+    public, pairs = _read_texts(recipe.public_texts), read_pairs(recipe.validation)
     passages = list(dict.fromkeys(passage for _, passage in pairs))
     encoder = Encoder.from_bundle(bundle)
     try:
-        embeddings = _encode(encoder, [text for text, _ in pairs] + passages, on_encoded)
+        embeddings = _encode(encoder, [*public, *(text for text, _ in pairs), *passages], on_encoded)
     finally:
         encoder.close()
-    questions, answers = embeddings[: len(pairs)], embeddings[len(pairs) :]
+    on_public, questions, answers = np.split(embeddings, [len(public), len(public) + len(pairs)])
+    start = start_of(bundle, recipe.rank, on_public)
     places = {passage: place for place, passage in enumerate(passages)}
     targets = np.array([places[passage] for _, passage in pairs], dtype=np.int64)
     plan = _plan(recipe, bundle, encoder.dimension, rank=recipe.rank)

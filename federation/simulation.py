@@ -8,21 +8,26 @@ No ledger and no policy: nothing here is fit for anyone's data but public data.
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federation.aggregation import RunState, start_run, step
 from federation.branch import clipped_sum
-from federation.discrete_gaussian import Integers, RandomBytes
+from federation.discrete_gaussian import RandomBytes, sample_discrete_gaussian
 from federation.examples import AdapterExamples, HeadExamples
 from federation.features import FeatureMap
-from federation.noise import encode, wrap
-from federation.parameters import MODULUS_BITS, RoundParameters
+from federation.noise import encode, round_sum, share_variance, wrap
+from federation.parameters import MODULUS_BITS
 from federation.plan import RunPlan
 
-Protect = Callable[[NDArray[np.float64], RoundParameters, RandomBytes], Integers]
-"""What makes a branch's clipped sum fit to be sent: `encode`, or in a control less than that."""
+Noise = Literal["each", "at once", "none"]
+"""How the noise of a sum is drawn.
+
+"each": a share at every branch, as in deployment. "at once": the sum of the survivors' shares, one draw of the same law
+(docs/privacy.md, lemma 1). "none": a control that is private to nobody.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def simulate(
     feature_map: FeatureMap | None,
     random_bytes: RandomBytes,
     drop: Callable[[int], Collection[int]] = lambda _: (),
-    protect: Protect = encode,
+    noise: Noise = "each",
 ) -> Iterator[SimulatedRound]:
     """Runs a plan's rounds.
 
@@ -65,7 +70,7 @@ def simulate(
         feature_map: of the head; None for the adapter.
         random_bytes: where noise comes from; a seeded source makes a run repeatable and private to nobody.
         drop: which branches are lost in a round, by its number.
-        protect: `encode`, or in a control less than that.
+        noise: how it is drawn.
 
     Yields:
         Each round.
@@ -84,9 +89,13 @@ def simulate(
                 continue
             began = time.perf_counter()
             own = clipped_sum(parameters, state.weights, examples, feature_map)
-            total = wrap(total + protect(own, parameters, random_bytes))
+            sent = encode(own, parameters, random_bytes) if noise == "each" else round_sum(own, parameters)
+            total = wrap(total + sent)
             longest = max(longest, time.perf_counter() - began)
         survivors = len(branches) - len(lost)
+        if noise == "at once":
+            variance = survivors * share_variance(parameters)
+            total = wrap(total + sample_discrete_gaussian(variance, parameters.size, random_bytes))
         state = step(state, total, parameters, survivors=survivors, cohort=plan.cohort, training=plan.training)
         yield SimulatedRound(
             state,
@@ -96,8 +105,3 @@ def simulate(
             parameters.size * MODULUS_BITS // 8,
             state.weights.nbytes,
         )
-
-
-def only_round(clipped: NDArray[np.float64], parameters: RoundParameters, _: RandomBytes) -> Integers:
-    """The control without noise: private to nobody."""
-    return np.rint(clipped.reshape(-1) * parameters.scale).astype(np.int64)

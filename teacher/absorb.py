@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from federation.release import LedgerEntry, ReleasedHead, read_release
+from federation.release import LedgerEntry, ReleasedHead, last_ledgers, privacy_spent, read_release
 from student.bundle import Bundle, open_bundle
 from student.digests import digest_file, digest_json
 from student.distill.intent_head import read_labelled
@@ -33,7 +33,7 @@ from student.manifest import Origin
 from teacher.errors import AbsorptionRefused
 from teacher.lesson import Encode, PublicTexts, ask_student, learn
 from teacher.recipe import Absorption
-from teacher.release_check import check_release, last_ledgers, privacy_spent
+from teacher.release_check import check_release
 from teacher.teaching_data import split_messages
 
 REPORT = "absorption.json"

@@ -64,31 +64,6 @@ def check_release(
     _check_ledgers(release, ledgers, max_epsilon)
 
 
-def privacy_spent(released: ReleasedHead) -> PrivacySpent:
-    """What cards say of a release from now on."""
-    release, privacy = released.release, released.release.privacy
-    return PrivacySpent(
-        federation=release.federation,
-        serial=release.serial,
-        sha256=released.digest,
-        run_id=release.run_id,
-        rounds=len(release.rounds),
-        fewest_branches=min(each.survivors for each in release.rounds),
-        epsilon=round(privacy.epsilon, 6),
-        delta=privacy.delta,
-        unit=privacy.unit,
-        neighboring=privacy.neighboring,
-        accountant=privacy.accountant,
-        mechanism=privacy.mechanism,
-        largest_ledger_epsilon=round(max(entry.epsilon for entry in last_ledgers(release).values()), 6),
-    )
-
-
-def last_ledgers(release: Release) -> dict[str, LedgerEntry]:
-    """Branch → what its ledger said after the last round that it took part in."""
-    return {branch: entry for each in release.rounds for branch, entry in each.ledgers.items()}
-
-
 def _check_ledgers(release: Release, ledgers: Mapping[str, LedgerEntry], max_epsilon: float) -> None:
     """Each goes on from where the last absorbed release left it, and none is past the centre's limit."""
     left = dict(ledgers)

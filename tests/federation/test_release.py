@@ -22,7 +22,7 @@ from federation.errors import KeysInvalid, ReleaseRefused, RunFailed
 from federation.local_grid import LocalGrid
 from federation.publishing import publish
 from federation.release import HEAD_FILE, RELEASE_FILE, SIGNATURE_FILE, apply_release, read_release
-from federation.report import write_report
+from federation.report import write_audit, write_report
 from federation.rounds import carry_out
 from federation.run_recipe import prepare_run
 from student.bundle import open_bundle
@@ -99,6 +99,8 @@ def test_a_bundle_made_from_it_names_intents_rightly_in_the_same_embedding_space
     assert new.manifest.serial == old.manifest.serial + 1
     assert [origin.role for origin in new.manifest.lineage] == ["bundle", "release"]
     assert new.manifest.lineage[0].sha256 == old.digest
+    (spent,) = new.manifest.privacy
+    assert [spent.epsilon, spent.largest_ledger_epsilon] == pytest.approx([8.0, 8.0])
     assert b"## Taught by branches: lab release" in new.read("MODEL_CARD.md")
     rows = [json.loads(line) for line in (lab.home / "validation.jsonl").read_text().splitlines()]
     student = load_student(new.path, workers=1)
@@ -268,6 +270,15 @@ def test_the_report_shows_every_round_and_ledger(lab: Lab) -> None:
         assert ledger["head"] in page
     assert "per customer, add-or-remove neighbors" in page
     assert (lab.home / "runs" / "run-1" / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_audit_stands_in_the_report_beside_what_was_promised(lab: Lab) -> None:
+    folder = lab.home / "runs" / "run-1"
+    found = write_audit(folder, canaries=200)
+    assert found.is_consistent
+    assert 0 <= found.lower_bound < found.promised.epsilon == pytest.approx(8.0)
+    assert f"epsilon at least {found.lower_bound:.3f} with 95 % confidence" in write_report(folder).read_text()
+    (folder / "audit.json").unlink()
 
 
 def test_reading_a_release_needs_neither_torch_nor_flower(lab: Lab, release: Path) -> None:
