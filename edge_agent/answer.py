@@ -37,17 +37,37 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """An answer before it is given or withheld: its citations, best first, and its confidence in [0, 1]."""
+    """An answer, its confidence in [0, 1], and whether that is too low to give it; citations in the text's order."""
 
     citations: list[Citation]
     confidence: float
+    is_withheld: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """How sure an answer is: the logistic function of a weighted sum.
+
+    Attributes:
+        passage: weight of the best passage's similarity.
+        sentence: of the best sentence's similarity.
+        reading: of the reader's highest logit.
+        intercept: added.
+        threshold: confidence below which the answer is withheld.
+    """
+
+    passage: float
+    sentence: float
+    reading: float
+    intercept: float
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
 class Answering:
     """How answers are made and withheld.
 
-    The weights were chosen and the confidence fitted on the development half of the demo's questions, with
+    The weights were chosen and the confidences fitted on the development half of the demo's questions, with
     `python -m benchmarks demo --fit`; they belong to one embedding space and to the languages of its bundle.
 
     Attributes:
@@ -55,19 +75,17 @@ class Answering:
         max_sentences: most sentences in an answer.
         passage_weight: share of the passage's similarity in a sentence's score, in [0, 1].
         keep_above: further sentences are kept at this share of the best one's score.
-        slope_passage, slope_sentence, intercept: confidence is the logistic function of
-            `slope_passage · best passage similarity + slope_sentence · best sentence similarity + intercept`.
-        threshold: confidence below which the answer is withheld.
+        read: so many of the nearest passages are read together with the question, where the bundle has a reader.
+        unread, with_reading: the confidence without a reader and with one.
     """
 
     passages: int = 4
     max_sentences: int = 3
     passage_weight: float = 0.5
     keep_above: float = 0.8
-    slope_passage: float = 3.04
-    slope_sentence: float = 4.45
-    intercept: float = -4.11
-    threshold: float = 0.22
+    read: int = 2
+    unread: Confidence = Confidence(3.04, 4.45, 0.0, -4.11, 0.22)
+    with_reading: Confidence = Confidence(2.92, 3.91, 0.14, -3.5, 0.234)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +109,11 @@ def candidate_sentences(passages: Sequence[tuple[Passage, float]]) -> list[Candi
 
 
 def compose(
-    candidates: Sequence[Candidate], embeddings: Embeddings, question: Embeddings, answering: Answering
+    candidates: Sequence[Candidate],
+    embeddings: Embeddings,
+    question: Embeddings,
+    answering: Answering,
+    readings: Sequence[float] = (),
 ) -> Composed:
     """Picks the sentences that answer.
 
@@ -100,6 +122,7 @@ def compose(
         embeddings: theirs, (K, D).
         question: its embedding, (D,).
         answering: weights and bounds.
+        readings: the reader's logits of the nearest passages; empty where there is no reader.
 
     Returns:
         The best sentence and those of the same document nearly as good, in the order of the text.
@@ -116,16 +139,19 @@ def compose(
         if scores[i] >= answering.keep_above * scores[order[0]]
         and candidates[i].passage.document_id == best.passage.document_id
     ][: answering.max_sentences]
+    weights = answering.with_reading if readings else answering.unread
     logit = (
-        answering.slope_passage * float(passage_similarities.max())
-        + answering.slope_sentence * float(similarities.max())
-        + answering.intercept
+        weights.passage * float(passage_similarities.max())
+        + weights.sentence * float(similarities.max())
+        + weights.reading * max(readings, default=0.0)
+        + weights.intercept
     )
+    confidence = 1 / (1 + math.exp(-logit))
     in_order = sorted(chosen, key=lambda i: candidates[i].start)
     citations = [
         cite(candidates[i].passage, candidates[i].start, candidates[i].end, float(similarities[i])) for i in in_order
     ]
-    return Composed(citations, 1 / (1 + math.exp(-logit)))
+    return Composed(citations, confidence, confidence < weights.threshold)
 
 
 def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge_agent.answer import Answering, Citation, candidate_sentences, cite, compose
+from edge_agent.answer import Answering, Citation, Composed, candidate_sentences, cite, compose
 from edge_agent.caches import AnswerCache, Revision, SentenceCache
 from edge_agent.checking import checked
 from edge_agent.errors import InputInvalid
 from edge_agent.index import GrowingIndex
 from edge_agent.language import detect_language
+from edge_agent.passage_reading import PassageReading
 from edge_agent.ranking import diversify
 from edge_agent.records import Filter, document_id_of
 from edge_agent.results import Answer, BundleIdentity, NearestDocument, Timings
@@ -42,6 +43,7 @@ class Questions:
         self._bundle = bundle
         self._answers = AnswerCache(revision)
         self._sentences = SentenceCache(student.encoder.encode)
+        self._reading = PassageReading(student.encoder, student.reader) if student.reader else None
 
     def search(self, text: str, *, count: int, where: Filter, diversity: float) -> list[Citation]:
         """See `Agent.search`."""
@@ -97,18 +99,19 @@ class Questions:
         nearest = find(self._store, self._index(), text, question, 2 * self.answering.passages)
         found = time.perf_counter()
         candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: self.answering.passages]])
-        confidence, citations = 0.0, []
+        composed = Composed([], 0.0, is_withheld=True)
         if candidates:
             embeddings = self._sentences.embeddings(candidates)
-            composed = compose(candidates, embeddings, question, self.answering)
-            confidence, citations = composed.confidence, composed.citations
-        abstained = confidence < self.answering.threshold
+            read = [f.passage for f in nearest[: self.answering.read]]
+            logits = self._reading.logits(text, read) if self._reading else []
+            composed = compose(candidates, embeddings, question, self.answering, logits)
+        abstained, citations = composed.is_withheld, composed.citations
         intent = self._intent(question, 3)
         ended = time.perf_counter()
         return Answer(
             answer=None if abstained else " ".join(citation.quote for citation in citations),
             abstained=abstained,
-            confidence=round(confidence, 4),
+            confidence=round(composed.confidence, 4),
             citations=[] if abstained else citations,
             nearest_documents=_documents(best_of_documents(nearest)[:3]),
             intent=intent,

@@ -33,10 +33,12 @@ class TokenEmbeddings:
     Attributes:
         embeddings: float32 (T, D), as the last layer gives them (not unit norm).
         offsets: int (T, 2), where each token starts and ends in the text, in code points.
+        ids: int (T,), which pieces of the vocabulary they are.
     """
 
     embeddings: NDArray[np.float32]
     offsets: NDArray[np.int64]
+    ids: NDArray[np.int64]
 
 
 class Encoder:
@@ -84,7 +86,11 @@ class Encoder:
 
     def encode_tokens(self, text: str) -> TokenEmbeddings:
         """The embedding of each token of one text, with its place in the text."""
-        return self._pool.submit(self._encode_tokens, text).result()
+        return self.encode_each_tokens([text])[0]
+
+    def encode_each_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
+        """The embeddings of the tokens of each of several texts."""
+        return list(self._pool.map(self._encode_tokens, texts))
 
     def token_starts(self, text: str) -> NDArray[np.int64]:
         """Where each token of a text of any length starts, in code points, ascending; (T,)."""
@@ -112,7 +118,8 @@ class Encoder:
         (embeddings,) = self._session.run(["token_embeddings"], _inputs(encoding.ids))
         own = np.array(encoding.special_tokens_mask) == 0  # (T with special tokens,)
         offsets = np.array(encoding.offsets, dtype=np.int64)[own]
-        return TokenEmbeddings(np.asarray(embeddings[0], dtype=np.float32)[own], offsets)
+        ids = np.array(encoding.ids, dtype=np.int64)[own]
+        return TokenEmbeddings(np.asarray(embeddings[0], dtype=np.float32)[own], offsets.reshape(-1, 2), ids)
 
     def _tokenize(self, text: str) -> Encoding:
         """The tokens of a text that fit into the window, with the special ones around them."""

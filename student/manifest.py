@@ -49,8 +49,18 @@ class HeadEntry(_Part):
     threshold: Annotated[float, Field(ge=0, le=1)]
 
 
+class ReaderEntry(_Part):
+    """The reader: an ONNX graph from token embeddings of question, headings and text to a logit.
+
+    `max_logit_difference`: how far a reading may be from the one that the probes expect.
+    """
+
+    file: FileName
+    max_logit_difference: Annotated[float, Field(gt=0)]
+
+
 class ProbesEntry(_Part):
-    """Texts whose embeddings the encoder must reproduce on the branch's own CPU."""
+    """Texts whose embeddings the encoder must reproduce on the branch's own CPU, and what the reader says of them."""
 
     file: FileName
     min_similarity: Annotated[float, Field(gt=0, le=1)]
@@ -85,6 +95,7 @@ class Manifest(_Part):
     languages: Annotated[list[str], Field(min_length=1)]
     encoder: EncoderEntry
     heads: dict[str, HeadEntry] = {}
+    reader: ReaderEntry | None = None
     probes: ProbesEntry
     limits: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
@@ -97,6 +108,7 @@ class Manifest(_Part):
     def _lists_every_file_it_names(self) -> Self:
         named = [self.encoder.graph, self.encoder.tokenizer, self.probes.file, self.model_card]
         named += [head.file for head in self.heads.values()] + [license_.file for license_ in self.licenses]
+        named += [self.reader.file] if self.reader else []
         unlisted = sorted(set(named) - set(self.files))
         if unlisted:
             raise ValueError(f"files does not list {', '.join(unlisted)}")

@@ -7,15 +7,17 @@ from student.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
 from student.encoder import Encoder
 from student.heads import LinearHead, read_head
 from student.probes import ProbeReport, run_probes
+from student.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A verified bundle with its encoder and heads in memory."""
+    """A verified bundle with its encoder, heads and reader (if it has one) in memory."""
 
     bundle: Bundle
     encoder: Encoder
     heads: dict[str, LinearHead]
+    reader: Reader | None
     probes: ProbeReport
 
     def close(self) -> None:
@@ -35,9 +37,10 @@ def load_student(path: Path = DEFAULT_BUNDLE, *, workers: int | None = None) -> 
     """
     bundle = open_bundle(path)
     heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
+    reader = Reader.from_bundle(bundle)
     encoder = Encoder.from_bundle(bundle, workers=workers)
     try:
-        return Student(bundle, encoder, heads, run_probes(bundle, encoder, heads))
+        return Student(bundle, encoder, heads, reader, run_probes(bundle, encoder, heads, reader))
     except BaseException:
         encoder.close()
         raise

@@ -5,10 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from edge_agent.answer import Answering, candidate_sentences, compose
+from edge_agent.answer import Answering, Confidence, candidate_sentences, compose
 from edge_agent.records import Passage
 
-ANSWERING = Answering(slope_passage=2, slope_sentence=3, intercept=-1, keep_above=0.9, max_sentences=2)
+UNREAD = Confidence(passage=2, sentence=3, reading=0, intercept=-1, threshold=0.5)
+READ = Confidence(passage=2, sentence=3, reading=0.5, intercept=-1, threshold=0.8)
+ANSWERING = Answering(unread=UNREAD, with_reading=READ, keep_above=0.9, max_sentences=2)
 
 
 def passage(text: str, *, document_id: str = "d1", start: int = 100) -> Passage:
@@ -37,3 +39,12 @@ def test_confidence_matches_a_hand_computation() -> None:
         candidates, np.array([[0.5, 0]], dtype=np.float32), np.array([1, 0], dtype=np.float32), ANSWERING
     )
     assert composed.confidence == pytest.approx(1 / (1 + math.exp(-(2 * 0.6 + 3 * 0.5 - 1))))
+
+
+def test_what_the_reader_says_counts_in_the_confidence_and_has_its_own_threshold() -> None:
+    candidates = candidate_sentences([(passage("Only one."), 0.6)])
+    embeddings, question = np.array([[0.5, 0]], dtype=np.float32), np.array([1, 0], dtype=np.float32)
+    composed = compose(candidates, embeddings, question, ANSWERING, [-3.0, 1.0])
+    assert composed.confidence == pytest.approx(1 / (1 + math.exp(-(2 * 0.6 + 3 * 0.5 + 0.5 * 1.0 - 1))))
+    assert not composed.is_withheld
+    assert compose(candidates, embeddings, question, ANSWERING, [-3.0]).is_withheld
