@@ -5,7 +5,19 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import demo, distillation, hybrid, known_items, recommend, serving
+from benchmarks import (
+    concurrency,
+    conversations,
+    demo,
+    distillation,
+    fuzz,
+    hybrid,
+    kills,
+    known_items,
+    recommend,
+    scale,
+    serving,
+)
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
 
@@ -15,10 +27,15 @@ BENCHMARKS = {
     "known_items": known_items.run,
     "hybrid": hybrid.run,
     "recommend": recommend.run,
+    "conversations": conversations.run,
     "distillation": distillation.run,
     "serving": serving.run,
+    "scale": scale.run,
+    "fuzz": fuzz.run,
+    "kills": kills.run,
+    "concurrency": concurrency.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation")
+NEED_DATA = ("known_items", "hybrid", "distillation", "scale")
 
 
 def main(names: list[str]) -> None:

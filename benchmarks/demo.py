@@ -12,14 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.abstention import draw_risk_coverage, out_of_domain
+from benchmarks.abstention import draw_risk_coverage, fit_confidence, look, out_of_domain
 from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
-from edge_agent.answer import candidate_sentences, compose
-from edge_agent.passage_reading import PassageReading
 from edge_agent.reading.formats import format_of
 from edge_agent.results import Answer
-from edge_agent.search import find
 from edge_agent.settings import AgentSettings
 
 DEMO = Path(__file__).parents[1] / "demo"
@@ -38,48 +35,12 @@ def run() -> dict[str, Any]:
 
 
 def fit() -> dict[str, dict[str, float]]:
-    """The confidences of `edge_agent.answer.Answering`, fitted on the development half in the bundle's languages.
-
-    Confidence is the probability that the best sentence stands in the right article; an unanswerable question has
-    none. Logistic regression (Platt 1999).
-    """
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-
+    """The confidences of `edge_agent.answer.Answering`, fitted on the development half in the bundle's languages."""
     with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
         ingest_demo(agent)
         rows = read("questions.jsonl", split="dev") + read("unanswerable.jsonl", split="dev")
-        rows = [row for row in rows if row["language"] in agent.student.bundle.manifest.languages]
-        looked_at = [_look(agent, row) for row in rows]
-    features = np.array([numbers for numbers, _ in looked_at])  # (Q, 3)
-    is_right = np.array([right for _, right in looked_at])
-    answerable = np.array(["gold" in row for row in rows])
-    fitted = {}
-    for name, columns in {"unread": [0, 1], "with_reading": [0, 1, 2]}.items():
-        model = LogisticRegression(C=100).fit(features[:, columns], is_right)
-        confidences = model.predict_proba(features[:, columns])[:, 1]
-        threshold = float(np.quantile(confidences[answerable], 0.1))
-        names = [("passage", "sentence", "reading")[column] for column in columns]
-        values = dict(zip([*names, "intercept"], [*model.coef_[0], model.intercept_[0]], strict=True))
-        fitted[name] = {key: round(float(value), 2) for key, value in values.items()} | {
-            "threshold_declining_a_tenth": round(threshold, 3),
-            "unanswerable_declined": _share((confidences[~answerable] < threshold).tolist()) or 0.0,
-        }
-    return fitted
-
-
-def _look(agent: Agent, row: dict[str, Any]) -> tuple[list[float], bool]:
-    """Similarity of the best passage and sentence, the highest reading, and whether the right article is cited."""
-    answering, encoder = agent.questions.answering, agent.student.encoder
-    question = encoder.encode([row["text"]])[0]
-    nearest = find(agent.store, agent.index, row["text"], question, answering.passages)
-    candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest])
-    embeddings = encoder.encode([candidate.text for candidate in candidates])
-    composed = compose(candidates, embeddings, question, answering)
-    reader = agent.student.reader
-    passages = [f.passage for f in nearest[: answering.read]]
-    readings = PassageReading(encoder, reader).logits(row["text"], passages) if reader else [0.0]
-    numbers = [max(f.similarity for f in nearest), float((embeddings @ question).max()), max(readings)]
-    return numbers, composed.citations[0].source == row.get("gold")
+        languages = agent.student.bundle.manifest.languages
+        return fit_confidence(agent, [row for row in rows if row["language"] in languages])
 
 
 def ingest_demo(agent: Agent) -> None:
@@ -99,7 +60,7 @@ def _judged(agent: Agent, language: str) -> list[tuple[float, bool]]:
     """Confidence, and whether the right article is cited, of every test question of a language."""
     rows = read("questions.jsonl", split="test") + read("unanswerable.jsonl", split="test")
     rows = [row for row in rows if row["language"] == language]
-    return [(agent.query(row["text"]).confidence, _look(agent, row)[1]) for row in rows]
+    return [(agent.query(row["text"]).confidence, look(agent, row["text"])[1] == row.get("gold")) for row in rows]
 
 
 def _figures(agent: Agent, language: str) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from rich.progress import track
 from benchmarks.demo import ingest_demo, read
 from benchmarks.known_items import masked, neutral_title, question_of
 from edge_agent.agent import Agent
-from edge_agent.language import detect_language
+from edge_agent.language import OTHER_LANGUAGE_PENALTY, detect_language
 from edge_agent.ranking import fuse
 from edge_agent.reading.formats import DocumentFormat
-from edge_agent.search import OTHER_LANGUAGE_PENALTY, TERMS_WEIGHT, candidates
+from edge_agent.search import TERMS_WEIGHT, candidates
 from edge_agent.settings import AgentSettings
 from student.digests import digest_bytes
 

@@ -27,6 +27,7 @@ def render(results: Path) -> str:
         "hybrid": _hybrid,
         "known_items": _guides,
         "demo": _demo,
+        "conversations": _conversations,
         "recommend": _recommend,
     }
     return "\n\n".join(write(_read(results / f"{name}.json")) for name, write in parts.items())
@@ -145,6 +146,25 @@ def _recommend(result: dict[str, Any]) -> str:
             "",
             "| | | precision@5 | recall@10 | intra-list diversity |",
             "|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _conversations(result: dict[str, Any]) -> str:
+    rows = [
+        f"| {language} | {kind} | {f['alone']['questions']} | {f['alone']['hit_at_1']} | {f['in_session']['hit_at_1']} "
+        f"| {f['alone']['hit_at_5']} | {f['in_session']['hit_at_5']} |"
+        for language, kinds in (("English", result["en"]), ("Spanish", result["es"]))
+        for kind, f in kinds.items()
+    ]
+    return "\n".join(
+        [
+            "**Second questions of a conversation**, on the demo's test half: the right article first and among five, "
+            "asked alone and in a session. A handful of questions, so a difference of one is chance:",
+            "",
+            "| | second question | questions | first, alone | first, session | five, alone | five, session |",
+            "|---|---|---|---|---|---|---|",
             *rows,
         ]
     )

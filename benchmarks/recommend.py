@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.demo import DEMO, LANGUAGES, ingest_demo, read
 from edge_agent.agent import Agent
 from edge_agent.settings import AgentSettings
-from edge_agent.terms import content_terms, match_any
+from edge_agent.terms import content_terms
 
 Offer = Callable[[dict[str, Any], int], list[str]]
 DIVERSITIES = (0.0, 0.2, 0.4)
@@ -78,7 +78,7 @@ def _by_recommendation(agent: Agent, diversity: float) -> Offer:
 
 
 def _by_words(agent: Agent, text: str, count: int) -> list[str]:
-    found = agent.store.bm25(match_any(content_terms(text)), limit=100)
+    found = agent.store.bm25(content_terms(text), limit=100)
     ranked = sorted(found, key=found.__getitem__, reverse=True)
     return list(dict.fromkeys(p.source for p in agent.store.passages(ranked)))[:count]
 

@@ -23,7 +23,8 @@ import psutil
 
 from benchmarks.demo import DEMO, ingest_demo, read
 from benchmarks.measure import percentiles
-from edge_agent.agent import Agent, passage_input
+from edge_agent.agent import Agent
+from edge_agent.chunking import passage_input
 from edge_agent.settings import AgentSettings
 from student.distill.onnx_graph import export_graph, quantize_graph
 from student.distill.pretrained import find_minilm
@@ -43,8 +44,8 @@ def run() -> dict[str, Any]:
             started = time.perf_counter()
             ingest_demo(agent)
             ingest_s = time.perf_counter() - started
-            ids, _ = agent.store.embeddings(agent.student.bundle.manifest.embedding_space)
-            passages = [passage_input(p.title, p.heading, p.text) for p in agent.store.passages(ids.tolist())]
+            ids = sorted(agent.index.ids())
+            passages = [passage_input(p.title, p.heading, p.text) for p in agent.store.passages([int(i) for i in ids])]
             inside = _inside(agent, questions)
         graph = _export_minilm(Path(folder))
         turns: dict[str, list[dict[str, Any]]] = {system: [] for system in SYSTEMS}

@@ -3,30 +3,36 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 from typing import Self
 
+import numpy as np
+
 from edge_agent.answer import Citation
 from edge_agent.caches import Revision
-from edge_agent.checking import checked
-from edge_agent.chunking import PassageSpan, chunk
-from edge_agent.errors import InputInvalid, StoreDamaged
+from edge_agent.checking import checked, checked_source
+from edge_agent.chunking import RULES, ChunkingRecipe, chunk
+from edge_agent.encoding import encode_passages
+from edge_agent.errors import StoreDamaged, StoreFull, StoreUnavailable
 from edge_agent.feedback import FeedbackLog, NewFeedback
 from edge_agent.index import GrowingIndex
+from edge_agent.jobs import Job, OnPassages
+from edge_agent.kept_bundle import keep_bundle
 from edge_agent.language import detect_language
-from edge_agent.masking import mask
 from edge_agent.questions import Questions
 from edge_agent.reading.blocks import Extract
 from edge_agent.reading.extraction import extract
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.reading.isolation import IsolatedReader
 from edge_agent.records import Counts, Filter, NewDocument, document_id_of
+from edge_agent.reembedding import Reembedding, open_students
 from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
+from edge_agent.serving import Serving, embed_missing, forget_snapshots
 from edge_agent.settings import AgentSettings
 from edge_agent.store import NO_FILTER, Store
-from student.digests import digest_json
-from student.encoder import Embeddings
+from edge_agent.tags import MAX_TAGS, checked_tags
+from student.digests import digest_bytes, digest_json
 from student.heads import Classification
 from student.runtime import Student, load_student
 
@@ -48,24 +54,48 @@ class Agent:
             BundleError: the bundle cannot be used. AgentError: the store cannot.
         """
         self.settings = settings
-        self.student: Student = load_student(settings.bundle, workers=settings.workers)
-        manifest = self.student.bundle.manifest
-        self.bundle = BundleIdentity(manifest.name, manifest.serial, self.student.bundle.digest)
-        self._space = manifest.embedding_space
         self._ingesting = threading.Lock()
         self.revision = Revision()
         self._reader = IsolatedReader(settings.limits.reading)
+        self.store = Store(settings.store)
+        self.feedback = FeedbackLog(self.store.database)
+        self._reembedding: Reembedding | None = None
+        student, next_space = open_students(settings, self.store)
         try:
-            self.store = Store(settings.store)
-            self.feedback = FeedbackLog(self.store.database)
-            self._embed_missing(on_reembedded)
-            self.index = self._load_index()
-            self.questions = Questions(
-                settings, self.store, self.student, lambda: self.index, bundle=self.bundle, revision=self.revision
-            )
+            if next_space is None:
+                embed_missing(self.store, student, on_done=on_reembedded, should_stop=lambda: False)
+            self._serving = Serving.open(settings, self.store, student, self.revision)
+            if otherwise := self.documents_cut_otherwise():
+                log.warning(
+                    "%d documents are cut into passages of another size or rule; ingest them again", len(otherwise)
+                )
         except BaseException:
-            self.student.close()
+            student.close()
             raise
+        if next_space is not None:
+            self._reembedding = Reembedding(settings, self.store, next_space, on_ready=self._take_over)
+        else:
+            self._settle()
+
+    @property
+    def student(self) -> Student:
+        """The student that answers."""
+        return self._serving.student
+
+    @property
+    def bundle(self) -> BundleIdentity:
+        """The bundle that answers: the former one while a bundle of another embedding space is made ready."""
+        return self._serving.bundle
+
+    @property
+    def index(self) -> GrowingIndex:
+        """The index that answers."""
+        return self._serving.index
+
+    @property
+    def questions(self) -> Questions:
+        """What is asked of student and index."""
+        return self._serving.questions
 
     def __enter__(self) -> Self:
         return self
@@ -75,13 +105,26 @@ class Agent:
 
     def close(self) -> None:
         """Ends threads and closes the store."""
+        if self._reembedding:
+            self._reembedding.close()
         self._reader.close()
-        self.index.close()
-        self.student.close()
+        self._serving.close()
         self.store.close()
 
+    def wait_until_reembedded(self, timeout_s: float) -> None:
+        """Waits until a bundle of another embedding space has taken over, if one is being made ready."""
+        if self._reembedding:
+            self._reembedding.join(timeout_s)
+
     def add_document(
-        self, source: str, content: bytes, document_format: DocumentFormat, *, title: str | None = None
+        self,
+        source: str,
+        content: bytes,
+        document_format: DocumentFormat,
+        *,
+        title: str | None = None,
+        tags: Sequence[str] = (),
+        on_passages: OnPassages = lambda done, total: None,
     ) -> Ingested:
         """Takes in a document; one of the same source is replaced, the same content again changes nothing.
 
@@ -90,6 +133,8 @@ class Agent:
             content: its bytes, untrusted.
             document_format: what they are.
             title: for a document that does not carry its own.
+            tags: what to sort it by, beside those that it carries.
+            on_passages: told how many of how many passages are embedded; what it raises ends the taking in.
 
         Guarantees:
             When it returns the document is durable and can be found. When it raises nothing has changed.
@@ -98,26 +143,25 @@ class Agent:
             InputInvalid, TextNotUtf8, ContentTooLarge, FormatUnsupported: see `edge_agent.reading.extraction`.
             DocumentUnreadable: see `edge_agent.reading.isolation`.
         """
-        source = checked(source, "source", max_chars=500)
+        source = checked_source(source)
         title = checked(title, "title", max_chars=300) if title is not None else None
-        digest = digest_json([self._recipe(), document_format, title, content.hex()])
-        if self.store.content_digest(source) == digest:
-            return Ingested(Outcome.UNCHANGED, self.store.document(document_id_of(source)))
+        given, recipe = checked_tags(tags), self._recipe()
+        digest = digest_json([asdict(recipe), document_format, title, given, digest_bytes(content)])
+        known = self.store.document_of(source)
+        if known is not None and known.content_sha256 == digest:
+            return Ingested(Outcome.UNCHANGED, known)
         made = self._read(content, document_format)
-        title = title or made.title or PurePosixPath(source).stem
-        spans = chunk(made, self.student.encoder.token_starts(made.text), max_tokens=self.settings.chunking.max_tokens)
-        embeddings = self._encode_passages(title, made, spans)
-        with self._ingesting, self.revision.changing():  # store and index change together, in one order
-            change = self.store.put(
-                NewDocument(source, title[:300], document_format, detect_language(made.text) or "", digest, made.text),
-                spans,
-                embeddings,
-                self._space,
-            )
-            self.index.remove(change.removed)
-            self.index.add(change.added, embeddings)
-        outcome = Outcome.REPLACED if change.removed else Outcome.ADDED
-        return Ingested(outcome, self.store.document(document_id_of(source)))
+        title = (title or made.title or PurePosixPath(source).stem)[:300]
+        language, own = detect_language(made.text) or "", checked_tags([*given, *made.tags[: MAX_TAGS - len(given)]])
+        document = NewDocument(source, title, document_format, language, digest, made.text, recipe, own)
+        ingested = None
+        while ingested is None:
+            ingested = self._put(document, made, on_passages)
+        return ingested
+
+    def take_in(self, job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
+        """Takes in the document of a job; see `add_document`."""
+        return self.add_document(job.source, content, job.format, tags=job.tags, on_passages=on_passages)
 
     def delete_document(self, document_id: str) -> None:
         """Deletes a document for good. Raises `DocumentUnknown`."""
@@ -169,9 +213,18 @@ class Agent:
         """The intent of a message; None when the bundle has no intent head."""
         return self.questions.classify(text, alternatives=alternatives)
 
-    def query(self, text: str) -> Answer:
-        """Answers a question from the documents, or abstains. Raises `InputInvalid`, `ContentTooLarge`."""
-        answer = self.questions.query(text)
+    def query(self, text: str, *, session: str | None = None, where: Filter = NO_FILTER) -> Answer:
+        """Answers a question from the documents, or abstains.
+
+        Args:
+            text: the question.
+            session: an id that the client chose; a follow-up is searched together with the session's question before.
+            where: which documents to look in.
+
+        Raises:
+            InputInvalid, ContentTooLarge: the text breaks its rules.
+        """
+        answer = self.questions.query(text, session=session, where=where)
         if self.settings.is_reviewing:
             self._queue_if_unsure(text, answer)
         return answer
@@ -187,20 +240,22 @@ class Agent:
         given = {name: getattr(feedback, name) for name in limits if getattr(feedback, name) is not None}
         given = {name: checked(value, name, max_chars=limits[name]) for name, value in given.items()}
         if "source" in given:
-            self.store.document(document_id_of(given["source"]))
-        if "customer" in given and mask(given["customer"]) != given["customer"]:
-            raise InputInvalid("customer is an e-mail, phone, card or identity number; expected a pseudonym")
+            self.store.document(document_id_of(checked_source(given["source"])))
         return self.feedback.add(replace(feedback, text=text, **given), self.bundle.digest)
 
     def readiness(self) -> Readiness:
         """Whether index and store agree and the probes held."""
         counts = self.counts()
+        if counts.passages != len(self.index):  # a change may be half made
+            with self.revision.steady():
+                counts = self.counts()
         return Readiness(
             is_ready=counts.passages == len(self.index),
             documents=counts.documents,
             passages=counts.passages,
             indexed_passages=len(self.index),
             is_search_exact=self.index.is_exact,
+            passages_to_reembed=self._reembedding.remaining() if self._reembedding else 0,
             probe_min_similarity=round(self.student.probes.min_similarity, 6),
             bundle=self.bundle,
         )
@@ -209,54 +264,70 @@ class Agent:
         """How many documents and passages the store holds."""
         return self.store.counts()
 
-    def _recipe(self) -> dict[str, object]:
-        """What, besides the content, decides a document's passages; a change makes them be cut anew."""
-        return {"chunking": 2, "max_tokens": self.settings.chunking.max_tokens}
+    def documents_cut_otherwise(self) -> list[str]:
+        """The sources of documents cut into passages as it is no longer done; taking them in again cuts them anew."""
+        return self.store.documents_cut_otherwise(self._recipe())
+
+    def _recipe(self) -> ChunkingRecipe:
+        return ChunkingRecipe(RULES, self.settings.chunking.max_tokens)
 
     def _read(self, content: bytes, document_format: DocumentFormat) -> Extract:
-        """Plain text here; formats whose parsers are large or native in a process of their own."""
-        if document_format in (DocumentFormat.MARKDOWN, DocumentFormat.TEXT):
+        """Plain text here; what needs a parser in a process of its own."""
+        if document_format is DocumentFormat.TEXT:
             return extract(content, document_format, self.settings.limits.reading)
         return self._reader.read(content, document_format)
 
     def _queue_if_unsure(self, text: str, answer: Answer) -> None:
+        """A question is answered whether or not the queue can be written."""
         intent = answer.intent
         likeliest = intent.alternatives[0].label if intent else None
-        if answer.abstained:
-            self.feedback.queue(text.strip(), "abstained", likeliest, answer.confidence, self.bundle.digest)
-        elif intent and intent.label is None:
-            self.feedback.queue(text.strip(), "intent unknown", likeliest, intent.probability, self.bundle.digest)
+        try:
+            if answer.abstained:
+                self.feedback.queue(text.strip(), "abstained", likeliest, answer.confidence, self.bundle.digest)
+            elif intent and intent.label is None:
+                self.feedback.queue(text.strip(), "intent unknown", likeliest, intent.probability, self.bundle.digest)
+        except (StoreFull, StoreUnavailable, StoreDamaged) as error:
+            log.error("a review could not be queued: %s", error)
 
-    def _encode_passages(self, title: str, made: Extract, spans: list[PassageSpan]) -> Embeddings:
-        texts = [passage_input(title, span.heading, made.text[span.start : span.end]) for span in spans]
-        return self.student.encoder.encode(texts)
+    def _put(self, document: NewDocument, made: Extract, on_passages: OnPassages) -> Ingested | None:
+        """Cuts, encodes and stores a document; None when another bundle took over meanwhile: do it again."""
+        serving = self._serving
+        encoder = serving.student.encoder
+        spans = chunk(made, encoder.token_starts(made.text), max_tokens=document.chunking.max_tokens)
+        parts, sentences = [np.empty((0, encoder.dimension), dtype=np.float16)], []
+        for first in range(0, len(spans), 64):
+            on_passages(first, len(spans))
+            some = [(document.title, s.heading, made.text[s.start : s.end]) for s in spans[first : first + 64]]
+            rows, of_sentences = encode_passages(encoder, some)
+            parts.append(rows)
+            sentences += of_sentences
+        embeddings = np.concatenate(parts)  # (N, D)
+        with self._ingesting, self.revision.changing():  # store and index change together, in one order
+            if serving is not self._serving:
+                return None
+            change = self.store.put(document, spans, embeddings, sentences, serving.space)
+            serving.index.add(change.added, embeddings)
+            serving.index.remove(change.removed)
+            stored = self.store.document(document_id_of(document.source))  # before another change of it
+        return Ingested(Outcome.REPLACED if change.removed else Outcome.ADDED, stored)
 
-    def _embed_missing(self, on_reembedded: Callable[[int], None]) -> None:
-        """Embeds what has no embedding in the bundle's space, a few at a time; a kill loses only the last few."""
-        done = 0
-        while missing := self.store.passages_without_embedding(self._space, limit=256):
-            passages = self.store.passages(missing)
-            if len(passages) != len(missing):
-                raise StoreDamaged(f"{self.store.path} holds passages without documents; restore it from a backup")
-            texts = [passage_input(p.title, p.heading, p.text) for p in passages]
-            self.store.put_embeddings(missing, self.student.encoder.encode(texts), self._space)
-            done += len(missing)
-            on_reembedded(done)
+    def _take_over(self) -> None:
+        """Replaces the bundle that answers by the one of the settings, once every passage is embedded for it."""
+        student = load_student(self.settings.bundle, workers=self.settings.workers)
+        serving = Serving.open(self.settings, self.store, student, self.revision)
+        serving.index.wait_until_built(timeout_s=3600)
+        with self._ingesting, self.revision.changing():
+            embed_missing(self.store, student, on_done=lambda done: None, should_stop=lambda: False)
+            ids, embeddings = self.store.embeddings.all(serving.space, student.encoder.dimension)
+            serving.index.bring_to(ids, embeddings)
+            self.store.embeddings.activate(serving.space)
+            self._serving = serving  # who still asks the former one keeps it alive
+        log.info("bundle serial %d answers; its embeddings are made", serving.bundle.serial)
+        self._settle()
 
-    def _load_index(self) -> GrowingIndex:
-        encoder = self.student.encoder
-        index = GrowingIndex(encoder.dimension, exact_below=self.settings.exact_below, threads=encoder.workers)
-        ids, embeddings = self.store.embeddings(self._space)
-        if len(ids):
-            if embeddings.shape[1] != encoder.dimension:
-                raise StoreDamaged(
-                    f"{self.store.path} holds embeddings of {embeddings.shape[1]} numbers, expected "
-                    f"{encoder.dimension}; restore it from a backup"
-                )
-            index.add(ids.tolist(), embeddings)
-        return index
-
-
-def passage_input(title: str, heading: str, text: str) -> str:
-    """What the encoder sees of a passage: its title and headings, since it may not name its own subject."""
-    return "\n".join(part for part in (title, heading, text) if part)
+    def _settle(self) -> None:
+        """Removes what other embedding spaces left, and keeps the bundle for the day that another comes."""
+        keep_bundle(self.settings.store, self.student.bundle)
+        self.store.embeddings.activate(self._serving.space)
+        self.store.embeddings.forget_others()
+        forget_snapshots(self.settings.store, but=self._serving.space)

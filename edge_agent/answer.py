@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_agent.language import OTHER_LANGUAGE_PENALTY
 from edge_agent.records import Passage
 from edge_agent.sentences import split_sentences
 from student.encoder import Embeddings
@@ -19,10 +20,12 @@ from student.encoder import Embeddings
 class Citation:
     """A quote and where it stands: `quote` equals code points `start:end` of the document's text.
 
+    The document is the one with this `content_sha256`: where it has another by now, it was replaced since.
     `page` counts from 1 where the document has pages, else it is 0; `language` is the document's, "" where unknown.
     """
 
     document_id: str
+    content_sha256: str
     passage_id: int
     source: str
     title: str
@@ -36,10 +39,32 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for an answer: similarities to the question, in [-1, 1].
+
+    Attributes:
+        passage: of the nearest passage.
+        sentence: of the nearest sentence.
+        word: of the question's word that is spoken of least (`edge_agent.coverage`).
+    """
+
+    passage: float
+    sentence: float
+    word: float
+
+
+@dataclass(frozen=True, slots=True)
 class Composed:
-    """An answer, its confidence in [0, 1], and whether that is too low to give it; citations in the text's order."""
+    """An answer before it is given or withheld; its citations are in the order of the text."""
 
     citations: list[Citation]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How sure an answer is, in [0, 1], and whether that is too little to give it."""
+
     confidence: float
     is_withheld: bool
 
@@ -49,15 +74,15 @@ class Confidence:
     """How sure an answer is: the logistic function of a weighted sum.
 
     Attributes:
-        passage: weight of the best passage's similarity.
-        sentence: of the best sentence's similarity.
-        reading: of the reader's highest logit.
+        passage, sentence, word: weights of the evidence.
+        reading: weight of the reader's logit for the nearest passage.
         intercept: added.
         threshold: confidence below which the answer is withheld.
     """
 
     passage: float
     sentence: float
+    word: float
     reading: float
     intercept: float
     threshold: float
@@ -75,17 +100,18 @@ class Answering:
         max_sentences: most sentences in an answer.
         passage_weight: share of the passage's similarity in a sentence's score, in [0, 1].
         keep_above: further sentences are kept at this share of the best one's score.
-        read: so many of the nearest passages are read together with the question, where the bundle has a reader.
-        unread, with_reading: the confidence without a reader and with one.
+        unread, with_reading: the confidence without a reading of the nearest passage and with one.
+        doubt: unread confidences from the first to below the second are in doubt: there, and only there, the passage
+            is read, where the bundle has a reader.
     """
 
     passages: int = 4
     max_sentences: int = 3
     passage_weight: float = 0.5
     keep_above: float = 0.8
-    read: int = 2
-    unread: Confidence = Confidence(3.04, 4.45, 0.0, -4.11, 0.22)
-    with_reading: Confidence = Confidence(2.92, 3.91, 0.14, -3.5, 0.234)
+    unread: Confidence = Confidence(1.47, 5.55, 6.82, 0.0, -4.68, 0.307)
+    with_reading: Confidence = Confidence(1.41, 5.09, 5.94, 0.33, -3.34, 0.349)
+    doubt: tuple[float, float] = (0.1, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +139,9 @@ def compose(
     embeddings: Embeddings,
     question: Embeddings,
     answering: Answering,
-    readings: Sequence[float] = (),
+    *,
+    word: float,
+    language: str = "",
 ) -> Composed:
     """Picks the sentences that answer.
 
@@ -122,7 +150,8 @@ def compose(
         embeddings: theirs, (K, D).
         question: its embedding, (D,).
         answering: weights and bounds.
-        readings: the reader's logits of the nearest passages; empty where there is no reader.
+        word: the similarity of the word that is spoken of least (`edge_agent.coverage`).
+        language: of the question, "" where unknown; sentences in another go after those nearly as good.
 
     Returns:
         The best sentence and those of the same document nearly as good, in the order of the text.
@@ -131,33 +160,41 @@ def compose(
     passage_similarities = np.array([candidate.passage_similarity for candidate in candidates])  # (K,)
     weight = answering.passage_weight
     scores = (1 - weight) * similarities + weight * passage_similarities  # (K,)
+    others = np.array([language != "" and c.passage.language not in (language, "") for c in candidates])
+    scores = scores - OTHER_LANGUAGE_PENALTY * others  # (K,)
     order = np.argsort(-scores, kind="stable")
     best = candidates[order[0]]
     chosen = [
         int(i)
         for i in order
-        if scores[i] >= answering.keep_above * scores[order[0]]
+        if scores[i] >= min(answering.keep_above * scores[order[0]], scores[order[0]])  # below 0 too, the best is kept
         and candidates[i].passage.document_id == best.passage.document_id
     ][: answering.max_sentences]
-    weights = answering.with_reading if readings else answering.unread
-    logit = (
-        weights.passage * float(passage_similarities.max())
-        + weights.sentence * float(similarities.max())
-        + weights.reading * max(readings, default=0.0)
-        + weights.intercept
-    )
-    confidence = 1 / (1 + math.exp(-logit))
     in_order = sorted(chosen, key=lambda i: candidates[i].start)
     citations = [
         cite(candidates[i].passage, candidates[i].start, candidates[i].end, float(similarities[i])) for i in in_order
     ]
-    return Composed(citations, confidence, confidence < weights.threshold)
+    return Composed(citations, Evidence(float(passage_similarities.max()), float(similarities.max()), word))
+
+
+def judge(evidence: Evidence, weights: Confidence, *, reading: float = 0.0) -> Judgement:
+    """How sure an answer with this evidence is, and a reading (the reader's logit) if there is one."""
+    logit = (
+        weights.passage * evidence.passage
+        + weights.sentence * evidence.sentence
+        + weights.word * evidence.word
+        + weights.reading * reading
+        + weights.intercept
+    )
+    confidence = 1 / (1 + math.exp(-logit))
+    return Judgement(confidence, confidence < weights.threshold)
 
 
 def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:
     """Cites `start:end` of the document's text, which lies within a passage."""
     return Citation(
         document_id=passage.document_id,
+        content_sha256=passage.content_sha256,
         passage_id=passage.passage_id,
         source=passage.source,
         title=passage.title,

@@ -38,11 +38,17 @@ class Revision:
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
         """Around a change of store and index. It counts at the end, when both have changed, and also if it fails."""
-        try:
-            yield
-        finally:
-            with self._lock:
+        with self._lock:
+            try:
+                yield
+            finally:
                 self._number += 1
+
+    @contextlib.contextmanager
+    def steady(self) -> Iterator[None]:
+        """Around what must not meet a change half made: store and index agree while it lasts."""
+        with self._lock:
+            yield
 
 
 class AnswerCache:
@@ -68,8 +74,21 @@ class AnswerCache:
 class SentenceCache:
     """The embeddings of the sentences of passages looked at lately. Safe to use from several threads."""
 
-    def __init__(self, encode: Callable[[Sequence[str]], Embeddings], *, size_bytes: int = SENTENCE_BYTES) -> None:
-        self._encode, self._lock = encode, threading.Lock()
+    def __init__(
+        self,
+        stored: Callable[[Sequence[int]], dict[int, Embeddings]],
+        encode: Callable[[Sequence[str]], Embeddings],
+        *,
+        size_bytes: int = SENTENCE_BYTES,
+    ) -> None:
+        """An empty cache.
+
+        Args:
+            stored: by passage, the embeddings that the store has.
+            encode: for passages whose sentences have none there, or have been cut by other rules.
+            size_bytes: at most kept.
+        """
+        self._stored, self._encode, self._lock = stored, encode, threading.Lock()
         self._passages: LRUCache[int, Embeddings] = LRUCache(size_bytes, getsizeof=lambda rows: rows.nbytes)
 
     def embeddings(self, candidates: Sequence[Candidate]) -> Embeddings:
@@ -79,10 +98,12 @@ class SentenceCache:
             texts.setdefault(candidate.passage.passage_id, []).append(candidate.text)
         with self._lock:
             rows = {passage_id: self._passages.get(passage_id) for passage_id in texts}
-        missing = [passage_id for passage_id, kept in rows.items() if kept is None]
+        new = self._stored([passage_id for passage_id, kept in rows.items() if kept is None])
+        new = {passage_id: made for passage_id, made in new.items() if len(made) == len(texts[passage_id])}
+        missing = [passage_id for passage_id, kept in rows.items() if kept is None and passage_id not in new]
         made = self._encode([text for passage_id in missing for text in texts[passage_id]])
         ends = np.cumsum([len(texts[passage_id]) for passage_id in missing])
-        new = dict(zip(missing, np.split(made, ends[:-1]), strict=True)) if missing else {}
+        new |= dict(zip(missing, np.split(made, ends[:-1]), strict=True)) if missing else {}
         with self._lock:
             for passage_id, embeddings in new.items():
                 if embeddings.nbytes <= self._passages.maxsize:

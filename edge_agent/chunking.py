@@ -9,6 +9,27 @@ from numpy.typing import NDArray
 from edge_agent.reading.blocks import BlockKind, Extract
 from edge_agent.sentences import split_sentences
 
+RULES = 2
+"""Counts the changes of `chunk` that make other passages of the same document."""
+
+
+_MAX_HEADING_CHARS = 300  # each heading is repeated with every passage below it
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkingRecipe:
+    """What, besides a document's text, decides its passages; kept with each document.
+
+    Attributes:
+        rules: `RULES` when it was cut.
+        max_tokens: of a passage.
+        overlap_tokens: that neighbours share where a section is split. None do: it did not pay (docs/log.md).
+    """
+
+    rules: int
+    max_tokens: int
+    overlap_tokens: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class PassageSpan:
@@ -54,7 +75,7 @@ def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int
             headings = [(level, name) for level, name in headings if level < block.level]
             name = document.text[block.start : block.end]
             if not (block.level == 1 and name == document.title):
-                headings.append((block.level, name))
+                headings.append((block.level, name[:_MAX_HEADING_CHARS]))
             continue
         if block.page != page:
             close()
@@ -67,6 +88,11 @@ def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int
             open_end = end
     close()
     return passages
+
+
+def passage_input(title: str, heading: str, text: str) -> str:
+    """What the encoder sees of a passage: its title and headings, since it may not name its own subject."""
+    return "\n".join(part for part in (title, heading, text) if part)
 
 
 def _pieces(text: str, start: int, end: int, token_starts: NDArray[np.int64], max_tokens: int) -> list[tuple[int, int]]:

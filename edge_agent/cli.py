@@ -28,6 +28,7 @@ StoreOption = Annotated[
 ]
 BundleOption = Annotated[Path, typer.Option("--bundle", envvar="ORILLA_BUNDLE", help="Folder of the student's bundle.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+TagsOption = Annotated[list[str] | None, typer.Option("--tag", help="Sorts these documents; may be given again.")]
 DEFAULT_STORE = Path(platformdirs.user_data_dir("orilla")) / "store"
 
 
@@ -54,6 +55,7 @@ def serve(
 
     from edge_agent.agent import Agent
     from edge_agent.http.app import create_app
+    from edge_agent.jobs import Jobs
     from edge_agent.lock import StoreLock
     from edge_agent.settings import AgentSettings
 
@@ -69,11 +71,17 @@ def serve(
         shown = f"[{host}]" if family is socket.AF_INET6 else host
         settings = AgentSettings(store, bundle, workers, is_reviewing=review)
         url = f"http://{shown}:{listener.getsockname()[1]}"
-        with StoreLock(store, url=url), Agent(settings) as agent:
+        with (
+            StoreLock(store, url=url),
+            Agent(settings) as agent,
+            Jobs(store / "jobs", agent.take_in) as jobs,
+        ):
             listener.listen(2048)
             counts = agent.counts()
             typer.echo(f"serving {counts.documents} documents ({counts.passages} passages) on {url}", err=True)
-            config = uvicorn.Config(create_app(agent), log_config=None, access_log=False, timeout_graceful_shutdown=10)
+            config = uvicorn.Config(
+                create_app(agent, jobs), log_config=None, access_log=False, timeout_graceful_shutdown=10
+            )
             uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -82,6 +90,7 @@ def ingest(
     path: Annotated[Path, typer.Argument(help="A file, or a folder whose documents are taken in.")],
     store: StoreOption = DEFAULT_STORE,
     bundle: BundleOption = DEFAULT_BUNDLE,
+    tag: TagsOption = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Also delete documents that are not in the folder (any more).")
     ] = False,
@@ -97,7 +106,11 @@ def ingest(
     with _progress() as progress, _agent(store, bundle) as agent:
         task = progress.add_task("ingesting", total=None)
         synced = sync(
-            agent, path, prune=prune, on_file=lambda done, total: progress.update(task, completed=done, total=total)
+            agent,
+            path,
+            tags=tag or (),
+            prune=prune,
+            on_file=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(synced)))
@@ -112,6 +125,7 @@ def watch(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A folder of documents.")],
     store: StoreOption = DEFAULT_STORE,
     bundle: BundleOption = DEFAULT_BUNDLE,
+    tag: TagsOption = None,
 ) -> None:
     """Keep a store like a folder until interrupted: files are taken in as they come, change and go.
 
@@ -126,7 +140,7 @@ def watch(
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with _agent(store, bundle) as agent:
-        for number, synced in enumerate(watch_folder(agent, folder, stop=stop)):
+        for number, synced in enumerate(watch_folder(agent, folder, stop=stop, tags=tag or ())):
             if synced.has_changed or number == 0:
                 _show_synced(synced)
 
@@ -161,14 +175,22 @@ def check(
 
     with StoreLock(store), Agent(AgentSettings(store, bundle)) as agent:
         problems = agent.store.check(agent.student.encoder.dimension)
+        otherwise = len(agent.documents_cut_otherwise())
         readiness = agent.readiness()
     if not readiness.is_ready:
         problems.append(f"{readiness.passages} passages in the store, {readiness.indexed_passages} in the index")
-    report = {"documents": readiness.documents, "passages": readiness.passages, "problems": problems}
+    report = {
+        "documents": readiness.documents,
+        "passages": readiness.passages,
+        "cut_otherwise": otherwise,
+        "problems": problems,
+    }
     if as_json:
         typer.echo(json.dumps(report))
     else:
         typer.echo(f"{readiness.documents} documents, {readiness.passages} passages: {'; '.join(problems) or 'sound'}")
+        if otherwise:
+            typer.echo(f"{otherwise} documents are cut into passages of another size or rule; ingest them again")
     if problems:
         raise typer.Exit(1)
 
@@ -217,6 +239,12 @@ def _show_synced(synced: "Synced") -> None:
         typer.echo(f"  {item['source']}: {item['reason']}", err=True)
 
 
+_OTHER_LANGUAGE = {
+    ("es", "en"): "La fuente está en inglés; no se ha encontrado en español.",
+    ("en", "es"): "The source is in Spanish; nothing was found in English.",
+}
+
+
 def _show_answer(answer: "Answer") -> None:
     console = Console(highlight=False)
     if answer.answer is None:
@@ -225,6 +253,8 @@ def _show_answer(answer: "Answer") -> None:
             console.print(f"  {document.title} ({document.source})", markup=False)
     else:
         console.print(answer.answer, markup=False, style="bold")
+        if answer.answer_language and answer.question_language not in (answer.answer_language, ""):
+            console.print(_OTHER_LANGUAGE[answer.question_language, answer.answer_language], markup=False)
         console.print(f"confidence {answer.confidence:.2f}", markup=False)
         for number, c in enumerate(answer.citations, start=1):
             page = f"page {c.page}, " if c.page else ""

@@ -1,6 +1,8 @@
 """An agent in another process, over HTTP, for commands that find their store being served."""
 
 import json
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -12,6 +14,9 @@ from edge_agent.records import document_id_of
 from edge_agent.results import Answer, Ingested
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
+AT_ONCE_BYTES = 1_000_000
+"""Larger documents go in as jobs: their reading and embedding may outlast a request."""
+POLL_S = 0.2
 
 
 class RefusedByServer(AgentError):
@@ -26,13 +31,22 @@ class RemoteAgent:
         self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(10, read=300), trust_env=False)
 
     def add_document(
-        self, source: str, content: bytes, document_format: DocumentFormat, *, title: str | None = None
+        self, source: str, content: bytes, document_format: DocumentFormat, *, tags: Sequence[str] = ()
     ) -> Ingested:
         """See `Agent.add_document`. Raises `RefusedByServer`, `ServerUnreachable`."""
         suffix = next(suffix for suffix, known in FORMAT_OF_SUFFIX.items() if known is document_format)
         name = f"document{suffix}"
-        files, data = {"file": (name, content)}, {"source": source}
-        return _INGESTED.validate_json(self._ask("POST", "/v1/documents/upload", files=files, data=data))
+        files, data = {"file": (name, content)}, {"source": source, "tags": list(tags)}
+        if len(content) <= AT_ONCE_BYTES:
+            return _INGESTED.validate_json(self._ask("POST", "/v1/documents/upload", files=files, data=data))
+        headers = {"Prefer": "respond-async"}
+        job = json.loads(self._ask("POST", "/v1/documents/upload", files=files, data=data, headers=headers))
+        while job["state"] not in ("done", "failed"):
+            time.sleep(POLL_S)
+            job = json.loads(self._ask("GET", f"/v1/jobs/{job['job_id']}"))
+        if job["state"] == "failed":
+            raise RefusedByServer(job["problem"]["detail"])
+        return _INGESTED.validate_python(job["result"])
 
     def sources(self) -> list[str]:
         """See `Agent.sources`."""

@@ -9,10 +9,14 @@
         ├── DocumentUnreadable     a parser ran out of time, memory or luck      (HTTP 422)
         ├── DocumentUnknown        no document with that id                      (HTTP 404)
         ├── ReviewUnknown          no queued item with that id                   (HTTP 404)
+        ├── JobUnknown             no job with that id                           (HTTP 404)
+        ├── JobQueueFull           too many documents wait to be taken in        (HTTP 503)
         ├── StoreForeign           a file that is not our store
         ├── StoreTooNew            a store of a later version
         ├── StoreTooOld            a store of a version that is no longer read
-        ├── StoreDamaged           SQLite or our own checks find it broken
+        ├── StoreDamaged           SQLite or our own checks find it broken       (HTTP 503)
+        ├── StoreFull              no space left on the disk                     (HTTP 507)
+        ├── StoreUnavailable       its file cannot be read or written just now   (HTTP 503)
         ├── StoreLocked            another process has the store open
         └── ServerUnreachable      the process that has the store does not answer
 
@@ -54,6 +58,14 @@ class ReviewUnknown(AgentError):
     """No queued item has that id."""
 
 
+class JobUnknown(AgentError):
+    """No job has that id."""
+
+
+class JobQueueFull(AgentError):
+    """Too many documents wait to be taken in."""
+
+
 class StoreForeign(AgentError):
     """The file is not an Orilla store."""
 
@@ -68,6 +80,14 @@ class StoreTooOld(AgentError):
 
 class StoreDamaged(AgentError):
     """The store is broken."""
+
+
+class StoreFull(AgentError):
+    """No space is left on the disk; nothing was changed."""
+
+
+class StoreUnavailable(AgentError):
+    """The store's file cannot be read or written just now; nothing was changed."""
 
 
 class StoreLocked(AgentError):

@@ -70,11 +70,18 @@ class FeedbackLog:
     def add(self, feedback: NewFeedback, bundle_digest: str) -> int:
         """Writes a row, its text masked; durable when this returns its id.
 
+        Guarantees:
+            No identifier that `masking` finds reaches the disk, in whichever field it was given.
+
         Raises:
-            InputInvalid: it says nothing. ReviewUnknown: no such item is queued.
+            InputInvalid: it says nothing, or a field that is a name holds an identifier.
+            ReviewUnknown: no such item is queued.
         """
         if feedback.is_helpful is None and feedback.intent is None and feedback.source is None:
             raise InputInvalid("the feedback says nothing; expected at least one of is_helpful, intent, source")
+        _require_no_identifier(feedback.intent, "intent", "the name of an intent")
+        _require_no_identifier(feedback.source, "source", "a document whose name holds none; rename it")
+        _require_no_identifier(feedback.customer, "customer", "a pseudonym")
         with self._database.transaction() as db:
             if (
                 feedback.review_id is not None
@@ -129,6 +136,11 @@ _PENDING = (
     "SELECT r.id AS review_id, r.at, r.text, r.why, r.intent, r.confidence, r.bundle_digest FROM reviews r "
     "WHERE NOT EXISTS (SELECT 1 FROM feedback f WHERE f.review_id = r.id)"
 )
+
+
+def _require_no_identifier(value: str | None, name: str, expected: str) -> None:
+    if value is not None and mask(value) != value:
+        raise InputInvalid(f"{name} holds an e-mail, phone, card, account or identity number; expected {expected}")
 
 
 def _now() -> str:

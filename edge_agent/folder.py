@@ -1,6 +1,6 @@
 """Keeps a store like a folder of documents: what is new, changed or gone, once or as it happens."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -15,7 +15,9 @@ from edge_agent.settings import Limits
 class Documents(Protocol):
     """The part of an agent, here or served elsewhere, that takes in and deletes documents."""
 
-    def add_document(self, source: str, content: bytes, document_format: DocumentFormat) -> Ingested:
+    def add_document(
+        self, source: str, content: bytes, document_format: DocumentFormat, *, tags: Sequence[str] = ()
+    ) -> Ingested:
         """See `Agent.add_document`."""
 
     def sources(self) -> list[str]:
@@ -43,13 +45,19 @@ class Synced:
 
 
 def sync(
-    documents: Documents, path: Path, *, prune: bool = False, on_file: Callable[[int, int], None] = lambda *_: None
+    documents: Documents,
+    path: Path,
+    *,
+    tags: Sequence[str] = (),
+    prune: bool = False,
+    on_file: Callable[[int, int], None] = lambda *_: None,
 ) -> Synced:
     """Takes in a file, or every document below a folder.
 
     Args:
         documents: where they go.
         path: a file or a folder; a document's source is its path below the folder.
+        tags: of all these documents, beside those that they carry.
         prune: delete what the store has and the folder has not.
         on_file: told how many of how many files are done.
 
@@ -65,7 +73,7 @@ def sync(
     files = [file for file in found if is_document(file)] if path.is_dir() else found
     synced = Synced(skipped=len(found) - len(files))
     for number, file in enumerate(files, start=1):
-        _take_in(documents, root, file, synced)
+        _take_in(documents, root, file, synced, tags)
         on_file(number, len(files))
     if prune:
         kept = {file.relative_to(root).as_posix() for file in files}
@@ -76,7 +84,9 @@ def sync(
     return synced
 
 
-def watch(documents: Documents, folder: Path, *, stop: Event, every_s: float = 300) -> Iterator[Synced]:
+def watch(
+    documents: Documents, folder: Path, *, stop: Event, tags: Sequence[str] = (), every_s: float = 300
+) -> Iterator[Synced]:
     """Keeps a store like a folder until `stop` is set: a full comparison first, then what changes, as it changes.
 
     The whole folder is compared again every so often, so that a change that the system did not tell, or a server that
@@ -85,12 +95,12 @@ def watch(documents: Documents, folder: Path, *, stop: Event, every_s: float = 3
     import watchfiles  # noqa: PLC0415  (native; only this command needs it)
 
     folder = folder.resolve()
-    yield sync(documents, folder, prune=True)
+    yield sync(documents, folder, tags=tags, prune=True)
     for changes in watchfiles.watch(folder, stop_event=stop, rust_timeout=int(every_s * 1000), yield_on_timeout=True):
         if changes and all(Path(name).suffix for _, name in changes):  # a folder that moved has no suffix: compare all
-            yield _follow(documents, folder, {Path(name) for _, name in changes})
+            yield _follow(documents, folder, {Path(name) for _, name in changes}, tags)
         else:
-            yield sync(documents, folder, prune=True)
+            yield sync(documents, folder, tags=tags, prune=True)
 
 
 def is_document(file: Path) -> bool:
@@ -98,12 +108,12 @@ def is_document(file: Path) -> bool:
     return file.suffix.lower() in FORMAT_OF_SUFFIX and not file.name.startswith((".", "~$"))
 
 
-def _follow(documents: Documents, folder: Path, changed: Iterable[Path]) -> Synced:
+def _follow(documents: Documents, folder: Path, changed: Iterable[Path], tags: Sequence[str]) -> Synced:
     synced = Synced()
     files = sorted(file for file in changed if is_document(file))
     for file in files:
         if file.is_file():
-            _take_in(documents, folder, file, synced)
+            _take_in(documents, folder, file, synced, tags)
     gone = {file.relative_to(folder).as_posix() for file in files if not file.is_file()}
     for source in sorted(gone.intersection(documents.sources()) if gone else ()):
         documents.delete_source(source)
@@ -111,7 +121,7 @@ def _follow(documents: Documents, folder: Path, changed: Iterable[Path]) -> Sync
     return synced
 
 
-def _take_in(documents: Documents, root: Path, file: Path, synced: Synced) -> None:
+def _take_in(documents: Documents, root: Path, file: Path, synced: Synced, tags: Sequence[str]) -> None:
     source = file.relative_to(root).as_posix()
     max_bytes = Limits().reading.bytes
     try:
@@ -120,7 +130,7 @@ def _take_in(documents: Documents, root: Path, file: Path, synced: Synced) -> No
         size_bytes = file.stat().st_size
         if size_bytes > max_bytes:
             raise ContentTooLarge(f"the file has {size_bytes} bytes, at most {max_bytes} are accepted; split it")
-        outcome = documents.add_document(source, file.read_bytes(), format_of(file.name)).outcome
+        outcome = documents.add_document(source, file.read_bytes(), format_of(file.name), tags=tags).outcome
     except (AgentError, OSError) as error:
         synced.refused.append({"source": source, "reason": str(error)})
         return

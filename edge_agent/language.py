@@ -24,6 +24,10 @@ _ENGLISH = frozenset(
     if but because this these those will would should please hi hello thanks want need long much many""".split()
 )
 
+OTHER_LANGUAGE_PENALTY = 0.15
+"""What a passage or sentence in another language than the question's is set back by, in cosine; chosen on the
+development half of the demo's questions."""
+
 LITTLE_WORDS = _SPANISH | _ENGLISH
 
 

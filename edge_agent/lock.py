@@ -1,11 +1,13 @@
 """One process a store: an advisory lock whose file says who holds it and where it can be reached."""
 
+import contextlib
 import fcntl
 import json
 import os
 from pathlib import Path
 from typing import Self
 
+from edge_agent.database import named_failures
 from edge_agent.errors import StoreLocked
 
 
@@ -20,11 +22,11 @@ class StoreLock:
             url: where the holder answers HTTP; None for a command that serves nothing.
 
         Raises:
-            StoreLocked: another process holds it.
+            StoreLocked: another process holds it. StoreFull, StoreUnavailable: the folder cannot be written.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        path = _lock_path(folder)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        with named_failures(_lock_path(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(_lock_path(folder), os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -35,8 +37,11 @@ class StoreLock:
                 f"{f', which serves {url}' if url else ''}; expected it free: use that process, stop it, or name "
                 "another folder with --store"
             ) from error
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, json.dumps({"pid": os.getpid(), "url": url}).encode())
+        with contextlib.ExitStack() as opened, named_failures(_lock_path(folder)):
+            opened.callback(self.release)
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, json.dumps({"pid": os.getpid(), "url": url}).encode())
+            opened.pop_all()
 
     def release(self) -> None:
         """Lets the store go."""

@@ -1,7 +1,6 @@
-"""Reads the nearest passages together with the question: what similarity cannot tell, whether the answer is there."""
+"""Reads the nearest passage together with the question: what similarity cannot tell, whether the answer is there."""
 
 import threading
-from collections.abc import Sequence
 
 import numpy as np
 from cachetools import LRUCache
@@ -23,20 +22,17 @@ class PassageReading:
         self._encoder, self._reader, self._lock = encoder, reader, threading.Lock()
         self._tokens: LRUCache[int, tuple[TokenEmbeddings, TokenEmbeddings]] = LRUCache(size_bytes, getsizeof=_bytes)
 
-    def logits(self, question: str, passages: Sequence[Passage]) -> list[float]:
-        """How much each passage answers the question, by the reader; above 0 where it more likely does than not."""
+    def logit(self, question: TokenEmbeddings, passage: Passage) -> float:
+        """How much the passage answers the question, by the reader; above 0 where it more likely does than not."""
         with self._lock:
-            known = {p.passage_id: self._tokens.get(p.passage_id) for p in passages}
-        missing = [p for p in passages if known[p.passage_id] is None]
-        texts = [text for p in missing for text in (headings(p), p.text)]
-        asked, *made = self._encoder.encode_each_tokens([question, *texts])
-        tokens = {p.passage_id: (made[2 * i], made[2 * i + 1]) for i, p in enumerate(missing)}
-        with self._lock:
-            for passage_id, pair in tokens.items():
-                if _bytes(pair) <= self._tokens.maxsize:
-                    self._tokens[passage_id] = pair
-        tokens |= {passage_id: pair for passage_id, pair in known.items() if pair is not None}
-        return [self._reader.read(asked, *tokens[p.passage_id]) for p in passages]
+            parts = self._tokens.get(passage.passage_id)
+        if parts is None:
+            heading, text = self._encoder.encode_each_tokens([headings(passage), passage.text])
+            parts = heading, text
+            if _bytes(parts) <= self._tokens.maxsize:
+                with self._lock:
+                    self._tokens[passage.passage_id] = parts
+        return self._reader.read(question, *parts)
 
 
 def headings(passage: Passage) -> str:

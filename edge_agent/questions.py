@@ -1,25 +1,28 @@
 """What is asked of the base: questions, searches, recommendations, intents. It reads the store and never changes it."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from edge_agent.answer import Answering, Citation, Composed, candidate_sentences, cite, compose
+from edge_agent.answer import Answering, Citation, Evidence, Judgement, candidate_sentences, cite, compose, judge
 from edge_agent.caches import AnswerCache, Revision, SentenceCache
-from edge_agent.checking import checked
+from edge_agent.checking import checked, checked_source
+from edge_agent.coverage import least_spoken_of
 from edge_agent.errors import InputInvalid
 from edge_agent.index import GrowingIndex
 from edge_agent.language import detect_language
 from edge_agent.passage_reading import PassageReading
 from edge_agent.ranking import diversify
-from edge_agent.records import Filter, document_id_of
+from edge_agent.records import Document, Filter, Passage, document_id_of
 from edge_agent.results import Answer, BundleIdentity, NearestDocument, Timings
 from edge_agent.search import CANDIDATES, Found, best_of_documents, find
+from edge_agent.sessions import Sessions
 from edge_agent.settings import AgentSettings
 from edge_agent.store import Store
-from student.encoder import Embeddings
+from student.encoder import Embeddings, TokenEmbeddings
 from student.heads import Classification
 from student.runtime import Student
 
@@ -32,24 +35,31 @@ class Questions:
         settings: AgentSettings,
         store: Store,
         student: Student,
-        index: Callable[[], GrowingIndex],
+        index: GrowingIndex,
         *,
         bundle: BundleIdentity,
         revision: Revision,
     ) -> None:
-        """Keeps what it answers from; `index` gives the one in use, `revision` counts the changes of what it reads."""
+        """Keeps what it answers from; `revision` counts the changes of what it reads."""
         self.answering = Answering()
         self._settings, self._store, self._student, self._index = settings, store, student, index
-        self._bundle = bundle
+        self._bundle, self._revision = bundle, revision
+        self._find = partial(find, store, index, revision=revision)
         self._answers = AnswerCache(revision)
-        self._sentences = SentenceCache(student.encoder.encode)
         self._reading = PassageReading(student.encoder, student.reader) if student.reader else None
+        self._sessions = Sessions()
+        self._sentences = SentenceCache(
+            lambda ids: store.embeddings.of_sentences(
+                ids, student.bundle.manifest.embedding_space, student.encoder.dimension
+            ),
+            student.encoder.encode,
+        )
 
     def search(self, text: str, *, count: int, where: Filter, diversity: float) -> list[Citation]:
         """See `Agent.search`."""
         text = self.checked(text)
         embedding = self._student.encoder.encode([text])[0]
-        found = find(self._store, self._index(), text, embedding, count, where=where, diversity=diversity)
+        found = self._find(text, embedding, count, where=where, diversity=diversity)
         return [cite(f.passage, f.passage.start, f.passage.end, f.similarity) for f in found]
 
     def recommend(
@@ -62,14 +72,13 @@ class Questions:
         latest = " ".join(texts[-1:])
         rows: list[Embeddings] = list(self._student.encoder.encode(texts))
         language: str = detect_language(latest) or ""
-        index = self._index()
         if source is not None:
-            document = self._store.document(document_id_of(source))
+            document, embedding = self._embedding_of(checked_source(source))
             language = language or document.language
-            rows.insert(0, index.embeddings(self._store.passages_of(document.document_id))[1].mean(axis=0))
-        found = find(self._store, index, latest, _profile(rows), CANDIDATES, language=language or None)
+            rows.insert(0, embedding)
+        found = self._find(latest, _profile(rows), CANDIDATES, language=language or None)
         offered = best_of_documents([f for f in found if f.passage.source != source])
-        known, embeddings = index.embeddings([f.passage.passage_id for f in offered])
+        known, embeddings = self._index.embeddings([f.passage.passage_id for f in offered])
         offered = [f for f in offered if f.passage.passage_id in known]  # others were deleted just now
         chosen = diversify([f.score for f in offered], embeddings, count, diversity=diversity)
         return _documents(offered[row] for row in chosen)
@@ -78,11 +87,15 @@ class Questions:
         """See `Agent.classify`."""
         return self._intent(self._student.encoder.encode([self.checked(text)])[0], alternatives)
 
-    def query(self, text: str) -> Answer:
+    def query(self, text: str, *, session: str | None, where: Filter) -> Answer:
         """See `Agent.query`."""
         started = time.perf_counter()
         text = " ".join(self.checked(text).split())
-        answer, is_repeated = self._answers.get(text, lambda: self._answer(text))
+        asked = self._sessions.resolve(checked(session, "session", max_chars=100), text) if session else text
+        language = detect_language(text) or ""
+        key = (asked, language, where)
+        answer, is_repeated = self._answers.get(key, lambda: self._answer(asked, language, where))
+        answer = replace(answer, is_follow_up=asked != text)
         if is_repeated:
             total_ms = round(1000 * (time.perf_counter() - started), 3)
             answer = replace(answer, is_repeated=True, timings=Timings(0.0, 0.0, 0.0, total_ms))
@@ -92,35 +105,53 @@ class Questions:
         """A question or message from outside. Raises `InputInvalid`, `ContentTooLarge`."""
         return checked(text, "text", max_chars=self._settings.limits.max_query_chars)
 
-    def _answer(self, text: str) -> Answer:
+    def _answer(self, text: str, language: str, where: Filter) -> Answer:
         started = time.perf_counter()
-        question = self._student.encoder.encode([text])[0]
+        question, tokens = self._student.encoder.encode_with_tokens(text)
         encoded = time.perf_counter()
-        nearest = find(self._store, self._index(), text, question, 2 * self.answering.passages)
+        nearest = self._find(text, question, 2 * self.answering.passages, where=where, language=language)
         found = time.perf_counter()
         candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: self.answering.passages]])
-        composed = Composed([], 0.0, is_withheld=True)
+        judgement, citations = Judgement(0.0, is_withheld=True), []
         if candidates:
             embeddings = self._sentences.embeddings(candidates)
-            read = [f.passage for f in nearest[: self.answering.read]]
-            logits = self._reading.logits(text, read) if self._reading else []
-            composed = compose(candidates, embeddings, question, self.answering, logits)
-        abstained, citations = composed.is_withheld, composed.citations
+            word = least_spoken_of(text, tokens, embeddings)
+            composed = compose(candidates, embeddings, question, self.answering, word=word, language=language)
+            judgement, citations = self._judge(composed.evidence, tokens, nearest[0].passage), composed.citations
+        abstained = judgement.is_withheld
         intent = self._intent(question, 3)
         ended = time.perf_counter()
         return Answer(
             answer=None if abstained else " ".join(citation.quote for citation in citations),
             abstained=abstained,
-            confidence=round(composed.confidence, 4),
+            confidence=round(judgement.confidence, 4),
             citations=[] if abstained else citations,
             nearest_documents=_documents(best_of_documents(nearest)[:3]),
             intent=intent,
             bundle=self._bundle,
+            is_follow_up=False,
+            question_language=language,
+            answer_language=None if abstained else citations[0].language,
             is_repeated=False,
             timings=Timings(
                 *(round(1000 * s, 3) for s in (encoded - started, found - encoded, ended - found, ended - started))
             ),
         )
+
+    def _judge(self, evidence: Evidence, question: TokenEmbeddings, passage: Passage) -> Judgement:
+        answering = self.answering
+        judgement = judge(evidence, answering.unread)
+        low, high = answering.doubt
+        if self._reading and low <= judgement.confidence < high:
+            return judge(evidence, answering.with_reading, reading=self._reading.logit(question, passage))
+        return judgement
+
+    def _embedding_of(self, source: str) -> tuple[Document, Embeddings]:
+        """A document and the mean (D,) of its passages' embeddings. Raises `DocumentUnknown`."""
+        with self._revision.steady():
+            document = self._store.document(document_id_of(source))
+            _, rows = self._index.embeddings(self._store.passages_of(document.document_id))
+        return document, np.asarray(rows, dtype=np.float32).mean(axis=0)
 
     def _intent(self, embedding: Embeddings, alternatives: int) -> Classification | None:
         head = self._student.heads.get("intent")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from edge_agent.chunking import ChunkingRecipe
 from student.digests import digest_bytes
 
 
@@ -17,6 +18,7 @@ class Document:
         added_at: RFC 3339, UTC; of the last change.
         passages: how many it was cut into.
         chars: length of its text in code points.
+        tags: what staff sort it by, ascending.
     """
 
     document_id: str
@@ -28,14 +30,19 @@ class Document:
     added_at: str
     passages: int
     chars: int
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stored passage with what is needed to show it: `text` is `start:end` of its document's text."""
+    """A stored passage with what is needed to show it: `text` is `start:end` of its document's text.
+
+    `content_sha256` is its document's: it says which text of the document that is.
+    """
 
     passage_id: int
     document_id: str
+    content_sha256: str
     source: str
     title: str
     language: str
@@ -54,11 +61,13 @@ class Filter:
         language: `es` or `en`.
         source_prefix: how their source begins, such as a folder.
         added_since: RFC 3339, UTC; last changed then or later.
+        tags: all of which the document has.
     """
 
     language: str | None = None
     source_prefix: str | None = None
     added_since: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -68,7 +77,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """A document ready to be stored."""
+    """A document ready to be stored; `tags` are in their stored form (`edge_agent.tags`)."""
 
     source: str
     title: str
@@ -76,6 +85,8 @@ class NewDocument:
     language: str
     content_sha256: str
     text: str
+    chunking: ChunkingRecipe
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

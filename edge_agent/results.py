@@ -65,6 +65,9 @@ class Answer:
         nearest_documents: what to look at instead, or as well; nearest first.
         intent: of the question, None when the bundle has no such head.
         bundle: what answered.
+        is_follow_up: whether the question was searched together with the one before it in its session.
+        question_language: `es`, `en`, or "" where it is neither.
+        answer_language: of the cited document, which may be another than the question's; None when it abstains.
         is_repeated: whether the same was asked before and nothing has changed since: that answer is given again.
         timings: how long it took.
     """
@@ -76,18 +79,32 @@ class Answer:
     nearest_documents: list[NearestDocument]
     intent: Classification | None
     bundle: BundleIdentity
+    is_follow_up: bool
+    question_language: str
+    answer_language: str | None
     is_repeated: bool
     timings: Timings
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether the agent can serve, and on what."""
+    """Whether the agent can serve, and on what.
+
+    Attributes:
+        is_ready: index and store agree.
+        documents, passages: in the store.
+        indexed_passages: in the index.
+        is_search_exact: whether search scans all passages; a graph answers for large bases.
+        passages_to_reembed: that a bundle of another embedding space is being made ready for, while the former answers.
+        probe_min_similarity: of the bundle's probes on this CPU.
+        bundle: that answers.
+    """
 
     is_ready: bool
     documents: int
     passages: int
     indexed_passages: int
     is_search_exact: bool
+    passages_to_reembed: int
     probe_min_similarity: float
     bundle: BundleIdentity

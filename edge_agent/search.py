@@ -5,16 +5,15 @@ Functions of a store and an index, so that an index that was built anew takes ov
 
 from dataclasses import dataclass
 
+from edge_agent.caches import Revision
 from edge_agent.index import GrowingIndex
-from edge_agent.language import detect_language
+from edge_agent.language import OTHER_LANGUAGE_PENALTY, detect_language
 from edge_agent.ranking import diversify, fuse, without_duplicates
 from edge_agent.records import Filter, Passage
 from edge_agent.store import NO_FILTER, Store
-from edge_agent.terms import content_terms, match_any
+from edge_agent.terms import content_terms
 from student.encoder import Embeddings
 
-OTHER_LANGUAGE_PENALTY = 0.15
-"""Cosine; chosen on the development half of the demo's questions."""
 TERMS_WEIGHT = 0.25
 """Of the words beside the meaning; see `edge_agent.ranking`. Chosen on development questions (`benchmarks hybrid`)."""
 CANDIDATES = 60
@@ -40,6 +39,7 @@ def find(
     where: Filter = NO_FILTER,
     diversity: float = 0.0,
     language: str | None = None,
+    revision: Revision | None = None,
 ) -> list[Found]:
     """The `count` passages that fit a text best, the best first.
 
@@ -56,7 +56,33 @@ def find(
         where: which documents to look in.
         diversity: in [0, 1]; above 0, unlike passages are preferred to the next best.
         language: of the text; None to tell it from the text.
+        revision: of a base that others change. Nothing waits for them, but where index and store do not hold the same
+            passages, because a change is half made, it is looked up once more while nothing changes: no document is
+            missed because it is being replaced.
     """
+
+    def look() -> tuple[list[Found], bool]:
+        return _find(store, index, text, embedding, count, where=where, diversity=diversity, language=language)
+
+    found, is_whole = look()
+    if revision is not None and not is_whole:
+        with revision.steady():
+            found, _ = look()
+    return found
+
+
+def _find(
+    store: Store,
+    index: GrowingIndex,
+    text: str,
+    embedding: Embeddings,
+    count: int,
+    *,
+    where: Filter,
+    diversity: float,
+    language: str | None,
+) -> tuple[list[Found], bool]:
+    """What is found, and whether index and store held the same passages all along."""
     similarities, bm25 = candidates(store, index, text, embedding, max(CANDIDATES, 3 * count), where=where)
     scores = fuse(similarities, bm25, TERMS_WEIGHT)
     language, languages = language or detect_language(text), store.languages(list(scores))
@@ -70,20 +96,24 @@ def find(
     else:
         chosen = without_duplicates(rows, count)
     best = [ranked[row] for row in chosen]
-    return [Found(p, similarities[p.passage_id], scores[p.passage_id]) for p in store.passages(best)]
+    passages = store.passages(best)
+    is_whole = len(ranked) == len(scores.keys() | bm25.keys()) and len(passages) == len(best)
+    return [Found(p, similarities[p.passage_id], scores[p.passage_id]) for p in passages], is_whole
 
 
 def candidates(
     store: Store, index: GrowingIndex, text: str, embedding: Embeddings, count: int, *, where: Filter = NO_FILTER
 ) -> tuple[dict[int, float], dict[int, float]]:
     """What meaning and words each propose for a text with embedding (D,): cosines of all, BM25 of some."""
+    missing: dict[int, float] = {}
     if where.is_open:
         similarities = {n.passage_id: n.similarity for n in index.search(embedding, count)}
     else:  # a graph would search long for the few that are let through
-        inside = index.similarities(embedding, store.passage_ids(where))
+        let_through = store.passage_ids(where)
+        inside = index.similarities(embedding, let_through)
+        missing = {i: 0.0 for i in let_through if i not in inside}  # stored, and in a moment in the index
         similarities = dict(sorted(inside.items(), key=lambda item: -item[1])[:count])
-    terms = content_terms(text)
-    bm25 = store.bm25(match_any(terms), limit=count, where=where) if terms else {}
+    bm25 = missing | store.bm25(content_terms(text), limit=count, where=where)
     return similarities | index.similarities(embedding, [i for i in bm25 if i not in similarities]), bm25
 
 

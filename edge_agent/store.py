@@ -5,22 +5,31 @@ survives a kill and a power cut, and nothing is ever half there. Keep this inter
 another database may stand in one day.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from cachetools import TTLCache
 from numpy.typing import NDArray
 
-from edge_agent.chunking import PassageSpan
-from edge_agent.database import Database
-from edge_agent.errors import DocumentUnknown
+from edge_agent.checksums import checksum, passage_checksum, span_checksum
+from edge_agent.chunking import ChunkingRecipe, PassageSpan
+from edge_agent.database import Database, damaged
+from edge_agent.embeddings import EmbeddingTable, insert_embeddings
+from edge_agent.errors import DocumentUnknown, StoreDamaged
 from edge_agent.records import Change, Counts, Document, Filter, NewDocument, Passage, document_id_of
+from edge_agent.terms import match_any
 from student.encoder import Embeddings
 
 DATABASE = "orilla.db"
 NO_FILTER = Filter()
+MAX_MATCHES = 2_000
+"""Passages that the words of a question may match together, a microsecond each; see `Store.bm25`."""
 
 
 class Store:
@@ -30,10 +39,13 @@ class Store:
         """Opens the store in a folder, making both when they are missing.
 
         Raises:
-            StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged: the file there cannot be used.
+            StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged, StoreFull, StoreUnavailable: see `Database`.
         """
         self.database = Database(folder / DATABASE)
         self.path = self.database.path
+        self.embeddings = EmbeddingTable(self.database)
+        self._passages_with: TTLCache[str, int] = TTLCache(maxsize=20_000, ttl=600)
+        self._vocabulary_lock = threading.Lock()
 
     def close(self) -> None:
         """Closes the database."""
@@ -43,10 +55,13 @@ class Store:
         self,
         document: NewDocument,
         spans: Sequence[PassageSpan],
-        embeddings: Embeddings,
+        embeddings: NDArray[np.floating],
+        sentences: Sequence[Embeddings],
         embedding_space: str,
     ) -> Change:
-        """Stores a document with its passages and their embeddings (N, D), replacing one of the same source.
+        """Stores a document with its passages, their embeddings (N, D) and their sentences' (K, D each).
+
+        One of the same source is replaced.
 
         Guarantees:
             Durable and complete when it returns; if it does not return, the store is as before.
@@ -56,33 +71,26 @@ class Store:
         with self.database.transaction() as db:
             removed = _forget_terms(db, document_id)
             db.execute("DELETE FROM documents WHERE id = ?", [document_id])
+            described = [document_id, document.source, document.title, document.format, document.language]
+            described += [document.content_sha256, added_at]
             db.execute(
-                "INSERT INTO documents (id, source, title, format, language, content_sha256, text, added_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    document_id,
-                    document.source,
-                    document.title,
-                    document.format,
-                    document.language,
-                    document.content_sha256,
-                    document.text,
-                    added_at,
-                ],
+                "INSERT INTO documents (id, source, title, format, language, content_sha256, added_at, checksum, text, "
+                "text_checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [*described, checksum(*described, *document.tags), document.text, checksum(document.text)],
             )
+            _insert_description(db, document_id, document)
             db.executemany(
-                'INSERT INTO passages (document_id, ordinal, start, "end", heading, page) VALUES (?, ?, ?, ?, ?, ?)',
-                [(document_id, n, span.start, span.end, span.heading, span.page) for n, span in enumerate(spans)],
+                'INSERT INTO passages (document_id, ordinal, start, "end", heading, page, checksum) '
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (document_id, n, span.start, span.end, span.heading, span.page, span_checksum(document, span))
+                    for n, span in enumerate(spans)
+                ],
             )
             added = _passage_ids(db, document_id)
             db.execute(f"INSERT INTO passage_terms (rowid, title, heading, text) {_TEXTS_OF_DOCUMENT}", [document_id])
-            _insert_embeddings(db, added, embeddings, embedding_space)
+            insert_embeddings(db, added, embeddings, sentences, embedding_space)
         return Change(removed, added)
-
-    def put_embeddings(self, passage_ids: Sequence[int], embeddings: Embeddings, embedding_space: str) -> None:
-        """Sets the embeddings (N, D) of passages that are there, in place of older ones."""
-        with self.database.transaction() as db:
-            _insert_embeddings(db, passage_ids, embeddings, embedding_space)
 
     def delete(self, document_id: str) -> Change:
         """Deletes a document.
@@ -96,45 +104,80 @@ class Store:
                 raise _unknown(document_id)
         return Change(removed, [])
 
-    def content_digest(self, source: str) -> str | None:
-        """The `content_sha256` of the document with this source, or None."""
-        row = self.database.read_one("SELECT content_sha256 FROM documents WHERE source = ?", [source])
-        return row["content_sha256"] if row else None
+    def document_of(self, source: str) -> Document | None:
+        """The document with this source, or None."""
+        return next(iter(self._documents("d.source = ?", [source])), None)
 
     def document(self, document_id: str) -> Document:
         """One document. Raises `DocumentUnknown`."""
-        row = self.database.read_one(f"{_SELECT_DOCUMENTS} WHERE d.id = ?", [document_id])
-        if row is None:
+        documents = self._documents("d.id = ?", [document_id])
+        if not documents:
             raise _unknown(document_id)
-        return Document(**row)
+        return documents[0]
 
     def document_text(self, document_id: str) -> str:
         """The text of a document, which offsets point into. Raises `DocumentUnknown`."""
-        row = self.database.read_one("SELECT text FROM documents WHERE id = ?", [document_id])
+        return self.document_with_text(document_id)[1]
+
+    def document_with_text(self, document_id: str) -> tuple[Document, str]:
+        """A document and its text, as they were at one moment. Raises `DocumentUnknown`."""
+        row = self.database.read_one(
+            f"SELECT d.text, d.text_checksum, {_DOCUMENT_COLUMNS} FROM documents d WHERE d.id = ?", [document_id]
+        )
         if row is None:
             raise _unknown(document_id)
-        return str(row["text"])
+        text, text_checksum = row.pop("text"), row.pop("text_checksum")
+        if checksum(text) != text_checksum:
+            raise damaged(self.path, "the text of a document")
+        return self._document(row), text
 
     def documents(self, *, after: str = "", limit: int = 100) -> list[Document]:
         """Documents by source, those after a given source, at most `limit`."""
-        rows = self.database.read(f"{_SELECT_DOCUMENTS} WHERE d.source > ? ORDER BY d.source LIMIT ?", [after, limit])
-        return [Document(**row) for row in rows]
+        return self._documents("d.source > ? ORDER BY d.source LIMIT ?", [after, limit])
+
+    def _documents(self, condition: str, values: list[object]) -> list[Document]:
+        rows = self.database.read(f"SELECT {_DOCUMENT_COLUMNS} FROM documents d WHERE {condition}", values)
+        return [self._document(row) for row in rows]
+
+    def _document(self, row: dict[str, Any]) -> Document:
+        expected = row.pop("checksum")
+        d = Document(**row | {"tags": tuple(json.loads(row["tags"]))})
+        described = [d.document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at]
+        if checksum(*described, *d.tags) != expected:
+            raise damaged(self.path, "what is known of a document")
+        return d
 
     def sources(self) -> list[str]:
         """The sources of all documents, ascending."""
         return [row["source"] for row in self.database.read("SELECT source FROM documents ORDER BY source", [])]
 
+    def documents_cut_otherwise(self, recipe: ChunkingRecipe) -> list[str]:
+        """The sources of documents whose passages were made by another recipe, ascending."""
+        rows = self.database.read(
+            "SELECT d.source FROM documents d LEFT JOIN document_chunking c ON c.document_id = d.id "
+            "WHERE (c.rules, c.max_tokens, c.overlap_tokens) IS NOT (?, ?, ?) ORDER BY d.source",
+            [recipe.rules, recipe.max_tokens, recipe.overlap_tokens],
+        )
+        return [row["source"] for row in rows]
+
     def passages(self, passage_ids: Sequence[int]) -> list[Passage]:
         """Passages in the order asked for; ids that are no longer there are left out."""
         marks = ",".join("?" * len(passage_ids))
         rows = self.database.read(
-            "SELECT p.id AS passage_id, d.id AS document_id, d.source, d.title, d.language, p.heading, p.page, "
-            'p.start, p."end", substr(d.text, p.start + 1, p."end" - p.start) AS text '
+            "SELECT p.id AS passage_id, d.id AS document_id, d.content_sha256, d.source, d.title, d.language, "
+            'p.heading, p.page, p.start, p."end", substr(d.text, p.start + 1, p."end" - p.start) AS text, p.checksum '
             f"FROM passages p JOIN documents d ON d.id = p.document_id WHERE p.id IN ({marks})",
             list(passage_ids),
         )
-        by_id = {row["passage_id"]: Passage(**row) for row in rows}
+        by_id = {row["passage_id"]: self._passage(row) for row in rows}
         return [by_id[i] for i in passage_ids if i in by_id]
+
+    def _passage(self, row: dict[str, Any]) -> Passage:
+        expected = row.pop("checksum")
+        passage = Passage(**row)
+        if passage_checksum(passage) != expected:
+            raise damaged(self.path, "a passage")
+        return passage
 
     def passage_ids(self, where: Filter) -> list[int]:
         """The passages of the documents that a filter lets through."""
@@ -159,41 +202,45 @@ class Store:
         )
         return {row["passage_id"]: row["language"] for row in rows}
 
-    def bm25(self, expression: str, *, limit: int, where: Filter = NO_FILTER) -> dict[int, float]:
-        """The passages that an FTS5 expression matches best, at most `limit`, with their BM25, higher is better.
+    def bm25(self, terms: Sequence[str], *, limit: int, where: Filter = NO_FILTER) -> dict[int, float]:
+        """The passages that words fit best, at most `limit`, with their BM25, higher is better.
 
-        A title or heading counts as one of the text's own words: the three columns weigh the same.
+        A title or heading counts as one of the text's own words: the three columns weigh the same. Words that very many
+        passages hold are left out when rarer ones are asked for too: `MAX_MATCHES` bounds the time, which goes with
+        the number of matches.
         """
+        terms = self._selective(terms)
+        if not terms:
+            return {}
         condition, values = _condition(where)
         passages = f"SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id WHERE {condition}"
         inside = "" if where.is_open else f"AND rowid IN ({passages}) "
         rows = self.database.read(
             f"SELECT rowid AS passage_id, -rank AS bm25 FROM passage_terms WHERE passage_terms MATCH ? {inside}"
             "ORDER BY rank LIMIT ?",
-            [expression, *values, limit],
+            [match_any(terms), *values, limit],
         )
         return {row["passage_id"]: row["bm25"] for row in rows}
 
-    def embeddings(self, embedding_space: str) -> tuple[NDArray[np.int64], Embeddings]:
-        """All passage ids (N,), ascending, and their embeddings (N, D) in a space."""
-        rows = self.database.read(
-            "SELECT passage_id, embedding FROM embeddings WHERE embedding_space = ? ORDER BY passage_id",
-            [embedding_space],
-        )
-        ids = np.array([row["passage_id"] for row in rows], dtype=np.int64)
-        if not rows:
-            return ids, np.empty((0, 0), dtype=np.float32)
-        matrix = np.frombuffer(b"".join(row["embedding"] for row in rows), dtype="<f4")
-        return ids, matrix.reshape(len(ids), -1).astype(np.float32)
-
-    def passages_without_embedding(self, embedding_space: str, *, limit: int) -> list[int]:
-        """Ids of passages that have no embedding in a space, at most `limit`."""
-        rows = self.database.read(
-            "SELECT p.id FROM passages p LEFT JOIN embeddings e ON e.passage_id = p.id "
-            "WHERE e.embedding_space IS NOT ? ORDER BY p.id LIMIT ?",
-            [embedding_space, limit],
-        )
-        return [row["id"] for row in rows]
+    def _selective(self, terms: Sequence[str]) -> list[str]:
+        """The rarest of these words, until together they match `MAX_MATCHES` passages; one at least."""
+        with self._vocabulary_lock:
+            known = {term: self._passages_with.get(term) for term in terms}
+        for term in [term for term, known_count in known.items() if known_count is None]:
+            row = self.database.read_one("SELECT doc FROM passage_vocabulary WHERE term = ?", [term])
+            count = int(row["doc"]) if row else 0
+            known[term] = count
+            with self._vocabulary_lock:
+                self._passages_with[term] = count
+        counts = {term: found or 0 for term, found in known.items()}
+        chosen: list[str] = []
+        matches = 0
+        for term in sorted(counts, key=counts.__getitem__):
+            matches += counts[term]
+            if chosen and matches > MAX_MATCHES:
+                break
+            chosen.append(term)
+        return [term for term in terms if term in chosen]
 
     def counts(self) -> Counts:
         """How many documents and passages there are."""
@@ -207,8 +254,11 @@ class Store:
     def check(self, dimension: int) -> list[str]:
         """What is wrong with the store, in words; empty when it is sound.
 
-        Checks SQLite's own structure and references, and that every document has passages whose offsets lie within
-        its text and whose embeddings have D numbers.
+        Checks SQLite's own structure and references, that every document has passages whose offsets lie within its
+        text and whose embeddings have D numbers, and that texts and passages are what was written.
+
+        Raises:
+            StoreDamaged: so broken that not even this can be read.
         """
         checks = {
             "documents without passages": "SELECT count(*) AS n FROM documents d "
@@ -216,13 +266,16 @@ class Store:
             "passages outside their document's text": "SELECT count(*) AS n FROM passages p "
             'JOIN documents d ON d.id = p.document_id WHERE p."end" > length(d.text)',
             "passages without an embedding": "SELECT count(*) AS n FROM passages p "
-            "WHERE NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.passage_id = p.id)",
-            "embeddings of the wrong size": "SELECT count(*) AS n FROM embeddings "
-            f"WHERE length(embedding) != {4 * int(dimension)}",
+            "WHERE NOT EXISTS (SELECT 1 FROM embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
+            "WHERE e.passage_id = p.id AND s.is_active)",
+            "embeddings of the wrong size": "SELECT count(*) AS n FROM embeddings e "
+            "JOIN embedding_spaces s ON s.id = e.space_id "
+            f"WHERE s.is_active AND length(embedding) != {2 * int(dimension)}",
         }
         problems = [row["integrity_check"] for row in self.database.read("PRAGMA integrity_check", [])]
         problems = [problem for problem in problems if problem != "ok"]
-        problems += self._check_terms()
+        if not self.database.verify("INSERT INTO passage_terms (passage_terms, rank) VALUES ('integrity-check', 1)"):
+            problems.append("the words of the passages differ from their texts")
         problems += [
             f"broken reference in {row['table']}" for row in self.database.read("PRAGMA foreign_key_check", [])
         ]
@@ -230,35 +283,57 @@ class Store:
             row = self.database.read_one(query, [])
             if row and row["n"]:
                 problems.append(f"{row['n']} {name}")
-        return problems
+        return problems + self._check_checksums()
 
-    def _check_terms(self) -> list[str]:
-        """Whether the words that search looks in are those of the passages."""
-        try:
-            with self.database.transaction() as db:
-                db.execute("INSERT INTO passage_terms (passage_terms, rank) VALUES ('integrity-check', 1)")
-        except sqlite3.DatabaseError:
-            return ["the words of the passages differ from their texts"]
-        return []
+    def _check_checksums(self) -> list[str]:
+        """Reads every document and passage."""
+        changed_documents = changed_passages = 0
+        for document_id in [row["id"] for row in self.database.read("SELECT id FROM documents", [])]:
+            try:
+                self.document_with_text(document_id)
+            except (StoreDamaged, DocumentUnknown):  # unknown where its index is damaged
+                changed_documents += 1
+            for passage_id in self.passages_of(document_id):
+                try:
+                    self.passages([passage_id])
+                except StoreDamaged:
+                    changed_passages += 1
+        counts = {"documents": changed_documents, "passages": changed_passages}
+        return [f"{count} {what} that are not what was written" for what, count in counts.items() if count]
+
+
+def _insert_description(db: sqlite3.Connection, document_id: str, document: NewDocument) -> None:
+    """What is known of a document beside its text: how it was cut, and its tags."""
+    recipe = document.chunking
+    db.execute(
+        "INSERT INTO document_chunking (document_id, rules, max_tokens, overlap_tokens) VALUES (?, ?, ?, ?)",
+        [document_id, recipe.rules, recipe.max_tokens, recipe.overlap_tokens],
+    )
+    db.executemany(
+        "INSERT INTO document_tags (document_id, tag) VALUES (?, ?)", [(document_id, tag) for tag in document.tags]
+    )
 
 
 def _condition(where: Filter) -> tuple[str, list[object]]:
     """A filter as SQL on documents `d`, and its values."""
-    conditions: dict[str, object] = {}
+    conditions: list[tuple[str, list[object]]] = []
     if where.language is not None:
-        conditions["d.language = ?"] = where.language
+        conditions.append(("d.language = ?", [where.language]))
     if where.source_prefix is not None:
-        conditions["substr(d.source, 1, length(?)) = ?"] = where.source_prefix
+        conditions.append(("substr(d.source, 1, length(?)) = ?", [where.source_prefix] * 2))
     if where.added_since is not None:
-        conditions["d.added_at >= ?"] = where.added_since
-    values = [value for condition, value in conditions.items() for _ in range(condition.count("?"))]
-    return " AND ".join(conditions) or "1", values
+        conditions.append(("d.added_at >= ?", [where.added_since]))
+    for tag in where.tags:
+        conditions.append(("d.id IN (SELECT document_id FROM document_tags WHERE tag = ?)", [tag]))
+    values = [value for _, group in conditions for value in group]
+    return " AND ".join(condition for condition, _ in conditions) or "1", values
 
 
-_SELECT_DOCUMENTS = (
-    "SELECT d.id AS document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at, "
-    "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars "
-    "FROM documents d"
+_DOCUMENT_COLUMNS = (
+    "d.id AS document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at, d.checksum, "
+    "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars, "
+    "(SELECT json_group_array(tag) FROM (SELECT tag FROM document_tags t WHERE t.document_id = d.id ORDER BY tag)) "
+    "AS tags"
 )
 
 
@@ -281,18 +356,6 @@ def _forget_terms(db: sqlite3.Connection, document_id: str) -> list[int]:
 def _passage_ids(db: sqlite3.Connection, document_id: str) -> list[int]:
     rows = db.execute("SELECT id FROM passages WHERE document_id = ? ORDER BY ordinal", [document_id])
     return [row["id"] for row in rows]
-
-
-def _insert_embeddings(
-    db: sqlite3.Connection, passage_ids: Iterable[int], embeddings: Embeddings, embedding_space: str
-) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO embeddings (passage_id, embedding_space, embedding) VALUES (?, ?, ?)",
-        [
-            (passage_id, embedding_space, np.asarray(embedding, dtype="<f4").tobytes())
-            for passage_id, embedding in zip(passage_ids, embeddings, strict=True)
-        ],
-    )
 
 
 def _unknown(document_id: str) -> DocumentUnknown:

@@ -54,9 +54,14 @@ class Reader:
 
         Args:
             question: its tokens.
-            heading: those of the passage's title and headings, a line each.
+            heading: those of the passage's title and headings, a line each, or of "-" where it has none.
             text: those of the passage.
+
+        Returns:
+            The logit; 0 where a part holds no token to read.
         """
+        if not (len(question.ids) and len(heading.ids) and len(text.ids)):
+            return 0.0
         bounds = (_QUESTION_TOKENS, _HEADING_TOKENS, len(text.ids))
         feed: dict[str, NDArray[Any]] = {}
         for name, tokens, most in zip(PARTS, (question, heading, text), bounds, strict=True):

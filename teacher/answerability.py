@@ -23,7 +23,7 @@ from edge_agent.reading.formats import DocumentFormat
 from edge_agent.sentences import split_sentences
 from student.digests import digest_bytes
 from student.distill.reading_examples import ReadingExample
-from student.distill.rows import DataRefused, column, read_rows
+from student.distill.rows import DataRefused, column, is_held_out, read_rows
 from student.encoder import Embeddings, Encoder
 
 QUESTIONS = Path(__file__).parent / "data" / "answerability.jsonl"
@@ -39,6 +39,8 @@ GUIDES = {
 MESSAGES = ("banking77/train.jsonl", "nlupp/hotels.jsonl", "clinc150/oos_train.jsonl", "clinc150/train.jsonl")
 """Messages that no help centre about software answers."""
 SEGMENTS = "parallel_en_es/segments.jsonl"
+MESSAGES_HELD_OUT = 0.15
+"""Share of the messages that no example is made of, to measure with (`benchmarks/abstention.py`)."""
 OUTSIDE_EACH, PASSAGES_EACH, MAX_TOKENS = 1200, 5, 160
 TOO_NEAR = 0.93
 """Cosine of two passages that may both answer what one of them does."""
@@ -124,11 +126,10 @@ def make_examples(
     embeddings = encode([f"{passage.headings}\n{passage.text}" for passage in passages])  # (N, D)
     yield from _of_written(written, passages, embeddings, encode, generator)
     yield from _of_guides(passages, embeddings, _translations(data / SEGMENTS), generator)
-    messages = [
-        column(row, "text", data / name)
-        for name in MESSAGES
-        for row in _draw(list(read_rows(data / name)), OUTSIDE_EACH, generator)
-    ]
+    messages = []
+    for name in MESSAGES:
+        texts = [column(row, "text", data / name) for row in read_rows(data / name)]
+        messages += _draw([text for text in texts if not is_held_out(text, MESSAGES_HELD_OUT)], OUTSIDE_EACH, generator)
     rows = [row for row, passage in enumerate(passages) if passage.segment != "tau2_banking_documents"]
     for message, line in zip(messages, encode(messages) @ embeddings[rows].T, strict=True):
         for near in _draw(list(np.argsort(-line)[:20]), 2, generator):

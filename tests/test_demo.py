@@ -81,9 +81,17 @@ def test_there_are_enough_questions_that_nothing_answers() -> None:
 
 
 def test_both_halves_hold_both_languages_alike() -> None:
-    for name in ("tickets.jsonl", "questions.jsonl", "unanswerable.jsonl"):
+    for name in ("tickets.jsonl", "questions.jsonl", "unanswerable.jsonl", "conversations.jsonl"):
         counts = Counter((row["split"], row["language"]) for row in read(name))
         assert max(counts.values()) - min(counts.values()) <= 30, name
+
+
+def test_conversations_name_articles_that_are_there() -> None:
+    rows = read("conversations.jsonl")
+    assert {row["kind"] for row in rows} == {"follow-up", "new topic"}
+    for row in rows:
+        assert row["gold"].startswith(row["language"] + "/")
+        assert (DEMO / "knowledge_base" / row["gold"]).is_file(), row["id"]
 
 
 def test_addresses_are_of_no_real_domain() -> None:

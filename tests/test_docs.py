@@ -46,7 +46,7 @@ def test_every_problem_type_is_documented_with_its_status() -> None:
         name = re.sub(r"(?<!^)([A-Z])", r"-\1", error.__name__).lower().replace("utf8", "utf-8")
         assert documented[name] == str(int(status))
     source = "".join(path.read_text() for path in (ROOT / "edge_agent/http").glob("*.py"))
-    for name in re.findall(r'problem\([^"]*"([a-z-]+)"', source):
+    for name in re.findall(r'problem\([^"()]*"([a-z-]+)"', source):
         assert name in documented
 
 

@@ -1,10 +1,12 @@
 """The HTTP application over an agent. What comes in is validated here; what goes out are the agent's own classes."""
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import FastAPI, File, Form, Query, Response, UploadFile
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI, File, Form, Header, Query, Response, UploadFile
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -13,14 +15,18 @@ from starlette.responses import JSONResponse
 import edge_agent
 from edge_agent.agent import Agent
 from edge_agent.answer import Citation
+from edge_agent.checking import checked_source, require_text
 from edge_agent.feedback import NewFeedback, Review
 from edge_agent.http import problems
 from edge_agent.http.body_limit import BodyLimitMiddleware
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
-from edge_agent.http.problems import Problem, describe
+from edge_agent.http.problems import Problem, describe, problem_of
+from edge_agent.jobs import Job, Jobs, JobState
+from edge_agent.reading.extraction import require_size
 from edge_agent.reading.formats import DocumentFormat, format_of
 from edge_agent.records import Document, Filter
 from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
+from edge_agent.tags import checked_tags
 from student.heads import Classification
 
 BAD, LARGE, TYPE, INVALID = (
@@ -31,26 +37,44 @@ BAD, LARGE, TYPE, INVALID = (
 )
 
 
+_TAKEN_IN_AT_ONCE = 4
+"""Documents; more wait for their turn, in no thread that a question needs."""
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class QueryRequest(_Request):
-    """A question."""
-
-    text: str = Field(description="The question, in Spanish or English.", examples=["How long are backups kept?"])
-
-
-class SearchRequest(_Request):
-    """A text to find passages for."""
-
-    text: str = Field(examples=["certificate expired"])
-    count: Annotated[int, Field(ge=1, le=100, description="Passages wanted.")] = 10
+class _FilteredRequest(_Request):
     language: Literal["en", "es"] | None = Field(default=None, description="Only documents in this language.")
     source_prefix: str | None = Field(
         default=None, max_length=500, description="Only documents whose source begins so."
     )
     added_since: datetime | None = Field(default=None, description="Only documents changed then or later.")
+    tags: Annotated[list[str], Field(max_length=20, description="Only documents that have all of these.")] = []
+
+    def where(self) -> Filter:
+        """What to look in."""
+        if self.source_prefix is not None:
+            require_text(self.source_prefix, "source_prefix")
+        since = self.added_since.astimezone(UTC).isoformat(timespec="seconds") if self.added_since else None
+        return Filter(self.language, self.source_prefix, since, checked_tags(self.tags))
+
+
+class QueryRequest(_FilteredRequest):
+    """A question."""
+
+    text: str = Field(description="The question, in Spanish or English.", examples=["How long are backups kept?"])
+    session: Annotated[
+        str | None, Field(min_length=1, max_length=100, description="Your own id of a conversation, for follow-ups.")
+    ] = None
+
+
+class SearchRequest(_FilteredRequest):
+    """A text to find passages for."""
+
+    text: str = Field(examples=["certificate expired"])
+    count: Annotated[int, Field(ge=1, le=100, description="Passages wanted.")] = 10
     diversity: Annotated[float, Field(ge=0, le=1, description="Above 0, unlike passages before the next best.")] = 0.0
 
 
@@ -108,6 +132,7 @@ class DocumentRequest(_Request):
     text: str = Field(description="The document.", examples=["# Refunds\n\nPaid back within 10 working days."])
     format: DocumentFormat = DocumentFormat.MARKDOWN
     title: str | None = Field(default=None, description="For a document without a title of its own.")
+    tags: Annotated[list[str], Field(max_length=20, description="What to sort it by, beside those it carries.")] = []
 
 
 class SearchResponse(BaseModel):
@@ -139,14 +164,35 @@ class DocumentWithText(BaseModel):
     text: str
 
 
+class JobResponse(BaseModel):
+    """A document on its way in; `result` when it is done, `problem` when it failed."""
+
+    job_id: str
+    state: JobState
+    source: str
+    size_bytes: int
+    accepted_at: str
+    passages: int | None = Field(description="How many it has; null until it is read.")
+    passages_done: int
+    result: Ingested | None
+    problem: Problem | None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """What is shown of a job."""
+        problem = problem_of(job.refusal, job.detail or "") if job.refusal else None
+        shown = {name: getattr(job, name) for name in cls.model_fields if name != "problem"}
+        return cls(**shown, problem=problem)
+
+
 class Health(BaseModel):
     """The process answers."""
 
     status: str = "ok"
 
 
-def create_app(agent: Agent) -> FastAPI:
-    """The application that serves an agent; whoever made the agent closes it."""
+def create_app(agent: Agent, jobs: Jobs) -> FastAPI:
+    """The application that serves an agent and its jobs; whoever made them closes them."""
     app = FastAPI(
         title="Orilla edge agent",
         version=edge_agent.VERSION,
@@ -154,14 +200,16 @@ def create_app(agent: Agent) -> FastAPI:
         docs_url=None,  # the pages would load scripts from the internet
         redoc_url=None,
     )
-    metrics = Metrics(agent)
+    metrics = Metrics(agent, jobs)
     limits = agent.settings.limits
     app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_request_bytes)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
     _add_question_routes(app, agent, metrics)
     _add_feedback_routes(app, agent)
-    _add_document_routes(app, agent)
+    turns = CapacityLimiter(_TAKEN_IN_AT_ONCE)
+    _add_document_routes(app, agent, turns)
+    _add_upload_routes(app, agent, jobs, turns)
     _add_operation_routes(app, agent, metrics)
     _document_problems(app)
     return app
@@ -173,16 +221,14 @@ def _add_question_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     @app.post("/v1/query", tags=["questions"], responses=responses)
     def query(request: QueryRequest) -> Answer:
         """Answers a question with cited sentences, or abstains and offers the nearest documents."""
-        answer = agent.query(request.text)
+        answer = agent.query(request.text, session=request.session, where=request.where())
         metrics.count_answer(answer)
         return answer
 
     @app.post("/v1/search", tags=["questions"], responses=responses)
     def search(request: SearchRequest) -> SearchResponse:
         """Finds the passages that fit a text best, by meaning and by words."""
-        since = request.added_since.astimezone(UTC).isoformat(timespec="seconds") if request.added_since else None
-        where = Filter(request.language, request.source_prefix, since)
-        results = agent.search(request.text, count=request.count, where=where, diversity=request.diversity)
+        results = agent.search(request.text, count=request.count, where=request.where(), diversity=request.diversity)
         return SearchResponse(results=results, bundle=agent.bundle)
 
     @app.post("/v1/recommend", tags=["questions"], responses=describe(BAD, HTTPStatus.NOT_FOUND, LARGE, TYPE, INVALID))
@@ -218,31 +264,16 @@ def _add_feedback_routes(app: FastAPI, agent: Agent) -> None:
         return ReviewList(reviews=reviews, next=reviews[-1].review_id if len(reviews) == limit else None)
 
 
-def _add_document_routes(app: FastAPI, agent: Agent) -> None:
+def _add_document_routes(app: FastAPI, agent: Agent, turns: CapacityLimiter) -> None:
     added = {201: {"model": Ingested, "description": "A new document was added."}}
     responses = added | describe(BAD, LARGE, TYPE, INVALID)
 
     @app.post("/v1/documents", tags=["documents"], responses=responses)
-    def add_document(request: DocumentRequest, response: Response) -> Ingested:
+    async def add_document(request: DocumentRequest, response: Response) -> Ingested:
         """Takes in a document given as text. When this answers, the document is durable and can be found."""
         content = request.text.encode("utf-8", errors="surrogatepass")
-        return _with_status(agent.add_document(request.source, content, request.format, title=request.title), response)
-
-    @app.post("/v1/documents/upload", tags=["documents"], responses=responses)
-    async def upload_document(
-        response: Response,
-        file: Annotated[
-            UploadFile,
-            File(description="Its name's suffix says its format: .md, .txt, .html, .pdf, .docx, .csv or .jsonl."),
-        ],
-        source: Annotated[str | None, Form(description="Your own name for it. [default: the file's name]")] = None,
-    ) -> Ingested:
-        """Takes in a document uploaded as a file; its name's suffix says its format."""
-        name = source or file.filename or ""
-        document_format = format_of(file.filename or name)
-        content = await file.read()
-        ingested = await run_in_threadpool(agent.add_document, name, content, document_format)
-        return _with_status(ingested, response)
+        add = partial(agent.add_document, request.source, content, request.format, title=request.title)
+        return _with_status(await to_thread.run_sync(partial(add, tags=request.tags), limiter=turns), response)
 
     @app.get("/v1/documents", tags=["documents"], responses=describe(INVALID))
     def list_documents(
@@ -257,8 +288,8 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
     @app.get("/v1/documents/{document_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND, INVALID))
     def get_document(document_id: str) -> DocumentWithText:
         """A document and its text."""
-        document = agent.store.document(document_id)
-        return DocumentWithText(document=document, text=agent.store.document_text(document_id))
+        document, text = agent.store.document_with_text(document_id)
+        return DocumentWithText(document=document, text=text)
 
     @app.delete(
         "/v1/documents/{document_id}",
@@ -269,6 +300,50 @@ def _add_document_routes(app: FastAPI, agent: Agent) -> None:
     def delete_document(document_id: str) -> None:
         """Deletes a document, its passages and embeddings."""
         agent.delete_document(document_id)
+
+
+def _add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs, turns: CapacityLimiter) -> None:
+    answers: dict[int | str, dict[str, Any]] = {
+        201: {"model": Ingested, "description": "A new document was added."},
+        202: {"model": JobResponse, "description": "Accepted, on disk; the job tells what becomes of it."},
+    }
+    responses = answers | describe(BAD, LARGE, TYPE, INVALID, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    @app.post("/v1/documents/upload", tags=["documents"], responses=responses, response_model=Ingested)
+    async def upload_document(
+        response: Response,
+        file: Annotated[
+            UploadFile,
+            File(description="Its name's suffix says its format: .md, .txt, .html, .pdf, .docx, .csv or .jsonl."),
+        ],
+        source: Annotated[str | None, Form(description="Your own name for it. [default: the file's name]")] = None,
+        tags: Annotated[list[str] | None, Form(description="What to sort it by; the field may be repeated.")] = None,
+        prefer: Annotated[str, Header(description="`respond-async` (RFC 7240) to get a job at once.")] = "",
+    ) -> Any:
+        """Takes in a document uploaded as a file, at once or, with `Prefer: respond-async`, as a job.
+
+        In both cases what was acknowledged is on disk, whatever happens to the server.
+        """
+        name = checked_source(source or file.filename or "")
+        document_format, given = format_of(file.filename or name), checked_tags(tags or ())
+        content = await file.read()
+        if "respond-async" not in {part.strip().lower() for part in prefer.split(",")}:
+            add = partial(agent.add_document, name, content, document_format, tags=given)
+            return _with_status(await to_thread.run_sync(add, limiter=turns), response)
+        require_size(content, agent.settings.limits.reading)
+        job = await run_in_threadpool(jobs.accept, name, content, document_format, tags=given)
+        headers = {
+            "Location": f"/v1/jobs/{job.job_id}",
+            "Preference-Applied": "respond-async",
+            "Retry-After": "1",
+        }
+        body = JobResponse.of(job).model_dump(mode="json")
+        return JSONResponse(body, status_code=HTTPStatus.ACCEPTED, headers=headers)
+
+    @app.get("/v1/jobs/{job_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND, INVALID))
+    def get_job(job_id: str) -> JobResponse:
+        """Where a job is, how far it has come, and what became of it. The latest 200 that ended are kept."""
+        return JobResponse.of(jobs.get(job_id))
 
 
 def _add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:

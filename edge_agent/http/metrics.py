@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge_agent.agent import Agent
+from edge_agent.jobs import Jobs
 from edge_agent.results import Answer
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -14,7 +15,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class Metrics:
     """The metrics, in a registry of their own."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, jobs: Jobs) -> None:
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "orilla_http_requests", "HTTP requests.", ["method", "route", "status"], registry=self._registry
@@ -38,6 +39,7 @@ class Metrics:
             registry=self._registry,
         )
         gauges = {
+            "orilla_jobs_pending": ("Documents that wait to be taken in.", lambda: jobs.pending),
             "orilla_documents": ("Documents in the store.", lambda: agent.counts().documents),
             "orilla_passages": ("Passages in the store.", lambda: agent.counts().passages),
             "orilla_indexed_passages": ("Passages in the index.", lambda: len(agent.index)),

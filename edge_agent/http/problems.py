@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem+json. No problem repeats what was sent: it may be a customer's text."""
 
+import errno
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -18,7 +19,12 @@ from edge_agent.errors import (
     DocumentUnreadable,
     FormatUnsupported,
     InputInvalid,
+    JobQueueFull,
+    JobUnknown,
     ReviewUnknown,
+    StoreDamaged,
+    StoreFull,
+    StoreUnavailable,
     TextNotUtf8,
 )
 
@@ -31,8 +37,14 @@ STATUS_OF: Mapping[type[Exception], HTTPStatus] = {
     FormatUnsupported: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     DocumentUnknown: HTTPStatus.NOT_FOUND,
     ReviewUnknown: HTTPStatus.NOT_FOUND,
+    JobUnknown: HTTPStatus.NOT_FOUND,
+    JobQueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
     DocumentUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    StoreDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreFull: HTTPStatus.INSUFFICIENT_STORAGE,
 }
+RETRY_AFTER_S = "5"
 
 
 class FieldProblem(BaseModel):
@@ -54,16 +66,34 @@ class Problem(BaseModel):
 
 def problem(status: int, name: str, detail: str, errors: list[FieldProblem] | None = None) -> JSONResponse:
     """A problem+json response; `name` is the last part of its type."""
-    body = Problem(
+    body = _problem(status, name, detail, errors)
+    headers = {"Retry-After": RETRY_AFTER_S} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return JSONResponse(
+        body.model_dump(exclude_defaults=True),
+        status_code=status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def problem_of(refusal: str, detail: str) -> Problem:
+    """What an error of this class, met by a job, would have been answered with."""
+    status = next((s for kind, s in STATUS_OF.items() if kind.__name__ == refusal), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return _problem(status, _name_of(refusal), detail)
+
+
+def _problem(status: int, name: str, detail: str, errors: list[FieldProblem] | None = None) -> Problem:
+    return Problem(
         type=f"urn:orilla:problem:{name}",
         title=name.replace("-", " ").capitalize(),
         status=status,
         detail=detail,
         errors=errors or [],
     )
-    return JSONResponse(
-        body.model_dump(exclude_defaults=True), status_code=status, media_type="application/problem+json"
-    )
+
+
+def _name_of(class_name: str) -> str:
+    return "".join(f"-{c.lower()}" if c.isupper() else c for c in class_name).lstrip("-").replace("utf8", "utf-8")
 
 
 def describe(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
@@ -82,8 +112,9 @@ def install(app: FastAPI) -> None:
 
 def _agent_error(request: Request, error: Exception) -> JSONResponse:
     status = STATUS_OF.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    name = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(error).__name__).lstrip("-")
-    return problem(status, name.replace("utf8", "utf-8"), str(error))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s %s: %s", request.method, request.scope.get("path"), error)
+    return problem(status, _name_of(type(error).__name__), str(error))
 
 
 def _request_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -99,6 +130,9 @@ def _request_invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSPC:  # while a file came in
+        detail = "no space is left for the files that come in (TMPDIR); free some on the server, then try again"
+        return problem(HTTPStatus.INSUFFICIENT_STORAGE, "store-full", detail)
     if error.status_code == HTTPStatus.BAD_REQUEST:  # raised by FastAPI alone, when it cannot parse a body
         return problem(error.status_code, "body-unreadable", "the body is neither UTF-8 JSON nor a form; check it")
     phrase = HTTPStatus(error.status_code).phrase.lower()

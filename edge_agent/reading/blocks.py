@@ -4,6 +4,7 @@ The text is the one that is stored, searched and cited: offsets of passages and 
 Markup is left behind, structure is kept as blocks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,11 +32,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """A document's text, its own title if it has one, and its blocks in order, not overlapping."""
+    """A document's text, its own title and tags if it has some, and its blocks in order, not overlapping."""
 
     text: str
     title: str | None
     blocks: tuple[Block, ...]
+    tags: tuple[str, ...] = ()
 
 
 class TextBuilder:
@@ -59,9 +61,9 @@ class TextBuilder:
         self._append(text)
         self.blocks.append(Block(kind, start, self._length, level, page))
 
-    def build(self, title: str | None) -> Extract:
+    def build(self, title: str | None, tags: Sequence[str] = ()) -> Extract:
         """The text and blocks so far."""
-        return Extract("".join(self._parts), title, tuple(self.blocks))
+        return Extract("".join(self._parts), title, tuple(self.blocks), tuple(tags))
 
     def _append(self, part: str) -> None:
         self._parts.append(part)

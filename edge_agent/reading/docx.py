@@ -9,13 +9,12 @@ from docx.document import Document
 from docx.opc.exceptions import PackageNotFoundError
 from docx.table import Table
 from docx.text.paragraph import Paragraph
-from lxml import etree
 
-from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid
+from edge_agent.errors import AgentError, ContentTooLarge, FormatUnsupported, InputInvalid
 from edge_agent.reading.blocks import BlockKind, Extract, TextBuilder
 
 _HEADING = re.compile(r"(?:heading|t[ií]tulo|encabezado)\s*([1-6])", re.IGNORECASE)
-_MAX_EXPANSION = 100
+_MACROS = "macroEnabled"
 
 
 def extract_docx(content: bytes, *, max_unpacked_bytes: int) -> Extract:
@@ -33,9 +32,13 @@ def extract_docx(content: bytes, *, max_unpacked_bytes: int) -> Extract:
     try:
         document = docx.Document(io.BytesIO(content))
         return _read(document)
+    except (AgentError, MemoryError):
+        raise
     except (PackageNotFoundError, KeyError, ValueError) as error:
+        if _MACROS in str(error):
+            raise FormatUnsupported("the Word document may hold macros (.docm); save it as .docx") from error
         raise FormatUnsupported("the document is an archive, but not a Word document; save it as .docx") from error
-    except (etree.XMLSyntaxError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except Exception as error:  # python-docx and lxml raise whatever a damaged file leads them to
         raise InputInvalid("the Word document is damaged; open it in an office program and save it again") from error
 
 
@@ -43,7 +46,7 @@ def _check_archive(content: bytes, max_unpacked_bytes: int) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except Exception as error:  # of names that are no text, unknown packing, …
         raise InputInvalid("the Word document is damaged; open it in an office program and save it again") from error
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > max_unpacked_bytes or len(entries) > 10_000:
@@ -59,13 +62,16 @@ def _read(document: Document) -> Extract:
     builder = TextBuilder()
     title = document.core_properties.title or None
     was_list = False
+    style_names: dict[str | None, str] = {}  # python-docx searches all styles for each paragraph's
     for item in document.iter_inner_content():
         if isinstance(item, Table):
             _read_table(item, builder)
             was_list = False
             continue
         text = " ".join(item.text.split())
-        style = (item.style.name or "") if item.style is not None else ""
+        if item._p.style not in style_names:
+            style_names[item._p.style] = (item.style.name or "") if item.style is not None else ""
+        style = style_names[item._p.style]
         heading = _HEADING.match(style)
         is_list = "list" in style.lower() or _is_numbered(item)
         if heading:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_agent.errors import ContentTooLarge, InputInvalid, TextNotUtf8
 from edge_agent.reading.blocks import BlockKind, Extract, TextBuilder
@@ -29,7 +29,7 @@ class ReadingLimits:
 
 
 def extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimits) -> Extract:
-    """Reads a document. Parsers of PDF, Word and HTML run here: call it through `isolation.IsolatedReader`.
+    """Reads a document. Parsers run here: call it through `isolation.IsolatedReader`, but for plain text.
 
     Raises:
         ContentTooLarge: past a limit.
@@ -37,8 +37,7 @@ def extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimi
         TextNotUtf8: text in another encoding.
         InputInvalid: damaged, or no text in it.
     """
-    if len(content) > limits.bytes:
-        raise ContentTooLarge(f"the document has {len(content)} bytes, at most {limits.bytes} are accepted; split it")
+    require_size(content, limits)
     if not content:
         raise InputInvalid("the document is empty; expected some text")
     require_format(content, document_format)
@@ -50,6 +49,12 @@ def extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimi
     if not any(block.kind is BlockKind.TEXT for block in made.blocks):
         raise InputInvalid("the document holds no text besides headings; expected at least a sentence")
     return made
+
+
+def require_size(content: bytes, limits: ReadingLimits) -> None:
+    """Raises `ContentTooLarge` for a document of too many bytes."""
+    if len(content) > limits.bytes:
+        raise ContentTooLarge(f"the document has {len(content)} bytes, at most {limits.bytes} are accepted; split it")
 
 
 def _extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimits) -> Extract:
@@ -106,14 +111,15 @@ def normalize(text: str) -> str:
 
 
 def _normalized(made: Extract) -> Extract:
-    """What parsers of binary formats give may hold anything: built anew where normalizing changes it."""
+    """What parsers give may hold anything: built anew where normalizing changes it."""
+    title = " ".join(normalize(made.title).split()) or None if made.title else None
     if normalize(made.text) == made.text:
-        return made
+        return replace(made, title=title)
     builder = TextBuilder()
     for block in made.blocks:
         text = normalize(made.text[block.start : block.end])
         builder.add(text, block.kind, level=block.level, page=block.page)
-    return builder.build(normalize(made.title) if made.title else None)
+    return builder.build(title, made.tags)
 
 
 def _extract_plain(text: str) -> Extract:

@@ -26,7 +26,7 @@ from edge_agent.errors import (
     TextNotUtf8,
 )
 from edge_agent.reading.blocks import Extract
-from edge_agent.reading.extraction import ReadingLimits
+from edge_agent.reading.extraction import ReadingLimits, require_size
 from edge_agent.reading.formats import DocumentFormat
 
 REFUSALS: dict[str, type[AgentError]] = {
@@ -66,10 +66,7 @@ class IsolatedReader:
             As `edge_agent.reading.extraction.extract`, and DocumentUnreadable: its parser ran out of time or memory, or
             crashed.
         """
-        if len(content) > self._limits.bytes:  # before it is copied anywhere
-            raise ContentTooLarge(
-                f"the document has {len(content)} bytes, at most {self._limits.bytes} are accepted; split it"
-            )
+        require_size(content, self._limits)  # before it is copied anywhere
         with self._lock:
             reply = self._ask(content, document_format)
         if reply.outcome == "refused":

@@ -6,25 +6,28 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
+from edge_agent.checking import MAX_TAG_CHARS
 from edge_agent.reading.blocks import BlockKind, Extract, TextBuilder
 
 _PARSER = MarkdownIt("commonmark", {"html": True}).enable("table").use(front_matter_plugin)
 _FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
+_FRONT_MATTER_TAGS = re.compile(r"^tags:[ \t]*(?:(\S.*)|((?:\n[ \t]*-[ \t].*)+))$", re.MULTILINE)
+
 
 def extract_markdown(text: str) -> Extract:
     """Text, title and blocks of a Markdown document.
 
-    The title is the front matter's, or the first top-level heading; the rest of the front matter, HTML tags,
-    comments and images are left out. Bullets and numbers of lists are kept, since an answer that cites a list
-    reads badly without them.
+    The title is the front matter's, or the first top-level heading; tags are the front matter's, written as a list;
+    the rest of the front matter, HTML tags, comments and images are left out. Bullets and numbers of lists are kept,
+    since an answer that cites a list reads badly without them.
     """
     reader = _Reader()
     opening = Token("", "", 0)
     for token in _PARSER.parse(text):
         reader.read(token, opening)
         opening = token
-    return reader.builder.build(reader.title)
+    return reader.builder.build(reader.title, reader.tags)
 
 
 class _Reader:
@@ -32,6 +35,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.title: str | None = None
+        self.tags: list[str] = []
         self.builder = TextBuilder()
         self._next_numbers: list[int | None] = []  # of each open list; None for bullets
         self._marker = ""
@@ -44,6 +48,7 @@ class _Reader:
             case "front_matter":
                 found = _FRONT_MATTER_TITLE.search(token.content)
                 self.title = found[1].strip("\"'") if found else None
+                self.tags = _front_matter_tags(token.content)
             case "bullet_list_open" | "ordered_list_open":
                 self._is_first_item = not self._next_numbers
                 is_bullets = token.type == "bullet_list_open"
@@ -77,6 +82,15 @@ class _Reader:
         else:
             self.builder.add(self._marker + line, is_tight=bool(self._next_numbers) and not self._is_first_item)
             self._marker, self._is_first_item = "", False
+
+
+def _front_matter_tags(front_matter: str) -> list[str]:
+    """The tags of `tags: [a, b]`, `tags: a, b`, or a list of one a line."""
+    found = _FRONT_MATTER_TAGS.search(front_matter)
+    if found is None:
+        return []
+    items = found[1].strip("[] \t").split(",") if found[1] else re.findall(r"-[ \t](.*)", found[2])
+    return [tag for item in items if 0 < len(tag := item.strip(" \t\"'")) <= MAX_TAG_CHARS]
 
 
 def _plain(inline: Token) -> str:

@@ -4,9 +4,8 @@ import io
 import re
 
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 
-from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid
+from edge_agent.errors import AgentError, ContentTooLarge, FormatUnsupported, InputInvalid
 from edge_agent.reading.blocks import Extract, TextBuilder
 
 _ENDS_SENTENCE = re.compile(r"[.:;!?…)\]»”\"]$")
@@ -31,7 +30,9 @@ def extract_pdf(content: bytes, *, max_pages: int) -> Extract:
         for number, page in enumerate(reader.pages, start=1):
             for paragraph in _paragraphs(page.extract_text() or ""):
                 builder.add(paragraph, page=number)
-    except (PyPdfError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, OSError) as error:
+    except (AgentError, MemoryError):
+        raise
+    except Exception as error:  # pypdf raises whatever a damaged file leads it to
         raise InputInvalid("the PDF is damaged; open it in a viewer and print it to a new PDF") from error
     if not builder.blocks:
         raise InputInvalid("the PDF holds no text, as scans do; run optical character recognition on it first")

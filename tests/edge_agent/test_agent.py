@@ -3,15 +3,14 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.results import Outcome
-from edge_agent.settings import AgentSettings, Limits
-from student.bundle import DEFAULT_BUNDLE, open_bundle, write_bundle
+from edge_agent.settings import AgentSettings, Chunking, Limits
+from student.bundle import DEFAULT_BUNDLE, open_bundle
 from tests.conftest import ROOT
 
 MARKDOWN = DocumentFormat.MARKDOWN
@@ -98,21 +97,18 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
         assert agent.search("how long are backups kept") == before
 
 
-def test_a_bundle_of_another_space_embeds_the_base_anew(tmp_path: Path) -> None:
-    bundle = open_bundle(DEFAULT_BUNDLE)
-    fields = bundle.manifest.model_dump(exclude={"files"}) | {"embedding_space": "ab" * 32}
-    other = write_bundle(tmp_path / "other", fields, {name: bundle.read(name) for name in bundle.manifest.files})
-    settings = AgentSettings(store=tmp_path / "store")
+def test_a_change_of_passage_size_is_told_and_taking_in_again_cuts_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = AgentSettings(store=tmp_path)
     with Agent(settings) as agent:
         agent.add_document("backups.md", BACKUPS, MARKDOWN)
-        agent.add_document("refunds.md", REFUNDS, MARKDOWN)
-        _, before = agent.store.embeddings(bundle.manifest.embedding_space)
-    done: list[int] = []
-    with Agent(dataclasses.replace(settings, bundle=other.path), on_reembedded=done.append) as agent:
-        _, after = agent.store.embeddings("ab" * 32)
-        assert agent.readiness().is_ready
-    assert done == [2]
-    np.testing.assert_array_equal(after, before)  # the same encoder under another name
+        assert agent.documents_cut_otherwise() == []
+    with Agent(dataclasses.replace(settings, chunking=Chunking(max_tokens=8))) as agent:
+        assert agent.documents_cut_otherwise() == ["backups.md"]
+        assert "1 documents are cut into passages of another size" in caplog.text
+        assert agent.add_document("backups.md", BACKUPS, MARKDOWN).document.passages > 1
+        assert agent.documents_cut_otherwise() == []
 
 
 def test_a_title_and_heading_help_to_find_a_passage_that_does_not_name_its_subject(agent: Agent) -> None:

@@ -85,7 +85,7 @@ def test_kept_sentences_have_the_embeddings_that_encoding_gives(agent: Agent) ->
         encoded.extend(texts)
         return agent.student.encoder.encode(texts)
 
-    cache = SentenceCache(encode)  # type: ignore[arg-type]
+    cache = SentenceCache(lambda ids: {}, encode)  # type: ignore[arg-type]
     candidates = sentences(agent, "a thing")
     expected = agent.student.encoder.encode([candidate.text for candidate in candidates])
     for some in (candidates, candidates, candidates[-1:]):
@@ -104,7 +104,7 @@ def test_sentences_are_kept_up_to_a_size(agent: Agent) -> None:
         return agent.student.encoder.encode(texts)
 
     row_bytes = 4 * agent.student.encoder.dimension
-    cache = SentenceCache(encode, size_bytes=2 * row_bytes)  # type: ignore[arg-type]
+    cache = SentenceCache(lambda ids: {}, encode, size_bytes=2 * row_bytes)  # type: ignore[arg-type]
     candidates = sentences(agent, "document")
     for candidate in (*candidates, candidates[-1], candidates[0]):
         cache.embeddings([candidate])

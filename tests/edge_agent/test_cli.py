@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from edge_agent.store import Store
 from tests.conftest import ROOT, ServeStore, run_orilla
 
 DEMO = ROOT / "demo" / "knowledge_base"
@@ -39,6 +40,30 @@ def test_ingest_then_query_from_an_empty_machine(folder: Path, tmp_path: Path) -
     assert as_json["nearest_documents"]
     checked = run_orilla("edge", "check", "--store", store)
     assert (checked.returncode, checked.stdout) == (0, "2 documents, 2 passages: sound\n")
+
+
+@pytest.mark.parametrize("is_served", [True, False])
+def test_a_folder_is_taken_in_with_tags(folder: Path, tmp_path: Path, serve: ServeStore, is_served: bool) -> None:
+    store = tmp_path / "store"
+    if is_served:
+        serve(store)
+    done = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--tag", "Madrid", "--tag", "faq")
+    assert done.returncode == 0
+    if is_served:
+        again = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--tag", "faq", "--tag", "madrid")
+        assert "2 unchanged" in again.stdout
+        return
+    opened = Store(store)
+    assert {d.tags for d in opened.documents()} == {("faq", "madrid")}
+    opened.close()
+
+
+def test_an_answer_from_a_source_in_another_language_says_so(folder: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    run_orilla("edge", "ingest", str(folder / "backups.md"), "--store", store)
+    said = run_orilla("edge", "query", "¿Cuántos días se guardan los backups?", "--store", store).stdout
+    assert "La fuente está en inglés" in said
+    assert "fuente" not in run_orilla("edge", "query", "How long are backups kept?", "--store", store).stdout
 
 
 def test_one_bad_file_is_reported_and_the_others_go_in(folder: Path, tmp_path: Path) -> None:
@@ -151,5 +176,5 @@ def test_an_answer_through_the_server_is_the_answer_without_it(serve: ServeStore
     served = json.loads(run_orilla("edge", "query", question, "--store", store, "--json").stdout)
     posted = httpx.post(server.http.base_url.join("/v1/query"), json={"text": question}, trust_env=False).json()
     for answer in (direct, served, posted):
-        answer.pop("timings")
+        del answer["timings"], answer["is_repeated"]
     assert direct == served == posted

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -40,6 +41,21 @@ def test_identifiers_never_reach_the_disk(log: FeedbackLog, tmp_path: Path) -> N
     assert b"soy <email>, DNI <id>" in on_disk
     for secret in (b"ana@correo", b"12345678Z", b"4111"):
         assert secret not in on_disk
+
+
+@pytest.mark.parametrize(
+    "secret", ["ana@correo.example", "4111 1111 1111 1111", "ES9121000418450200051332", "12345678Z"]
+)
+@pytest.mark.parametrize("field", ["intent", "source", "customer"])
+def test_a_name_that_holds_an_identifier_is_refused_and_never_reaches_the_disk(
+    log: FeedbackLog, tmp_path: Path, field: str, secret: str
+) -> None:
+    said: dict[str, Any] = {"text": "question", "is_helpful": True, field: f"refund {secret}"}
+    with pytest.raises(InputInvalid, match=f"{field} holds an e-mail, phone, card") as refused:
+        log.add(NewFeedback(**said), "ab" * 32)
+    assert secret not in str(refused.value)
+    assert log.read_since(0) == []
+    assert secret.encode() not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
 def test_a_row_is_never_changed_or_deleted(log: FeedbackLog, tmp_path: Path) -> None:

@@ -67,6 +67,77 @@ def test_files_are_uploaded_by_their_suffix(http: httpx.Client) -> None:
     assert named["document"]["source"] == "kb/backups.md"
 
 
+def test_documents_are_sorted_by_tags_wherever_these_come_from(http: httpx.Client) -> None:
+    http.post("/v1/documents", json={"source": "a.md", "text": BACKUPS, "tags": [" Hosting ", "BACKUPS", "hosting"]})
+    form = {"source": "b.md", "tags": ["backups", "vps"]}
+    http.post("/v1/documents/upload", files={"file": ("b.md", "# Snapshots\n\nA VPS has snapshots.")}, data=form)
+    carried = "---\ntags: [Copias, 'hosting']\n---\n# Copias\n\nLas copias se guardan catorce días.\n"
+    http.post("/v1/documents", json={"source": "c.md", "text": carried, "tags": ["español"]}).raise_for_status()
+    listed = {d["source"]: d["tags"] for d in http.get("/v1/documents").json()["documents"]}
+    assert listed == {
+        "a.md": ["backups", "hosting"],
+        "b.md": ["backups", "vps"],
+        "c.md": ["copias", "español", "hosting"],
+    }
+
+    def found(*tags: str) -> set[str]:
+        results = http.post("/v1/search", json={"text": "backups", "tags": tags}).json()["results"]
+        return {result["source"] for result in results}
+
+    assert found("backups") == {"a.md", "b.md"}
+    assert found("Backups", "vps") == {"b.md"}
+    assert found("hosting") == {"a.md", "c.md"}
+    assert found("nothing") == set()
+    asked = {"text": "How long are backups kept?"}
+    assert http.post("/v1/query", json=asked).json()["citations"][0]["source"] == "a.md"
+    narrowed = http.post("/v1/query", json={**asked, "tags": ["vps"]}).json()
+    assert {d["source"] for d in narrowed["nearest_documents"]} == {"b.md"}
+    http.post("/v1/documents", json={"source": "a.md", "text": BACKUPS}).raise_for_status()
+    assert found("hosting") == {"c.md"}
+
+
+@pytest.mark.parametrize("tags", [[""], ["x" * 51], [f"t{n}" for n in range(21)], ["a\0b"], "a"])
+def test_tags_that_break_their_rules_are_refused_and_nothing_is_stored(shared_http: httpx.Client, tags: Any) -> None:
+    refused = shared_http.post("/v1/documents", json={"source": "tagged.md", "text": BACKUPS, "tags": tags})
+    assert problem(refused)["status"] in (413, 422)
+    assert shared_http.get("/v1/documents").json()["total"] == 0
+
+
+def test_a_follow_up_is_answered_from_its_session(http: httpx.Client) -> None:
+    for name in ("backups-and-restore", "change-plan", "php-and-databases"):
+        text = (ROOT / "demo" / "knowledge_base" / "en" / f"{name}.md").read_text()
+        http.post("/v1/documents", json={"source": name, "text": text}).raise_for_status()
+
+    def ask(text: str, **session: str) -> dict[str, Any]:
+        answer: dict[str, Any] = http.post("/v1/query", json={"text": text, **session}).json()
+        return answer
+
+    alone = ask("And on Oleaje?")
+    assert (alone["is_follow_up"], alone["nearest_documents"][0]["source"]) == (False, "php-and-databases")
+    assert not ask("How long are backups kept on the Marea plan?", session="a")["is_follow_up"]
+    other_session = ask("And on Oleaje?", session="b")
+    assert (other_session["is_follow_up"], other_session["is_repeated"]) == (False, True)
+    followed = ask("And on Oleaje?", session="a")
+    assert (followed["is_follow_up"], followed["citations"][0]["source"]) == (True, "backups-and-restore")
+    again = ask("And on Oleaje?", session="a")
+    assert (again["is_follow_up"], again["is_repeated"], again["answer"]) == (True, True, followed["answer"])
+    assert problem(http.post("/v1/query", json={"text": "x", "session": "s" * 101}))["status"] == 422
+
+
+def test_an_answer_says_its_language_and_the_questions(http: httpx.Client) -> None:
+    spanish = "# Reembolsos\n\nEl reembolso se paga en diez días hábiles a la tarjeta.\n"
+    http.post("/v1/documents", json={"source": "es.md", "text": spanish}).raise_for_status()
+    asked = {"text": "When is the refund paid to my card?"}
+    answer = http.post("/v1/query", json=asked).json()
+    assert (answer["question_language"], answer["answer_language"]) == ("en", "es")
+    assert {c["language"] for c in answer["citations"]} == {"es"}
+    english = "# Refunds\n\nThe refund is paid within ten working days to the card.\n"
+    http.post("/v1/documents", json={"source": "en.md", "text": english}).raise_for_status()
+    assert http.post("/v1/query", json=asked).json()["answer_language"] == "en"
+    abstained = http.post("/v1/query", json={"text": "Who won the football match yesterday?"}).json()
+    assert (abstained["abstained"], abstained["answer_language"]) == (True, None)
+
+
 def test_a_repeated_question_gets_the_same_answer_until_the_base_changes(http: httpx.Client) -> None:
     http.post("/v1/documents", json={"source": "backups.md", "text": BACKUPS}).raise_for_status()
     first, again = (http.post("/v1/query", json={"text": "How long are backups kept?"}).json() for _ in range(2))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.index import ExactIndex, GrowingIndex
+from edge_agent.index import GrowingIndex
+from edge_agent.rows import Rows
 from student.encoder import Embeddings
 
 DIMENSION = 16
@@ -25,9 +26,9 @@ def nearest_ids(index: Any, query: Embeddings, count: int) -> list[int]:
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 30)), max_size=80), st.integers(1, 12))
-def test_exact_index_agrees_with_brute_force_after_any_changes(changes: list[tuple[bool, int]], count: int) -> None:
+def test_rows_agrees_with_brute_force_after_any_changes(changes: list[tuple[bool, int]], count: int) -> None:
     generator = np.random.default_rng(len(changes))
-    index, held = ExactIndex(DIMENSION), {}
+    index, held = Rows(DIMENSION), {}
     for is_add, passage_id in changes:
         if is_add and passage_id not in held:
             held[passage_id] = unit_rows(1, generator)[0]
@@ -41,10 +42,10 @@ def test_exact_index_agrees_with_brute_force_after_any_changes(changes: list[tup
     assert nearest_ids(index, query, count) == expected
 
 
-def test_exact_index_grows_past_its_first_size() -> None:
+def test_rows_grows_past_its_first_size() -> None:
     generator = np.random.default_rng(0)
     rows = unit_rows(3000, generator)
-    index = ExactIndex(DIMENSION)
+    index = Rows(DIMENSION)
     for first in range(0, 3000, 700):
         index.add(range(first, min(first + 700, 3000)), rows[first : first + 700])
     assert nearest_ids(index, rows[2500], 1) == [2500]

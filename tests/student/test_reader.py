@@ -83,3 +83,19 @@ def test_token_embeddings_of_several_texts_are_those_of_each() -> None:
         assert tokens.ids.tolist() == alone.ids.tolist()
         assert tokens.offsets.shape == (len(tokens.ids), 2)
     encoder.close()
+
+
+def test_the_embedding_of_a_text_and_its_tokens_come_from_one_run() -> None:
+    encoder = Encoder.from_bundle(open_bundle(DEFAULT_BUNDLE), workers=1)
+    embedding, tokens = encoder.encode_with_tokens(QUESTION)
+    assert (embedding == encoder.encode([QUESTION])[0]).all()
+    assert (tokens.embeddings == encoder.encode_tokens(QUESTION).embeddings).all()
+    encoder.close()
+
+
+def test_a_part_without_a_token_is_not_read() -> None:
+    student = load_student(workers=1)
+    question, nothing = student.encoder.encode_each_tokens([QUESTION, ""])
+    assert student.reader is not None
+    assert student.reader.read(nothing, question, question) == student.reader.read(question, question, nothing) == 0.0
+    student.close()

@@ -1,0 +1,226 @@
+"""Damaged and nonsensical documents of every format through the parsers: only our own refusals may come out.
+
+`python -m benchmarks fuzz`, or `python -m benchmarks.fuzz --runs N` for another number of documents of each format. The
+parsers run unshielded, each batch in a process of its own, so that an error shows instead of being one more refusal of
+the isolated child that serves documents (`edge_agent.reading.isolation`).
+"""
+
+import argparse
+import io
+import json
+import random
+import resource
+import signal
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import docx
+from markdown_it import MarkdownIt
+from pypdf import PdfWriter
+from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+from edge_agent.errors import AgentError
+from edge_agent.reading.blocks import Extract
+from edge_agent.reading.extraction import ReadingLimits, extract
+from edge_agent.reading.formats import DocumentFormat
+
+RUNS, BATCH = 4000, 250
+MAX_SECONDS = 20
+MAX_BYTES = 1_500_000_000
+TEXT = (
+    "# Copias\n\nSe hacen cada noche, a las dos.\n\n- Plan *Marea*: 14 días\n- Plan Duna\n\n"
+    "| a | b |\n|---|---|\n| 1 | 2 |\n"
+)
+TOKENS = [
+    *(b"<< >> [ ] ( ) obj endobj stream endstream /Kids /Parent /Length /Filter /FlateDecode R xref trailer".split()),
+    *(b"<p> </p> <table> <tr><td> <!-- <![CDATA[ &#0; &#xD800; &amp; <w:p> <w:tbl> <w:gridSpan/> <svg> <h1>".split()),
+    *(b'# > - 1. | ``` [a]( ![ ** "" , ; { } [ ] : \\ud800 \\u0000 1e999 -1 99999999999999999999 null'.split()),
+    *(b"\0", b"\xff\xfe", b"\r", b"\t", "\u202e\u0301\u2028".encode(), "🚀".encode(), b"\n\n\n"),
+]
+
+
+def run(runs: int = RUNS) -> dict[str, Any]:
+    """How many documents of each format were read, refused, or what else happened to them."""
+    formats: dict[str, Any] = {}
+    for document_format in DocumentFormat:
+        counts, unexpected = Counter[str](), []
+        for first in range(0, runs, BATCH):
+            batch = _run_batch(document_format, first, min(runs, first + BATCH))
+            counts += Counter(batch["counts"])
+            unexpected += batch["unexpected"]
+        formats[document_format.value] = {"documents": runs, **dict(sorted(counts.items())), "unexpected": unexpected}
+    return {"seconds_allowed": MAX_SECONDS, "bytes_allowed": MAX_BYTES, "formats": formats}
+
+
+def seeds_of(document_format: DocumentFormat) -> list[bytes]:
+    """Small sound documents of a format."""
+    html = MarkdownIt("commonmark").enable("table").render(TEXT)
+    match document_format:
+        case DocumentFormat.PDF:
+            return [_make_pdf(is_packed) for is_packed in (False, True)]
+        case DocumentFormat.DOCX:
+            return [_make_docx()]
+        case DocumentFormat.HTML:
+            return [f"<!doctype html><title>Ayuda</title><main>{html}</main>".encode(), html.encode()]
+        case DocumentFormat.CSV:
+            return ['question;answer\n"¿Cuándo?";"Cada noche; a las dos"\n¿Y?;Nada\n'.encode(), b"a,b\n1,2\n"]
+        case DocumentFormat.JSONL:
+            return [json.dumps({"subject": "Correo", "body": "No llega", "n": 1.5}).encode() + b'\n{"a": "b"}\n']
+        case _:
+            return [TEXT.encode(), b"---\ntitle: x\n---\n" + TEXT.encode()]
+
+
+def spoil(content: bytes, document_format: DocumentFormat, generator: random.Random) -> bytes:
+    """A document with a few things changed at random; of a Word document mostly what is packed in it."""
+    if generator.random() < 0.02:
+        return generator.randbytes(generator.randrange(2000))
+    if document_format is DocumentFormat.DOCX and generator.random() < 0.8:
+        return _spoil_part(content, generator)
+    made = bytearray(content)
+    for _ in range(generator.choice((1, 1, 2, 4, 16))):
+        _spoil_once(made, generator)
+    return bytes(made)
+
+
+def fault_of(made: Extract) -> str | None:
+    """What is wrong with what was read, None if its blocks lie in its text, in order, without space around them."""
+    end = 0
+    for block in made.blocks:
+        text = made.text[block.start : block.end]
+        if not end <= block.start < block.end <= len(made.text) or text.strip() != text:
+            return "a block out of its place"
+        end = block.end
+    try:
+        (made.text + (made.title or "")).encode()
+    except UnicodeEncodeError:
+        return "lone surrogates"
+    return "NUL" if "\0" in made.text + (made.title or "") else None
+
+
+def outcome_of(content: bytes, document_format: DocumentFormat) -> str:
+    """`read`, the name of our refusal, or what should not have happened, beginning with `!`."""
+    try:
+        fault = fault_of(extract(content, document_format, ReadingLimits()))
+    except AgentError as error:
+        return type(error).__name__
+    except RecursionError:
+        return "InputInvalid"  # as the child answers it
+    except (Exception, _TooSlow) as error:
+        return f"!{type(error).__name__}"
+    return f"!{fault}" if fault else "read"
+
+
+def _spoil_once(made: bytearray, generator: random.Random) -> None:
+    start = generator.randrange(len(made) + 1)
+    end = min(len(made), start + generator.choice((1, 4, 30, 300)))
+    match generator.randrange(6):
+        case 0 if start < len(made):
+            made[start] ^= 1 << generator.randrange(8)
+        case 1:
+            del made[start:end]
+        case 2:
+            made[start:start] = generator.choice(TOKENS) * generator.choice((1, 1, 2, 50, 1000))
+        case 3:
+            made[start:end] = generator.randbytes(end - start)
+        case 4:
+            other = generator.randrange(len(made) + 1)
+            made[other:other] = made[start:end] * generator.choice((1, 1, 3, 100))
+        case _:
+            made[start:end] = str(generator.choice((0, -1, 2**31, 2**63, 10**30))).encode()
+
+
+def _spoil_part(content: bytes, generator: random.Random) -> bytes:
+    original, out = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
+    spoilt = generator.choice([name for name in original.namelist() for _ in range(10 if "document" in name else 1)])
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in original.namelist():
+            part = bytearray(original.read(name))
+            for _ in range(generator.choice((1, 2, 4)) if name == spoilt else 0):
+                _spoil_once(part, generator)
+            archive.writestr(name, bytes(part))
+    return out.getvalue()
+
+
+def _make_docx() -> bytes:
+    document = docx.Document()
+    document.add_heading("Copias", level=1)
+    document.add_paragraph("Se hacen cada noche, a las dos.")
+    document.add_paragraph("Plan Marea", style="List Bullet")
+    document.add_table(rows=2, cols=2).cell(0, 0).text = "Plan"
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def _make_pdf(is_packed: bool) -> bytes:
+    writer = PdfWriter()
+    names = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica", "/Encoding": "/WinAnsiEncoding"}
+    font = DictionaryObject({NameObject(key): NameObject(value) for key, value in names.items()})
+    for lines in (["Copias de seguridad", "Se hacen cada noche."], ["Otra página."]):
+        page = writer.add_blank_page(595, 842)
+        fonts = DictionaryObject({NameObject("/F"): font})
+        page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
+        stream = DecodedStreamObject()
+        stream.set_data(
+            ("BT /F 11 Tf 50 780 Td " + "".join(f"({t}) Tj 0 -14 Td " for t in lines) + "ET").encode("cp1252")
+        )
+        page[NameObject("/Contents")] = stream.flate_encode() if is_packed else stream
+    writer.add_metadata({"/Title": "Copias"})
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def _run_batch(document_format: DocumentFormat, first: int, last: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.fuzz", "--worker", document_format.value, str(first), str(last)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    if len(lines) < last - first:  # it died: the document after the last answer killed it
+        lines.append({"number": first + len(lines), "outcome": f"!died with {done.returncode}"})
+    counts = Counter(line["outcome"] for line in lines)
+    return {"counts": counts, "unexpected": [line for line in lines if line["outcome"].startswith("!")]}
+
+
+def _work(document_format: DocumentFormat, first: int, last: int) -> None:
+    """Reads documents number first to last, one line of JSON for each."""
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGALRM, _too_slow)
+    seeds = seeds_of(document_format)
+    for number in range(first, last):
+        generator = random.Random(f"{document_format.value} {number}")  # noqa: S311
+        content = spoil(generator.choice(seeds), document_format, generator)
+        signal.alarm(MAX_SECONDS)
+        outcome = outcome_of(content, document_format)
+        signal.alarm(0)
+        print(json.dumps({"number": number, "outcome": outcome}), flush=True)
+
+
+class _TooSlow(BaseException):
+    """A document took longer than it may."""
+
+
+def _too_slow(*_: object) -> None:
+    raise _TooSlow
+
+
+def main() -> None:
+    """Runs the sweep, or one batch of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=RUNS, help="documents of each format")
+    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.worker:
+        _work(DocumentFormat(given.worker[0]), int(given.worker[1]), int(given.worker[2]))
+        return
+    result = json.dumps(run(given.runs), indent=2)
+    (Path(__file__).parent / "results" / "fuzz.json").write_text(result + "\n")
+    print(result)
+
+
+if __name__ == "__main__":
+    main()
