@@ -37,9 +37,9 @@ def load_student(path: Path = DEFAULT_BUNDLE, *, workers: int | None = None) -> 
     """
     bundle = open_bundle(path)
     heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
-    reader = Reader.from_bundle(bundle)
     encoder = Encoder.from_bundle(bundle, workers=workers)
     try:
+        reader = Reader.from_bundle(bundle)
         return Student(bundle, encoder, heads, reader, run_probes(bundle, encoder, heads, reader))
     except BaseException:
         encoder.close()

@@ -117,7 +117,8 @@ def questions(
 
     from student.distill.reading_examples import write_examples
     from student.runtime import load_student
-    from teacher.answerability import QUESTIONS, make_examples, read_guide_passages, read_written
+    from teacher.answerability import make_examples
+    from teacher.guide_passages import QUESTIONS, examples_lineage, read_guide_passages, read_written
 
     console = Console(stderr=True)
     with console.status("reading guides") as status:
@@ -126,7 +127,8 @@ def questions(
             written = list(read_written(QUESTIONS, data))
             passages = read_guide_passages(data, student.encoder, generator)
             status.update(f"embedding {len(passages)} passages")
-            count = write_examples(out, make_examples(passages, written, data, student.encoder.encode, generator))
+            examples = make_examples(passages, written, data, student.encoder.encode, generator)
+            count = write_examples(out, examples, examples_lineage(data))
         finally:
             student.close()
     console.print(f"{count} examples in {out}, from {len(written)} written questions and {len(passages)} passages")

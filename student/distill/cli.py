@@ -164,18 +164,16 @@ def reader(
     ] = DEFAULT_BUNDLE,
     recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The reader's recipe.")] = RECIPES
     / "reader.toml",
-    examples_name: Annotated[str, typer.Option(help="What the examples are called in the model card.")] = "examples",
-    examples_license: Annotated[str, typer.Option(help="Their licence.")] = "LicenseRef-unknown",
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
 ) -> None:
     """Train a reader for a bundle: it reads question and passage together and says whether the passage answers.
 
-    About half an hour on a CPU. Run it again after a kill: it goes on from the last checkpoint.
+    About a quarter of an hour on a CPU. Run it again after a kill: it goes on from the last checkpoint.
     """
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra("training a reader")
-        from student.distill.reader import ReaderSource, make_reader
+        from student.distill.reader import make_reader
         from student.distill.reader_training import ReaderRecipe
         from student.distill.recipe import RecipeRefused
         from student.distill.toml_file import read_toml
@@ -186,7 +184,7 @@ def reader(
         task = progress.add_task("encoding", total=reader_recipe.steps)
         made = make_reader(
             bundle,
-            ReaderSource(examples, examples_name, examples_license),
+            examples,
             reader_recipe,
             run,
             out,

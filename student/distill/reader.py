@@ -1,7 +1,6 @@
 """Makes a bundle's reader: encodes examples with the bundle's own encoder, trains, measures, writes a new bundle."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,12 @@ import numpy as np
 import torch
 
 from student.bundle import Bundle, open_bundle, write_bundle
-from student.digests import digest_file
 from student.distill.export import PROBE_TEXTS
 from student.distill.model_card import write_model_card
 from student.distill.reader_export import export_reader
 from student.distill.reader_model import ReaderModel
 from student.distill.reader_training import ReaderRecipe, TokenTable, train_reader
-from student.distill.reading_examples import ReadingExample, read_examples
+from student.distill.reading_examples import ReadingExample, read_examples, read_origins
 from student.distill.rows import is_held_out
 from student.encoder import Encoder
 from student.heads import read_head
@@ -41,18 +39,9 @@ PROBE_PASSAGES = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderSource:
-    """Where a reader's examples come from, for the bundle's lineage."""
-
-    path: Path
-    name: str
-    license: str
-
-
 def make_reader(
     bundle_path: Path,
-    source: ReaderSource,
+    examples_path: Path,
     recipe: ReaderRecipe,
     folder: Path,
     out: Path,
@@ -67,7 +56,7 @@ def make_reader(
 
     Args:
         bundle_path: the bundle whose encoder the reader reads by; a reader it has is replaced.
-        source: the examples.
+        examples_path: of the examples.
         recipe: how to train.
         folder: of the run; a killed one is continued there.
         out: where the new bundle goes.
@@ -81,7 +70,7 @@ def make_reader(
         DataRefused: the examples cannot be used. AnotherRun: see `train_reader`. BundleError: the bundle cannot be.
     """
     bundle = open_bundle(bundle_path)
-    examples = read_examples(source.path)
+    examples = read_examples(examples_path)
     apart = [e for e in examples if e.kind.startswith(recipe.favored) and is_held_out(e.group, recipe.hold_out)]
     groups = {example.group for example in apart}
     encoder = Encoder.from_bundle(bundle)
@@ -94,9 +83,9 @@ def make_reader(
         train_reader(model, learned, TokenTable(texts, encoder, folder), recipe, folder, on_step=on_step)
         graph = export_reader(model, encoder.dimension)
         metrics = measure_reader(Reader(graph, dimension=encoder.dimension), apart, encoder) if apart else {}
-        origin = Origin(role="reader", name=source.name, sha256=digest_file(source.path), license=source.license)
+        origins = read_origins(examples_path)
         return add_reader(
-            bundle, graph, [origin], metrics, out, encoder=encoder, serial=serial, now=now, replace=replace
+            bundle, graph, origins, metrics, out, encoder=encoder, serial=serial, now=now, replace=replace
         )
     finally:
         encoder.close()

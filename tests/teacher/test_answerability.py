@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from student.distill.rows import DataRefused, read_rows
-from teacher.answerability import QUESTIONS, GuidePassage, ask, make_examples, read_written, shorten
+from teacher.answerability import MESSAGES, SEGMENTS, ask, make_examples, shorten
+from teacher.guide_passages import GUIDES, LICENSES, QUESTIONS, GuidePassage, examples_lineage, read_written
 from tests.conftest import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
@@ -43,6 +44,13 @@ def test_every_question_finds_its_passage_and_every_answer_stands_in_it() -> Non
     for row, passage in found:
         if row["kind"] == "answered":
             assert passage.text[row["quote_start"] : row["quote_end"]].strip()
+
+
+@needs_data
+def test_the_lineage_names_every_file_that_examples_are_made_of() -> None:
+    named = {origin.name for origin in examples_lineage(DATA)}
+    assert named == {"teacher/data/answerability.jsonl", *LICENSES}
+    assert {*GUIDES, *MESSAGES, SEGMENTS} == set(LICENSES)
 
 
 def write_guides(folder: Path, body: str) -> Path:

@@ -8,19 +8,23 @@ import torch
 
 from student.bundle import DEFAULT_BUNDLE, open_bundle
 from student.distill.checkpoint import AnotherRun
-from student.distill.reader import ReaderSource, make_reader
+from student.distill.reader import make_reader
 from student.distill.reader_export import export_reader
 from student.distill.reader_model import ReaderModel
 from student.distill.reader_training import ReaderRecipe, TokenTable, make_batch, reading_loss, train_reader
-from student.distill.reading_examples import ReadingExample, read_examples, write_examples
+from student.distill.reading_examples import ReadingExample, read_examples, read_origins, write_examples
 from student.distill.rows import DataRefused
 from student.encoder import Encoder
+from student.manifest import Origin
 from student.reader import Reader
 from student.runtime import load_student
 
 RECIPE = ReaderRecipe(steps=30, batch_size=8, warmup_steps=3, hold_out=0.3, checkpoint_steps=10)
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 THINGS = ["invoice", "backup", "password", "domain", "mailbox", "certificate", "server", "refund"]
+
+
+ORIGINS = [Origin(role="reader", name="kept things", sha256="0" * 64, license="CC0-1.0")]
 
 
 def examples() -> list[ReadingExample]:
@@ -103,8 +107,19 @@ def test_the_answer_is_marked_by_its_tokens(table: TokenTable) -> None:
 
 
 def test_examples_are_read_as_they_were_written(tmp_path: Path) -> None:
-    assert write_examples(tmp_path / "e.jsonl", examples()) == len(examples())
+    assert write_examples(tmp_path / "e.jsonl", examples(), ORIGINS) == len(examples())
     assert read_examples(tmp_path / "e.jsonl") == examples()
+    assert read_origins(tmp_path / "e.jsonl") == ORIGINS
+
+
+def test_examples_of_unknown_origin_are_named_by_their_file(tmp_path: Path) -> None:
+    write_examples(tmp_path / "e.jsonl", examples(), ORIGINS)
+    (tmp_path / "e.origins.json").unlink()
+    (origin,) = read_origins(tmp_path / "e.jsonl")
+    assert (origin.name, origin.license) == ("e.jsonl", "LicenseRef-unknown")
+    (tmp_path / "e.origins.json").write_text("no list")
+    with pytest.raises(DataRefused, match="no list of origins"):
+        read_origins(tmp_path / "e.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +127,7 @@ def test_examples_are_read_as_they_were_written(tmp_path: Path) -> None:
     [('"end": 5000', "outside its text"), ('"end": null', "outside its text"), ('"end": "8"', "outside its text")],
 )
 def test_an_answer_outside_its_text_is_refused(tmp_path: Path, change: str, message: str) -> None:
-    write_examples(tmp_path / "e.jsonl", examples())
+    write_examples(tmp_path / "e.jsonl", examples(), ORIGINS)
     lines = (tmp_path / "e.jsonl").read_text().splitlines()
     lines[0] = lines[0][: lines[0].rindex('"end"')] + change + "}"
     (tmp_path / "e.jsonl").write_text("\n".join(lines))
@@ -121,17 +136,18 @@ def test_an_answer_outside_its_text_is_refused(tmp_path: Path, change: str, mess
 
 
 def test_examples_that_are_all_answered_are_refused(tmp_path: Path) -> None:
-    write_examples(tmp_path / "e.jsonl", [example for example in examples() if example.span])
+    write_examples(tmp_path / "e.jsonl", [example for example in examples() if example.span], ORIGINS)
     with pytest.raises(DataRefused, match="some that do not"):
         read_examples(tmp_path / "e.jsonl")
 
 
 def test_a_bundle_gets_a_reader_with_its_lineage_figures_and_probes(tmp_path: Path) -> None:
-    write_examples(tmp_path / "e.jsonl", examples())
-    source = ReaderSource(tmp_path / "e.jsonl", "kept things", "CC0-1.0")
+    write_examples(tmp_path / "e.jsonl", examples(), ORIGINS)
     recipe = RECIPE.model_copy(update={"steps": 2, "hold_out": 0.5})
     old = open_bundle(DEFAULT_BUNDLE).manifest
-    bundle = make_reader(DEFAULT_BUNDLE, source, recipe, tmp_path / "run", tmp_path / "b", serial=9, now=NOW)
+    bundle = make_reader(
+        DEFAULT_BUNDLE, tmp_path / "e.jsonl", recipe, tmp_path / "run", tmp_path / "b", serial=9, now=NOW
+    )
     assert bundle.manifest.serial == 9
     assert bundle.manifest.embedding_space == old.embedding_space
     assert bundle.manifest.files["encoder.onnx"] == old.files["encoder.onnx"]
