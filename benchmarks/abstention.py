@@ -84,15 +84,20 @@ def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[s
     is_demo = np.arange(len(evidence)) < len(rows)
     weights = np.where(is_demo, 1.0, WEIGHT)
     weights[~is_answerable] *= is_answerable.sum() / weights[~is_answerable].sum()
-    fitted = {}
+    fitted, confidences = {}, np.zeros(len(evidence))
+    low, high = agent.questions.answering.doubt
     for name, count in {"unread": 3, "with_reading": 4}.items():
         model = LogisticRegression(C=100, max_iter=1000).fit(evidence[:, :count], is_answerable, weights)
-        confidences = model.predict_proba(evidence[:, :count])[:, 1]
+        is_doubtful = (
+            (confidences >= low) & (confidences < high) if name == "with_reading" else np.full_like(is_demo, 1)
+        )
+        confidences = np.where(is_doubtful, model.predict_proba(evidence[:, :count])[:, 1], confidences)
         tenths = [np.quantile(confidences[is_answerable & (languages == one)], 0.1) for one in set(languages) - {""}]
         threshold = float(min(tenths))
         values = dict(zip([*EVIDENCE[:count], "intercept"], [*model.coef_[0], model.intercept_[0]], strict=True))
         fitted[name] = {key: round(float(value), 2) for key, value in values.items()} | {
             "threshold": round(threshold, 3),
+            "used_on_answerable": _share(is_doubtful[is_answerable]),
             "answerable_declined": _share(confidences[is_answerable] < threshold),
             "unanswerable_declined": _share(confidences[is_demo & ~is_answerable] < threshold),
             "out_of_domain_declined": _share(confidences[~is_demo] < threshold),

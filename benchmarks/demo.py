@@ -30,8 +30,17 @@ def run() -> dict[str, Any]:
         ingest_demo(agent)
         figures: dict[str, Any] = {language: _figures(agent, language) for language in LANGUAGES}
         figures["out_of_domain_declined"] = out_of_domain(agent)
+        figures["declined_together"] = _declined_together(figures)
         figures["mean_risk"] = draw_risk_coverage({name: _judged(agent, name) for name in LANGUAGES}, CURVE)
     return figures
+
+
+def _declined_together(figures: dict[str, Any]) -> float:
+    """Share declined of the demo's unanswerable questions and those out of CLINC150's scope."""
+    groups = [(figures[name]["unanswerable_declined"], figures[name]["unanswerable"]) for name in LANGUAGES]
+    if clinc := figures["out_of_domain_declined"].get("clinc150_out_of_scope_en"):
+        groups.append((clinc["declined"], clinc["questions"]))
+    return round(sum(share * count for share, count in groups) / sum(count for _, count in groups), 4)
 
 
 def fit() -> dict[str, dict[str, float]]:

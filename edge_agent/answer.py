@@ -110,8 +110,8 @@ class Answering:
     passage_weight: float = 0.5
     keep_above: float = 0.8
     unread: Confidence = Confidence(1.47, 5.55, 6.82, 0.0, -4.68, 0.307)
-    with_reading: Confidence = Confidence(1.41, 5.09, 5.94, 0.33, -3.34, 0.349)
-    doubt: tuple[float, float] = (0.1, 0.5)
+    with_reading: Confidence = Confidence(0.98, 4.86, 5.31, 0.49, -2.7, 0.314)
+    doubt: tuple[float, float] = (0.1, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
