@@ -28,7 +28,7 @@ test: .venv/all.stamp
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
-bench: .venv/all.stamp
+bench: .venv/bench.stamp
 	$(BIN)/python -m benchmarks
 
 bundle: .venv/all.stamp
@@ -78,3 +78,7 @@ clean:
 	@$(PIP) torch==2.13.0
 	@$(PIP) --editable '.[teacher,dev]'
 	@touch $@ .venv/base.stamp
+
+.venv/bench.stamp: .venv/all.stamp
+	@$(PIP) --editable '.[bench]'
+	@touch $@

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 import edge_agent.cli
+import federation.cli
 import student.cli
 import student.distill.cli
 import student.evaluation.cli
@@ -23,6 +24,7 @@ app.add_typer(edge_agent.cli.app, name="edge")
 student.cli.app.add_typer(student.distill.cli.app)
 student.cli.app.add_typer(student.evaluation.cli.app)
 app.add_typer(student.cli.app, name="student")
+app.add_typer(federation.cli.app, name="federation")
 app.add_typer(teacher.cli.app, name="teacher")
 
 

@@ -10,6 +10,9 @@ from benchmarks import (
     conversations,
     demo,
     distillation,
+    federated_labels,
+    federated_scale,
+    federation,
     fuzz,
     hybrid,
     kills,
@@ -31,11 +34,14 @@ BENCHMARKS = {
     "distillation": distillation.run,
     "serving": serving.run,
     "scale": scale.run,
+    "federation": federation.run,
+    "federated_labels": federated_labels.run,
+    "federated_scale": federated_scale.run,
     "fuzz": fuzz.run,
     "kills": kills.run,
     "concurrency": concurrency.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation", "scale")
+NEED_DATA = ("known_items", "hybrid", "distillation", "scale", "federation", "federated_labels", "federated_scale")
 
 
 def main(names: list[str]) -> None:

@@ -40,7 +40,8 @@ def _declined_together(figures: dict[str, Any]) -> float:
     groups = [(figures[name]["unanswerable_declined"], figures[name]["unanswerable"]) for name in LANGUAGES]
     if clinc := figures["out_of_domain_declined"].get("clinc150_out_of_scope_en"):
         groups.append((clinc["declined"], clinc["questions"]))
-    return round(sum(share * count for share, count in groups) / sum(count for _, count in groups), 4)
+    shares, counts = zip(*groups, strict=True)
+    return round(float(np.average(shares, weights=counts)), 4)
 
 
 def fit() -> dict[str, dict[str, float]]:

@@ -1,7 +1,8 @@
 """Meaning, words, and both: the demo's questions and real guides asked by title and excerpt.
 
-The weight of the words is chosen on one half of the questions (the demo's development half, and guides by a digest of
-their id); figures are of the other half. nDCG@10 of the document that is asked for; one document counts once.
+What words weigh, and how much more in a quotation, is chosen on one half of the questions (the demo's development half,
+and guides by a digest of their id); figures are of the other half. nDCG@10 of the document that is asked for; one
+document counts once.
 """
 
 import json
@@ -18,15 +19,16 @@ from benchmarks.demo import ingest_demo, read
 from benchmarks.known_items import masked, neutral_title, question_of
 from edge_agent.agent import Agent
 from edge_agent.language import OTHER_LANGUAGE_PENALTY, detect_language
-from edge_agent.ranking import fuse
+from edge_agent.ranking import QUOTED, WORDS, fuse
 from edge_agent.reading.formats import DocumentFormat
-from edge_agent.search import TERMS_WEIGHT, candidates
+from edge_agent.search import candidates, weigh_words
 from edge_agent.settings import AgentSettings
 from student.digests import digest_bytes
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 GUIDES = ("help_bc", "help_adobe_commerce", "help_m365_es")
-WEIGHTS = [0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0]
+SETTINGS = [(words, quoted) for words in (0.1, 0.15, 0.2, 0.25) for quoted in (0.0, 0.8, 1.2, 1.6, 2.0, 2.4)]
+"""What words weigh, and how much more in a whole quotation."""
 DEPTH = 60
 
 
@@ -42,12 +44,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """What both arms propose for a question: cosines, BM25, and each passage's source and language."""
+    """What both arms propose for a question: cosines, BM25, and each passage's source and language.
+
+    `quotation` says how far the question is one, from 0 to 1.
+    """
 
     question: Question
     similarities: dict[int, float]
     bm25: dict[int, float]
     about: dict[int, tuple[str, str]]
+    quotation: float
 
     def gain(self, scores: dict[int, float]) -> float:
         """nDCG@10 of the right document when passages are ranked by scores."""
@@ -63,54 +69,61 @@ class Proposed:
 
 
 def run() -> dict[str, Any]:
-    """Figures by base and language, and how the weight was chosen."""
+    """Figures by base and language, and how the weights were chosen."""
     proposed = {name: list(_propose(name)) for name in ("demo", *GUIDES)}
-    development = {weight: _development_mean(proposed, weight) for weight in WEIGHTS}
+    development = _by_group(proposed, is_development=True)
+    single = {key: (_meaning(group), _words(group)) for key, group in development.items()}
+    tried = []
+    for words, quoted in SETTINGS:
+        both = {key: _both(group, words, quoted) for key, group in development.items()}
+        mean = float(np.mean(list(both.values())))
+        ahead = min(both[key] - max(arms) for key, arms in single.items())
+        tried.append({"words": words, "quoted": quoted, "ndcg_at_10": round(mean, 4), "least_ahead": round(ahead, 4)})
     return {
-        "weight_in_use": TERMS_WEIGHT,
-        "best_weight_on_development": max(development, key=lambda weight: development[weight]),
-        "development_ndcg_at_10_by_weight": {str(weight): value for weight, value in development.items()},
+        "words": WORDS,
+        "quoted": QUOTED,
+        "on_development": tried,
         "bases": {
             name: {
-                language: _figures(
-                    [p for p in group if p.question.language == language and not p.question.is_development]
-                )
-                for language in sorted({p.question.language for p in group})
+                language: {
+                    "questions": len(group),
+                    "meaning": round(_meaning(group), 4),
+                    "words": round(_words(group), 4),
+                    "both": round(_both(group, WORDS, QUOTED), 4),
+                }
+                for (base, language), group in sorted(_by_group(proposed, is_development=False).items())
+                if base == name
             }
-            for name, group in proposed.items()
+            for name in proposed
         },
     }
 
 
-def _figures(group: list[Proposed]) -> dict[str, float]:
-    words = [p.gain({i: 100 * value for i, value in p.bm25.items()}) if p.bm25 else 0.0 for p in group]
-    return {
-        "questions": len(group),
-        "meaning": _mean(group, 0.0, only_near=True),
-        "words": round(float(np.mean(words)), 4),
-        "both": _mean(group, TERMS_WEIGHT),
-    }
-
-
-def _development_mean(proposed: dict[str, list[Proposed]], weight: float) -> float:
-    """The mean over bases and languages, so that the largest base does not decide alone."""
+def _by_group(proposed: dict[str, list[Proposed]], *, is_development: bool) -> dict[tuple[str, str], list[Proposed]]:
+    """By base and language, so that the largest base does not decide alone."""
     groups: dict[tuple[str, str], list[Proposed]] = {}
     for name, group in proposed.items():
         for p in group:
-            if p.question.is_development:
+            if p.question.is_development == is_development:
                 groups.setdefault((name, p.question.language), []).append(p)
-    return round(float(np.mean([_mean(group, weight) for group in groups.values()])), 4)
+    return groups
 
 
-def _mean(group: list[Proposed], weight: float, *, only_near: bool = False) -> float:
-    gains = []
-    for p in group:
-        similarities = p.similarities
-        if only_near:  # without what only the words proposed
-            nearest = sorted(similarities, key=lambda i: similarities[i], reverse=True)[:DEPTH]
-            similarities = {i: similarities[i] for i in nearest}
-        gains.append(p.gain(fuse(similarities, {} if only_near else p.bm25, weight)))
-    return round(float(np.mean(gains)), 4)
+def _meaning(group: list[Proposed]) -> float:
+    """Without what only the words proposed."""
+
+    def nearest(p: Proposed) -> dict[int, float]:
+        return dict(sorted(p.similarities.items(), key=lambda item: -item[1])[:DEPTH])
+
+    return float(np.mean([p.gain(nearest(p)) for p in group]))
+
+
+def _words(group: list[Proposed]) -> float:
+    return float(np.mean([p.gain({i: 100 * value for i, value in p.bm25.items()}) for p in group]))
+
+
+def _both(group: list[Proposed], words: float, quoted: float) -> float:
+    return float(np.mean([p.gain(fuse(p.similarities, p.bm25, words + quoted * p.quotation)) for p in group]))
 
 
 def _propose(name: str) -> Iterator[Proposed]:
@@ -122,7 +135,8 @@ def _propose(name: str) -> Iterator[Proposed]:
             embedding = agent.student.encoder.encode([question.text])[0]
             similarities, bm25 = candidates(agent.store, agent.index, question.text, embedding, DEPTH)
             about = {p.passage_id: (p.source, p.language) for p in agent.store.passages(list(similarities))}
-            yield Proposed(question, similarities, bm25, about)
+            weight = weigh_words(agent.store, question.text, bm25, len(agent.index))
+            yield Proposed(question, similarities, bm25, about, quotation=(weight - WORDS) / QUOTED)
 
 
 def _ingest_demo(agent: Agent) -> list[Question]:

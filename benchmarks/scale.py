@@ -126,7 +126,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
         "a document more, p50": [f["document_added"]["p50_ms"] for f in agent],
     }.items():
         times.plot(sizes, value, marker="o", label=name)
-    chosen = _fast_enough(million)
+    chosen = fast_enough(million)
     times.plot([MILLION], [chosen["p50_ms"]], marker="*", linestyle="", markersize=11, label="graph alone, p50")
     times.plot(
         [MILLION], [million["insert"]["p50_ms"]], marker="x", linestyle="", markersize=9, label="insert into it, p50"
@@ -152,7 +152,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
     pyplot.close(figure)
 
 
-def _fast_enough(figures: dict[str, Any], wanted: float = 0.98) -> dict[str, float]:
+def fast_enough(figures: dict[str, Any], wanted: float = 0.98) -> dict[str, float]:
     """The fastest setting of an engine with a recall@10, or its best."""
     points: list[dict[str, float]] = list(figures["by_candidates_searched"].values())
     return next((point for point in points if point["recall_at_10"] >= wanted), points[-1])

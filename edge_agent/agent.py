@@ -3,36 +3,27 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from pathlib import PurePosixPath
+from dataclasses import replace
 from typing import Self
-
-import numpy as np
 
 from edge_agent.answer import Citation
 from edge_agent.caches import Revision
 from edge_agent.checking import checked, checked_source
-from edge_agent.chunking import RULES, ChunkingRecipe, chunk
-from edge_agent.encoding import encode_passages
 from edge_agent.errors import StoreDamaged, StoreFull, StoreUnavailable
 from edge_agent.feedback import FeedbackLog, NewFeedback
 from edge_agent.index import GrowingIndex
 from edge_agent.jobs import Job, OnPassages
 from edge_agent.kept_bundle import keep_bundle
-from edge_agent.language import detect_language
+from edge_agent.preparation import Preparation
 from edge_agent.questions import Questions
 from edge_agent.reading.blocks import Extract
-from edge_agent.reading.extraction import extract
 from edge_agent.reading.formats import DocumentFormat
-from edge_agent.reading.isolation import IsolatedReader
 from edge_agent.records import Counts, Filter, NewDocument, document_id_of
 from edge_agent.reembedding import Reembedding, open_students
 from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
 from edge_agent.serving import Serving, embed_missing, forget_snapshots
 from edge_agent.settings import AgentSettings
 from edge_agent.store import NO_FILTER, Store
-from edge_agent.tags import MAX_TAGS, checked_tags
-from student.digests import digest_bytes, digest_json
 from student.heads import Classification
 from student.runtime import Student, load_student
 
@@ -56,7 +47,7 @@ class Agent:
         self.settings = settings
         self._ingesting = threading.Lock()
         self.revision = Revision()
-        self._reader = IsolatedReader(settings.limits.reading)
+        self._preparation = Preparation(settings)
         self.store = Store(settings.store)
         self.feedback = FeedbackLog(self.store.database)
         self._reembedding: Reembedding | None = None
@@ -107,7 +98,7 @@ class Agent:
         """Ends threads and closes the store."""
         if self._reembedding:
             self._reembedding.close()
-        self._reader.close()
+        self._preparation.close()
         self._serving.close()
         self.store.close()
 
@@ -143,17 +134,11 @@ class Agent:
             InputInvalid, TextNotUtf8, ContentTooLarge, FormatUnsupported: see `edge_agent.reading.extraction`.
             DocumentUnreadable: see `edge_agent.reading.isolation`.
         """
-        source = checked_source(source)
-        title = checked(title, "title", max_chars=300) if title is not None else None
-        given, recipe = checked_tags(tags), self._recipe()
-        digest = digest_json([asdict(recipe), document_format, title, given, digest_bytes(content)])
-        known = self.store.document_of(source)
-        if known is not None and known.content_sha256 == digest:
+        given = self._preparation.check(source, content, document_format, title, tags)
+        known = self.store.document_of(given.source)
+        if known is not None and known.content_sha256 == given.digest:
             return Ingested(Outcome.UNCHANGED, known)
-        made = self._read(content, document_format)
-        title = (title or made.title or PurePosixPath(source).stem)[:300]
-        language, own = detect_language(made.text) or "", checked_tags([*given, *made.tags[: MAX_TAGS - len(given)]])
-        document = NewDocument(source, title, document_format, language, digest, made.text, recipe, own)
+        document, made = self._preparation.read(given)
         ingested = None
         while ingested is None:
             ingested = self._put(document, made, on_passages)
@@ -266,16 +251,7 @@ class Agent:
 
     def documents_cut_otherwise(self) -> list[str]:
         """The sources of documents cut into passages as it is no longer done; taking them in again cuts them anew."""
-        return self.store.documents_cut_otherwise(self._recipe())
-
-    def _recipe(self) -> ChunkingRecipe:
-        return ChunkingRecipe(RULES, self.settings.chunking.max_tokens)
-
-    def _read(self, content: bytes, document_format: DocumentFormat) -> Extract:
-        """Plain text here; what needs a parser in a process of its own."""
-        if document_format is DocumentFormat.TEXT:
-            return extract(content, document_format, self.settings.limits.reading)
-        return self._reader.read(content, document_format)
+        return self.store.documents_cut_otherwise(self._preparation.recipe)
 
     def _queue_if_unsure(self, text: str, answer: Answer) -> None:
         """A question is answered whether or not the queue can be written."""
@@ -292,21 +268,12 @@ class Agent:
     def _put(self, document: NewDocument, made: Extract, on_passages: OnPassages) -> Ingested | None:
         """Cuts, encodes and stores a document; None when another bundle took over meanwhile: do it again."""
         serving = self._serving
-        encoder = serving.student.encoder
-        spans = chunk(made, encoder.token_starts(made.text), max_tokens=document.chunking.max_tokens)
-        parts, sentences = [np.empty((0, encoder.dimension), dtype=np.float16)], []
-        for first in range(0, len(spans), 64):
-            on_passages(first, len(spans))
-            some = [(document.title, s.heading, made.text[s.start : s.end]) for s in spans[first : first + 64]]
-            rows, of_sentences = encode_passages(encoder, some)
-            parts.append(rows)
-            sentences += of_sentences
-        embeddings = np.concatenate(parts)  # (N, D)
+        encoded = self._preparation.encode(document, made, serving.student.encoder, on_passages)
         with self._ingesting, self.revision.changing():  # store and index change together, in one order
             if serving is not self._serving:
                 return None
-            change = self.store.put(document, spans, embeddings, sentences, serving.space)
-            serving.index.add(change.added, embeddings)
+            change = self.store.put(document, encoded.spans, encoded.embeddings, encoded.sentences, serving.space)
+            serving.index.add(change.added, encoded.embeddings)
             serving.index.remove(change.removed)
             stored = self.store.document(document_id_of(document.source))  # before another change of it
         return Ingested(Outcome.REPLACED if change.removed else Outcome.ADDED, stored)

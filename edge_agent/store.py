@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -222,17 +223,17 @@ class Store:
         )
         return {row["passage_id"]: row["bm25"] for row in rows}
 
+    def idf(self, terms: Sequence[str], passages: int) -> dict[str, float]:
+        """The inverse document frequency of each term among so many passages, as in BM25; never negative.
+
+        Frequencies are up to ten minutes old.
+        """
+        frequencies = {term: min(count, passages) for term, count in self._passages_holding(terms).items()}
+        return {term: max(0.0, log((passages - n + 0.5) / (n + 0.5))) for term, n in frequencies.items()}
+
     def _selective(self, terms: Sequence[str]) -> list[str]:
         """The rarest of these words, until together they match `MAX_MATCHES` passages; one at least."""
-        with self._vocabulary_lock:
-            known = {term: self._passages_with.get(term) for term in terms}
-        for term in [term for term, known_count in known.items() if known_count is None]:
-            row = self.database.read_one("SELECT doc FROM passage_vocabulary WHERE term = ?", [term])
-            count = int(row["doc"]) if row else 0
-            known[term] = count
-            with self._vocabulary_lock:
-                self._passages_with[term] = count
-        counts = {term: found or 0 for term, found in known.items()}
+        counts = self._passages_holding(terms)
         chosen: list[str] = []
         matches = 0
         for term in sorted(counts, key=counts.__getitem__):
@@ -241,6 +242,17 @@ class Store:
                 break
             chosen.append(term)
         return [term for term in terms if term in chosen]
+
+    def _passages_holding(self, terms: Sequence[str]) -> dict[str, int]:
+        with self._vocabulary_lock:
+            counts = {term: self._passages_with[term] for term in terms if term in self._passages_with}
+        for term in terms:
+            if term not in counts:
+                row = self.database.read_one("SELECT doc FROM passage_vocabulary WHERE term = ?", [term])
+                counts[term] = int(row["doc"]) if row else 0
+                with self._vocabulary_lock:
+                    self._passages_with[term] = counts[term]
+        return counts
 
     def counts(self) -> Counts:
         """How many documents and passages there are."""

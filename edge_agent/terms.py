@@ -28,6 +28,11 @@ def content_terms(text: str) -> list[str]:
     return (content or words)[:MAX_TERMS]
 
 
+def words_of(text: str) -> set[str]:
+    """All words of a text, folded."""
+    return set(_WORD.findall(fold(text)))
+
+
 def match_any(terms: list[str]) -> str:
     """An FTS5 expression that matches what holds any of the terms; quoted, so that nothing in them is syntax."""
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)

@@ -8,11 +8,14 @@ import pytest
 
 from benchmarks.demo import ingest_demo
 from edge_agent.agent import Agent
-from edge_agent.ranking import diversify, fuse, without_duplicates
+from edge_agent.ranking import QUOTED, WHOLE_QUOTE, WORDS, diversify, fuse, weight_of_words, without_duplicates
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.records import Filter
+from edge_agent.settings import AgentSettings
 from edge_agent.store import NO_FILTER
 from tests.conftest import ServeStore
+
+TEXT = DocumentFormat.TEXT
 
 
 def at(*degrees: float) -> np.ndarray:
@@ -24,6 +27,25 @@ def test_the_best_bm25_counts_as_much_as_its_weight() -> None:
     scores = fuse({1: 0.5, 2: 0.4, 3: 0.3}, {2: 8.0, 3: 4.0}, 0.2)
     assert scores == pytest.approx({1: 0.5, 2: 0.6, 3: 0.4})
     assert fuse({1: 0.5}, {}, 0.2) == {1: 0.5}
+
+
+def test_words_weigh_more_the_more_a_question_is_a_quotation() -> None:
+    idf = {f"word{n}": 2.0 for n in range(WHOLE_QUOTE)}
+    weights = [weight_of_words(idf, list(idf)[:held]) for held in (0, WHOLE_QUOTE // 2, WHOLE_QUOTE)]
+    assert weights == pytest.approx([WORDS, WORDS + QUOTED / 4, WORDS + QUOTED])
+    assert weight_of_words(idf | {"common": 0.0}, idf) == pytest.approx(WORDS + QUOTED)  # what tells nothing
+    assert weight_of_words({"certificate": 3.0}, {"certificate"}) < WORDS + QUOTED / 100  # one word is no quotation
+    assert weight_of_words({}, ()) == WORDS
+
+
+def test_a_quotation_is_found_where_it_stands(tmp_path: Path) -> None:
+    quoted = "The parcel left the sorting centre in Zaragoza at noon and nobody signed the yellow paper slip."
+    other = "A delivery that was sent out from the depot at midday is missing the recipient's signature."
+    with Agent(AgentSettings(store=tmp_path)) as agent:
+        agent.add_document("quoted.txt", f"{'Holidays and opening hours of the office. ' * 12}{quoted}".encode(), TEXT)
+        agent.add_document("other.txt", other.encode(), TEXT)
+        assert agent.search(quoted)[0].source == "quoted.txt"
+        assert agent.search("delivery without a signature")[0].source == "other.txt"
 
 
 def test_near_duplicates_are_shown_once() -> None:

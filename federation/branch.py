@@ -1,0 +1,152 @@
+"""The only door through which anything derived from a branch's examples leaves it. Torch-free.
+
+This code is installed at the branch by its administrator; the centre sends numbers and public parameters, never code.
+In this order: the policy is asked, what was sent is held against what it says it is, the ledger records the spending,
+and only then are examples touched.
+
+A branch that has no example a round could use still takes part, with zeros and its share of the noise: whether it has
+any is nobody's business, and the others count on its share.
+
+Guarantees:
+    Nothing is computed from examples before its spending is durable in the ledger.
+    A refused round leaves no trace: nothing spent, nothing sent.
+    What is sent depends on the number of examples and customers through the noisy sum alone.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.adapter import adapter_sum
+from federation.discrete_gaussian import Integers
+from federation.dp_training import check_weights, head_sum
+from federation.errors import UpdateInvalid
+from federation.examples import AdapterExamples, HeadExamples, bound_contributions
+from federation.features import FeatureMap
+from federation.ledger import Budget, Entry, Ledger, Release
+from federation.noise import encode, share_variance
+from federation.parameters import BranchPolicy, RoundParameters, digest_array
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What one branch sends for one round.
+
+    Attributes:
+        values: (size,) integers: clipped, rounded, with the branch's share of the noise. In secure mode they go into
+            the secure sum and nowhere else.
+        entry: of the ledger, which paid for it.
+    """
+
+    values: Integers
+    entry: Entry
+
+
+def make_update(
+    parameters: RoundParameters,
+    weights: NDArray[np.float32],
+    examples: HeadExamples | AdapterExamples,
+    *,
+    feature_map: FeatureMap | None,
+    policy: BranchPolicy,
+    ledger: Ledger,
+    now: datetime,
+) -> Update:
+    """Takes part in a round.
+
+    Args:
+        parameters: as the centre sent them.
+        weights: as the centre sent them, of the shape that the parameters name.
+        examples: the branch's own, for the part that is trained.
+        feature_map: for the head; None for the adapter.
+        policy: the branch's own.
+        ledger: the branch's own, open.
+        now: the time.
+
+    Raises:
+        PolicyRefused: the policy does not allow it.
+        ParametersInvalid: a share of the noise would be too small to be sound.
+        UpdateInvalid: weights, map or examples are not those that the parameters name.
+        BudgetRefused: the ledger has too little left.
+    """
+    policy.check(parameters)
+    share_variance(parameters)
+    _check_what_was_sent(parameters, weights, examples, feature_map)
+    entry = ledger.spend(release_of(parameters), Budget(policy.max_epsilon, policy.delta), now=now)
+    return Update(encode(_clipped_sum(parameters, weights, examples, feature_map), parameters), entry)
+
+
+def clipped_sum(
+    parameters: RoundParameters,
+    weights: NDArray[np.float32],
+    examples: HeadExamples | AdapterExamples,
+    feature_map: FeatureMap | None,
+) -> NDArray[np.float64]:
+    """The branch's sum before rounding and noise: not fit to be sent; for tests and measurements."""
+    return _clipped_sum(parameters, weights, examples, feature_map)
+
+
+def _check_what_was_sent(
+    parameters: RoundParameters,
+    weights: NDArray[np.float32],
+    examples: HeadExamples | AdapterExamples,
+    feature_map: FeatureMap | None,
+) -> None:
+    check_weights(weights, parameters.shape)
+    map_digest = feature_map.digest if feature_map else None
+    is_head = isinstance(examples, HeadExamples)
+    dimension = feature_map.projection.shape[1] if feature_map else None
+    differences = [
+        ("weights", parameters.weights_digest, digest_array(weights)),
+        ("feature map", parameters.feature_map_digest, map_digest),
+        ("embedding space", parameters.embedding_space, examples.embedding_space),
+        ("part", parameters.part, "head" if is_head else "adapter"),
+        ("dimension", parameters.dimension, dimension if is_head else parameters.dimension),
+    ]
+    for what, expected, got in differences:
+        if expected != got:
+            raise UpdateInvalid(
+                f"round {parameters.round_number} of run {parameters.run_id}: {what} is {got}, but its parameters name "
+                f"{expected}; the branch's bundle may be older than the run: update it, or ask the centre"
+            )
+
+
+def _clipped_sum(
+    parameters: RoundParameters,
+    weights: NDArray[np.float32],
+    examples: HeadExamples | AdapterExamples,
+    feature_map: FeatureMap | None,
+) -> NDArray[np.float64]:
+    if isinstance(examples, AdapterExamples):
+        kept = bound_contributions(examples.customers, parameters.contributions)
+        customers = _number([examples.customers[i] for i in kept])
+        return adapter_sum(weights, examples.queries[kept], examples.candidates[kept], customers, parameters.clip_norm)
+    assert feature_map is not None  # noqa: S101 - the digests have been compared
+    columns = {label: i for i, label in enumerate(parameters.labels)}
+    usable = [i for i, label in enumerate(examples.labels) if label in columns]
+    of_whom = [examples.customers[i] for i in usable]
+    kept = bound_contributions(of_whom, parameters.contributions)
+    rows = np.array(usable, dtype=np.int64)[kept]
+    features = feature_map.apply(examples.embeddings[rows])
+    targets = np.array([columns[examples.labels[i]] for i in rows], dtype=np.int64)
+    customers = _number([of_whom[i] for i in kept])
+    return head_sum(weights, features, targets, customers, parameters.clip_norm)
+
+
+def _number(names: list[str]) -> NDArray[np.int64]:
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
+
+
+def release_of(parameters: RoundParameters) -> Release:
+    """What a round releases, as the ledger counts it."""
+    return Release(
+        run_id=parameters.run_id,
+        round_number=parameters.round_number,
+        part=parameters.part,
+        mechanism=parameters.mechanism,
+        noise_multiplier=parameters.noise_multiplier,
+        parameters_digest=parameters.digest,
+    )

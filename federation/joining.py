@@ -1,0 +1,124 @@
+"""A branch's part in a deployment: its SuperNode, kept running, and the executor that answers for it.
+
+One process a branch. The SuperNode is a child of it and ends with it. Where the centre refuses the key, because it is
+not registered or because the last SuperNode of the branch is still thought to be there (Flower keeps it for a minute
+after a crash), it is tried again after a pause.
+"""
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from federation.branch_settings import LEDGER_FILE, SETTINGS_FILE, BranchSettings, read_settings, write_settings
+from federation.certificates import BRANCH_KEY
+from federation.client_app import SETTINGS, app
+from federation.errors import DeploymentFailed, LedgerMissing
+from federation.executor import execute_tasks
+from federation.ledger import create_ledger, read_ledger
+from federation.parameters import BranchPolicy, Name, read_policy
+from federation.processes import end_process, free_port, start_supernode, wait_until_healthy
+
+_log = logging.getLogger(__name__)
+JOIN_FILE, NODE_LOG, SECRET_FILE = "join.json", "supernode.log", "executor.secret"
+PAUSE_S = 10.0
+
+
+class Joining(BaseModel):
+    """What a kit says: the branch's name, the federation's, and where its centre is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    branch: Name
+    federation: Name
+    address: str
+
+
+def read_joining(folder: Path) -> Joining:
+    """The kit of a folder.
+
+    Raises:
+        DeploymentFailed: it is none, or lacks the branch's private key.
+    """
+    try:
+        joining = Joining.model_validate_json((folder / JOIN_FILE).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DeploymentFailed(f"{folder} is no branch's kit; get one from the centre (federation enroll)") from error
+    if not (folder / BRANCH_KEY).exists():
+        raise DeploymentFailed(f"{folder} lacks {BRANCH_KEY}; put the branch's private key there")
+    return joining
+
+
+def set_up_branch(folder: Path, settings: BranchSettings, policy: BranchPolicy, *, now: datetime) -> None:
+    """Writes a branch's settings and policy into its kit's folder and opens its ledger: once in its life.
+
+    Raises:
+        DeploymentFailed: it has settings. LedgerCorrupt: it has a ledger.
+    """
+    if (folder / SETTINGS_FILE).exists():
+        raise DeploymentFailed(f"{folder} is set up already; edit {SETTINGS_FILE} and policy.json there instead")
+    create_ledger(folder / LEDGER_FILE, policy.branch, now=now)
+    write_settings(folder, settings, policy)
+
+
+def keep_joined(
+    folder: Path, stop: threading.Event, *, pause_s: float = PAUSE_S, say: Callable[[str], None] = lambda text: None
+) -> None:
+    """Takes part in rounds until told to stop.
+
+    Args:
+        folder: the branch's, with its kit and settings.
+        stop: set it to end.
+        pause_s: between attempts where the centre refuses the key.
+        say: told what happens, in one line.
+
+    Raises:
+        FederationError: the kit, the settings, the policy or the ledger cannot be used; nothing is started.
+    """
+    joining = read_joining(folder)
+    settings_file = (folder / SETTINGS_FILE).absolute()
+    settings = read_settings(settings_file)
+    policy = read_policy(settings.policy)
+    if not settings.ledger.exists():
+        raise LedgerMissing(f"no ledger at {settings.ledger}; restore it from a backup: it says what is spent")
+    spent = read_ledger(settings.ledger).epsilon(policy.delta)
+    say(f"{policy.branch}: epsilon {spent:.3f} of {policy.max_epsilon:g} spent, at delta {policy.delta:g}")
+    while not stop.is_set():
+        status = _take_part(folder, joining.address, str(settings_file), stop)
+        if not stop.is_set():
+            say(f"the SuperNode ended with status {status} ({folder / NODE_LOG} says why); again in {pause_s:g} s")
+            stop.wait(pause_s)
+
+
+def _take_part(folder: Path, address: str, settings_file: str, stop: threading.Event) -> int:
+    """One life of a SuperNode; returns its exit status."""
+    secret, port, log = secrets.token_bytes(32), free_port(), folder / NODE_LOG
+    secret_file = folder / SECRET_FILE
+    secret_file.touch(mode=0o600)
+    secret_file.write_bytes(secret)
+    node = start_supernode(
+        folder, address, port, secret_file=secret_file, node_config={SETTINGS: settings_file}, log=log
+    )
+    over = threading.Event()
+
+    def watch() -> None:
+        while node.poll() is None and not stop.is_set():
+            stop.wait(0.2)
+        over.set()
+
+    watcher = threading.Thread(target=watch, name="supernode-watch", daemon=True)
+    watcher.start()
+    try:
+        wait_until_healthy(f"http://127.0.0.1:{port}", node, log)
+        execute_tasks(f"127.0.0.1:{port}", secret, app, over)
+    except DeploymentFailed as error:
+        _log.warning("%s", error)
+    finally:
+        over.set()
+        status = end_process(node)
+        watcher.join(5)
+    return status

@@ -1,0 +1,367 @@
+"""A release: what a run has taught, signed, in kilobytes; and a bundle made from it without touching the encoder.
+
+Torch-free and Flower-free: the edge agent's side of the federation. A folder of three files:
+
+    head.safetensors   weight (C, D) and bias (C,) of the intent head, for the bundle's own embeddings
+    release.json       what it is, what it cost and who took part; names the file above by SHA-256
+    release.sig        Ed25519 signature of release.json's bytes, in base64
+
+It is written aside and renamed into place, and read in this order: is it there, is it signed by the federation's key,
+is it of a version we read, is every file whole, does what it says hold together. Only then are its numbers used.
+
+Guarantees:
+    What is refused leaves the disk as it was.
+    A bundle made from a release has the embedding space of the one before it, so no index is rebuilt.
+    The same bundle and release make the same bundle everywhere, to the byte.
+"""
+
+import base64
+import binascii
+import json
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+import numpy as np
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from federation.accounting import Spending, epsilon_of
+from federation.certificates import read_verifying_key
+from federation.errors import ReleaseRefused
+from student.bundle import Bundle, open_bundle, write_bundle
+from student.digests import Digest, digest_bytes
+from student.durable import sync_folder, write_durably
+from student.heads import LinearHead, pack_head
+from student.probes import Probe
+from student.runtime import load_student
+
+FORMAT: Final = "orilla-release"
+RELEASE_FILE, SIGNATURE_FILE, HEAD_FILE = "release.json", "release.sig", "head.safetensors"
+ROLE = "release"
+INTENT = "intent"
+_MAX_BYTES = 64 << 20
+_ROUNDING = 1e-6
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LedgerEntry(_Part):
+    """What one branch's ledger said after a round: its length, the digest of its last line, and what is spent."""
+
+    serial: Annotated[int, Field(ge=1)]
+    head: Digest
+    epsilon: Annotated[float, Field(ge=0)]
+
+
+class ReleasedRound(_Part):
+    """Who took part in one round, and what their ledgers said after it; `attempts` counts those that failed too."""
+
+    round_number: Annotated[int, Field(ge=1)]
+    survivors: Annotated[int, Field(ge=1)]
+    attempts: Annotated[int, Field(ge=1)]
+    ledgers: dict[str, LedgerEntry]
+
+
+class Privacy(_Part):
+    """The guarantee of the run, with everything it needs to mean something, and the budget it had to stay within."""
+
+    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    delta: Annotated[float, Field(gt=0, lt=1)]
+    budget_epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    unit: Literal["customer"]
+    neighboring: Literal["add-or-remove"]
+    accountant: str
+    mechanism: Literal["secure", "local"]
+    noise_multiplier: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Evaluation(_Part):
+    """On the centre's own validation set: the bundle's head before, and the released one."""
+
+    baseline: Annotated[float, Field(ge=0, le=1)]
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    texts: Annotated[int, Field(ge=1)]
+
+
+class Release(_Part):
+    """`release.json`.
+
+    Attributes:
+        federation: whose.
+        serial: of its releases; only grows.
+        bundle_digest: of the bundle it is for.
+        recipe_digest: of what the run was made from.
+    """
+
+    format: Literal["orilla-release"] = FORMAT
+    format_version: Literal[1] = 1
+    federation: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    serial: Annotated[int, Field(ge=1)]
+    run_id: str
+    created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    bundle_digest: Digest
+    embedding_space: Digest
+    recipe_digest: Digest
+    labels: Annotated[tuple[str, ...], Field(min_length=2)]
+    temperature: Annotated[float, Field(gt=0)]
+    threshold: Annotated[float, Field(ge=0, le=1)]
+    privacy: Privacy
+    rounds: Annotated[tuple[ReleasedRound, ...], Field(min_length=1)]
+    evaluation: Evaluation
+    head_sha256: Digest
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        numbers = [released.round_number for released in self.rounds]
+        if numbers != list(range(1, len(numbers) + 1)):
+            raise ValueError("rounds are not numbered from 1 without a gap")
+        attempts = sum(released.attempts for released in self.rounds)
+        epsilon = epsilon_of({Spending(self.privacy.noise_multiplier): attempts}, self.privacy.delta)
+        if not math.isclose(epsilon, self.privacy.epsilon, rel_tol=_ROUNDING):
+            raise ValueError(f"its rounds cost epsilon {epsilon:.6f}, not the {self.privacy.epsilon:.6f} it claims")
+        if self.privacy.epsilon > self.privacy.budget_epsilon * (1 + _ROUNDING):
+            raise ValueError(f"epsilon {self.privacy.epsilon:.6f} is past its budget {self.privacy.budget_epsilon:.6f}")
+        self._check_ledgers()
+        return self
+
+    def _check_ledgers(self) -> None:
+        """Every ledger grows with each round, and is never two things at one length."""
+        last: dict[str, LedgerEntry] = {}
+        for released in self.rounds:
+            if len(released.ledgers) < released.survivors:
+                raise ValueError(f"round {released.round_number} has {released.survivors} survivors and fewer ledgers")
+            for branch, entry in released.ledgers.items():
+                before = last.get(branch)
+                if before is not None and not (entry.serial > before.serial and entry.epsilon >= before.epsilon):
+                    raise ValueError(f"the ledger of branch {branch} is broken at round {released.round_number}")
+                last[branch] = entry
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedHead:
+    """A verified release and its head."""
+
+    release: Release
+    head: LinearHead
+    digest: str
+
+
+def write_release(path: Path, release: Release, head: bytes, key: Ed25519PrivateKey) -> None:
+    """Writes a release aside, signed, and renames it into place.
+
+    Raises:
+        ReleaseRefused: something is at `path`, or the head is not the one that the release names.
+    """
+    if path.exists():
+        raise ReleaseRefused(f"{path} exists; a release is never written over")
+    if digest_bytes(head) != release.head_sha256:
+        raise ReleaseRefused("the head is not the one that the release names")
+    content = (release.model_dump_json(indent=1) + "\n").encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
+        new = Path(aside) / "new"
+        new.mkdir()
+        write_durably(new / HEAD_FILE, head)
+        write_durably(new / RELEASE_FILE, content)
+        write_durably(new / SIGNATURE_FILE, base64.b64encode(key.sign(content)) + b"\n")
+        new.rename(path)
+    sync_folder(path.parent)
+
+
+def read_release(path: Path, key: Path) -> ReleasedHead:
+    """Reads a release and verifies all of it.
+
+    Args:
+        path: its folder.
+        key: file of the federation's public key.
+
+    Raises:
+        ReleaseRefused: missing, not signed with that key, altered, of a later version, or contradicting itself.
+        KeysInvalid: the key cannot be read.
+    """
+    content = _read(path / RELEASE_FILE)
+    try:
+        read_verifying_key(key).verify(base64.b64decode(_read(path / SIGNATURE_FILE).strip(), validate=True), content)
+    except (InvalidSignature, binascii.Error) as error:
+        raise ReleaseRefused(
+            f"release {path} is not signed with {key}: it was altered, or is of another federation; get it again"
+        ) from error
+    release = _parse(content, path)
+    head = _read(path / HEAD_FILE)
+    if digest_bytes(head) != release.head_sha256:
+        raise ReleaseRefused(f"release {path}: {HEAD_FILE} is not the one that was signed; get it again")
+    return ReleasedHead(release, _read_head(head, release, path), digest_bytes(content))
+
+
+def apply_release(path: Path, bundle: Path, out: Path, *, key: Path) -> Bundle:
+    """Makes a bundle with the release's head in place of its own, one serial up; it is checked by its own probes.
+
+    Args:
+        path: the release's folder.
+        bundle: the bundle that it is for.
+        out: folder to make.
+        key: file of the federation's public key.
+
+    Raises:
+        ReleaseRefused: as `read_release`; or the bundle is another one, or has had this release or a later one, or
+            something else is at `out`; the same bundle is left as it is.
+        BundleError: a bundle cannot be read or written.
+    """
+    released, old = read_release(path, key), open_bundle(bundle)
+    _check_fits(released, old)
+    release, manifest = released.release, old.manifest
+    files = {name: old.read(name) for name in manifest.files}
+    file = manifest.heads[INTENT].file if INTENT in manifest.heads else "intent.safetensors"
+    files[file] = pack_head(released.head.weight, released.head.bias)
+    files[manifest.probes.file] = _relabeled(files[manifest.probes.file], released.head)
+    files[manifest.model_card] += _model_card_part(release).encode()
+    entry = {
+        "file": file,
+        "labels": list(release.labels),
+        "temperature": release.temperature,
+        "threshold": release.threshold,
+    }
+    value: dict[str, Any] = manifest.model_dump(mode="json", exclude={"files", "format", "format_version"})
+    fields = value | {
+        "serial": manifest.serial + 1,
+        "created": max(release.created, manifest.created),
+        "heads": value["heads"] | {INTENT: entry},
+        "metrics": value["metrics"] | {"federation": _metrics(release)},
+        "lineage": [*value["lineage"], *_origins(released, old)],
+    }
+    with tempfile.TemporaryDirectory(dir=_parent(out), prefix=f".{out.name}.") as aside:
+        made = write_bundle(Path(aside) / "new", fields, files)
+        load_student(made.path, workers=1).close()
+        if out.exists():
+            return _same(made, out)
+        made.path.rename(out)
+    sync_folder(out.parent)
+    return open_bundle(out)
+
+
+def _same(made: Bundle, out: Path) -> Bundle:
+    there = open_bundle(out)
+    if there.digest != made.digest:
+        raise ReleaseRefused(f"{out} holds another bundle, {there.digest[:12]}; name another folder")
+    return there
+
+
+def _check_fits(released: ReleasedHead, old: Bundle) -> None:
+    release = released.release
+    later = [
+        origin.name
+        for origin in old.manifest.lineage
+        if origin.role == ROLE and _serial_of(origin.name, release.federation) >= release.serial
+    ]
+    if later:
+        raise ReleaseRefused(
+            f"bundle {old.manifest.name} {old.manifest.serial} has {later[0]}; release {release.serial} is not newer: "
+            "it was sent before"
+        )
+    if old.manifest.embedding_space != release.embedding_space or old.digest != release.bundle_digest:
+        raise ReleaseRefused(
+            f"release {release.serial} of {release.federation} is for bundle {release.bundle_digest[:12]}, this is "
+            f"{old.digest[:12]}; install that bundle first, or get a release for this one"
+        )
+
+
+def _origins(released: ReleasedHead, old: Bundle) -> list[dict[str, str]]:
+    release, name = released.release, old.manifest.name
+    spdx = old.manifest.licenses[0].spdx
+    return [
+        {"role": "bundle", "name": f"{name} {old.manifest.serial}", "sha256": old.digest, "license": spdx},
+        {"role": ROLE, "name": _origin_name(release), "sha256": released.digest, "license": spdx},
+    ]
+
+
+def _origin_name(release: Release) -> str:
+    return f"{release.federation} release {release.serial}"
+
+
+def _serial_of(name: str, federation: str) -> int:
+    """The serial in an origin's name; 0 where it is another federation's."""
+    prefix, number = name.rpartition(" ")[::2]
+    return int(number) if prefix == f"{federation} release" and number.isdigit() else 0
+
+
+def _metrics(release: Release) -> dict[str, Any]:
+    return {
+        "accuracy": release.evaluation.accuracy,
+        "baseline": release.evaluation.baseline,
+        "texts": release.evaluation.texts,
+        "epsilon": round(release.privacy.epsilon, 6),
+        "delta": release.privacy.delta,
+        "rounds": len(release.rounds),
+        "fewest_branches": min(released.survivors for released in release.rounds),
+    }
+
+
+def _model_card_part(release: Release) -> str:
+    privacy, evaluation = release.privacy, release.evaluation
+    fewest = min(released.survivors for released in release.rounds)
+    return (
+        f"\n## Taught by branches: {_origin_name(release)}\n\n"
+        f"The intent head was trained in run {release.run_id}: {len(release.rounds)} rounds with {fewest} branches or "
+        f"more in each. It costs a customer at most epsilon {privacy.epsilon:.3f} at delta {privacy.delta:g} (per "
+        f"{privacy.unit}, {privacy.neighboring} neighbors, {privacy.accountant}, {privacy.mechanism} noise). Accuracy "
+        f"on {evaluation.texts} texts of the centre's own: {evaluation.baseline:.4f} before, "
+        f"{evaluation.accuracy:.4f} after.\n"
+    )
+
+
+def _relabeled(probes: bytes, head: LinearHead) -> bytes:
+    """The probes with the labels that the new head gives to their embeddings; embeddings stay as they are."""
+    lines = []
+    for value in json.loads(probes):
+        embedding = np.array(Probe.model_validate(value).embedding, dtype=np.float32)
+        labels = value.get("labels", {}) | {INTENT: head.classify(embedding).label}
+        lines.append(json.dumps(value | {"labels": labels}, ensure_ascii=False))
+    return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
+
+
+def _read_head(content: bytes, release: Release, path: Path) -> LinearHead:
+    try:
+        tensors: dict[str, NDArray[Any]] = load(content)
+        weight, bias = tensors["weight"].astype(np.float32), tensors["bias"].astype(np.float32)
+    except (SafetensorError, KeyError) as error:
+        raise ReleaseRefused(f"release {path}: {HEAD_FILE} holds no head; get it again") from error
+    count = len(release.labels)
+    if weight.ndim != 2 or len(weight) != count or bias.shape != (count,) or not np.isfinite(weight).all():
+        raise ReleaseRefused(
+            f"release {path}: its head is {weight.shape}, {bias.shape} or not finite; expected {count} labels"
+        )
+    return LinearHead(weight, bias, release.labels, release.temperature, release.threshold)
+
+
+def _parse(content: bytes, path: Path) -> Release:
+    try:
+        return Release.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise ReleaseRefused(
+            f"release {path} does not hold together, or is of a later format: {where}: {first['msg']}; it is not used"
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ReleaseRefused(f"{path} is larger than {_MAX_BYTES} bytes; it is no release's")
+        return path.read_bytes()
+    except OSError as error:
+        raise ReleaseRefused(f"{path} cannot be read: {error.strerror}; get the release again") from error
+
+
+def _parent(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent

@@ -1,0 +1,162 @@
+"""A run's report: one page that stands by itself, and the picture in it: accuracy and epsilon, who took part, bytes."""
+
+import base64
+import html
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from federation.rounds import RoundRecord, read_progress
+from federation.run_recipe import PreparedRun, read_run
+from student.durable import write_durably
+
+PAGE, PICTURE = "report.html", "report.png"
+_COLUMNS = ("round", "accuracy", "epsilon", "in the sum", "asked", "attempts", "kB up", "kB down", "seconds")
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: 0 } h2 { font-size: 1.1rem; margin-top: 2rem }
+table { border-collapse: collapse; width: 100% } img { width: 100%; height: auto }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #dde3ea; vertical-align: top }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums } code { font-size: .85em }
+"""
+
+
+def write_report(folder: Path) -> Path:
+    """Writes the page and the picture into a run's folder, from its finished rounds; returns the page.
+
+    Raises:
+        CheckpointInvalid: the folder holds no run.
+    """
+    run = read_run(folder)
+    history = read_progress(folder, run)[1]
+    picture = _draw(run, history)
+    write_durably(folder / PICTURE, picture)
+    write_durably(folder / PAGE, _page(run, history, picture).encode())
+    return folder / PAGE
+
+
+def _draw(run: PreparedRun, history: Sequence[RoundRecord]) -> bytes:
+    import matplotlib as mpl  # noqa: PLC0415  (a second to import, and not needed where rounds are run)
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    numbers, start = [record.round_number for record in history], run.accuracy(run.start)
+    with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9}):
+        figure = Figure(figsize=(9, 5.6), layout="constrained")
+        (accuracy, epsilon), (branches, traffic) = figure.subplots(2, 2)
+        reached = [start, *(record.accuracy for record in history)]
+        accuracy.plot([0, *numbers], reached, marker="o", ms=3, color="#1f6f8b")
+        accuracy.axhline(run.baseline, ls="--", lw=1, color="#8a94a0")
+        accuracy.annotate(
+            "the bundle's head",
+            (0.99, run.baseline),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="right",
+            color="#5c6772",
+        )
+        accuracy.set(title="Accuracy on the centre's validation set", ylim=(0, 1))
+        epsilon.plot([0, *numbers], [0, *(record.epsilon for record in history)], marker="o", ms=3, color="#a23b3b")
+        epsilon.axhline(run.recipe.epsilon, ls="--", lw=1, color="#8a94a0")
+        epsilon.set(title=f"Epsilon at delta {run.recipe.delta:g}, per customer", ylim=(0, run.recipe.epsilon * 1.15))
+        branches.bar(numbers, [record.asked for record in history], color="#dde3ea", label="asked")
+        branches.bar(numbers, [record.survivors for record in history], color="#1f6f8b", label="in the sum")
+        branches.axhline(run.recipe.minimum_survivors, ls="--", lw=1, color="#a23b3b", label="fewest allowed")
+        branches.set(title="Branches", xlabel="round")
+        branches.set_ylim(top=1.25 * max([1, *(record.asked for record in history)]))
+        branches.legend(frameon=False, fontsize=8, loc="upper right", ncols=3)
+        for name, color in (("up", "#1f6f8b"), ("down", "#d08c2e")):
+            kilobytes = [getattr(record, f"{name}_bytes") / 1000 / max(record.asked, 1) for record in history]
+            traffic.plot(numbers, kilobytes, marker="o", ms=3, color=color, label=name)
+        traffic.set(title="Kilobytes per branch", xlabel="round")
+        traffic.set_ylim(bottom=0)
+        traffic.legend(frameon=False, fontsize=8)
+        for axes in (accuracy, epsilon, branches, traffic):
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=120)
+    return content.getvalue()
+
+
+def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> str:
+    recipe, last = run.recipe, history[-1] if history else None
+    embedded = base64.b64encode(picture).decode()
+    reached = f"{last.accuracy:.4f}" if last else "none yet"
+    spent = f"{last.epsilon:.4f}" if last else "0"
+    facts = [
+        ("Rounds", f"{len(history)} of {recipe.rounds}"),
+        (
+            "Accuracy",
+            f"{run.baseline:.4f} with the bundle's head, {run.accuracy(run.start):.4f} where the first round began, "
+            f"{reached} after the last ({len(run.targets)} texts)",
+        ),
+        (
+            "Privacy",
+            f"epsilon {spent} of {recipe.epsilon:g} at delta {recipe.delta:g}, per customer, add-or-remove neighbors, "
+            f"exact Gaussian composition; noise multiplier {run.plan.noise_multiplier:.4f} in each round",
+        ),
+        ("Noise", _noise(run)),
+        ("Made from", f"bundle {run.bundle_digest}, recipe {recipe.digest}"),
+    ]
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Run {html.escape(recipe.run_id)}</title>
+<style>{_STYLE}</style></head><body>
+<h1>Run {html.escape(recipe.run_id)}</h1>
+<table>{"".join(f"<tr><th>{name}</th><td>{html.escape(value)}</td></tr>" for name, value in facts)}</table>
+<img alt="Accuracy, epsilon, branches and bytes by round" src="data:image/png;base64,{embedded}">
+<h2>Rounds</h2>
+{_table(_COLUMNS, map(_row, history))}
+<h2>Ledgers of the branches after the last round each took part in</h2>
+{_table(("branch", "entries", "epsilon in all its runs", "head"), _ledgers(history))}
+<h2>Why branches were left out</h2>
+{_table(("reason", "times"), _reasons(history))}
+</body></html>
+"""
+
+
+def _noise(run: PreparedRun) -> str:
+    cohort = run.plan.cohort
+    if run.plan.mechanism == "local":
+        return "local: every branch adds all of it"
+    return (
+        f"secure aggregation: shares of {cohort.minimum_survivors} branches make it up, of whom {cohort.colluders} may "
+        "subtract their own; a sum of fewer stays closed"
+    )
+
+
+def _row(record: RoundRecord) -> tuple[str, ...]:
+    return (
+        str(record.round_number),
+        f"{record.accuracy:.4f}",
+        f"{record.epsilon:.4f}",
+        str(record.survivors),
+        str(record.asked),
+        str(record.attempts),
+        f"{record.up_bytes / 1000:.1f}",
+        f"{record.down_bytes / 1000:.1f}",
+        f"{record.seconds:.1f}",
+    )
+
+
+def _ledgers(history: Sequence[RoundRecord]) -> list[tuple[str, ...]]:
+    last = {branch: ledger for record in history for branch, ledger in record.ledgers.items()}
+    return [(branch, str(x.serial), f"{x.epsilon:.4f}", x.head) for branch, x in sorted(last.items())]
+
+
+def _reasons(history: Sequence[RoundRecord]) -> list[tuple[str, ...]]:
+    counts: dict[str, int] = {}
+    for record in history:
+        for why, times in record.refusals.items():
+            counts[why] = counts.get(why, 0) + times
+    return [(why, str(times)) for why, times in sorted(counts.items())] or [("none was", "")]
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _cell(value: str) -> str:
+    kind = ' class="number"' if value.replace(".", "", 1).isdigit() else ""
+    return f"<td{kind}>{html.escape(value)}</td>"

@@ -1,0 +1,55 @@
+"""Parameters, policies and examples that tests share."""
+
+from typing import Any
+
+import numpy as np
+
+from federation.examples import HeadExamples
+from federation.features import FeatureMap
+from federation.parameters import BranchPolicy, RoundParameters, digest_array
+
+SPACE = "5" * 64
+LABELS = ("billing", "domains", "email")
+D = 6
+
+
+def feature_map() -> FeatureMap:
+    public = np.random.default_rng(7).standard_normal((50, D)).astype(np.float32)
+    return FeatureMap.fit(public)
+
+
+def weights(seed: int = 3) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((D, len(LABELS))).astype(np.float32)
+
+
+def parameters(**changes: Any) -> RoundParameters:
+    values: dict[str, Any] = {
+        "run_id": "run-1",
+        "round_number": 1,
+        "rounds": 4,
+        "noise_multiplier": 20.0,
+        "minimum_survivors": 3,
+        "contributions": 5,
+        "labels": LABELS,
+        "dimension": D,
+        "embedding_space": SPACE,
+        "feature_map_digest": feature_map().digest,
+        "weights_digest": digest_array(weights()),
+    }
+    return RoundParameters(**values | changes)
+
+
+def policy(**changes: Any) -> BranchPolicy:
+    values: dict[str, Any] = {"branch": "branch-1", "max_epsilon": 3.0}
+    return BranchPolicy(**values | changes)
+
+
+def examples(count: int, *, customers: int = 4, seed: int = 1, labels: tuple[str, ...] = LABELS) -> HeadExamples:
+    generator = np.random.default_rng(seed)
+    rows = generator.standard_normal((count, D))
+    return HeadExamples(
+        (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32).reshape(count, D),
+        tuple(generator.choice(labels, count)) if count else (),
+        tuple(f"customer {n}" for n in generator.integers(0, customers, count)),
+        SPACE,
+    )
