@@ -1,6 +1,7 @@
 """The nearest passage is read where an answer is in doubt, and its tokens are kept."""
 
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -10,6 +11,8 @@ from edge_agent.answer import Answering
 from edge_agent.passage_reading import PassageReading, headings
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.records import Passage, document_id_of
+from edge_agent.settings import AgentSettings
+from student.bundle import DEFAULT_BUNDLE, open_bundle, write_bundle
 
 BACKUPS = b"# Backups\n\nBackups are taken every night at two. They are kept for fourteen days.\n"
 QUESTION = "How long are backups kept?"
@@ -53,6 +56,18 @@ def test_a_passage_is_read_only_where_the_answer_is_in_doubt(agent: Agent) -> No
         confidence(agent, doubt=(0.0, 1.0), reading=-9.0)
     )
     assert confidence(agent, doubt=(0.0, 0.0), reading=9.0) == confidence(agent, doubt=(0.0, 0.0), reading=-9.0)
+
+
+def test_a_bundle_without_a_reader_answers(tmp_path: Path) -> None:
+    bundle = open_bundle(DEFAULT_BUNDLE)
+    contents = {name: bundle.read(name) for name in bundle.manifest.files if name != "reader.onnx"}
+    fields = bundle.manifest.model_dump(exclude={"files", "reader"})
+    path = write_bundle(tmp_path / "bundle", fields, contents).path
+    with Agent(AgentSettings(store=tmp_path / "store", bundle=path)) as agent:
+        first_passage(agent)
+        agent.questions.answering = Answering(doubt=(0.0, 1.0))
+        assert "fourteen days" in str(agent.query(QUESTION).answer)
+        assert agent.query("Who won the match in Antarctica?").abstained
 
 
 def test_headings_are_a_line_each_and_a_dash_where_there_are_none(agent: Agent) -> None:
