@@ -2,6 +2,7 @@
 # make test    every check, as CI runs them
 # make bench   measure, write benchmarks/results and the README's figures
 # make bundle  make the default bundle again from the official weights and the public data: about two hours on two cores
+# make loop    take one whole turn of the loop on this machine: minutes, with a report page
 # make adapted teach the teacher its field first, and distill a student of it from the default one: about an hour more
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ STORE := .run/demo-store
 DATA := ../shared/data
 STUDENT ?= .run/student/model
 
-.PHONY: run test bench bundle adapted export clean
+.PHONY: run test bench bundle adapted export loop clean
 
 run: .venv/base.stamp
 	@$(BIN)/orilla edge ingest demo/knowledge_base --store $(STORE)
@@ -50,6 +51,11 @@ adapted: .venv/all.stamp
 	  --start $(STUDENT) --out .run/adapted
 	$(BIN)/orilla student evaluate .run/teacher/model .run/adapted/model --recipe benchmarks/evaluation.toml \
 	  --out .run/adapted-evaluation
+
+# The architecture in action: with the public data where they are, else with the demo's own.
+loop: .venv/all.stamp
+	$(BIN)/orilla loop --out .run/loop --knowledge-base demo/knowledge_base --questions demo/questions.jsonl \
+	  $(if $(wildcard $(DATA)/banking77/train.jsonl),--data $(DATA),--data demo --recipe teacher/recipes/demo-turn.toml)
 
 # The last step alone, from a student that is already distilled.
 export: .venv/all.stamp

@@ -13,6 +13,7 @@ import student.cli
 import student.distill.cli
 import student.evaluation.cli
 import teacher.cli
+import teacher.loop.cli
 from student.errors import OrillaError
 
 app = typer.Typer(
@@ -26,6 +27,8 @@ student.cli.app.add_typer(student.evaluation.cli.app)
 app.add_typer(student.cli.app, name="student")
 app.add_typer(federation.cli.app, name="federation")
 app.add_typer(teacher.cli.app, name="teacher")
+app.command()(teacher.cli.lineage)
+app.command()(teacher.loop.cli.loop)
 
 
 @app.callback()

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from benchmarks import (
+    closed_loop,
     concurrency,
     conversations,
     demo,
@@ -40,8 +41,18 @@ BENCHMARKS = {
     "fuzz": fuzz.run,
     "kills": kills.run,
     "concurrency": concurrency.run,
+    "closed_loop": closed_loop.run,
 }
-NEED_DATA = ("known_items", "hybrid", "distillation", "scale", "federation", "federated_labels", "federated_scale")
+NEED_DATA = (
+    "known_items",
+    "hybrid",
+    "distillation",
+    "scale",
+    "federation",
+    "federated_labels",
+    "federated_scale",
+    "closed_loop",
+)
 
 
 def main(names: list[str]) -> None:

@@ -52,7 +52,8 @@ def out_of_domain(agent: Agent) -> dict[str, dict[str, float]]:
 def look(agent: Agent, text: str) -> tuple[list[float], str]:
     """The evidence (`EVIDENCE`) for an answer to a question, and the source it would cite."""
     answering, student = agent.questions.answering, agent.student
-    question, tokens = student.encoder.encode_with_tokens(text)
+    encoding, tokens = student.encoder.encode_with_tokens(text)
+    question = student.turn(encoding[None])[0]
     language = detect_language(text) or ""
     nearest = find(agent.store, agent.index, text, question, 2 * answering.passages, language=language)
     candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: answering.passages]])

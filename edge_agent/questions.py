@@ -58,7 +58,7 @@ class Questions:
     def search(self, text: str, *, count: int, where: Filter, diversity: float) -> list[Citation]:
         """See `Agent.search`."""
         text = self.checked(text)
-        embedding = self._student.encoder.encode([text])[0]
+        embedding = self._student.turn(self._student.encoder.encode([text]))[0]
         found = self._find(text, embedding, count, where=where, diversity=diversity)
         return [cite(f.passage, f.passage.start, f.passage.end, f.similarity) for f in found]
 
@@ -70,7 +70,7 @@ class Questions:
         if not texts and source is None:
             raise InputInvalid("nothing to start from; expected texts, a source, or both")
         latest = " ".join(texts[-1:])
-        rows: list[Embeddings] = list(self._student.encoder.encode(texts))
+        rows: list[Embeddings] = list(self._student.turn(self._student.encoder.encode(texts)))
         language: str = detect_language(latest) or ""
         if source is not None:
             document, embedding = self._embedding_of(checked_source(source))
@@ -107,7 +107,8 @@ class Questions:
 
     def _answer(self, text: str, language: str, where: Filter) -> Answer:
         started = time.perf_counter()
-        question, tokens = self._student.encoder.encode_with_tokens(text)
+        encoding, tokens = self._student.encoder.encode_with_tokens(text)
+        question = self._student.turn(encoding[None])[0]
         encoded = time.perf_counter()
         nearest = self._find(text, question, 2 * self.answering.passages, where=where, language=language)
         found = time.perf_counter()
@@ -119,7 +120,7 @@ class Questions:
             composed = compose(candidates, embeddings, question, self.answering, word=word, language=language)
             judgement, citations = self._judge(composed.evidence, tokens, nearest[0].passage), composed.citations
         abstained = judgement.is_withheld
-        intent = self._intent(question, 3)
+        intent = self._intent(encoding, 3)
         ended = time.perf_counter()
         return Answer(
             answer=None if abstained else " ".join(citation.quote for citation in citations),

@@ -53,7 +53,8 @@ def up(
     centre = read_centre(home)
     process = bring_up(home, listen, port=port or int(centre.address.rpartition(":")[2]))
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs are started deaf to the second
+            signal.signal(number, signal.default_int_handler)
         typer.echo(f"federation {centre.federation} is up at {centre.address}; interrupt to end", err=True)
         raise typer.Exit(process.wait())
     except KeyboardInterrupt:

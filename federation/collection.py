@@ -17,7 +17,8 @@ from flwr.app.message_type import MessageType
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from federation.errors import AggregationRefused, RunFailed
+from federation.aggregation import check_sum
+from federation.errors import AggregationRefused, RunFailed, UpdateInvalid
 from federation.masking import Words, to_integers
 from federation.parameters import RoundParameters
 from federation.secure_aggregation import CentralSession, Keys, neighborhoods
@@ -172,6 +173,7 @@ def collect(
     *,
     weights: bytes,
     feature_map: bytes,
+    customers: int,
     step_s: float,
     on_spending: Callable[[], None] = lambda: None,
 ) -> Collected:
@@ -183,6 +185,7 @@ def collect(
         parameters: of the round.
         weights: little-endian float32 that the round's gradients are taken at.
         feature_map: the public map's file, for branches that lack it; empty where the part has none.
+        customers: at most so many are behind one update, in public.
         step_s: deadline of each step.
         on_spending: called right before branches are asked for what costs them.
 
@@ -193,9 +196,11 @@ def collect(
     group = f"{parameters.run_id}/{parameters.round_number}"
     exchange = Exchange(grid, session, group, step_s)
     material = Material({"parameters": parameters.to_json(), "weights": weights}, feature_map, on_spending)
-    gather = _gather_secure if parameters.mechanism == "secure" else _gather_local
     try:
-        total, survivors, receipts = gather(exchange, nodes, parameters, material)
+        if parameters.mechanism == "secure":
+            total, survivors, receipts = _gather_secure(exchange, nodes, parameters, material)
+        else:
+            total, survivors, receipts = _gather_local(exchange, nodes, parameters, material, customers)
     except AggregationRefused as error:
         raise AggregationRefused(f"{error} ({_reasons(exchange.refusals)})") from error
     return Collected(total, survivors, len(nodes), receipts, exchange.refusals, exchange.up_bytes, exchange.down_bytes)
@@ -235,9 +240,9 @@ def _gather_secure(
 
 
 def _gather_local(
-    exchange: Exchange, nodes: Sequence[int], parameters: RoundParameters, material: Material
+    exchange: Exchange, nodes: Sequence[int], parameters: RoundParameters, material: Material, customers: int
 ) -> tuple[NDArray[np.int64], int, dict[int, Receipt]]:
-    total, receipts = np.zeros(parameters.size, dtype=np.int64), {}
+    total, survivors, receipts = np.zeros(parameters.size, dtype=np.int64), 0, {}
     offer: Body = {"parameters": parameters.to_json()}
     for node, record in exchange.ask("offer", dict.fromkeys(nodes, offer)).items():
         material.note(node, record)
@@ -248,9 +253,13 @@ def _gather_local(
             if words.shape != total.shape:
                 raise AggregationRefused(f"an update has shape {words.shape}, expected {total.shape}; it is left out")
             receipts[node] = _receipt(record)
-            total += to_integers(words)
-    _need(list(receipts), parameters.minimum_survivors, "answered")
-    return total, len(receipts), receipts
+            update = to_integers(words)
+            check_sum(update, parameters, customers=customers, branches=1)
+            total += update
+            survivors += 1
+    if survivors < parameters.minimum_survivors:
+        raise AggregationRefused(f"{survivors} updates can be used, expected {parameters.minimum_survivors} or more")
+    return total, survivors, receipts
 
 
 class _leaving_out:  # noqa: N801  (a context manager that reads as a function)
@@ -263,7 +272,7 @@ class _leaving_out:  # noqa: N801  (a context manager that reads as a function)
         return None
 
     def __exit__(self, kind: object, error: object, traceback: object) -> bool:
-        if isinstance(error, AggregationRefused):
+        if isinstance(error, AggregationRefused | UpdateInvalid):
             self._exchange.refuse(self._node, str(error))
             return True
         return False

@@ -21,7 +21,7 @@ from flwr.supercore.task_identity import TaskIdentity
 from federation.wire import size_of
 
 ClientCall = Callable[[Message, Context], Message]
-Loss = Literal["message", "reply"]
+Loss = Literal["message", "reply", "late"]
 
 
 @dataclass(slots=True)
@@ -39,7 +39,8 @@ class LocalGrid(Grid):
         client_app: what every branch runs.
         node_configs: one for each branch: what `--node-config` would say there.
         run_config: as the run's.
-        lose: of a node and a message for it: which way, if any, is lost. A lost reply has been computed.
+        lose: of a node and a message for it: which way, if any, is lost. A lost reply has been computed; a late one
+            is there after the next messages have been sent.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class LocalGrid(Grid):
         self._run.override_config = dict(run_config)
         self._client_app, self._lose = client_app, lose
         self._replies: dict[str, Message] = {}
+        self._late: dict[str, Message] = {}
         self.traffic = Traffic()
         self.contexts = {
             1000 + i: Context(
@@ -92,6 +94,8 @@ class LocalGrid(Grid):
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Delivers messages and keeps what is answered."""
+        self._replies |= self._late
+        self._late = {}
         return [self._deliver(message) for message in messages]
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
@@ -117,7 +121,7 @@ class LocalGrid(Grid):
             reply = self._client_app(message, self.contexts[node])
         except Exception as error:  # what Flower's client process does
             reply = Message(Error(code=2, reason=repr(error)), reply_to=message)
-        if lost is None:
+        if lost != "reply":
             self.traffic.up_bytes += size_of(reply)
-            self._replies[message_id] = copy.deepcopy(reply)
+            (self._late if lost == "late" else self._replies)[message_id] = copy.deepcopy(reply)
         return message_id

@@ -123,7 +123,7 @@ def run_flower(home: Path, *arguments: str) -> dict[str, Any]:
     except ValueError:
         value = {}
     if done.returncode or not value.get("success", True) or not value:
-        said = str(value.get("error-message") or done.stderr.strip() or done.stdout.strip())[-500:]
+        said = " ".join(str(value.get("error-message") or done.stderr or done.stdout).split())[-500:]
         raise DeploymentFailed(
             f'"flwr {" ".join(arguments[:2])}" failed: {said}; is the centre up? (orilla federation up)'
         )

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from federation.accounting import Guarantee
+from federation.adapter_run import to_adapter
 from federation.aggregation import pass_gate
 from federation.centre import read_centre
 from federation.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
 from federation.errors import RunFailed
+from federation.features import Weights
 from federation.parameters import NEIGHBORING, UNIT
 from federation.release import (
     RELEASE_FILE,
@@ -17,11 +20,12 @@ from federation.release import (
     Privacy,
     Release,
     ReleasedRound,
-    read_release,
+    read_any_release,
     write_release,
 )
 from federation.rounds import RoundRecord, alone, read_finished
-from federation.run_recipe import read_run
+from federation.run_recipe import PreparedRun, read_run
+from student.adapter import pack_adapter
 from student.digests import digest_bytes
 from student.distill.intent_head import calibrate
 from student.heads import LinearHead, pack_head
@@ -58,7 +62,7 @@ def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Publish
     with alone(folder, wait_s=_WAIT_S):
         if not path.exists():
             _release(home, folder, path, now or datetime.now(UTC))
-    release = read_release(path, home / SIGNING_PUBLIC_KEY).release
+    release = read_any_release(path, home / SIGNING_PUBLIC_KEY).release
     evaluation, privacy = release.evaluation, release.privacy
     guarantee = Guarantee(privacy.epsilon, privacy.delta, privacy.unit, privacy.neighboring, privacy.accountant)
     return Published(release.run_id, path, release.serial, evaluation.baseline, evaluation.accuracy, str(guarantee))
@@ -72,12 +76,10 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
     before = max(run.baseline, run.accuracy(run.start))
     if not pass_gate(accuracy, before, tolerance=run.recipe.most_lost):
         raise RunFailed(
-            f"run {run.plan.run_id} reaches accuracy {accuracy:.4f} where the bundle's head has {run.baseline:.4f} and "
+            f"run {run.plan.run_id} reaches accuracy {accuracy:.4f} where the bundle has {run.baseline:.4f} and "
             f"the first round began at {before:.4f}, and may lose {run.recipe.most_lost:g}; nothing is released"
         )
-    weight, bias = run.feature_map.to_head(state.weights)
-    head = calibrate(LinearHead(weight, bias, run.plan.labels, 1.0, 0.0), run.embeddings, run.targets)
-    content = pack_head(head.weight, head.bias)
+    content, learned = _learned(run, state.weights)
     serial = 1 + sum(1 for _ in folder.parent.glob(f"*/release/{RELEASE_FILE}"))
     guarantee = state.guarantee(run.recipe.delta)
     release = Release(
@@ -88,9 +90,6 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
         bundle_digest=run.bundle_digest,
         embedding_space=run.plan.embedding_space,
         recipe_digest=run.recipe.digest,
-        labels=run.plan.labels,
-        temperature=head.temperature,
-        threshold=head.threshold,
         privacy=Privacy(
             epsilon=guarantee.epsilon,
             delta=guarantee.delta,
@@ -103,9 +102,26 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
         ),
         rounds=tuple(_released(record) for record in history),
         evaluation=Evaluation(baseline=run.baseline, accuracy=accuracy, texts=len(run.targets)),
-        head_sha256=digest_bytes(content),
+        **learned,
     )
     write_release(path, release, content, read_signing_key(home / SIGNING_KEY))
+
+
+def _learned(run: PreparedRun, weights: Weights) -> tuple[bytes, dict[str, Any]]:
+    """The file of what was learned, for the bundle's own embeddings, and what the release says of it."""
+    if run.feature_map is None:
+        adapter = to_adapter(weights, run.plan.dimension)
+        content = pack_adapter(adapter)
+        return content, {"part": "adapter", "rank": run.plan.rank, "adapter_sha256": digest_bytes(content)}
+    weight, bias = run.feature_map.to_head(weights)
+    head = calibrate(LinearHead(weight, bias, run.plan.labels, 1.0, 0.0), run.embeddings, run.targets)
+    content = pack_head(head.weight, head.bias)
+    return content, {
+        "labels": head.labels,
+        "temperature": head.temperature,
+        "threshold": head.threshold,
+        "head_sha256": digest_bytes(content),
+    }
 
 
 def _released(record: RoundRecord) -> ReleasedRound:

@@ -2,7 +2,8 @@
 
 Torch-free and Flower-free: the edge agent's side of the federation. A folder of three files:
 
-    head.safetensors   weight (C, D) and bias (C,) of the intent head, for the bundle's own embeddings
+    head.safetensors   weight (C, D) and bias (C,) of the intent head, for the bundle's own embeddings;
+                       or adapter.safetensors: a and b (r, D) of the query adapter
     release.json       what it is, what it cost and who took part; names the file above by SHA-256
     release.sig        Ed25519 signature of release.json's bytes, in base64
 
@@ -35,6 +36,7 @@ from safetensors.numpy import load
 from federation.accounting import Spending, epsilon_of
 from federation.certificates import read_verifying_key
 from federation.errors import ReleaseRefused
+from student.adapter import QueryAdapter, pack_adapter, parse_adapter
 from student.bundle import Bundle, open_bundle, write_bundle
 from student.digests import Digest, digest_bytes
 from student.durable import sync_folder, write_durably
@@ -44,6 +46,7 @@ from student.runtime import load_student
 
 FORMAT: Final = "orilla-release"
 RELEASE_FILE, SIGNATURE_FILE, HEAD_FILE = "release.json", "release.sig", "head.safetensors"
+ADAPTER_FILE = "adapter.safetensors"
 ROLE = "release"
 INTENT = "intent"
 _MAX_BYTES = 64 << 20
@@ -97,9 +100,13 @@ class Release(_Part):
 
     Attributes:
         federation: whose.
+        part: what was trained.
         serial: of its releases; only grows.
         bundle_digest: of the bundle it is for.
         recipe_digest: of what the run was made from.
+        labels, temperature, threshold: of the head.
+        rank: of the adapter.
+        head_sha256, adapter_sha256: of the file of its part.
     """
 
     format: Literal["orilla-release"] = FORMAT
@@ -111,16 +118,25 @@ class Release(_Part):
     bundle_digest: Digest
     embedding_space: Digest
     recipe_digest: Digest
-    labels: Annotated[tuple[str, ...], Field(min_length=2)]
-    temperature: Annotated[float, Field(gt=0)]
-    threshold: Annotated[float, Field(ge=0, le=1)]
+    part: Literal["head", "adapter"] = "head"
+    labels: tuple[str, ...] = ()
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
+    rank: Annotated[int, Field(ge=0, le=256)] = 0
     privacy: Privacy
     rounds: Annotated[tuple[ReleasedRound, ...], Field(min_length=1)]
     evaluation: Evaluation
-    head_sha256: Digest
+    head_sha256: Digest | None = None
+    adapter_sha256: Digest | None = None
+
+    @property
+    def file(self) -> tuple[str, Digest | None]:
+        """Name and SHA-256 of the file of its part."""
+        return (HEAD_FILE, self.head_sha256) if self.part == "head" else (ADAPTER_FILE, self.adapter_sha256)
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
+        self._check_part()
         numbers = [released.round_number for released in self.rounds]
         if numbers != list(range(1, len(numbers) + 1)):
             raise ValueError("rounds are not numbered from 1 without a gap")
@@ -132,6 +148,12 @@ class Release(_Part):
             raise ValueError(f"epsilon {self.privacy.epsilon:.6f} is past its budget {self.privacy.budget_epsilon:.6f}")
         self._check_ledgers()
         return self
+
+    def _check_part(self) -> None:
+        """A head has labels and its digest alone, an adapter a rank and its digest alone."""
+        has = (len(self.labels) > 1, self.rank > 0, self.head_sha256 is not None, self.adapter_sha256 is not None)
+        if has != ((True, False, True, False) if self.part == "head" else (False, True, False, True)):
+            raise ValueError(f"labels, rank and digests are not those of a release of the {self.part}")
 
     def _check_ledgers(self) -> None:
         """Every ledger grows with each round, and is never two things at one length."""
@@ -155,22 +177,32 @@ class ReleasedHead:
     digest: str
 
 
-def write_release(path: Path, release: Release, head: bytes, key: Ed25519PrivateKey) -> None:
+@dataclass(frozen=True, slots=True)
+class ReleasedAdapter:
+    """A verified release and its adapter."""
+
+    release: Release
+    adapter: QueryAdapter
+    digest: str
+
+
+def write_release(path: Path, release: Release, learned: bytes, key: Ed25519PrivateKey) -> None:
     """Writes a release aside, signed, and renames it into place.
 
     Raises:
-        ReleaseRefused: something is at `path`, or the head is not the one that the release names.
+        ReleaseRefused: something is at `path`, or what was learned is not what the release names.
     """
+    name, digest = release.file
     if path.exists():
         raise ReleaseRefused(f"{path} exists; a release is never written over")
-    if digest_bytes(head) != release.head_sha256:
-        raise ReleaseRefused("the head is not the one that the release names")
+    if digest_bytes(learned) != digest:
+        raise ReleaseRefused(f"{name} is not the one that the release names")
     content = (release.model_dump_json(indent=1) + "\n").encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
         new = Path(aside) / "new"
         new.mkdir()
-        write_durably(new / HEAD_FILE, head)
+        write_durably(new / name, learned)
         write_durably(new / RELEASE_FILE, content)
         write_durably(new / SIGNATURE_FILE, base64.b64encode(key.sign(content)) + b"\n")
         new.rename(path)
@@ -178,16 +210,25 @@ def write_release(path: Path, release: Release, head: bytes, key: Ed25519Private
 
 
 def read_release(path: Path, key: Path) -> ReleasedHead:
-    """Reads a release and verifies all of it.
+    """Reads a release of the head and verifies all of it.
 
     Args:
         path: its folder.
         key: file of the federation's public key.
 
     Raises:
-        ReleaseRefused: missing, not signed with that key, altered, of a later version, or contradicting itself.
+        ReleaseRefused: missing, not signed with that key, altered, of a later version, contradicting itself, or of the
+            adapter.
         KeysInvalid: the key cannot be read.
     """
+    read = read_any_release(path, key)
+    if not isinstance(read, ReleasedHead):
+        raise ReleaseRefused(f"release {path} is of the query adapter; expected one of the intent head")
+    return read
+
+
+def read_any_release(path: Path, key: Path) -> ReleasedHead | ReleasedAdapter:
+    """Reads a release of either part and verifies all of it; raises as `read_release`."""
     content = _read(path / RELEASE_FILE)
     try:
         read_verifying_key(key).verify(base64.b64decode(_read(path / SIGNATURE_FILE).strip(), validate=True), content)
@@ -196,14 +237,17 @@ def read_release(path: Path, key: Path) -> ReleasedHead:
             f"release {path} is not signed with {key}: it was altered, or is of another federation; get it again"
         ) from error
     release = _parse(content, path)
-    head = _read(path / HEAD_FILE)
-    if digest_bytes(head) != release.head_sha256:
-        raise ReleaseRefused(f"release {path}: {HEAD_FILE} is not the one that was signed; get it again")
-    return ReleasedHead(release, _read_head(head, release, path), digest_bytes(content))
+    name, digest = release.file
+    learned = _read(path / name)
+    if digest_bytes(learned) != digest:
+        raise ReleaseRefused(f"release {path}: {name} is not the one that was signed; get it again")
+    if release.part == "head":
+        return ReleasedHead(release, _read_head(learned, release, path), digest_bytes(content))
+    return ReleasedAdapter(release, _read_adapter(learned, release, path), digest_bytes(content))
 
 
 def apply_release(path: Path, bundle: Path, out: Path, *, key: Path) -> Bundle:
-    """Makes a bundle with the release's head in place of its own, one serial up; it is checked by its own probes.
+    """Makes a bundle with what was learned in place of its own, one serial up; it is checked by its own probes.
 
     Args:
         path: the release's folder.
@@ -216,36 +260,48 @@ def apply_release(path: Path, bundle: Path, out: Path, *, key: Path) -> Bundle:
             something else is at `out`; the same bundle is left as it is.
         BundleError: a bundle cannot be read or written.
     """
-    released, old = read_release(path, key), open_bundle(bundle)
+    released, old = read_any_release(path, key), open_bundle(bundle)
     _check_fits(released, old)
     release, manifest = released.release, old.manifest
     files = {name: old.read(name) for name in manifest.files}
-    file = manifest.heads[INTENT].file if INTENT in manifest.heads else "intent.safetensors"
-    files[file] = pack_head(released.head.weight, released.head.bias)
-    files[manifest.probes.file] = _relabeled(files[manifest.probes.file], released.head)
     files[manifest.model_card] += _model_card_part(release).encode()
-    entry = {
-        "file": file,
-        "labels": list(release.labels),
-        "temperature": release.temperature,
-        "threshold": release.threshold,
-    }
     value: dict[str, Any] = manifest.model_dump(mode="json", exclude={"files", "format", "format_version"})
     fields = value | {
         "serial": manifest.serial + 1,
         "created": max(release.created, manifest.created),
-        "heads": value["heads"] | {INTENT: entry},
         "metrics": value["metrics"] | {"federation": _metrics(release)},
         "lineage": [*value["lineage"], *_origins(released, old)],
     }
+    put = _put_head(released, old, files) if isinstance(released, ReleasedHead) else _put_adapter(released, files)
     with tempfile.TemporaryDirectory(dir=_parent(out), prefix=f".{out.name}.") as aside:
-        made = write_bundle(Path(aside) / "new", fields, files)
+        made = write_bundle(Path(aside) / "new", fields | put, files)
         load_student(made.path, workers=1).close()
         if out.exists():
             return _same(made, out)
         made.path.rename(out)
     sync_folder(out.parent)
     return open_bundle(out)
+
+
+def _put_head(released: ReleasedHead, old: Bundle, files: dict[str, bytes]) -> dict[str, Any]:
+    """Puts a head among a bundle's files; returns the manifest's fields that change with it."""
+    manifest, release = old.manifest, released.release
+    file = manifest.heads[INTENT].file if INTENT in manifest.heads else "intent.safetensors"
+    files[file] = pack_head(released.head.weight, released.head.bias)
+    files[manifest.probes.file] = _relabeled(files[manifest.probes.file], released.head)
+    entry = {
+        "file": file,
+        "labels": list(release.labels),
+        "temperature": release.temperature,
+        "threshold": release.threshold,
+    }
+    heads: dict[str, Any] = manifest.model_dump(mode="json")["heads"]
+    return {"heads": heads | {INTENT: entry}}
+
+
+def _put_adapter(released: ReleasedAdapter, files: dict[str, bytes]) -> dict[str, Any]:
+    files[ADAPTER_FILE] = pack_adapter(released.adapter)
+    return {"adapter": {"file": ADAPTER_FILE, "rank": released.release.rank}}
 
 
 def _same(made: Bundle, out: Path) -> Bundle:
@@ -255,7 +311,7 @@ def _same(made: Bundle, out: Path) -> Bundle:
     return there
 
 
-def _check_fits(released: ReleasedHead, old: Bundle) -> None:
+def _check_fits(released: ReleasedHead | ReleasedAdapter, old: Bundle) -> None:
     release = released.release
     later = [
         origin.name
@@ -274,7 +330,7 @@ def _check_fits(released: ReleasedHead, old: Bundle) -> None:
         )
 
 
-def _origins(released: ReleasedHead, old: Bundle) -> list[dict[str, str]]:
+def _origins(released: ReleasedHead | ReleasedAdapter, old: Bundle) -> list[dict[str, str]]:
     release, name = released.release, old.manifest.name
     spdx = old.manifest.licenses[0].spdx
     return [
@@ -308,11 +364,12 @@ def _metrics(release: Release) -> dict[str, Any]:
 def _model_card_part(release: Release) -> str:
     privacy, evaluation = release.privacy, release.evaluation
     fewest = min(released.survivors for released in release.rounds)
+    part, figure = ("intent head", "Accuracy") if release.part == "head" else ("query adapter", "Right passage first")
     return (
         f"\n## Taught by branches: {_origin_name(release)}\n\n"
-        f"The intent head was trained in run {release.run_id}: {len(release.rounds)} rounds with {fewest} branches or "
+        f"The {part} was trained in run {release.run_id}: {len(release.rounds)} rounds with {fewest} branches or "
         f"more in each. It costs a customer at most epsilon {privacy.epsilon:.3f} at delta {privacy.delta:g} (per "
-        f"{privacy.unit}, {privacy.neighboring} neighbors, {privacy.accountant}, {privacy.mechanism} noise). Accuracy "
+        f"{privacy.unit}, {privacy.neighboring} neighbors, {privacy.accountant}, {privacy.mechanism} noise). {figure} "
         f"on {evaluation.texts} texts of the centre's own: {evaluation.baseline:.4f} before, "
         f"{evaluation.accuracy:.4f} after.\n"
     )
@@ -326,6 +383,14 @@ def _relabeled(probes: bytes, head: LinearHead) -> bytes:
         labels = value.get("labels", {}) | {INTENT: head.classify(embedding).label}
         lines.append(json.dumps(value | {"labels": labels}, ensure_ascii=False))
     return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
+
+
+def _read_adapter(content: bytes, release: Release, path: Path) -> QueryAdapter:
+    try:
+        dimension = load(content)["a"].shape[-1]
+        return parse_adapter(content, release.rank, dimension)
+    except (SafetensorError, KeyError, IndexError, ValueError) as error:
+        raise ReleaseRefused(f"release {path}: {ADAPTER_FILE} holds no adapter of rank {release.rank}") from error
 
 
 def _read_head(content: bytes, release: Release, path: Path) -> LinearHead:

@@ -47,7 +47,7 @@ def _draw(run: PreparedRun, history: Sequence[RoundRecord]) -> bytes:
         accuracy.plot([0, *numbers], reached, marker="o", ms=3, color="#1f6f8b")
         accuracy.axhline(run.baseline, ls="--", lw=1, color="#8a94a0")
         accuracy.annotate(
-            "the bundle's head",
+            f"the bundle's {run.recipe.part}",
             (0.99, run.baseline),
             xycoords=("axes fraction", "data"),
             xytext=(0, 3),
@@ -55,7 +55,7 @@ def _draw(run: PreparedRun, history: Sequence[RoundRecord]) -> bytes:
             ha="right",
             color="#5c6772",
         )
-        accuracy.set(title="Accuracy on the centre's validation set", ylim=(0, 1))
+        accuracy.set(title=f"{_figure(run)} on the centre's validation set", ylim=(0, 1))
         epsilon.plot([0, *numbers], [0, *(record.epsilon for record in history)], marker="o", ms=3, color="#a23b3b")
         epsilon.axhline(run.recipe.epsilon, ls="--", lw=1, color="#8a94a0")
         epsilon.set(title=f"Epsilon at delta {run.recipe.delta:g}, per customer", ylim=(0, run.recipe.epsilon * 1.15))
@@ -86,9 +86,9 @@ def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> s
     facts = [
         ("Rounds", f"{len(history)} of {recipe.rounds}"),
         (
-            "Accuracy",
-            f"{run.baseline:.4f} with the bundle's head, {run.accuracy(run.start):.4f} where the first round began, "
-            f"{reached} after the last ({len(run.targets)} texts)",
+            _figure(run),
+            f"{run.baseline:.4f} with the bundle's {run.recipe.part}, {run.accuracy(run.start):.4f} where the first "
+            f"round began, {reached} after the last ({len(run.targets)} texts)",
         ),
         (
             "Privacy",
@@ -112,6 +112,10 @@ def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes) -> s
 {_table(("reason", "times"), _reasons(history))}
 </body></html>
 """
+
+
+def _figure(run: PreparedRun) -> str:
+    return "Accuracy" if run.recipe.part == "head" else "Right passage first"
 
 
 def _noise(run: PreparedRun) -> str:

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from federation.aggregation import RunState, load_state, save_state, start_run, step
 from federation.collection import Collected, collect, wait_for_branches
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
-from federation.run_recipe import MAP_FILE, PreparedRun
+from federation.run_recipe import PreparedRun, read_map
 from student.durable import write_durably
 
 _log = logging.getLogger(__name__)
@@ -208,7 +208,8 @@ def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> t
                 nodes,
                 parameters,
                 weights=state.weights.astype("<f4").tobytes(),
-                feature_map=(folder / MAP_FILE).read_bytes(),
+                feature_map=read_map(folder),
+                customers=run.plan.cohort.customers,
                 step_s=recipe.step_timeout_s,
                 on_spending=lambda: _count_attempt(folder, number),
             )

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from safetensors.numpy import load_file, save
 
+from federation.adapter_run import read_pairs, right_first, start_of
 from federation.errors import CheckpointInvalid, ExamplesInvalid, ParametersInvalid
 from federation.examples import read_tickets
 from federation.features import FeatureMap, Weights
-from federation.parameters import MIN_SECURE_COHORT, Label, Mechanism, Name
+from federation.parameters import MIN_SECURE_COHORT, Label, Mechanism, Name, Part
 from federation.plan import Cohort, RunPlan, Training, plan_run
-from student.bundle import DEFAULT_BUNDLE, open_bundle
+from student.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
 from student.digests import digest_json
 from student.distill.toml_file import read_toml
 from student.durable import write_durably
@@ -38,10 +39,12 @@ _BATCH = 64
 
 
 class RunRecipe(BaseModel):
-    """A run of the intent head, in public.
+    """A run of the intent head or of the query adapter, in public.
 
     Attributes:
         run_id: its name, and that of its folder.
+        part: what is trained: "head" or "adapter".
+        rank: of the adapter; 0 for the head.
         mechanism: "secure" or "local"; see `RoundParameters`.
         rounds: how many.
         epsilon, delta: what one customer may lose in this run (add-or-remove neighbors, exact composition).
@@ -55,9 +58,10 @@ class RunRecipe(BaseModel):
         new_labels: that the bundle's head lacks; they start from what their names mean.
         keeps_labels: whether the head's own labels stay; if not, new_labels are all there are.
         bundle: folder of the bundle that branches have, relative to the recipe; by default the one that is installed.
-        public_texts: file of texts like those at the branches, none of them from one: `{"text": …}` lines.
-        feature_dimension: directions of the feature map.
-        validation: the centre's own labelled texts, `{"text": …, "intent": …}` lines.
+        public_texts: for the head, texts like those at the branches, none of them from one: `{"text": …}` lines.
+        feature_dimension: directions of the feature map; for the head.
+        validation: the centre's own labelled texts, `{"text": …, "intent": …}` lines; for the adapter questions and
+            what answers them, `{"text": …, "passage": …}`.
         most_lost: accuracy on it that a release may lose against the bundle's head, or against the start of the first
             round where that is better; more, and there is none.
         attempts: at a round that ends with too few branches; each costs those that took part.
@@ -68,6 +72,8 @@ class RunRecipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run_id: Name
+    part: Part = "head"
+    rank: Annotated[int, Field(ge=0, le=256)] = 0
     mechanism: Mechanism = "secure"
     rounds: Annotated[int, Field(ge=1, le=1000)]
     epsilon: Positive
@@ -83,7 +89,7 @@ class RunRecipe(BaseModel):
     new_labels: tuple[Label, ...] = ()
     keeps_labels: bool = True
     bundle: Path = DEFAULT_BUNDLE
-    public_texts: Path
+    public_texts: Path | None = None
     feature_dimension: Annotated[int, Field(ge=2, le=8192)] = 256
     validation: Path
     most_lost: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -92,9 +98,13 @@ class RunRecipe(BaseModel):
     step_timeout_s: Positive = 120.0
 
     @model_validator(mode="after")
-    def _can_survive(self) -> Self:
+    def _agrees_with_itself(self) -> Self:
         if self.branches < self.minimum_survivors:
             raise ValueError("minimum_survivors is larger than branches")
+        if self.part == "head" and (self.public_texts is None or self.rank):
+            raise ValueError("a run of the head needs public_texts, and no rank")
+        if self.part == "adapter" and (self.rank < 1 or self.new_labels):
+            raise ValueError("a run of the adapter needs a rank of 1 or more, and no new_labels")
         if self.mechanism == "secure" and self.minimum_survivors < MIN_SECURE_COHORT:
             raise ValueError(f"a secure sum needs minimum_survivors of {MIN_SECURE_COHORT} or more")
         return self
@@ -113,24 +123,28 @@ class PreparedRun:
         recipe: what it was made from.
         plan: what its rounds have in common.
         bundle_digest: of the bundle that the release will be for.
-        feature_map: public.
-        start: weights (K, C) of the first round.
+        feature_map: public; None for the adapter.
+        start: weights of the first round, (K, C) or (2, r * D).
         embeddings: (n, D) of the validation set.
-        targets: int64 (n,) columns of the weights.
-        baseline: accuracy of the bundle's own head on it.
+        targets: int64 (n,) columns of the weights, or rows of the passages.
+        passages: (m, D) for the adapter, (0, D) for the head.
+        baseline: accuracy of the bundle's own head or adapter on it.
     """
 
     recipe: RunRecipe
     plan: RunPlan
     bundle_digest: str
-    feature_map: FeatureMap
+    feature_map: FeatureMap | None
     start: Weights
     embeddings: Embeddings
     targets: NDArray[np.int64]
+    passages: Embeddings
     baseline: float
 
     def accuracy(self, weights: Weights) -> float:
-        """Share of the centre's validation set that weights name rightly."""
+        """Share of the centre's validation set that weights name rightly, or find the right passage of first."""
+        if self.feature_map is None:
+            return right_first(weights, self.embeddings, self.passages, self.targets)
         return float(((self.feature_map.apply(self.embeddings) @ weights).argmax(axis=1) == self.targets).mean())
 
 
@@ -142,13 +156,12 @@ def read_recipe(path: Path) -> RunRecipe:
     """
     recipe = read_toml(path, RunRecipe, "recipe", ParametersInvalid)
     here = path.absolute().parent
-    return recipe.model_copy(
-        update={name: here / getattr(recipe, name) for name in ("bundle", "public_texts", "validation")}
-    )
+    named = [name for name in ("bundle", "public_texts", "validation") if getattr(recipe, name) is not None]
+    return recipe.model_copy(update={name: here / getattr(recipe, name) for name in named})
 
 
 def prepare_run(recipe: RunRecipe, folder: Path, on_encoded: OnEncoded = lambda done, total: None) -> PreparedRun:
-    """Encodes the public texts and the validation set, starts from the bundle's head, and writes it all.
+    """Encodes the public texts and the validation set, starts from the bundle's part, and writes it all.
 
     A folder that holds the same run is read and left as it is, so that a run can be continued.
 
@@ -159,7 +172,15 @@ def prepare_run(recipe: RunRecipe, folder: Path, on_encoded: OnEncoded = lambda 
     """
     if (folder / RUN_FILE).exists():
         return _read_same_run(recipe, folder)
-    bundle = open_bundle(recipe.bundle)
+    prepare = _prepare_head if recipe.part == "head" else _prepare_adapter
+    run = prepare(recipe, open_bundle(recipe.bundle), on_encoded)
+    run.plan.round(1, run.start)  # what no round could be made of is refused now
+    _write(run, folder)
+    return run
+
+
+def _prepare_head(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> PreparedRun:
+    assert recipe.public_texts is not None  # noqa: S101  (the recipe has been checked)
     public, validation = _read_texts(recipe.public_texts), read_tickets(recipe.validation)
     head = read_head(bundle, INTENT) if INTENT in bundle.manifest.heads else None
     kept = head.labels if head and recipe.keeps_labels else ()
@@ -177,18 +198,27 @@ def prepare_run(recipe: RunRecipe, folder: Path, on_encoded: OnEncoded = lambda 
     start = _start(feature_map, head, labels, names, on_public)
     targets = np.array([labels.index(row.label) for row in validation])
     baseline = _accuracy(head, held_out, [row.label for row in validation]) if head else 0.0
-    run = PreparedRun(
-        recipe,
-        _plan(recipe, labels, feature_map, bundle.manifest.embedding_space, start),
-        bundle.digest,
-        feature_map,
-        start,
-        held_out,
-        targets.astype(np.int64),
-        baseline,
+    plan = _plan(recipe, bundle, feature_map.projection.shape[1], labels=labels, feature_map_digest=feature_map.digest)
+    none = np.empty((0, encoder.dimension), dtype=np.float32)
+    return PreparedRun(
+        recipe, plan, bundle.digest, feature_map, start, held_out, targets.astype(np.int64), none, baseline
     )
-    _write(run, folder)
-    return run
+
+
+def _prepare_adapter(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> PreparedRun:
+    pairs, start = read_pairs(recipe.validation), start_of(bundle, recipe.rank)
+    passages = list(dict.fromkeys(passage for _, passage in pairs))
+    encoder = Encoder.from_bundle(bundle)
+    try:
+        embeddings = _encode(encoder, [text for text, _ in pairs] + passages, on_encoded)
+    finally:
+        encoder.close()
+    questions, answers = embeddings[: len(pairs)], embeddings[len(pairs) :]
+    places = {passage: place for place, passage in enumerate(passages)}
+    targets = np.array([places[passage] for _, passage in pairs], dtype=np.int64)
+    plan = _plan(recipe, bundle, encoder.dimension, rank=recipe.rank)
+    baseline = right_first(start, questions, answers, targets)
+    return PreparedRun(recipe, plan, bundle.digest, None, start, questions, targets, answers, baseline)
 
 
 def read_run(folder: Path) -> PreparedRun:
@@ -207,14 +237,21 @@ def read_run(folder: Path) -> PreparedRun:
             RunRecipe.model_validate(value["recipe"]),
             RunPlan(**plan),
             value["bundle_digest"],
-            FeatureMap.from_bytes((folder / MAP_FILE).read_bytes()),
+            FeatureMap.from_bytes(read_map(folder)) if plan["part"] == "head" else None,
             arrays["weights"],
             arrays["embeddings"],
             arrays["targets"],
+            arrays["passages"],
             value["baseline"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointInvalid(f"{folder} holds no run that is ready; begin it anew under another name") from error
+
+
+def read_map(folder: Path) -> bytes:
+    """The file of a run's feature map; empty where it has none."""
+    path = folder / MAP_FILE
+    return path.read_bytes() if path.exists() else b""
 
 
 def _read_same_run(recipe: RunRecipe, folder: Path) -> PreparedRun:
@@ -250,29 +287,38 @@ def _accuracy(head: LinearHead, embeddings: Embeddings, labels: list[str]) -> fl
     return float(np.mean([head.labels[i] == label for i, label in zip(chosen, labels, strict=True)]))
 
 
-def _plan(recipe: RunRecipe, labels: tuple[str, ...], feature_map: FeatureMap, space: str, start: Weights) -> RunPlan:
-    plan = plan_run(
+def _plan(
+    recipe: RunRecipe,
+    bundle: Bundle,
+    dimension: int,
+    *,
+    labels: tuple[str, ...] = (),
+    rank: int = 0,
+    feature_map_digest: str | None = None,
+) -> RunPlan:
+    return plan_run(
         recipe.run_id,
-        "head",
+        recipe.part,
         epsilon=recipe.epsilon,
         delta=recipe.delta,
-        dimension=feature_map.projection.shape[1],
-        embedding_space=space,
+        dimension=dimension,
+        embedding_space=bundle.manifest.embedding_space,
         cohort=Cohort(recipe.branches, recipe.minimum_survivors, recipe.customers, recipe.colluders),
         training=Training(recipe.rounds, recipe.learning_rate, recipe.momentum, recipe.clip_norm, recipe.contributions),
         mechanism=recipe.mechanism,
         labels=labels,
-        feature_map_digest=feature_map.digest,
+        rank=rank,
+        feature_map_digest=feature_map_digest,
     )
-    plan.round(1, start)  # what no round could be made of is refused now
-    return plan
 
 
 def _write(run: PreparedRun, folder: Path) -> None:
     """The run's file last: a folder without it is no run."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_durably(folder / MAP_FILE, run.feature_map.to_bytes())
-    arrays: dict[str, NDArray[Any]] = {"weights": run.start, "embeddings": run.embeddings, "targets": run.targets}
+    if run.feature_map:
+        write_durably(folder / MAP_FILE, run.feature_map.to_bytes())
+    arrays: dict[str, NDArray[Any]] = {"weights": run.start, "embeddings": run.embeddings}
+    arrays |= {"targets": run.targets, "passages": run.passages}
     write_durably(folder / ARRAYS_FILE, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
     value = {
         "recipe": run.recipe.model_dump(mode="json"),

@@ -37,6 +37,7 @@ def carry_out_deployed(
         RunFailed: too few branches came, or a round failed as often as the recipe allows.
     """
     number = _going(home, folder)
+    is_ours = number is None
     if number is None:
         if is_finished(run, read_progress(folder, run)[0], folder):
             return
@@ -47,9 +48,13 @@ def carry_out_deployed(
         if not (folder / FAILURE_FILE).exists() and time.monotonic() - asked < _ASK_S:
             continue
         asked, status = time.monotonic(), _status(home, number)
-        if status.startswith("finished"):
+        if not status.startswith("finished"):
+            continue
+        if is_ours or is_finished(run, read_progress(folder, run)[0], folder):
             _check_finished(home, run, folder, status)
             return
+        # It was handed in before this command, to a SuperLink that has been cut off since.
+        number, is_ours = _submit(home, run, folder), True
 
 
 def _count_rounds(run: PreparedRun, folder: Path, on_rounds: Callable[[int], None]) -> int:

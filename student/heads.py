@@ -60,10 +60,14 @@ class LinearHead:
 
     def probabilities(self, embeddings: Embeddings) -> NDArray[np.float64]:
         """Calibrated probabilities (N, C) of embeddings (N, D)."""
-        logits = (embeddings @ self.weight.T + self.bias).astype(np.float64) / self.temperature  # (N, C)
+        logits = self.logits(embeddings).astype(np.float64)
         logits -= logits.max(axis=1, keepdims=True)
         exponentials = np.exp(logits)
         return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float64)
+
+    def logits(self, embeddings: Embeddings) -> NDArray[np.float32]:
+        """Logits (N, C) of embeddings (N, D), divided by the temperature."""
+        return np.asarray((embeddings @ self.weight.T + self.bias) / np.float32(self.temperature), dtype=np.float32)
 
     def classify(self, embedding: Embeddings, *, alternatives: int = 3) -> Classification:
         """The label of one embedding (D,), with the next most probable ones."""

@@ -49,6 +49,13 @@ class HeadEntry(_Part):
     threshold: Annotated[float, Field(ge=0, le=1)]
 
 
+class AdapterEntry(_Part):
+    """A query adapter; its file holds `a` and `b`, (rank, D) both."""
+
+    file: FileName
+    rank: Annotated[int, Field(ge=1, le=256)]
+
+
 class ReaderEntry(_Part):
     """The reader: an ONNX graph from token embeddings of question, headings and text to a logit.
 
@@ -75,6 +82,31 @@ class Origin(_Part):
     license: str
 
 
+class PrivacySpent(_Part):
+    """What one release of a federation, that this was taught by, cost a customer of its branches at most.
+
+    Attributes:
+        federation, serial, sha256: the release.
+        run_id: of the run it came from, with its `rounds` and the `fewest_branches` in one of them.
+        epsilon, delta: of that run; `unit`, `neighboring`, `accountant` and `mechanism` say what they mean.
+        largest_ledger_epsilon: largest total over all runs that a branch's ledger said after it.
+    """
+
+    federation: str
+    serial: Annotated[int, Field(ge=1)]
+    sha256: Digest
+    run_id: str
+    rounds: Annotated[int, Field(ge=1)]
+    fewest_branches: Annotated[int, Field(ge=1)]
+    epsilon: Annotated[float, Field(gt=0)]
+    delta: Annotated[float, Field(gt=0, lt=1)]
+    unit: str
+    neighboring: str
+    accountant: str
+    mechanism: str
+    largest_ledger_epsilon: Annotated[float, Field(ge=0)]
+
+
 class License(_Part):
     """A licence that applies to part of the bundle; `file` holds its text or its attribution."""
 
@@ -95,11 +127,13 @@ class Manifest(_Part):
     languages: Annotated[list[str], Field(min_length=1)]
     encoder: EncoderEntry
     heads: dict[str, HeadEntry] = {}
+    adapter: AdapterEntry | None = None
     reader: ReaderEntry | None = None
     probes: ProbesEntry
     limits: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
     lineage: list[Origin]
+    privacy: list[PrivacySpent] = []
     licenses: Annotated[list[License], Field(min_length=1)]
     model_card: FileName
     files: Annotated[dict[FileName, FileEntry], Field(max_length=1000)]
@@ -108,6 +142,7 @@ class Manifest(_Part):
     def _lists_every_file_it_names(self) -> Self:
         named = [self.encoder.graph, self.encoder.tokenizer, self.probes.file, self.model_card]
         named += [head.file for head in self.heads.values()] + [license_.file for license_ in self.licenses]
+        named += [self.adapter.file] if self.adapter else []
         named += [self.reader.file] if self.reader else []
         unlisted = sorted(set(named) - set(self.files))
         if unlisted:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from student.adapter import QueryAdapter, read_adapter
 from student.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
-from student.encoder import Encoder
+from student.encoder import Embeddings, Encoder
 from student.heads import LinearHead, read_head
 from student.probes import ProbeReport, run_probes
 from student.reader import Reader
@@ -12,13 +13,18 @@ from student.reader import Reader
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A verified bundle with its encoder, heads and reader (if it has one) in memory."""
+    """A verified bundle with its encoder, heads, reader and query adapter (where it has them) in memory."""
 
     bundle: Bundle
     encoder: Encoder
     heads: dict[str, LinearHead]
     reader: Reader | None
     probes: ProbeReport
+    adapter: QueryAdapter | None = None
+
+    def turn(self, embeddings: Embeddings) -> Embeddings:
+        """Questions' embeddings (N, D) as they are searched with: turned by the adapter, where there is one."""
+        return self.adapter.turn(embeddings) if self.adapter else embeddings
 
     def close(self) -> None:
         """Ends the encoder's threads."""
@@ -36,11 +42,12 @@ def load_student(path: Path = DEFAULT_BUNDLE, *, workers: int | None = None) -> 
         BundleError: one of `student.errors`, by what is wrong with it.
     """
     bundle = open_bundle(path)
+    adapter = read_adapter(bundle)
     heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
     encoder = Encoder.from_bundle(bundle, workers=workers)
     try:
         reader = Reader.from_bundle(bundle)
-        return Student(bundle, encoder, heads, reader, run_probes(bundle, encoder, heads, reader))
+        return Student(bundle, encoder, heads, reader, run_probes(bundle, encoder, heads, reader), adapter)
     except BaseException:
         encoder.close()
         raise

@@ -1,5 +1,7 @@
 """`orilla teacher …`. Torch and its kin are imported when a command runs."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +11,9 @@ from rich.progress import Progress
 
 from student.distill.cli import ModelLicenseOption, ModelNameOption, ModelOption, import_extra
 
-app = typer.Typer(no_args_is_help=True, help="Fine-tune a large encoder on the centre's data, and label texts with it.")
+app = typer.Typer(
+    no_args_is_help=True, help="Fine-tune a large encoder, label texts with it, and let it absorb what branches taught."
+)
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -53,6 +57,79 @@ def label(
             on_rows=lambda done, total: progress.update(task, completed=done, total=total),
         )
     console.print(f"{labelled.rows} targets in {out}, {labelled.rows_written} of them written now")
+
+
+@app.command()
+def relabel(
+    targets: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Targets of the teacher's space.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new targets.")],
+    model: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A teacher that has absorbed a release.")],
+    model_name: ModelNameOption = "local model",
+    model_license: ModelLicenseOption = "LicenseRef-unknown",
+) -> None:
+    """Say anew what the teacher's intent head thinks of targets, after it has learned more; nothing is embedded again.
+
+    Then `orilla student export --targets OUT` gives the next bundle's head what the teacher has learned.
+    """
+    _import_extra("labelling")
+    from student.distill.pretrained import open_model
+    from teacher.label import relabel as relabel_targets
+
+    labelled = relabel_targets(open_model(model, name=model_name, license_=model_license), targets, out)
+    Console(stderr=True).print(f"{labelled.rows} targets in {out}")
+
+
+@app.command()
+def absorb(
+    release: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A federation's release.")],
+    key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="release.pub of the federation.")],
+    bundle: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The bundle that branches taught.")],
+    targets: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Public texts labelled by the teacher.")],
+    intents: Annotated[
+        Path,
+        typer.Option(exists=True, dir_okay=False, help="The centre's labelled texts: JSON lines of text and label."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the teacher that has learned.")],
+    recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="How to absorb.")] = RECIPES
+    / "absorption.toml",
+    model: ModelOption = None,
+    model_name: ModelNameOption = "local model",
+    model_license: ModelLicenseOption = "LicenseRef-unknown",
+) -> None:
+    """Teach the teacher what branches have taught the student; refused where it would lose what it knew.
+
+    The release is verified first: signature, lineage, replay, ledgers and budget. Then the aggregated student says what
+    it thinks of public texts, and the teacher's intent head learns it, mixed with the centre's labelled texts. The
+    encoder stays, so the embedding space does too. Run again it changes nothing. Example:
+
+      orilla teacher absorb runs/week-7/release --key release.pub --bundle b7 --targets targets --intents own.jsonl
+      --out teachers/7
+    """
+    _import_extra("absorbing")
+    from student.distill.pretrained import open_model
+    from student.distill.torch_encoder import open_torch_encoder
+    from teacher.absorb import Sources
+    from teacher.absorb import absorb as absorb_release
+    from teacher.recipe import read_absorption
+
+    teacher = open_model(model, name=model_name, license_=model_license)
+    console = Console(stderr=True)
+    with console.status("loading the teacher") as status:
+        report = absorb_release(
+            teacher,
+            Sources(release=release, key=key, bundle=bundle, targets=targets, labelled=intents),
+            read_absorption(recipe),
+            out,
+            encode=open_torch_encoder(teacher, precision="auto"),
+            on_step=status.update,
+        )
+    whole = report["gates"][0]
+    console.print(f"{report['release']} absorbed into {out}; new labels: {', '.join(report['new_labels']) or 'none'}")
+    console.print(
+        f"  on {whole['texts']} texts of the centre: {whole['before']:.4f} before, {whole['after']:.4f} after"
+    )
+    console.print(f"  says what the aggregated student says of {report['agrees_with_student']:.1%} of public texts")
+    console.print(f"  {report['condition']}")
 
 
 @app.command()
@@ -200,6 +277,41 @@ def train(
         if name in report["after"]:
             before = report["before"].get(name, {}).get(key)
             console.print(f"  {name} {key}: {report['after'][name][key]}" + (f" (was {before})" if before else ""))
+
+
+def lineage(
+    thing: Annotated[
+        Path, typer.Argument(exists=True, help="A bundle's or release's folder, or a file with an answer.")
+    ],
+    within: Annotated[
+        list[Path] | None,
+        typer.Option("--in", exists=True, file_okay=False, help="Where to look for what it came from."),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="release.pub, to check releases' signatures.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Walk from an answer, a bundle or a release back to data, teacher, rounds and ledgers, verifying what is found."""
+    from rich.tree import Tree
+
+    from teacher.lineage import Node, trace
+
+    root = trace(thing, within or [], key=key)
+    if as_json:
+        typer.echo(json.dumps(asdict(root), default=str))
+        return
+
+    def shown(node: Node) -> str:
+        mark = "verified" if node.path else "named   "
+        return f"{mark}  {node.role}: {node.name}  {node.sha256[:12]}"
+
+    def grow(tree: Tree, node: Node) -> Tree:
+        for below in node.made_from:
+            grow(tree.add(shown(below), highlight=False), below)
+        return tree
+
+    Console(highlight=False, markup=False).print(grow(Tree(shown(root)), root))
 
 
 def _import_extra(what: str) -> None:

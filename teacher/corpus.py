@@ -22,6 +22,7 @@ from student.distill.rows import DataRefused, column, is_held_out, read_rows
 from student.distill.toml_file import read_toml
 from student.manifest import Origin
 
+CORPUS_ROLE = "distillation texts"
 _GRAM = 12
 
 
@@ -110,7 +111,7 @@ def corpus_lineage(recipe: CorpusRecipe, data: Path) -> list[Origin]:
             if name:
                 files[name] = source.license
     return [
-        Origin(role="distillation texts", name=name, sha256=digest_file(data / name), license=license_)
+        Origin(role=CORPUS_ROLE, name=name, sha256=digest_file(data / name), license=license_)
         for name, license_ in files.items()
     ]
 

@@ -3,8 +3,10 @@
 OrillaError
 ├── DataRefused (student.distill.rows)    a recipe or one of its files cannot be used
 └── TeacherError
-    ├── LabelsDiffer      a folder holds targets of another corpus or teacher
-    └── TrainingRefused   a run cannot be continued, or its recipe does not fit its data
+    ├── LabelsDiffer        a folder holds targets of another corpus or teacher
+    ├── TrainingRefused     a run cannot be continued, or its recipe does not fit its data
+    ├── AbsorptionRefused   a release may not teach this teacher, or taught it worse
+    └── LineageBroken       an artefact names another that is not what it says
 """
 
 from student.errors import OrillaError
@@ -20,3 +22,11 @@ class LabelsDiffer(TeacherError):
 
 class TrainingRefused(TeacherError):
     """A training of a teacher cannot begin or be continued."""
+
+
+class AbsorptionRefused(TeacherError):
+    """A release is not absorbed; the teacher stays as it was."""
+
+
+class LineageBroken(TeacherError):
+    """An artefact differs from the digest that another names it by."""

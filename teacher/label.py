@@ -13,11 +13,19 @@ from pydantic import TypeAdapter
 
 from student.digests import digest_file, digest_json
 from student.distill.pretrained import Pretrained
-from student.distill.targets import IntentTargets, Shard, TargetsManifest, write_manifest, write_shard
+from student.distill.targets import (
+    IntentTargets,
+    Shard,
+    TargetsManifest,
+    read_manifest,
+    read_shards,
+    write_manifest,
+    write_shard,
+)
 from student.durable import write_durably
 from student.encoder import Embeddings
 from student.heads import LinearHead
-from teacher.corpus import CorpusRecipe, Example, corpus_lineage, read_examples
+from teacher.corpus import CORPUS_ROLE, CorpusRecipe, Example, corpus_lineage, read_examples
 from teacher.errors import LabelsDiffer
 
 ROWS_IN_A_SHARD = 8192
@@ -58,7 +66,8 @@ def label(
     """
     examples = list(read_examples(recipe, data, share=share))
     lineage = corpus_lineage(recipe, data)
-    job = digest_json([pretrained.weights_sha256, ROWS_IN_A_SHARD, [astuple(example) for example in examples]])
+    teacher = [pretrained.weights_sha256, *([pretrained.intent_head_sha256] if pretrained.intent_head_sha256 else [])]
+    job = digest_json([*teacher, ROWS_IN_A_SHARD, [astuple(example) for example in examples]])
     folder.mkdir(parents=True, exist_ok=True)
     shards = _resume(folder, job)
     written = 0
@@ -78,11 +87,56 @@ def label(
             embedding_space=pretrained.embedding_space,
             dimension=pretrained.dimension,
             intents=list(pretrained.intent_head.labels) if pretrained.intent_head else [],
-            lineage=[pretrained.as_origin("teacher"), *pretrained.lineage, *lineage],
+            intent_temperature=pretrained.intent_head.temperature if pretrained.intent_head else 1.0,
+            lineage=[*pretrained.as_teacher(), *lineage],
+            privacy=list(pretrained.privacy),
             shards=shards,
         ),
     )
     return Labelled(len(examples), written)
+
+
+def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
+    """Labels targets anew by a teacher of the same space, whose intent head has learned more: no text is encoded again.
+
+    Args:
+        pretrained: the teacher.
+        targets: labelled by an earlier teacher of its space; read one shard at a time.
+        folder: where the new ones go; the same ones are written again if they are there.
+
+    Raises:
+        LabelsDiffer: the teacher has no intent head, or another space. TargetsRefused: the targets cannot be read.
+    """
+    before, _ = read_manifest(targets)
+    head = pretrained.intent_head
+    if head is None or before.embedding_space != pretrained.embedding_space:
+        raise LabelsDiffer(
+            f"{targets} is of space {before.embedding_space[:12]}, the teacher {pretrained.embedding_space[:12]} with "
+            f"{'an' if head else 'no'} intent head; only targets of its own space can be labelled anew: run label"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    number = {label: index for index, label in enumerate(head.labels)}
+    now_known = np.array([*(number.get(label, -1) for label in before.intents), -1], dtype=np.int16)
+    shards = []
+    for place, shard in enumerate(read_shards(targets)):
+        known = shard.intents.known if shard.intents else np.full(len(shard.texts), -1, dtype=np.int16)
+        logits = (shard.embeddings.astype(np.float32) @ head.weight.T + head.bias).astype(np.float16)
+        intents = IntentTargets(logits, now_known[known])
+        path = folder / f"shard-{place:05d}.parquet"
+        shards.append(write_shard(path, shard.texts, shard.mixes, shard.embeddings, intents))
+    corpus = [origin for origin in before.lineage if origin.role == CORPUS_ROLE]
+    manifest = before.model_copy(
+        update={
+            "intents": list(head.labels),
+            "intent_temperature": head.temperature,
+            "lineage": [*pretrained.as_teacher(), *corpus],
+            "privacy": list(pretrained.privacy),
+            "shards": shards,
+        }
+    )
+    write_manifest(folder, manifest)
+    rows = sum(shard.rows for shard in shards)
+    return Labelled(rows, rows)
 
 
 def _intents(head: LinearHead, rows: Sequence[Example], embeddings: Embeddings) -> IntentTargets:

@@ -1,4 +1,4 @@
-"""The recipe of fine-tuning a teacher, a TOML file in `teacher/recipes`."""
+"""The recipes of fine-tuning a teacher and of absorbing a release, TOML files in `teacher/recipes`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from student.distill.toml_file import read_toml
-from teacher.errors import TrainingRefused
+from teacher.errors import AbsorptionRefused, TrainingRefused
 
 
 class FineTuning(BaseModel):
@@ -55,3 +55,34 @@ class FineTuning(BaseModel):
 def read_fine_tuning(path: Path) -> FineTuning:
     """Reads a recipe. Raises `TrainingRefused`."""
     return read_toml(path, FineTuning, "recipe", TrainingRefused)
+
+
+class Absorption(BaseModel):
+    """How a release is absorbed.
+
+    Attributes:
+        name: of the recipe.
+        texts: public ones used at most, chosen by digest.
+        cautions: how much the centre's labelled texts speak against labels that they do not use (see
+            `student.distill.taught_head`); the first that keeps what the teacher knew on the validation part is used.
+        most_lost: accuracy that any language, segment or label known before may lose; see `teacher.gates`.
+        max_epsilon: most that a branch's ledger may say after the release, over all its runs.
+        validation_share, test_share: of the centre's labelled texts.
+        seed: of that split.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    texts: Annotated[int, Field(ge=1)] = 20_000
+    cautions: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)] = (0, 0.1, 0.3, 1, 3)
+    most_lost: Annotated[float, Field(ge=0, le=1)] = 0.005
+    max_epsilon: Annotated[float, Field(gt=0, le=100)] = 8.0
+    validation_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    test_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+    seed: int = 0
+
+
+def read_absorption(path: Path) -> Absorption:
+    """Reads a recipe. Raises `AbsorptionRefused`."""
+    return read_toml(path, Absorption, "recipe", AbsorptionRefused)

@@ -38,11 +38,16 @@ def split(data: TeachingData, *, validation: float, test: float, seed: int) -> d
     if not all(pairs.values()):
         guides = len({pair.guide for pair in data.pairs})
         raise TrainingRefused(f"{guides} guides are too few to keep some for validation and some for the test")
-    messages = _split_messages(data.messages, validation, test, seed) if data.messages else {}
+    messages = split_messages(data.messages, validation=validation, test=test, seed=seed) if data.messages else {}
     return {name: TeachingData(pairs[name], messages.get(name), data.lineage) for name in pairs}
 
 
-def _split_messages(messages: LabelledTexts, validation: float, test: float, seed: int) -> dict[str, LabelledTexts]:
+def split_messages(messages: LabelledTexts, *, validation: float, test: float, seed: int) -> dict[str, LabelledTexts]:
+    """The parts `train`, `validation` and `test`, with every label in each.
+
+    Raises:
+        TrainingRefused: a label has too few messages for that.
+    """
     from sklearn.model_selection import train_test_split  # noqa: PLC0415  (a second to import)
 
     labels, rows = messages.labels, list(range(len(messages.texts)))

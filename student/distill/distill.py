@@ -110,6 +110,7 @@ def distill(
                 "license": "Apache-2.0",
             },
         ],
+        "privacy": [each.model_dump() for each in targets.manifest.privacy],
         "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
     }
     save_sentence_transformer(

@@ -23,6 +23,8 @@ from student.distill.model_card import write_model_card
 from student.distill.onnx_graph import export_graph, export_plain_graph, quantize_graph
 from student.distill.pretrained import Pretrained
 from student.distill.recipe import Bounds
+from student.distill.targets import MANIFEST, read_manifest
+from student.distill.taught_head import read_soft_texts
 from student.encoder import Encoder
 from student.errors import OrillaError
 from student.heads import LinearHead, pack_head
@@ -47,6 +49,7 @@ PROBE_TEXTS = [
     "verán el servidor antiguo y otros el nuevo, así que conviene dejar los dos encendidos.",
 ]
 MIN_PROBE_SIMILARITY = 0.995
+_SOFT_TEXTS = 20_000
 
 
 class OutputExists(OrillaError):
@@ -62,6 +65,7 @@ class ExportRecipe:
         intents: JSON lines of labelled texts for the intent head, and where they come from.
         out_of_scope: JSON lines of texts of no intent, to measure; or None.
         passages: Markdown files or folders; their paragraphs are compared too, besides the labelled texts.
+        targets: of a teacher with an intent head, which the head then learns from too; or None.
         seed: of the split of the labelled texts.
     """
 
@@ -72,6 +76,7 @@ class ExportRecipe:
     intents_license: str
     out_of_scope: Path | None
     passages: tuple[Path, ...]
+    targets: Path | None = None
     seed: int = 0
 
 
@@ -113,7 +118,8 @@ def export_bundle(
     encoder = _encoder(pretrained, graph, tokenizer)
     on_step(f"training the intent head on {len(data.texts)} texts")
     outside = read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
-    head, head_metrics = train_intent_head(data, outside, encoder.encode, seed=recipe.seed)
+    soft = read_soft_texts(recipe.targets, encoder.encode, count=_SOFT_TEXTS) if recipe.targets else None
+    head, head_metrics = train_intent_head(data, outside, encoder.encode, soft=soft, seed=recipe.seed)
     on_step("writing the bundle")
     metrics = {
         "onnx_against_torch": exported.as_metrics(),
@@ -200,7 +206,7 @@ def _manifest_fields(
     metrics: dict[str, Any],
     now: datetime,
 ) -> dict[str, Any]:
-    distillation = pretrained.distillation
+    distillation, privacy = pretrained.distillation, list(pretrained.privacy)
     origins = [
         {
             "role": "encoder",
@@ -214,7 +220,14 @@ def _manifest_fields(
             "sha256": digest_file(recipe.intents),
             "license": recipe.intents_license,
         },
+        *(distillation["lineage"] if distillation else []),
     ]
+    if recipe.targets:
+        targets, digest = read_manifest(recipe.targets)
+        origins += [{"role": "targets", "name": MANIFEST, "sha256": digest, "license": "Apache-2.0"}]
+        origins += [origin.model_dump() for origin in targets.lineage]
+        privacy += targets.privacy
+    spent = {each.sha256: each.model_dump() for each in privacy}
     return {
         "name": recipe.name,
         "serial": recipe.serial,
@@ -238,13 +251,15 @@ def _manifest_fields(
         "probes": {"file": "probes.json", "min_similarity": MIN_PROBE_SIMILARITY},
         "limits": _limits(pretrained),
         "metrics": metrics,
-        "lineage": origins + (distillation["lineage"] if distillation else []),
+        "lineage": list({(o["role"], o["sha256"]): o for o in origins}.values()),
         "licenses": [
             {"spdx": pretrained.license, "applies_to": "encoder.onnx, tokenizer.json", "file": "LICENSE.txt"},
             {"spdx": "Apache-2.0", "applies_to": "everything else", "file": "LICENSE.txt"},
         ],
         "model_card": "MODEL_CARD.md",
-    } | ({"distillation": {key: distillation[key] for key in ("recipe", "mix", "log")}} if distillation else {})
+        **({"privacy": list(spent.values())} if spent else {}),
+        **({"distillation": {key: distillation[key] for key in ("recipe", "mix", "log")}} if distillation else {}),
+    }
 
 
 def _limits(pretrained: Pretrained) -> dict[str, Any]:

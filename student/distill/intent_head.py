@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from student.distill.rows import DataRefused, column, read_rows
+from student.distill.taught_head import LabelledEmbeddings, SoftTexts, teach_head
 from student.encoder import Embeddings
 from student.heads import LinearHead
 
@@ -104,6 +105,7 @@ def train_intent_head(
     out_of_scope: list[str],
     encode: Callable[[list[str]], Embeddings],
     *,
+    soft: SoftTexts | None = None,
     seed: int = 0,
 ) -> tuple[LinearHead, HeadMetrics]:
     """Trains, calibrates and measures an intent head on a stratified 70/15/15 split.
@@ -112,6 +114,7 @@ def train_intent_head(
         data: labelled texts.
         out_of_scope: texts of no label, used only to measure.
         encode: texts → embeddings (N, D), by the encoder the head will be served with.
+        soft: what the teacher's head says of other texts: the head learns from both, and has the labels of both.
         seed: of the split.
 
     Returns:
@@ -119,15 +122,18 @@ def train_intent_head(
     """
     from sklearn.model_selection import train_test_split  # noqa: PLC0415  (a second to import)
 
-    labels = sorted(set(data.labels))
+    labels = sorted({*data.labels, *(soft.labels if soft else ())})
     y = np.array([labels.index(label) for label in data.labels])
     x = encode(data.texts)  # (N, D)
     x_train, x_rest, y_train, y_rest = train_test_split(x, y, test_size=0.3, random_state=seed, stratify=y)
     x_val, x_test, y_val, y_test = train_test_split(x_rest, y_rest, test_size=0.5, random_state=seed, stratify=y_rest)
-    head = min(
-        (_fit(x_train, y_train, tuple(labels), inverse_penalty) for inverse_penalty in (1, 3, 10, 30, 100)),
-        key=lambda candidate: _calibrated_loss(candidate, x_val, y_val)[0],
-    )
+    if soft:
+        head = teach_head(tuple(labels), LabelledEmbeddings(x_train, y_train), soft)
+    else:
+        head = min(
+            (_fit(x_train, y_train, tuple(labels), inverse_penalty) for inverse_penalty in (1, 3, 10, 30, 100)),
+            key=lambda candidate: _calibrated_loss(candidate, x_val, y_val)[0],
+        )
     head = calibrate(head, x_val, y_val)
     sizes = (len(y_train), len(y_val), len(y_test))
     outside = encode(out_of_scope) if out_of_scope else None
@@ -181,7 +187,7 @@ def _measure(
     return HeadMetrics(
         *sizes,
         accuracy=float((best == y).mean()),
-        macro_f1=float(f1_score(y, best, average="macro")),
+        macro_f1=float(f1_score(y, best, labels=np.unique(y), average="macro")),
         expected_calibration_error=calibration_error(confidence, best == y),
         in_scope_kept=float((confidence >= head.threshold).mean()),
         out_of_scope_refused=refused,

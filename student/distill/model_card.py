@@ -1,7 +1,7 @@
 """The model card of a bundle, generated from its manifest's own fields so that the two cannot disagree."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -66,9 +66,35 @@ def write_model_card(fields: Mapping[str, Any]) -> str:
     lines += [
         "## Privacy",
         "",
-        "No data of any branch or customer went into this bundle, so no privacy was spent on it.",
+        *_privacy(fields.get("privacy", [])),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _privacy(spent: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the releases behind a bundle have cost, or that there are none."""
+    if not spent:
+        return ["No data of any branch or customer went into this bundle, so no privacy was spent on it."]
+    return [
+        "Branches taught the teacher of this bundle through these releases. Distilling from it spends nothing more "
+        "(post-processing), on the condition that the public and the centre's texts hold nothing from a branch.",
+        "",
+        "| release | epsilon of its run | delta | largest ledger after it | rounds | fewest branches |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {s['federation']} release {s['serial']} | {s['epsilon']:g} | {s['delta']:g} | "
+            f"{s['largest_ledger_epsilon']:g} | {s['rounds']} | {s['fewest_branches']} |"
+            for s in spent
+        ),
+        "",
+        "Epsilon is per "
+        + "; ".join(
+            dict.fromkeys(
+                f"{s['unit']}, {s['neighboring']} neighbors, {s['accountant']}, {s['mechanism']} noise" for s in spent
+            )
+        )
+        + ". A ledger adds up all runs of its branch.",
+    ]
 
 
 def _metric_tables(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -13,7 +13,7 @@ from student.digests import digest_file, digest_json
 from student.durable import write_durably
 from student.errors import ExtraMissing, OrillaError
 from student.heads import LinearHead, pack_head
-from student.manifest import Origin
+from student.manifest import Origin, PrivacySpent
 
 DISTILLATION = "distillation.json"
 TEACHER_TRAINING = "teacher_training.json"
@@ -40,7 +40,8 @@ class Pretrained:
             teacher's when it was distilled.
         distillation: what `orilla student distill` wrote of it (recipe, mix, lineage, log); None of other encoders.
         lineage: what it was trained from, as far as its folder says.
-        intent_head: of a teacher that `orilla teacher train` taught intents.
+        intent_head: of a teacher that was taught intents; `intent_head_sha256` is the digest of its file.
+        privacy: what the releases that taught it have cost.
     """
 
     path: Path
@@ -53,10 +54,20 @@ class Pretrained:
     distillation: dict[str, Any] | None
     lineage: tuple[Origin, ...] = ()
     intent_head: LinearHead | None = None
+    intent_head_sha256: str | None = None
+    privacy: tuple[PrivacySpent, ...] = ()
 
     def as_origin(self, role: str) -> Origin:
         """Itself in another artefact's lineage."""
         return Origin(role=role, name=self.name, sha256=self.weights_sha256, license=self.license)
+
+    def as_teacher(self) -> list[Origin]:
+        """Itself in the lineage of targets: its weights, its intent head where it has one, and what it came from."""
+        head = self.intent_head_sha256
+        named = (
+            [Origin(role="teacher's intent head", name=self.name, sha256=head, license=self.license)] if head else []
+        )
+        return [self.as_origin("teacher"), *named, *self.lineage]
 
 
 def find_minilm() -> Pretrained:
@@ -104,7 +115,8 @@ def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: st
     distillation, training = (
         _read_json(path / name) if (path / name).exists() else None for name in (DISTILLATION, TEACHER_TRAINING)
     )
-    lineage = (training or distillation or {}).get("lineage", [])
+    made_by = training or distillation or {}
+    intent_head = _read_intent_head(path, dimension)
     return Pretrained(
         path=path,
         name=name,
@@ -114,8 +126,10 @@ def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: st
         dimension=dimension,
         max_tokens=_read_json(path / "sentence_bert_config.json")["max_seq_length"],
         license=license_,
-        lineage=tuple(Origin.model_validate(origin) for origin in lineage),
-        intent_head=_read_intent_head(path, dimension),
+        lineage=tuple(Origin.model_validate(origin) for origin in made_by.get("lineage", [])),
+        intent_head=intent_head,
+        intent_head_sha256=digest_file(path / INTENT_HEAD[0]) if intent_head else None,
+        privacy=tuple(PrivacySpent.model_validate(each) for each in made_by.get("privacy", [])),
     )
 
 

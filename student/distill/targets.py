@@ -6,7 +6,7 @@ folder without it is unfinished. The embedding of a translation is that of the E
 arXiv 2004.09813), which is how an English teacher yields a student that understands Spanish.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from student.digests import Digest, digest_bytes, digest_file
 from student.durable import write_durably
 from student.errors import OrillaError
-from student.manifest import FileName, Origin
+from student.manifest import FileName, Origin, PrivacySpent
 
 MANIFEST = "targets.json"
 
@@ -40,7 +40,10 @@ class Shard(BaseModel):
 
 
 class TargetsManifest(BaseModel):
-    """`targets.json`: whose embeddings these are, of what, in which files."""
+    """`targets.json`: whose embeddings these are, of what, in which files.
+
+    `intent_temperature` divides the logits of the teacher's head; `privacy` is what the teacher was taught at.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
@@ -49,7 +52,9 @@ class TargetsManifest(BaseModel):
     embedding_space: Digest
     dimension: Annotated[int, Field(ge=1)]
     intents: list[str] = []
+    intent_temperature: Annotated[float, Field(gt=0)] = 1.0
     lineage: list[Origin]
+    privacy: list[PrivacySpent] = []
     shards: Annotated[list[Shard], Field(min_length=1)]
 
 
@@ -119,34 +124,59 @@ def write_manifest(folder: Path, manifest: TargetsManifest) -> None:
 
 
 def read_targets(folder: Path) -> Targets:
-    """Reads and verifies a folder of targets.
+    """Reads and verifies a folder of targets, all of it into memory.
+
+    Raises:
+        TargetsRefused: as `read_shards`.
+    """
+    manifest, digest = read_manifest(folder)
+    parts = list(read_shards(folder))
+    intents = None
+    if manifest.intents:
+        read = [part.intents for part in parts if part.intents]
+        intents = IntentTargets(np.concatenate([p.logits for p in read]), np.concatenate([p.known for p in read]))
+    return Targets(
+        manifest,
+        digest,
+        [text for part in parts for text in part.texts],
+        [mix for part in parts for mix in part.mixes],
+        np.concatenate([part.embeddings for part in parts]),
+        intents,
+    )
+
+
+def read_shards(folder: Path) -> Iterator[Targets]:
+    """Reads and verifies a folder of targets one shard at a time: memory does not grow with the corpus.
 
     Raises:
         TargetsRefused: it is missing or unfinished, a shard differs from its digest, or a column is missing.
+    """
+    manifest, digest = read_manifest(folder)
+    for shard in manifest.shards:
+        table = _read_shard(folder / shard.file, shard, manifest)
+        intents = None
+        if manifest.intents:
+            known = table["intent"].to_numpy().astype(np.int16)
+            intents = IntentTargets(_read_rows(table["intent_logits"], len(manifest.intents)), known)
+        embeddings = _read_rows(table["embedding"], manifest.dimension)
+        yield Targets(manifest, digest, table["text"].to_pylist(), table["mix"].to_pylist(), embeddings, intents)
+
+
+def read_manifest(folder: Path) -> tuple[TargetsManifest, str]:
+    """`targets.json` of a folder, and its digest.
+
+    Raises:
+        TargetsRefused: it is missing or breaks the format.
     """
     path = folder / MANIFEST
     if not path.is_file():
         raise TargetsRefused(f"{folder} holds no finished targets; run: orilla teacher label")
     content = path.read_bytes()
     try:
-        manifest = TargetsManifest.model_validate_json(content)
+        return TargetsManifest.model_validate_json(content), digest_bytes(content)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise TargetsRefused(f"{path} breaks the format of targets at {where}; label again") from error
-    tables = [_read_shard(folder / shard.file, shard, manifest) for shard in manifest.shards]
-    table = pa.concat_tables(tables)
-    intents = None
-    if manifest.intents:
-        known = table["intent"].to_numpy().astype(np.int16)
-        intents = IntentTargets(_read_rows(table["intent_logits"], len(manifest.intents)), known)
-    return Targets(
-        manifest,
-        digest_bytes(content),
-        table["text"].to_pylist(),
-        table["mix"].to_pylist(),
-        _read_rows(table["embedding"], manifest.dimension),
-        intents,
-    )
 
 
 def _read_shard(path: Path, shard: Shard, manifest: TargetsManifest) -> pa.Table:

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_agent.agent import Agent
+from edge_agent.reading.formats import DocumentFormat
+from edge_agent.settings import AgentSettings
 from federation.centre import Centre, set_up_centre
 from federation.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
 from federation.client_app import app
@@ -27,7 +30,7 @@ from student.digests import digest_bytes
 from student.heads import pack_head, read_head
 from student.runtime import load_student
 from tests.conftest import ROOT
-from tests.federation.lab import Lab, build_lab
+from tests.federation.lab import LABELS, Lab, build_lab
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -109,6 +112,29 @@ def test_a_bundle_made_from_it_names_intents_rightly_in_the_same_embedding_space
     evaluation = read_release(release, key_of(lab)).release.evaluation
     assert right == pytest.approx(evaluation.accuracy, abs=0.011)  # one text of a hundred, for rounding
     assert right > evaluation.baseline
+
+
+def test_an_edge_agent_takes_the_new_bundle_up_without_embedding_anything_anew(
+    lab: Lab, release: Path, tmp_path: Path
+) -> None:
+    store, anew = tmp_path / "store", list[int]()
+    with Agent(AgentSettings(store=store, bundle=lab.bundle)) as agent:
+        for label in LABELS:
+            text = f"# {label}\n\n{label}1 {label}2 {label}3 filler1."
+            agent.add_document(f"{label}.md", text.encode(), DocumentFormat.MARKDOWN)
+        before, former = agent.store.embeddings.all("ab" * 32, 16), agent.bundle
+        made = apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))  # while it answers
+        found = agent.search("refund1 refund2", count=4)
+    with Agent(AgentSettings(store=store, bundle=made.path), on_reembedded=anew.append) as agent:
+        after = agent.store.embeddings.all("ab" * 32, 16)
+        assert (agent.bundle.serial, former.serial, anew) == (5, 4, [])
+        assert agent.readiness().is_ready
+        assert agent.search("refund1 refund2", count=4) == found
+        rows = [json.loads(line) for line in (lab.home / "validation.jsonl").read_text().splitlines()]
+        named = [agent.classify(row["text"]) for row in rows]
+    assert [array.tobytes() for array in before] == [array.tobytes() for array in after]
+    right = [c is not None and c.alternatives[0].label == r["intent"] for c, r in zip(named, rows, strict=True)]
+    assert np.mean(right) == pytest.approx(read_release(release, key_of(lab)).release.evaluation.accuracy, abs=0.011)
 
 
 def test_the_same_bundle_and_release_make_the_same_bundle(lab: Lab, release: Path, tmp_path: Path) -> None:

@@ -84,6 +84,8 @@ def test_local_mode_takes_the_same_way_with_two_messages_a_round(lab: Lab) -> No
         ("share", "message", 4, [0, 3, 3, 3, 3]),
         ("mask", "message", 4, [0, 3, 3, 3, 3]),
         ("mask", "reply", 4, [3, 3, 3, 3, 3]),
+        ("share", "late", 4, [0, 3, 3, 3, 3]),
+        ("mask", "late", 4, [3, 3, 3, 3, 3]),
         ("reveal", "message", 5, [3, 3, 3, 3, 3]),
     ],
 )
@@ -256,6 +258,17 @@ def test_a_wrong_shaped_update_is_left_out(lab: Lab, update: bytes) -> None:
     assert [record.survivors for record in finished.history] == [4, 4, 4]
 
 
+def test_a_plain_update_that_no_customers_could_make_is_left_out(lab: Lab) -> None:
+    def client(message: Message, context: Context) -> Message:
+        reply = app(message, context)
+        is_bad = message.metadata.dst_node_id == 1000 and step_of(message) == "train"
+        return changed(reply, message, update=np.full(48, 2**30, dtype="<u4").tobytes()) if is_bad else reply
+
+    finished = run_in_process(lab, client=client, mechanism="local")
+    assert [record.survivors for record in finished.history] == [4, 4, 4]
+    assert any("does not follow the protocol" in why for why in finished.history[0].refusals)
+
+
 @pytest.mark.parametrize("mechanism", ["secure", "local"])
 def test_a_replayed_update_is_left_out(lab: Lab, mechanism: str) -> None:
     kept: dict[str, Message] = {}
@@ -364,6 +377,7 @@ def test_a_plain_update_is_not_given_in_a_secure_round(lab: Lab) -> None:
     run, folder = prepared(lab)
     grid = LocalGrid(app, lab.node_configs, {})
     parameters = run.plan.round(1, run.start)
+    assert run.feature_map is not None
     record = ConfigRecord(
         {
             "step": "train",

@@ -16,6 +16,7 @@ from student.distill.pretrained import Pretrained, find_minilm
 from student.distill.targets import read_targets
 from student.encoder import Embeddings
 from student.heads import LinearHead
+from student.manifest import PrivacySpent
 from teacher import label as labelling
 from teacher.corpus import CorpusRecipe, Source
 from teacher.errors import LabelsDiffer
@@ -125,3 +126,44 @@ def test_a_teacher_with_an_intent_head_gives_logits_and_the_known_intents(
     assert targets.intents.known.tolist() == [{"x": 0, "y": 1, "z": -1}["xyz"[n % 3]] for n in range(30)]
     expected = fake_free_encode(targets.texts) @ weight.T + 1
     assert np.allclose(targets.intents.logits, expected, atol=0.01)
+
+
+def test_targets_are_labelled_anew_without_the_teacher_running(
+    data: Path, pretrained: Pretrained, tmp_path: Path
+) -> None:
+    labelling.label(pretrained, RECIPE, data, tmp_path / "old", encode=fake_free_encode)
+    head = LinearHead(np.eye(2, 8, dtype=np.float32), np.ones(2, np.float32), ("x", "y"), 0.5, 0.0)
+    spent = PrivacySpent(
+        federation="lab",
+        serial=1,
+        sha256="7" * 64,
+        run_id="run-1",
+        rounds=2,
+        fewest_branches=3,
+        epsilon=3.0,
+        delta=1e-5,
+        unit="customer",
+        neighboring="add-or-remove",
+        accountant="exact",
+        mechanism="secure",
+        largest_ledger_epsilon=3.0,
+    )
+    knowing = replace(pretrained, intent_head=head, intent_head_sha256="8" * 64, privacy=(spent,))
+    labelling.relabel(knowing, tmp_path / "old", tmp_path / "new")
+    old, new = read_targets(tmp_path / "old"), read_targets(tmp_path / "new")
+    assert (new.texts, new.manifest.intents, new.manifest.intent_temperature) == (old.texts, ["x", "y"], 0.5)
+    assert np.array_equal(new.embeddings, old.embeddings)
+    assert new.intents is not None
+    assert np.allclose(new.intents.logits, new.embeddings.astype(np.float32)[:, :2] + 1, atol=0.01)
+    assert new.manifest.privacy == [spent]
+    assert {origin.sha256 for origin in new.manifest.lineage} >= {"8" * 64, pretrained.weights_sha256}
+    before = {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()}
+    labelling.relabel(knowing, tmp_path / "old", tmp_path / "new")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()} == before
+
+
+def test_targets_of_another_space_are_not_labelled_anew(data: Path, pretrained: Pretrained, tmp_path: Path) -> None:
+    labelling.label(pretrained, RECIPE, data, tmp_path / "old", encode=fake_free_encode)
+    with pytest.raises(LabelsDiffer, match="no intent head"):
+        labelling.relabel(pretrained, tmp_path / "old", tmp_path / "new")
+    assert not (tmp_path / "new").exists()

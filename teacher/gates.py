@@ -1,0 +1,86 @@
+"""What an absorbed teacher may lose: next to nothing, in every language, segment and label that it knew before."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from student.distill.intent_head import LabelledTexts
+from student.encoder import Embeddings
+from student.heads import LinearHead
+
+ALL = "all"
+_CHANCE = 0.01
+"""How often chance alone may refuse, over all groups of a kind together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One group of the centre's own texts, before and after.
+
+    Attributes:
+        kind: "all", "language", "segment" or "label".
+        group: which one.
+        texts: in the group.
+        before: accuracy in [0, 1].
+        lost, gained: texts named rightly before only, and after only.
+        groups: of its kind.
+    """
+
+    kind: str
+    group: str
+    texts: int
+    before: float
+    lost: int
+    gained: int
+    groups: int = 1
+
+    @property
+    def after(self) -> float:
+        """Accuracy in [0, 1]."""
+        return self.before - (self.lost - self.gained) / self.texts
+
+    def is_passed(self, most_lost: float) -> bool:
+        """Whether at most that share of the texts is lost, net, or no more than chance loses.
+
+        Chance: of the texts that changed, each is as likely to be gained as lost (a one-sided sign test in its normal
+        approximation, at 1 % for all groups of the kind together, after Bonferroni). Of few texts one may be lost.
+        """
+        by_chance = NormalDist().inv_cdf(1 - _CHANCE / self.groups) * math.sqrt(self.lost + self.gained)
+        return self.lost - self.gained <= max(most_lost * self.texts, by_chance, 1.0)
+
+
+def compare_heads(old: LinearHead, new: LinearHead, embeddings: Embeddings, texts: LabelledTexts) -> list[Gate]:
+    """Two heads on the same labelled texts with embeddings (N, D), whole and by group; unknown languages are left out.
+
+    The old head is asked among its own labels, the new one among all of its, so that an old text which the new head
+    gives a new label counts as lost.
+    """
+    groups: dict[tuple[str, str], list[int]] = {(ALL, ALL): list(range(len(texts.texts)))}
+    for kind, values in (("language", texts.languages), ("segment", texts.segments), ("label", texts.labels)):
+        for row, value in enumerate(values):
+            if value:
+                groups.setdefault((kind, value), []).append(row)
+    kinds = Counter(kind for kind, _ in groups)
+    before, after = (_is_right(head, embeddings, texts.labels) for head in (old, new))
+    return [
+        Gate(
+            kind,
+            group,
+            texts=len(rows),
+            before=round(float(before[rows].mean()), 4),
+            lost=int((before & ~after)[rows].sum()),
+            gained=int((after & ~before)[rows].sum()),
+            groups=kinds[kind],
+        )
+        for (kind, group), rows in groups.items()
+    ]
+
+
+def _is_right(head: LinearHead, embeddings: Embeddings, labels: Sequence[str]) -> NDArray[np.bool_]:
+    said = head.probabilities(embeddings).argmax(axis=1)
+    return np.array([head.labels[i] == label for i, label in zip(said, labels, strict=True)])

@@ -1,0 +1,138 @@
+"""What an absorption teaches: a head that answers as the aggregated student does, and keeps what the teacher knew."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from student.bundle import Bundle
+from student.distill.intent_head import LabelledTexts, calibrate
+from student.distill.rows import is_held_out
+from student.distill.targets import read_manifest, read_shards
+from student.distill.taught_head import LabelledEmbeddings, SoftTexts, teach_head
+from student.encoder import Embeddings, Encoder
+from student.heads import LinearHead
+from teacher.errors import AbsorptionRefused
+from teacher.gates import Gate, compare_heads
+from teacher.recipe import Absorption
+
+Encode = Callable[[list[str]], Embeddings]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A head that passed every gate.
+
+    Attributes:
+        head: calibrated.
+        caution: that it was taught with.
+        agreement: share of the public texts where it says what the aggregated student says.
+        gates: on the test part of the centre's texts.
+    """
+
+    head: LinearHead
+    caution: float
+    agreement: float
+    gates: list[Gate]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicTexts:
+    """What the aggregated student is asked about.
+
+    Attributes:
+        targets: texts that the teacher has labelled; read one shard at a time.
+        count: how many of them at most, about; chosen by digest.
+        more: further texts, to be embedded by the teacher.
+    """
+
+    targets: Path
+    count: int
+    more: list[str]
+
+
+def ask_student(head: LinearHead, bundle: Bundle, texts: PublicTexts, encode: Encode) -> SoftTexts:
+    """A released head's answers on public texts and on its labels' own names, beside the teacher's embeddings of them.
+
+    Args:
+        head: the released one.
+        bundle: whose encoder it reads.
+        texts: see `PublicTexts`.
+        encode: texts → embeddings (N, D), by the teacher.
+    """
+    share = texts.count / sum(shard.rows for shard in read_manifest(texts.targets)[0].shards)
+    more = [*(label.replace("_", " ") for label in head.labels), *texts.more]
+    student = Encoder.from_bundle(bundle)
+    try:
+        by_teacher, by_student = [encode(more)], [student.encode(more)]
+        for shard in read_shards(texts.targets):
+            rows = [i for i, text in enumerate(shard.texts) if is_held_out(f"absorb:{text}", share)]
+            by_teacher.append(shard.embeddings[rows].astype(np.float32))
+            by_student.append(student.encode([shard.texts[i] for i in rows]))
+    finally:
+        student.close()
+    return SoftTexts(np.concatenate(by_teacher), head.logits(np.concatenate(by_student)), head.labels)
+
+
+def learn(
+    old: LinearHead | None, parts: Mapping[str, LabelledTexts], soft: SoftTexts, recipe: Absorption, encode: Encode
+) -> Learned:
+    """The head of the least caution that loses next to nothing on the validation part, if it passes on the test part.
+
+    On the validation part the whole must lose no more than `most_lost`, chance or not; where no caution comes to that,
+    the one that loses least is tried on the test part.
+
+    Args:
+        old: the teacher's; None to hold the new one against what the centre's labels alone would teach.
+        parts: the centre's own texts, `train`, `validation` and `test`.
+        soft: see `ask_student`.
+        recipe: see `Absorption`.
+        encode: texts → embeddings (N, D), by the teacher.
+
+    Raises:
+        AbsorptionRefused: too much is lost.
+    """
+    embedded = {name: encode(part.texts) for name, part in parts.items()}
+    before = old or taught_by_labels(parts, embedded)
+    labels = tuple(dict.fromkeys((*before.labels, *soft.labels, *sorted(set(parts["train"].labels)))))
+    train, validation = (_labelled(embedded[name], parts[name], labels) for name in ("train", "validation"))
+    tried: list[tuple[int, LinearHead, float]] = []
+    for caution in recipe.cautions:
+        head = teach_head(labels, train, soft, caution=caution)
+        head = calibrate(head, validation.embeddings, validation.targets)
+        whole, *groups = compare_heads(before, head, embedded["validation"], parts["validation"])
+        tried.append((whole.lost - whole.gained, head, caution))
+        is_kept = whole.lost - whole.gained <= recipe.most_lost * whole.texts
+        if is_kept and all(gate.is_passed(recipe.most_lost) for gate in groups):
+            break
+    else:
+        tried.sort(key=lambda one: one[0], reverse=True)
+    _, head, caution = tried[-1]
+    gates = compare_heads(before, head, embedded["test"], parts["test"])
+    if not all(gate.is_passed(recipe.most_lost) for gate in gates):
+        raise _worse(gates, recipe)
+    columns = [labels.index(label) for label in soft.labels]
+    said = head.logits(soft.embeddings)[:, columns].argmax(axis=1)
+    return Learned(head, caution, float((said == soft.logits.argmax(axis=1)).mean()), gates)
+
+
+def taught_by_labels(parts: Mapping[str, LabelledTexts], embedded: Mapping[str, Embeddings]) -> LinearHead:
+    """What the centre's labels alone teach a teacher without an intent head."""
+    labels = tuple(sorted(set(parts["train"].labels)))
+    train, validation = (_labelled(embedded[name], parts[name], labels) for name in ("train", "validation"))
+    return calibrate(teach_head(labels, train, None), validation.embeddings, validation.targets)
+
+
+def _labelled(embeddings: Embeddings, texts: LabelledTexts, labels: tuple[str, ...]) -> LabelledEmbeddings:
+    return LabelledEmbeddings(embeddings, np.array([labels.index(label) for label in texts.labels]))
+
+
+def _worse(gates: list[Gate], recipe: Absorption) -> AbsorptionRefused:
+    failed = [gate for gate in gates if not gate.is_passed(recipe.most_lost)]
+    worst = max(failed, key=lambda gate: gate.before - gate.after)
+    return AbsorptionRefused(
+        f"the teacher would lose in {len(failed)} of {len(gates)} groups of the test part, most in {worst.kind} "
+        f"{worst.group}: accuracy {worst.before:.4f} before, {worst.after:.4f} after, on {worst.texts} texts; at most "
+        f"{recipe.most_lost:g} may be lost, or what chance loses: the old teacher stays"
+    )

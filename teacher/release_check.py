@@ -1,0 +1,108 @@
+"""Whether a release may teach this teacher: decided before anything is computed or written. No torch.
+
+`federation.release.read_release` has verified the signature, that the rounds cost what is claimed and stay within the
+run's budget, and that every ledger grows with each round. Here it is held against what the teacher has absorbed so far.
+
+Guarantees:
+    A release is absorbed once, and never one that is older than another of its federation.
+    A branch's ledger is never shorter, or spent less, than when its federation's last release was absorbed.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from federation.release import LedgerEntry, Release, ReleasedHead
+from student.bundle import Bundle
+from student.manifest import PrivacySpent
+from teacher.errors import AbsorptionRefused
+
+_ROUNDING = 1e-6
+
+
+def check_release(
+    released: ReleasedHead,
+    bundle: Bundle,
+    embedding_space: str,
+    absorbed: Sequence[PrivacySpent],
+    ledgers: Mapping[str, LedgerEntry],
+    *,
+    max_epsilon: float,
+) -> None:
+    """Says nothing if a verified release may be absorbed.
+
+    Args:
+        released: as `read_release` gives it.
+        bundle: of the student that the branches taught.
+        embedding_space: the teacher's.
+        absorbed: what the teacher has absorbed so far.
+        ledgers: branch → what its ledger said when this federation's last release was absorbed.
+        max_epsilon: most that any branch's ledger may say after the release, over all its runs.
+
+    Raises:
+        AbsorptionRefused: it may not.
+    """
+    release = released.release
+    if released.digest in {each.sha256 for each in absorbed}:
+        raise AbsorptionRefused(
+            f"release {release.serial} of {release.federation} is absorbed already; nothing is left to do"
+        )
+    newest = max((each.serial for each in absorbed if each.federation == release.federation), default=0)
+    if release.serial <= newest:
+        raise AbsorptionRefused(
+            f"release {release.serial} of {release.federation} is not newer than release {newest}, which this teacher "
+            "has absorbed; it was sent before: get the newest"
+        )
+    if release.bundle_digest != bundle.digest:
+        raise AbsorptionRefused(
+            f"release {release.serial} taught the head of bundle {release.bundle_digest[:12]}, this is "
+            f"{bundle.digest[:12]}; name that bundle"
+        )
+    if {embedding_space} != {release.embedding_space, bundle.manifest.embedding_space}:
+        raise AbsorptionRefused(
+            f"the teacher's embedding space is {embedding_space[:12]}, that of the release "
+            f"{release.embedding_space[:12]}; absorb it into the teacher of that space"
+        )
+    _check_ledgers(release, ledgers, max_epsilon)
+
+
+def privacy_spent(released: ReleasedHead) -> PrivacySpent:
+    """What cards say of a release from now on."""
+    release, privacy = released.release, released.release.privacy
+    return PrivacySpent(
+        federation=release.federation,
+        serial=release.serial,
+        sha256=released.digest,
+        run_id=release.run_id,
+        rounds=len(release.rounds),
+        fewest_branches=min(each.survivors for each in release.rounds),
+        epsilon=round(privacy.epsilon, 6),
+        delta=privacy.delta,
+        unit=privacy.unit,
+        neighboring=privacy.neighboring,
+        accountant=privacy.accountant,
+        mechanism=privacy.mechanism,
+        largest_ledger_epsilon=round(max(entry.epsilon for entry in last_ledgers(release).values()), 6),
+    )
+
+
+def last_ledgers(release: Release) -> dict[str, LedgerEntry]:
+    """Branch → what its ledger said after the last round that it took part in."""
+    return {branch: entry for each in release.rounds for branch, entry in each.ledgers.items()}
+
+
+def _check_ledgers(release: Release, ledgers: Mapping[str, LedgerEntry], max_epsilon: float) -> None:
+    """Each goes on from where the last absorbed release left it, and none is past the centre's limit."""
+    left = dict(ledgers)
+    for released in release.rounds:
+        for branch, entry in released.ledgers.items():
+            before = left.pop(branch, None)
+            if before and not (entry.serial > before.serial and entry.epsilon >= before.epsilon):
+                raise AbsorptionRefused(
+                    f"the ledger of branch {branch} has {entry.serial} entries and epsilon {entry.epsilon:.4f} at the "
+                    f"beginning of release {release.serial}, and had {before.serial} and {before.epsilon:.4f} at the "
+                    "end of the last one absorbed: its chain is broken; ask the branch before anything is absorbed"
+                )
+            if entry.epsilon > max_epsilon * (1 + _ROUNDING):
+                raise AbsorptionRefused(
+                    f"the ledger of branch {branch} says epsilon {entry.epsilon:.4f} after round "
+                    f"{released.round_number}, over all its runs; the limit here is {max_epsilon:g}"
+                )
