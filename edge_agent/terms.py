@@ -38,3 +38,9 @@ def longest_run(text: str, other: str) -> int:
 def match_any(terms: list[str]) -> str:
     """An FTS5 expression that matches what holds any of the terms; quoted, so that nothing in them is syntax."""
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
+
+
+def content_words(text: str) -> list[tuple[int, int]]:
+    """Where the content words of a text stand, (start, end) in code points; repeated ones each time."""
+    terms = set(content_terms(text))
+    return [match.span() for match in _WORD.finditer(text) if fold(match[0]) in terms]
