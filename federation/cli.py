@@ -16,7 +16,11 @@ from student.bundle import DEFAULT_BUNDLE
 if TYPE_CHECKING:
     from federation.rounds import RoundRecord
 
-app = typer.Typer(no_args_is_help=True, help="Teach the student at its branches, under differential privacy.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Teach the student at its branches, under differential privacy. To try it: simulate. For real, the centre: "
+    "up, enroll BRANCH, run RECIPE; each branch: join KIT, then apply RELEASE. docs/federation.md has the whole of it.",
+)
 ledger_app = typer.Typer(no_args_is_help=True, help="A branch's privacy ledger: what its customers have lost so far.")
 app.add_typer(ledger_app, name="ledger")
 
