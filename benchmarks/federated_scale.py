@@ -47,7 +47,7 @@ def _plot(figures: dict[str, dict[str, float]]) -> None:
         axis.set(xscale="log", xlabel="branches", ylabel=what, xticks=BRANCHES, xticklabels=BRANCHES)
         axis.grid(visible=True, alpha=0.3)
     axes[0].set(yscale="log")
-    axes[1].set(ylim=(0, None))
+    axes[1].set(ylim=(0, 1.1 * max(each["memory of the process in MB"] for each in figures.values())))
     figure.savefig(PLOT, dpi=120)
     pyplot.close(figure)
 
