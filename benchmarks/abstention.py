@@ -70,7 +70,7 @@ def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[s
 
     Confidence is the probability that the base answers a question, where as many are answerable as are not. The
     development questions of other fields count a tenth each: of these there are many. The threshold is the one that
-    declines at most a tenth of the answerable questions in each language.
+    declines a tenth of the answerable questions.
 
     Args:
         agent: with the demo's base.
@@ -80,7 +80,6 @@ def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[s
 
     others = [text for texts in out_of_domain_questions("dev").values() for text in texts]
     evidence = np.array([look(agent, text)[0] for text in [row["text"] for row in rows] + others])  # (Q, 4)
-    languages = np.array([row["language"] for row in rows] + ["" for _ in others])
     is_answerable = np.array(["gold" in row for row in rows] + [False for _ in others])
     is_demo = np.arange(len(evidence)) < len(rows)
     weights = np.where(is_demo, 1.0, WEIGHT)
@@ -93,8 +92,7 @@ def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[s
             (confidences >= low) & (confidences < high) if name == "with_reading" else np.full_like(is_demo, 1)
         )
         confidences = np.where(is_doubtful, model.predict_proba(evidence[:, :count])[:, 1], confidences)
-        tenths = [np.quantile(confidences[is_answerable & (languages == one)], 0.1) for one in set(languages) - {""}]
-        threshold = float(min(tenths))
+        threshold = float(np.quantile(confidences[is_answerable], 0.1))
         values = dict(zip([*EVIDENCE[:count], "intercept"], [*model.coef_[0], model.intercept_[0]], strict=True))
         fitted[name] = {key: round(float(value), 2) for key, value in values.items()} | {
             "threshold": round(threshold, 3),

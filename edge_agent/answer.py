@@ -109,8 +109,8 @@ class Answering:
     max_sentences: int = 3
     passage_weight: float = 0.5
     keep_above: float = 0.8
-    unread: Confidence = Confidence(2.17, 5.09, 6.06, 0.0, -4.65, 0.285)
-    with_reading: Confidence = Confidence(1.32, 4.61, 4.6, 0.46, -2.66, 0.289)
+    unread: Confidence = Confidence(2.08, 5.04, 6.34, 0.0, -4.65, 0.317)
+    with_reading: Confidence = Confidence(0.94, 5.0, 4.78, 0.46, -2.72, 0.323)
     doubt: tuple[float, float] = (0.1, 0.6)
 
 
