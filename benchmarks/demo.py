@@ -12,54 +12,45 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.abstention import draw_risk_coverage, fit_confidence, look, out_of_domain
 from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
-from edge_agent.answer import candidate_sentences, compose
 from edge_agent.reading.formats import format_of
 from edge_agent.results import Answer
-from edge_agent.search import find
 from edge_agent.settings import AgentSettings
 
 DEMO = Path(__file__).parents[1] / "demo"
 LANGUAGES = ("en", "es")
+CURVE = Path(__file__).parents[1] / "docs" / "evaluation" / "risk-coverage.png"
 
 
 def run() -> dict[str, Any]:
     """Figures by language, on the test half."""
     with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
         ingest_demo(agent)
-        return {language: _figures(agent, language) for language in LANGUAGES}
+        figures: dict[str, Any] = {language: _figures(agent, language) for language in LANGUAGES}
+        figures["out_of_domain_declined"] = out_of_domain(agent)
+        figures["declined_together"] = _declined_together(figures)
+        figures["mean_risk"] = draw_risk_coverage({name: _judged(agent, name) for name in LANGUAGES}, CURVE)
+    return figures
 
 
-def fit() -> dict[str, float]:
-    """The confidence of `edge_agent.answer.Answering`, fitted on the development half in the bundle's languages.
+def _declined_together(figures: dict[str, Any]) -> float:
+    """Share declined of the demo's unanswerable questions and those out of CLINC150's scope."""
+    groups = [(figures[name]["unanswerable_declined"], figures[name]["unanswerable"]) for name in LANGUAGES]
+    if clinc := figures["out_of_domain_declined"].get("clinc150_out_of_scope_en"):
+        groups.append((clinc["declined"], clinc["questions"]))
+    shares, counts = zip(*groups, strict=True)
+    return round(float(np.average(shares, weights=counts)), 4)
 
-    Confidence is the probability that the best sentence stands in the right article; an unanswerable question has
-    none. Logistic regression (Platt 1999).
-    """
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
+def fit() -> dict[str, dict[str, float]]:
+    """The confidences of `edge_agent.answer.Answering`, fitted on the development half in the bundle's languages."""
     with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
         ingest_demo(agent)
-        answering = agent.questions.answering
         rows = read("questions.jsonl", split="dev") + read("unanswerable.jsonl", split="dev")
-        rows = [row for row in rows if row["language"] in agent.student.bundle.manifest.languages]
-        features, is_right = [], []
-        for row in rows:
-            question = agent.student.encoder.encode([row["text"]])[0]
-            nearest = find(agent.store, agent.index, row["text"], question, answering.passages)
-            candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest])
-            embeddings = agent.student.encoder.encode([candidate.text for candidate in candidates])
-            composed = compose(candidates, embeddings, question, answering)
-            features.append([max(f.similarity for f in nearest), float((embeddings @ question).max())])
-            is_right.append(composed.citations[0].source == row.get("gold"))
-    model = LogisticRegression(C=100).fit(features, is_right)
-    confidences = model.predict_proba(features)[:, 1]
-    answerable = np.array(["gold" in row for row in rows])
-    names = ("slope_passage", "slope_sentence", "intercept")
-    values = [*model.coef_[0], model.intercept_[0]]
-    fitted = {name: round(float(value), 2) for name, value in zip(names, values, strict=True)}
-    return fitted | {"threshold_declining_a_tenth": round(float(np.quantile(confidences[answerable], 0.1)), 2)}
+        languages = agent.student.bundle.manifest.languages
+        return fit_confidence(agent, [row for row in rows if row["language"] in languages])
 
 
 def ingest_demo(agent: Agent) -> None:
@@ -73,6 +64,13 @@ def read(name: str, *, split: str) -> list[dict[str, Any]]:
     """The rows of a demo file in one split."""
     rows = [json.loads(line) for line in (DEMO / name).read_text(encoding="utf-8").splitlines()]
     return [row for row in rows if row["split"] == split]
+
+
+def _judged(agent: Agent, language: str) -> list[tuple[float, bool]]:
+    """Confidence, and whether the right article is cited, of every test question of a language."""
+    rows = read("questions.jsonl", split="test") + read("unanswerable.jsonl", split="test")
+    rows = [row for row in rows if row["language"] == language]
+    return [(agent.query(row["text"]).confidence, look(agent, row["text"])[1] == row.get("gold")) for row in rows]
 
 
 def _figures(agent: Agent, language: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from student.digests import digest_bytes
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 GUIDES = ("help_bc", "help_adobe_commerce", "help_m365_es")
-SETTINGS = [(words, quoted) for words in (0.1, 0.15, 0.2, 0.25) for quoted in (0.0, 0.8, 1.2, 1.6, 2.0, 2.4)]
+SETTINGS = [(words, quoted) for words in (0.1, 0.15, 0.2, 0.25) for quoted in (0.0, 1.2, 1.6, 2.0, 2.4, 3.0)]
 """What words weigh, and how much more in a whole quotation."""
 DEPTH = 60
 
@@ -135,7 +135,7 @@ def _propose(name: str) -> Iterator[Proposed]:
             embedding = agent.student.encoder.encode([question.text])[0]
             similarities, bm25 = candidates(agent.store, agent.index, question.text, embedding, DEPTH)
             about = {p.passage_id: (p.source, p.language) for p in agent.store.passages(list(similarities))}
-            weight = weigh_words(agent.store, question.text, bm25, len(agent.index))
+            weight = weigh_words(agent.store, question.text, bm25)
             yield Proposed(question, similarities, bm25, about, quotation=(weight - WORDS) / QUOTED)
 
 

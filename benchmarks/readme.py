@@ -201,8 +201,31 @@ def _demo(result: dict[str, Any]) -> str:
             "| | English | Spanish |",
             "|---|---|---|",
             *(f"| {name} | {read(english)} | {read(spanish)} |" for name, read in rows.items()),
+            "",
+            "Questions of other fields asked of the same base, and the share declined:",
+            "",
+            "| questions | asked | declined |",
+            "|---|---|---|",
+            *(
+                f"| {_OTHER_FIELDS[name]} | {figures['questions']} | {figures['declined']} |"
+                for name, figures in result["out_of_domain_declined"].items()
+            ),
+            "",
+            f"All unanswerable questions of the demo and those out of CLINC150's scope together: "
+            f"{result['declined_together']} declined. What is risked at which coverage "
+            f"(mean risk {result['mean_risk']['en']} in English, {result['mean_risk']['es']} in Spanish):",
+            "",
+            "![Risk against coverage](docs/evaluation/risk-coverage.png)",
         ]
     )
+
+
+_OTHER_FIELDS = {
+    "clinc150_out_of_scope_en": "out of CLINC150's scope, English",
+    "banking77_en": "bank customers (BANKING77, much of it on cards and refunds), English",
+    "software_and_banking_en": "other companies' software and banking, English",
+    "software_and_banking_es": "other companies' software and banking, Spanish",
+}
 
 
 def _at(figures: dict[str, Any], path: str) -> Any:

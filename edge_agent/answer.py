@@ -39,18 +39,60 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for an answer: similarities to the question, in [-1, 1].
+
+    Attributes:
+        passage: of the nearest passage.
+        sentence: of the nearest sentence.
+        word: of the question's word that is spoken of least (`edge_agent.coverage`).
+    """
+
+    passage: float
+    sentence: float
+    word: float
+
+
+@dataclass(frozen=True, slots=True)
 class Composed:
-    """An answer before it is given or withheld: its citations, best first, and its confidence in [0, 1]."""
+    """An answer before it is given or withheld; its citations are in the order of the text."""
 
     citations: list[Citation]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How sure an answer is, in [0, 1], and whether that is too little to give it."""
+
     confidence: float
+    is_withheld: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """How sure an answer is: the logistic function of a weighted sum.
+
+    Attributes:
+        passage, sentence, word: weights of the evidence.
+        reading: weight of the reader's logit for the nearest passage.
+        intercept: added.
+        threshold: confidence below which the answer is withheld.
+    """
+
+    passage: float
+    sentence: float
+    word: float
+    reading: float
+    intercept: float
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
 class Answering:
     """How answers are made and withheld.
 
-    The weights were chosen and the confidence fitted on the development half of the demo's questions, with
+    The weights were chosen and the confidences fitted on the development half of the demo's questions, with
     `python -m benchmarks demo --fit`; they belong to one embedding space and to the languages of its bundle.
 
     Attributes:
@@ -58,19 +100,18 @@ class Answering:
         max_sentences: most sentences in an answer.
         passage_weight: share of the passage's similarity in a sentence's score, in [0, 1].
         keep_above: further sentences are kept at this share of the best one's score.
-        slope_passage, slope_sentence, intercept: confidence is the logistic function of
-            `slope_passage · best passage similarity + slope_sentence · best sentence similarity + intercept`.
-        threshold: confidence below which the answer is withheld.
+        unread, with_reading: the confidence without a reading of the nearest passage and with one.
+        doubt: unread confidences from the first to below the second are in doubt: there, and only there, the passage
+            is read, where the bundle has a reader.
     """
 
     passages: int = 4
     max_sentences: int = 3
     passage_weight: float = 0.5
     keep_above: float = 0.8
-    slope_passage: float = 3.04
-    slope_sentence: float = 4.45
-    intercept: float = -4.11
-    threshold: float = 0.22
+    unread: Confidence = Confidence(2.08, 5.04, 6.34, 0.0, -4.65, 0.317)
+    with_reading: Confidence = Confidence(0.94, 5.0, 4.78, 0.46, -2.72, 0.323)
+    doubt: tuple[float, float] = (0.1, 0.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +140,7 @@ def compose(
     question: Embeddings,
     answering: Answering,
     *,
+    word: float,
     language: str = "",
 ) -> Composed:
     """Picks the sentences that answer.
@@ -108,6 +150,7 @@ def compose(
         embeddings: theirs, (K, D).
         question: its embedding, (D,).
         answering: weights and bounds.
+        word: the similarity of the word that is spoken of least (`edge_agent.coverage`).
         language: of the question, "" where unknown; sentences in another go after those nearly as good.
 
     Returns:
@@ -124,19 +167,27 @@ def compose(
     chosen = [
         int(i)
         for i in order
-        if scores[i] >= answering.keep_above * scores[order[0]]
+        if scores[i] >= min(answering.keep_above * scores[order[0]], scores[order[0]])  # below 0 too, the best is kept
         and candidates[i].passage.document_id == best.passage.document_id
     ][: answering.max_sentences]
-    logit = (
-        answering.slope_passage * float(passage_similarities.max())
-        + answering.slope_sentence * float(similarities.max())
-        + answering.intercept
-    )
     in_order = sorted(chosen, key=lambda i: candidates[i].start)
     citations = [
         cite(candidates[i].passage, candidates[i].start, candidates[i].end, float(similarities[i])) for i in in_order
     ]
-    return Composed(citations, 1 / (1 + math.exp(-logit)))
+    return Composed(citations, Evidence(float(passage_similarities.max()), float(similarities.max()), word))
+
+
+def judge(evidence: Evidence, weights: Confidence, *, reading: float = 0.0) -> Judgement:
+    """How sure an answer with this evidence is, and a reading (the reader's logit) if there is one."""
+    logit = (
+        weights.passage * evidence.passage
+        + weights.sentence * evidence.sentence
+        + weights.word * evidence.word
+        + weights.reading * reading
+        + weights.intercept
+    )
+    confidence = 1 / (1 + math.exp(-logit))
+    return Judgement(confidence, confidence < weights.threshold)
 
 
 def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:

@@ -7,20 +7,22 @@ from functools import partial
 
 import numpy as np
 
-from edge_agent.answer import Answering, Citation, candidate_sentences, cite, compose
+from edge_agent.answer import Answering, Citation, Evidence, Judgement, candidate_sentences, cite, compose, judge
 from edge_agent.caches import AnswerCache, Revision, SentenceCache
 from edge_agent.checking import checked, checked_source
+from edge_agent.coverage import least_spoken_of
 from edge_agent.errors import InputInvalid
 from edge_agent.index import GrowingIndex
 from edge_agent.language import detect_language
+from edge_agent.passage_reading import PassageReading
 from edge_agent.ranking import diversify
-from edge_agent.records import Document, Filter, document_id_of
+from edge_agent.records import Document, Filter, Passage, document_id_of
 from edge_agent.results import Answer, BundleIdentity, NearestDocument, Timings
 from edge_agent.search import CANDIDATES, Found, best_of_documents, find
 from edge_agent.sessions import Sessions
 from edge_agent.settings import AgentSettings
 from edge_agent.store import Store
-from student.encoder import Embeddings
+from student.encoder import Embeddings, TokenEmbeddings
 from student.heads import Classification
 from student.runtime import Student
 
@@ -44,6 +46,7 @@ class Questions:
         self._bundle, self._revision = bundle, revision
         self._find = partial(find, store, index, revision=revision)
         self._answers = AnswerCache(revision)
+        self._reading = PassageReading(student.encoder, student.reader) if student.reader else None
         self._sessions = Sessions()
         self._sentences = SentenceCache(
             lambda ids: store.embeddings.of_sentences(
@@ -104,24 +107,25 @@ class Questions:
 
     def _answer(self, text: str, language: str, where: Filter) -> Answer:
         started = time.perf_counter()
-        encoding = self._student.encoder.encode([text])
-        question = self._student.turn(encoding)[0]
+        encoding, tokens = self._student.encoder.encode_with_tokens(text)
+        question = self._student.turn(encoding[None])[0]
         encoded = time.perf_counter()
         nearest = self._find(text, question, 2 * self.answering.passages, where=where, language=language)
         found = time.perf_counter()
         candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: self.answering.passages]])
-        confidence, citations = 0.0, []
+        judgement, citations = Judgement(0.0, is_withheld=True), []
         if candidates:
             embeddings = self._sentences.embeddings(candidates)
-            composed = compose(candidates, embeddings, question, self.answering, language=language)
-            confidence, citations = composed.confidence, composed.citations
-        abstained = confidence < self.answering.threshold
-        intent = self._intent(encoding[0], 3)
+            word = least_spoken_of(text, tokens, embeddings)
+            composed = compose(candidates, embeddings, question, self.answering, word=word, language=language)
+            judgement, citations = self._judge(composed.evidence, tokens, nearest[0].passage), composed.citations
+        abstained = judgement.is_withheld
+        intent = self._intent(encoding, 3)
         ended = time.perf_counter()
         return Answer(
             answer=None if abstained else " ".join(citation.quote for citation in citations),
             abstained=abstained,
-            confidence=round(confidence, 4),
+            confidence=round(judgement.confidence, 4),
             citations=[] if abstained else citations,
             nearest_documents=_documents(best_of_documents(nearest)[:3]),
             intent=intent,
@@ -134,6 +138,14 @@ class Questions:
                 *(round(1000 * s, 3) for s in (encoded - started, found - encoded, ended - found, ended - started))
             ),
         )
+
+    def _judge(self, evidence: Evidence, question: TokenEmbeddings, passage: Passage) -> Judgement:
+        answering = self.answering
+        judgement = judge(evidence, answering.unread)
+        low, high = answering.doubt
+        if self._reading and low <= judgement.confidence < high:
+            return judge(evidence, answering.with_reading, reading=self._reading.logit(question, passage))
+        return judgement
 
     def _embedding_of(self, source: str) -> tuple[Document, Embeddings]:
         """A document and the mean (D,) of its passages' embeddings. Raises `DocumentUnknown`."""

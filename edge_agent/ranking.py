@@ -1,33 +1,27 @@
 """From what meaning and words propose to what is shown: one score, no near-duplicates, variety when it is asked for."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from student.encoder import Embeddings
 
-WORDS, QUOTED, WHOLE_QUOTE = 0.15, 2.0, 14
-"""What words weigh beside meaning, how much more in a quotation, and its length; chosen by `benchmarks hybrid`."""
+WORDS, QUOTED, QUOTE_LENGTH = 0.15, 2.4, 16
+"""What words weigh beside meaning; how much more when so many in a row are quoted. Chosen by `benchmarks hybrid`."""
 NEAR_DUPLICATE = 0.98
 """Cosine of two passages of one language that say the same, but for a word or two."""
 
 
-def weight_of_words(idf: Mapping[str, float], held: Collection[str]) -> float:
+def weight_of_words(quoted: int) -> float:
     """How much the words of a question weigh beside its meaning, for `fuse`.
 
-    A question in one's own words is found by what it means. One that a passage holds nearly word for word is a
-    quotation (a title, an error message, a sentence seen somewhere), and then no meaning tells better where it stands.
+    A question in one's own words is found by what it means. One that a passage holds word for word is a quotation (a
+    title, an error message, a sentence seen somewhere), and then no meaning tells better where it stands.
 
     Args:
-        idf: word of the question → its inverse document frequency in the base.
-        held: the words of the passage that fits them best.
-
-    Returns:
-        Between `WORDS` and `WORDS + QUOTED`; it grows with the square of the words held, counted by what each tells.
+        quoted: how many words of the question stand in a row in the passage that its words fit best.
     """
-    total = sum(idf.values())
-    share = sum(value for word, value in idf.items() if word in held) / total if total > 0 else 0.0
-    return WORDS + QUOTED * min(1.0, share * len(idf) / WHOLE_QUOTE) ** 2
+    return WORDS + QUOTED * min(1.0, quoted / QUOTE_LENGTH) ** 2
 
 
 def fuse(similarities: Mapping[int, float], bm25: Mapping[int, float], weight: float) -> dict[int, float]:

@@ -11,7 +11,7 @@ from edge_agent.language import OTHER_LANGUAGE_PENALTY, detect_language
 from edge_agent.ranking import diversify, fuse, weight_of_words, without_duplicates
 from edge_agent.records import Filter, Passage
 from edge_agent.store import NO_FILTER, Store
-from edge_agent.terms import content_terms, words_of
+from edge_agent.terms import content_terms, longest_run
 from student.encoder import Embeddings
 
 CANDIDATES = 60
@@ -82,7 +82,7 @@ def _find(
 ) -> tuple[list[Found], bool]:
     """What is found, and whether index and store held the same passages all along."""
     similarities, bm25 = candidates(store, index, text, embedding, max(CANDIDATES, 3 * count), where=where)
-    scores = fuse(similarities, bm25, weigh_words(store, text, bm25, len(index)))
+    scores = fuse(similarities, bm25, weigh_words(store, text, bm25))
     language, languages = language or detect_language(text), store.languages(list(scores))
     for passage_id, its_language in languages.items():
         if language and its_language not in (language, ""):
@@ -115,11 +115,11 @@ def candidates(
     return similarities | index.similarities(embedding, [i for i in bm25 if i not in similarities]), bm25
 
 
-def weigh_words(store: Store, text: str, bm25: dict[int, float], passages: int) -> float:
-    """`weight_of_words` of a text in a base of so many passages, by the passage that its words fit best."""
+def weigh_words(store: Store, text: str, bm25: dict[int, float]) -> float:
+    """`weight_of_words` of a text, by the passage that its words fit best."""
     best = store.passages([max(bm25, key=bm25.__getitem__)]) if bm25 else []
-    held = words_of(" ".join((best[0].title, best[0].heading, best[0].text))) if best else ()
-    return weight_of_words(store.idf(content_terms(text), passages), held)
+    quoted = max((longest_run(text, part) for p in best for part in (p.title, p.heading, p.text)), default=0)
+    return weight_of_words(quoted)
 
 
 def best_of_documents(found: list[Found]) -> list[Found]:

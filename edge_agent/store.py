@@ -10,7 +10,6 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -222,14 +221,6 @@ class Store:
             [match_any(terms), *values, limit],
         )
         return {row["passage_id"]: row["bm25"] for row in rows}
-
-    def idf(self, terms: Sequence[str], passages: int) -> dict[str, float]:
-        """The inverse document frequency of each term among so many passages, as in BM25; never negative.
-
-        Frequencies are up to ten minutes old.
-        """
-        frequencies = {term: min(count, passages) for term, count in self._passages_holding(terms).items()}
-        return {term: max(0.0, log((passages - n + 0.5) / (n + 0.5))) for term, n in frequencies.items()}
 
     def _selective(self, terms: Sequence[str]) -> list[str]:
         """The rarest of these words, until together they match `MAX_MATCHES` passages; one at least."""

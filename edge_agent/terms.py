@@ -5,6 +5,7 @@ SQLite's FTS5 ranks by BM25 (Robertson & Zaragoza 2009); its tokenizer folds cas
 
 import re
 import unicodedata
+from difflib import SequenceMatcher
 
 from edge_agent.language import LITTLE_WORDS
 
@@ -28,11 +29,18 @@ def content_terms(text: str) -> list[str]:
     return (content or words)[:MAX_TERMS]
 
 
-def words_of(text: str) -> set[str]:
-    """All words of a text, folded."""
-    return set(_WORD.findall(fold(text)))
+def longest_run(text: str, other: str) -> int:
+    """How many words of a text stand in a row in another, folded, wherever they do."""
+    words, others = _WORD.findall(fold(text)), _WORD.findall(fold(other))
+    return SequenceMatcher(None, words, others, autojunk=False).find_longest_match().size
 
 
 def match_any(terms: list[str]) -> str:
     """An FTS5 expression that matches what holds any of the terms; quoted, so that nothing in them is syntax."""
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
+
+
+def content_words(text: str) -> list[tuple[int, int]]:
+    """Where the content words of a text stand, (start, end) in code points; repeated ones each time."""
+    terms = set(content_terms(text))
+    return [match.span() for match in _WORD.finditer(text) if fold(match[0]) in terms]

@@ -33,10 +33,12 @@ class TokenEmbeddings:
     Attributes:
         embeddings: float32 (T, D), as the last layer gives them (not unit norm).
         offsets: int (T, 2), where each token starts and ends in the text, in code points.
+        ids: int (T,), which pieces of the vocabulary they are.
     """
 
     embeddings: NDArray[np.float32]
     offsets: NDArray[np.int64]
+    ids: NDArray[np.int64]
 
 
 class Encoder:
@@ -82,9 +84,17 @@ class Encoder:
             return np.empty((0, self.dimension), dtype=np.float32)
         return np.stack(list(self._pool.map(self._encode_one, texts)))  # (N, D)
 
+    def encode_with_tokens(self, text: str) -> tuple[Embeddings, TokenEmbeddings]:
+        """The embedding (D,) of one text and those of its tokens, of one run."""
+        return self._pool.submit(self._encode_both, text).result()
+
     def encode_tokens(self, text: str) -> TokenEmbeddings:
         """The embedding of each token of one text, with its place in the text."""
-        return self._pool.submit(self._encode_tokens, text).result()
+        return self.encode_each_tokens([text])[0]
+
+    def encode_each_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
+        """The embeddings of the tokens of each of several texts."""
+        return list(self._pool.map(self._encode_tokens, texts))
 
     def token_starts(self, text: str) -> NDArray[np.int64]:
         """Where each token of a text of any length starts, in code points, ascending; (T,)."""
@@ -110,15 +120,25 @@ class Encoder:
     def _encode_tokens(self, text: str) -> TokenEmbeddings:
         encoding = self._tokenize(text)
         (embeddings,) = self._session.run(["token_embeddings"], _inputs(encoding.ids))
-        own = np.array(encoding.special_tokens_mask) == 0  # (T with special tokens,)
-        offsets = np.array(encoding.offsets, dtype=np.int64)[own]
-        return TokenEmbeddings(np.asarray(embeddings[0], dtype=np.float32)[own], offsets)
+        return _own_tokens(encoding, embeddings[0])
+
+    def _encode_both(self, text: str) -> tuple[Embeddings, TokenEmbeddings]:
+        encoding = self._tokenize(text)
+        outputs = self._session.run(["sentence_embedding", "token_embeddings"], _inputs(encoding.ids))
+        return np.asarray(outputs[0][0], dtype=np.float32), _own_tokens(encoding, outputs[1][0])
 
     def _tokenize(self, text: str) -> Encoding:
         """The tokens of a text that fit into the window, with the special ones around them."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         encoding.truncate(self.max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=False))
         return self._tokenizer.post_process(encoding)
+
+
+def _own_tokens(encoding: Encoding, embeddings: NDArray[np.float32]) -> TokenEmbeddings:
+    own = np.array(encoding.special_tokens_mask) == 0  # (T with special tokens,)
+    offsets = np.array(encoding.offsets, dtype=np.int64)[own]
+    ids = np.array(encoding.ids, dtype=np.int64)[own]
+    return TokenEmbeddings(np.asarray(embeddings, dtype=np.float32)[own], offsets.reshape(-1, 2), ids)
 
 
 def _inputs(ids: list[int]) -> dict[str, NDArray[np.int64]]:

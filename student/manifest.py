@@ -56,8 +56,18 @@ class AdapterEntry(_Part):
     rank: Annotated[int, Field(ge=1, le=256)]
 
 
+class ReaderEntry(_Part):
+    """The reader: an ONNX graph from token embeddings of question, headings and text to a logit.
+
+    `max_logit_difference`: how far a reading may be from the one that the probes expect.
+    """
+
+    file: FileName
+    max_logit_difference: Annotated[float, Field(gt=0)]
+
+
 class ProbesEntry(_Part):
-    """Texts whose embeddings the encoder must reproduce on the branch's own CPU."""
+    """Texts whose embeddings the encoder must reproduce on the branch's own CPU, and what the reader says of them."""
 
     file: FileName
     min_similarity: Annotated[float, Field(gt=0, le=1)]
@@ -118,6 +128,7 @@ class Manifest(_Part):
     encoder: EncoderEntry
     heads: dict[str, HeadEntry] = {}
     adapter: AdapterEntry | None = None
+    reader: ReaderEntry | None = None
     probes: ProbesEntry
     limits: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
@@ -132,6 +143,7 @@ class Manifest(_Part):
         named = [self.encoder.graph, self.encoder.tokenizer, self.probes.file, self.model_card]
         named += [head.file for head in self.heads.values()] + [license_.file for license_ in self.licenses]
         named += [self.adapter.file] if self.adapter else []
+        named += [self.reader.file] if self.reader else []
         unlisted = sorted(set(named) - set(self.files))
         if unlisted:
             raise ValueError(f"files does not list {', '.join(unlisted)}")

@@ -8,15 +8,17 @@ from student.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
 from student.encoder import Embeddings, Encoder
 from student.heads import LinearHead, read_head
 from student.probes import ProbeReport, run_probes
+from student.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A verified bundle with its encoder, heads and query adapter in memory."""
+    """A verified bundle with its encoder, heads, reader and query adapter (where it has them) in memory."""
 
     bundle: Bundle
     encoder: Encoder
     heads: dict[str, LinearHead]
+    reader: Reader | None
     probes: ProbeReport
     adapter: QueryAdapter | None = None
 
@@ -44,7 +46,8 @@ def load_student(path: Path = DEFAULT_BUNDLE, *, workers: int | None = None) -> 
     heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
     encoder = Encoder.from_bundle(bundle, workers=workers)
     try:
-        return Student(bundle, encoder, heads, run_probes(bundle, encoder, heads), adapter)
+        reader = Reader.from_bundle(bundle)
+        return Student(bundle, encoder, heads, reader, run_probes(bundle, encoder, heads, reader), adapter)
     except BaseException:
         encoder.close()
         raise

@@ -186,6 +186,37 @@ def queries(
 
 
 @app.command()
+def questions(
+    data: DataOption,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="JSON lines of examples for `orilla student reader`.")],
+    seed: Annotated[int, typer.Option(help="Of what is drawn from the guides.")] = 1,
+) -> None:
+    """Make examples of passages that answer a question, and of passages that seem to but do not.
+
+    From the questions written by hand for this project (`teacher/data`), and from the public guides themselves.
+    """
+    from random import Random
+
+    from student.distill.reading_examples import write_examples
+    from student.runtime import load_student
+    from teacher.answerability import make_examples
+    from teacher.guide_passages import QUESTIONS, examples_lineage, read_guide_passages, read_written
+
+    console = Console(stderr=True)
+    with console.status("reading guides") as status:
+        student, generator = load_student(), Random(seed)  # noqa: S311  (draws examples)
+        try:
+            written = list(read_written(QUESTIONS, data))
+            passages = read_guide_passages(data, student.encoder, generator)
+            status.update(f"embedding {len(passages)} passages")
+            examples = make_examples(passages, written, data, student.encoder.encode, generator)
+            count = write_examples(out, examples, examples_lineage(data))
+        finally:
+            student.close()
+    console.print(f"{count} examples in {out}, from {len(written)} written questions and {len(passages)} passages")
+
+
+@app.command()
 def train(
     pairs: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="JSON lines of query and passage (and guide).")

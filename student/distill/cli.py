@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from student.bundle import DEFAULT_BUNDLE
 from student.errors import ExtraMissing
 
 app = typer.Typer()
@@ -158,6 +159,54 @@ def distill(
             ),
         )
     console.print(f"student in {path}, log in {out / 'log.jsonl'}")
+
+
+@app.command()
+def reader(
+    examples: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Examples by `orilla teacher questions`, or your own.")
+    ],
+    run: Annotated[Path, typer.Option(help="Folder of the run; a killed run is continued there.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
+    serial: Annotated[int, typer.Option(min=1, help="The new bundle's; higher than that of the one it replaces.")],
+    bundle: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="The bundle to give a reader.")
+    ] = DEFAULT_BUNDLE,
+    recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The reader's recipe.")] = RECIPES
+    / "reader.toml",
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
+) -> None:
+    """Train a reader for a bundle: it reads question and passage together and says whether the passage answers.
+
+    About a quarter of an hour on a CPU. Run it again after a kill: it goes on from the last checkpoint.
+    """
+    console = Console(stderr=True)
+    with console.status("loading torch"):
+        import_extra("training a reader")
+        from student.distill.reader import make_reader
+        from student.distill.reader_training import ReaderRecipe
+        from student.distill.recipe import RecipeRefused
+        from student.distill.toml_file import read_toml
+
+        reader_recipe = read_toml(recipe, ReaderRecipe, "recipe", RecipeRefused)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with RichProgress(*columns, console=console) as progress:
+        task = progress.add_task("encoding", total=reader_recipe.steps)
+        made = make_reader(
+            bundle,
+            examples,
+            reader_recipe,
+            run,
+            out,
+            serial=serial,
+            now=datetime.now(UTC),
+            replace=force,
+            on_encode=lambda count: progress.update(task, description=f"encoding {count} texts"),
+            on_step=lambda step, loss: progress.update(task, completed=step, description=f"loss {loss:.4f}"),
+        )
+    console.print(f"bundle {out}: serial {serial}, digest {made.digest}")
+    for name, figure in made.manifest.metrics["reader_on_held_out_questions"].items():
+        console.print(f"  {name}: {figure}")
 
 
 def import_extra(

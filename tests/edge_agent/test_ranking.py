@@ -5,14 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.demo import ingest_demo
 from edge_agent.agent import Agent
-from edge_agent.ranking import QUOTED, WHOLE_QUOTE, WORDS, diversify, fuse, weight_of_words, without_duplicates
+from edge_agent.ranking import QUOTE_LENGTH, QUOTED, WORDS, diversify, fuse, weight_of_words, without_duplicates
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.records import Filter
 from edge_agent.settings import AgentSettings
 from edge_agent.store import NO_FILTER
+from edge_agent.terms import longest_run
 from tests.conftest import ServeStore
 
 TEXT = DocumentFormat.TEXT
@@ -29,13 +32,20 @@ def test_the_best_bm25_counts_as_much_as_its_weight() -> None:
     assert fuse({1: 0.5}, {}, 0.2) == {1: 0.5}
 
 
-def test_words_weigh_more_the_more_a_question_is_a_quotation() -> None:
-    idf = {f"word{n}": 2.0 for n in range(WHOLE_QUOTE)}
-    weights = [weight_of_words(idf, list(idf)[:held]) for held in (0, WHOLE_QUOTE // 2, WHOLE_QUOTE)]
-    assert weights == pytest.approx([WORDS, WORDS + QUOTED / 4, WORDS + QUOTED])
-    assert weight_of_words(idf | {"common": 0.0}, idf) == pytest.approx(WORDS + QUOTED)  # what tells nothing
-    assert weight_of_words({"certificate": 3.0}, {"certificate"}) < WORDS + QUOTED / 100  # one word is no quotation
-    assert weight_of_words({}, ()) == WORDS
+def test_words_weigh_more_the_more_of_them_are_quoted() -> None:
+    weights = [weight_of_words(quoted) for quoted in (0, QUOTE_LENGTH // 2, QUOTE_LENGTH, 100)]
+    assert weights == pytest.approx([WORDS, WORDS + QUOTED / 4, WORDS + QUOTED, WORDS + QUOTED])
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12))
+def test_the_longest_run_is_that_of_words_in_a_row(words: list[str], others: list[str]) -> None:
+    def stands(length: int) -> bool:
+        runs = {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}
+        return any(tuple(others[i : i + length]) in runs for i in range(len(others) - length + 1))
+
+    longest = longest_run(" ".join(words).upper(), ", ".join(others))
+    assert stands(longest)
+    assert not stands(longest + 1)
 
 
 def test_a_quotation_is_found_where_it_stands(tmp_path: Path) -> None:

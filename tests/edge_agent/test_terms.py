@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge_agent.agent import Agent
 from edge_agent.reading.formats import DocumentFormat
-from edge_agent.terms import MAX_TERMS, content_terms, match_any
+from edge_agent.terms import MAX_TERMS, content_terms, content_words, match_any
 
 
 def test_little_words_of_both_languages_are_left_out() -> None:
@@ -20,6 +20,11 @@ def test_a_question_of_little_words_alone_keeps_them() -> None:
 
 def test_a_question_without_words_has_none() -> None:
     assert content_terms("¿?!") == []
+
+
+def test_content_words_are_found_in_their_place() -> None:
+    text = "¿Cómo pago la FACTURA, y la factura del teléfono?"
+    assert [text[start:end] for start, end in content_words(text)] == ["pago", "FACTURA", "factura", "teléfono"]
 
 
 def test_terms_are_bounded() -> None:

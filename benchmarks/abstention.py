@@ -1,0 +1,147 @@
+"""Knowing when not to answer: the confidence fitted, questions of other fields asked, risk drawn against coverage."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.known_items import GUIDES
+from edge_agent.agent import Agent
+from edge_agent.answer import candidate_sentences, compose
+from edge_agent.coverage import least_spoken_of
+from edge_agent.language import detect_language
+from edge_agent.passage_reading import PassageReading
+from edge_agent.search import find
+from student.distill.rows import is_held_out
+
+DATA = GUIDES.parents[1]
+WRITTEN = Path(__file__).parents[1] / "teacher" / "data" / "answerability.jsonl"
+NOT_HOSTING = ("tau2_banking", "help_bc", "help_adobe", "help_m365")
+"""Guides about what nobody asks a hosting company; the questions written on them are asked."""
+HELD_OUT, EACH, WEIGHT = 0.15, 200, 0.1
+EVIDENCE = ("passage", "sentence", "word", "reading")
+
+
+def out_of_domain_questions(split: str) -> dict[str, list[str]]:
+    """Questions of other fields, by where they come from; those of "test" are of no reader's examples."""
+    groups: dict[str, list[str]] = {}
+    files = {"clinc150_out_of_scope": f"clinc150/oos_{'train' if split == 'dev' else 'val'}.jsonl"}
+    if split == "test":
+        files["banking77"] = "banking77/train.jsonl"
+    for name, file in files.items():
+        if (DATA / file).exists():
+            texts = [row["text"] for row in _rows(DATA / file)]
+            kept = [text for text in texts if name != "banking77" or is_held_out(text, HELD_OUT)]
+            groups[f"{name}_en"] = _draw(kept)
+    for row in _rows(WRITTEN):
+        if row["data"].startswith(NOT_HOSTING) and is_held_out(row["sha256"][:12], HELD_OUT) == (split == "test"):
+            groups.setdefault(f"software_and_banking_{row['language']}", []).append(row["text"])
+    return {name: _draw(texts) for name, texts in groups.items()}
+
+
+def out_of_domain(agent: Agent) -> dict[str, dict[str, float]]:
+    """Share declined, and number, of questions from other fields, test half."""
+    return {
+        name: {"declined": round(float(np.mean([agent.query(t).abstained for t in texts])), 4), "questions": len(texts)}
+        for name, texts in out_of_domain_questions("test").items()
+    }
+
+
+def look(agent: Agent, text: str) -> tuple[list[float], str]:
+    """The evidence (`EVIDENCE`) for an answer to a question, and the source it would cite."""
+    answering, student = agent.questions.answering, agent.student
+    encoding, tokens = student.encoder.encode_with_tokens(text)
+    question = student.turn(encoding[None])[0]
+    language = detect_language(text) or ""
+    nearest = find(agent.store, agent.index, text, question, 2 * answering.passages, language=language)
+    candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: answering.passages]])
+    embeddings = student.encoder.encode([candidate.text for candidate in candidates])
+    word = least_spoken_of(text, tokens, embeddings)
+    composed = compose(candidates, embeddings, question, answering, word=word, language=language)
+    reading = PassageReading(student.encoder, student.reader).logit(tokens, nearest[0].passage) if student.reader else 0
+    evidence = composed.evidence
+    return [evidence.passage, evidence.sentence, evidence.word, reading], composed.citations[0].source
+
+
+def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """The confidences of `edge_agent.answer.Answering`, without and with a reader, by logistic regression (Platt 1999).
+
+    Confidence is the probability that the base answers a question, where as many are answerable as are not. The
+    development questions of other fields count a tenth each: of these there are many. The threshold is the one that
+    declines a tenth of the answerable questions.
+
+    Args:
+        agent: with the demo's base.
+        rows: the demo's development questions; the answerable ones have a `gold`.
+    """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
+    others = [text for texts in out_of_domain_questions("dev").values() for text in texts]
+    evidence = np.array([look(agent, text)[0] for text in [row["text"] for row in rows] + others])  # (Q, 4)
+    is_answerable = np.array(["gold" in row for row in rows] + [False for _ in others])
+    is_demo = np.arange(len(evidence)) < len(rows)
+    weights = np.where(is_demo, 1.0, WEIGHT)
+    weights[~is_answerable] *= is_answerable.sum() / weights[~is_answerable].sum()
+    fitted, confidences = {}, np.zeros(len(evidence))
+    low, high = agent.questions.answering.doubt
+    for name, count in {"unread": 3, "with_reading": 4}.items():
+        model = LogisticRegression(C=100, max_iter=1000).fit(evidence[:, :count], is_answerable, weights)
+        is_doubtful = (
+            (confidences >= low) & (confidences < high) if name == "with_reading" else np.full_like(is_demo, 1)
+        )
+        confidences = np.where(is_doubtful, model.predict_proba(evidence[:, :count])[:, 1], confidences)
+        threshold = float(np.quantile(confidences[is_answerable], 0.1))
+        values = dict(zip([*EVIDENCE[:count], "intercept"], [*model.coef_[0], model.intercept_[0]], strict=True))
+        fitted[name] = {key: round(float(value), 2) for key, value in values.items()} | {
+            "threshold": round(threshold, 3),
+            "used_on_answerable": _share(is_doubtful[is_answerable]),
+            "answerable_declined": _share(confidences[is_answerable] < threshold),
+            "unanswerable_declined": _share(confidences[is_demo & ~is_answerable] < threshold),
+            "out_of_domain_declined": _share(confidences[~is_demo] < threshold),
+        }
+    return fitted
+
+
+def draw_risk_coverage(answers: dict[str, list[tuple[float, bool]]], path: Path) -> dict[str, float]:
+    """Plots, for each group, the share of given answers that are wrong against the share of questions answered.
+
+    Args:
+        answers: group → confidence and whether the answer would be right, of every question.
+        path: of the PNG.
+
+    Returns:
+        The area under each curve (lower is better): the mean risk over all coverages.
+    """
+    import matplotlib  # noqa: PLC0415  (not needed where nothing is drawn)
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot  # noqa: PLC0415
+
+    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    areas = {}
+    for name, rows in answers.items():
+        is_wrong = np.array([not right for _, right in sorted(rows, key=lambda row: -row[0])])
+        counts = np.arange(1, len(is_wrong) + 1)
+        risk = np.cumsum(is_wrong) / counts
+        axes.plot(counts / len(is_wrong), risk, label=name)
+        areas[name] = round(float(risk.mean()), 4)
+    axes.set(xlabel="coverage: share of all questions answered", ylabel="risk: share of answers that are wrong", ylim=0)
+    axes.legend()
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+    return areas
+
+
+def _draw(texts: list[str]) -> list[str]:
+    return random.Random(5).sample(texts, min(EACH, len(texts)))  # noqa: S311  (draws questions)
+
+
+def _share(flags: Any) -> float:
+    return round(float(np.mean(flags)), 4)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
