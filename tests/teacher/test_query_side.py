@@ -47,7 +47,9 @@ def sources_of(centre: TinyCentre, folder: Path, adapter: QueryAdapter) -> Sourc
     (release / ADAPTER_FILE).write_bytes(content)
 
     def change(value: dict[str, Any]) -> None:
-        value.update(part="adapter", rank=RANK, labels=[], adapter_sha256=digest_bytes(content), head_sha256=None)
+        value.update(
+            part="adapter", rank=len(adapter.a), labels=[], adapter_sha256=digest_bytes(content), head_sha256=None
+        )
 
     sign_again(centre.lab, release, change)
     passages = [f"{label}{n} {label}{n + 1} {label}{n + 2}" for label in LABELS for n in range(10)]
@@ -72,7 +74,8 @@ def test_the_teachers_query_side_turns_as_the_students(centre: TinyCentre, tmp_p
 
 
 def test_an_adapter_that_finds_less_is_refused_and_the_old_teacher_stays(centre: TinyCentre, tmp_path: Path) -> None:
-    sources = sources_of(centre, tmp_path, adapter_of(5.0))
+    one_way = np.tile(np.eye(1, DIMENSION, dtype=np.float32), (DIMENSION, 1))
+    sources = sources_of(centre, tmp_path, QueryAdapter(50 * np.eye(DIMENSION, dtype=np.float32), one_way))
     before = files_of(tmp_path)
     with pytest.raises(AbsorptionRefused, match="would find less"):
         absorb(centre.teacher, sources, RECIPE, tmp_path / "new", encode=centre.encode)
