@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.closed_loop_readme import render_loop, render_words
 from benchmarks.federated_readme import render_adapter, render_audit, render_heads, render_labels, render_scale
 from benchmarks.scale import fast_enough
 from student.evaluation.report import render_table
@@ -36,6 +37,8 @@ def render(results: Path) -> str:
         "federated_adapter": render_adapter,
         "federated_audit": render_audit,
         "federated_scale": render_scale,
+        "closed_loop": render_loop,
+        "closed_loop_words": render_words,
         "scale": _scale,
         "kills": _kills,
     }
