@@ -30,9 +30,10 @@ def render_loop(result: dict[str, Any]) -> str:
     reached = ", ".join(f"{_percent(result[run][share])} % ({run})" for run in _RUNS)
     return "\n".join(
         [
-            f"**One turn of the loop, intents**: accuracy in percent on BANKING77's held-out fifth, "
-            f"{result['intents only at branches']} of 77 intents known only at three of {result['branches']} branches each; "
-            "mean ± standard deviation over three seeds, epsilon at delta 1e-5 per message, add-or-remove neighbors, exact Gaussian "
+            "**One turn of the loop, intents**: accuracy in percent on BANKING77's held-out fifth, "
+            f"{result['intents only at branches']} of 77 intents known only at three of {result['branches']} branches "
+            "each; mean ± standard deviation over three seeds, epsilon at delta 1e-5 per message, add-or-remove "
+            "neighbors, exact Gaussian "
             "composition ([plot](docs/evaluation/closed-loop.png)):",
             "",
             "| | | new, before | new, after | known, before | known, after |",
