@@ -31,6 +31,8 @@ def loop(
     privacy is spent twice. At the end it says what improved where, in a table and in OUT/report.html.
     """
     import_extra("the loop", "teacher", ("torch", "sentence_transformers", "pyarrow", "sklearn", "flwr"))
+    from transformers import logging
+
     from student.distill.pretrained import find_minilm
     from student.distill.torch_encoder import open_torch_encoder
     from teacher.loop.figures import measure
@@ -38,6 +40,7 @@ def loop(
     from teacher.loop.turn import Ground, take_turn
     from teacher.loop.world import read_turn
 
+    logging.set_verbosity_error()  # which weights a pooler lacks is no news
     console, asked = Console(stderr=True, highlight=False), read_turn(recipe)
     teacher, started = find_minilm(), time.monotonic()
     ground = Ground(teacher, open_torch_encoder(teacher, precision="auto"), data, knowledge_base)
