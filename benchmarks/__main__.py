@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import (
     closed_loop,
+    closed_loop_words,
     concurrency,
     conversations,
     demo,
@@ -23,6 +24,7 @@ from benchmarks import (
     recommend,
     scale,
     serving,
+    targets_scale,
 )
 from benchmarks.measure import describe_machine
 from benchmarks.readme import update_readme
@@ -46,6 +48,8 @@ BENCHMARKS = {
     "kills": kills.run,
     "concurrency": concurrency.run,
     "closed_loop": closed_loop.run,
+    "closed_loop_words": closed_loop_words.run,
+    "targets_scale": targets_scale.run,
 }
 NEED_DATA = (
     "known_items",
@@ -58,6 +62,7 @@ NEED_DATA = (
     "federated_audit",
     "federated_scale",
     "closed_loop",
+    "closed_loop_words",
 )
 
 

@@ -108,12 +108,13 @@ def read_base() -> Base:
         texts = dict.fromkeys([title, guide.get("excerpt") or title, *headings])
         questions += [FoundDocument(text, guide["id"]) for text in texts if sections]
     with closing(load_student()) as student:
-        embeddings, public = encode_cached(passages, student), encode_cached(_public_texts(), student)
+        embeddings, public = encode_cached(passages, student), encode_cached(public_texts(), student)
         space = student.bundle.manifest.embedding_space
     return Base(embeddings, np.array(guides), questions, public, space)
 
 
-def _public_texts() -> list[str]:
+def public_texts() -> list[str]:
+    """Titles and excerpts of another firm's guides."""
     rows = (json.loads(line) for line in PUBLIC.read_text(encoding="utf-8").splitlines())
     return [text for row in rows if row["lang"] == "en" for text in (row["title"], row.get("excerpt")) if text]
 
@@ -134,23 +135,38 @@ def measure(
     rows: dict[str, list[dict[str, float]]] = {}
     promised = {"no adapter": "", "trained without noise": "none"}
     for seed in SEEDS:
-        generator = np.random.default_rng([seed, 0])
-        words = [generator.choice(sorted(INVENTED), WORDS_A_BRANCH, replace=False) for _ in range(BRANCHES)]
-        branches = _branches(base, learned, words, generator)
-        spoken, meant = _spoken(asked, words, generator)
+        world = draw(base, learned, asked, seed)
+        branches, spoken, meant = world.branches, world.spoken, world.meant
         adapters: dict[str, NDArray[np.float32] | None] = {"no adapter": None}
         for epsilon, training in settings.items():
-            plan = _plan(base, epsilon, training, customers=customers_of(learned))
+            plan = plan_of(base, epsilon, training, customers=customers_of(learned))
             name = f"epsilon {epsilon:g}"
-            adapters[name] = _train(base, plan, branches, seed, "at once")
+            adapters[name] = train(base, plan, branches, seed, "at once")
             promised[name] = str(guarantee(plan.releases, DELTA))
             if epsilon == max(settings):
-                adapters["trained without noise"] = _train(base, plan, branches, seed, "none")
+                adapters["trained without noise"] = train(base, plan, branches, seed, "none")
         for name, weights in adapters.items():
             found = _find(base, spoken, weights, "branch words") | _find(base, meant, weights, "usual words")
             rows.setdefault(name, []).append(found)
             print(f"  seed {seed}, {name}: {found}", flush=True)
-    return {name: {"guarantee": promised[name], **_summarize(rows[name])} for name in rows}
+    return {name: {"guarantee": promised[name], **summarize(rows[name])} for name in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What branches have learned from, and the others' questions, in branches' words and in usual ones."""
+
+    branches: list[AdapterExamples]
+    spoken: list[FoundDocument]
+    meant: list[FoundDocument]
+
+
+def draw(base: Base, learned: Sequence[FoundDocument], asked: Sequence[FoundDocument], seed: int) -> World:
+    """Who says what: drawn by a seed."""
+    generator = np.random.default_rng([seed, 0])
+    words = [generator.choice(sorted(INVENTED), WORDS_A_BRANCH, replace=False) for _ in range(BRANCHES)]
+    branches = _branches(base, learned, words, generator)
+    return World(branches, *_spoken(asked, words, generator))
 
 
 def customers_of(learned: Sequence[FoundDocument]) -> int:
@@ -190,7 +206,8 @@ def _spoken(
     return [FoundDocument(text, each.source) for text, each in zip(changed, meant, strict=True)], meant
 
 
-def _plan(base: Base, epsilon: float, training: Training, *, customers: int) -> RunPlan:
+def plan_of(base: Base, epsilon: float, training: Training, *, customers: int) -> RunPlan:
+    """The run of an epsilon."""
     return plan_run(
         "adapter",
         "adapter",
@@ -204,9 +221,10 @@ def _plan(base: Base, epsilon: float, training: Training, *, customers: int) -> 
     )
 
 
-def _train(
+def train(
     base: Base, plan: RunPlan, branches: Sequence[AdapterExamples], seed: int, noise: Noise
 ) -> NDArray[np.float32]:
+    """The adapter's weights after a simulated run."""
     generator, source = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
     rounds = simulate(
         plan,
@@ -226,18 +244,24 @@ def _find(
     """Ranks of the right guides among all, a guide by its nearest passage."""
     queries = encode_cached([each.text for each in questions])
     turned = queries if weights is None else adapt(weights, queries)
-    guides, of_passage = np.unique(base.guides, return_inverse=True)
+    nearest, guides = nearest_of_guides(base, turned)
     right = np.searchsorted(guides, [each.source for each in questions])
-    order = np.argsort(of_passage, kind="stable")
-    starts = np.searchsorted(of_passage[order], np.arange(len(guides)))
-    similarities = turned @ base.passages[order].T  # (n, N)
-    nearest = np.maximum.reduceat(similarities, starts, axis=1)  # (n, guides)
     ranks = 1 + (nearest > nearest[np.arange(len(right)), right][:, None]).sum(axis=1)
     found = summarize_ranks([int(rank) for rank in ranks])
     return {f"{which}, {name}": getattr(found, name) for name in ("hit_at_1", "hit_at_5", "mrr")}
 
 
-def _summarize(measured: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+def nearest_of_guides(base: Base, queries: Embeddings) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+    """The similarity of each query to each guide's nearest passage (n, guides), and the guides."""
+    guides, of_passage = np.unique(base.guides, return_inverse=True)
+    order = np.argsort(of_passage, kind="stable")
+    starts = np.searchsorted(of_passage[order], np.arange(len(guides)))
+    similarities = queries @ base.passages[order].T  # (n, N)
+    return np.maximum.reduceat(similarities, starts, axis=1), guides
+
+
+def summarize(measured: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Mean and standard deviation of each figure."""
     return {
         name: {
             "mean": round(float(np.mean([each[name] for each in measured])), 4),

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,33 +29,62 @@ from student.runtime import load_student
 
 SIZES = (1_000, 10_000, PASSAGES)
 MILLION = 1_000_000
-ENGINES = ("hnswlib", "usearch", "usearch-f16", "usearch-i8", "faiss")
+ENGINES = ("hnswlib", "usearch-f16", "usearch-i8", "faiss")
+KEPT = Path(__file__).parents[1] / ".run" / "scale"
 PLOT = Path(__file__).parent / "results" / "scale.png"
 _SEED = 20261121
 
 
 def run() -> dict[str, Any]:
-    """All figures, and the plot."""
+    """All figures, and the plot. It takes most of an hour, so parts that are in `.run/scale` are not measured again."""
     base = load_large_base(max_tokens=Chunking().max_tokens)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    questions = _questions()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        vectors, queries = folder / "embeddings.npy", folder / "queries.npy"
-        questions = _questions()
-        (folder / "questions.json").write_text(json.dumps(questions))
         student = load_student()
-        np.save(queries, student.encoder.encode(questions))
+        np.save(folder / "queries.npy", student.encoder.encode(questions))
         student.close()
-        np.save(vectors, base.embeddings.astype(np.float32))
-        engines = {engine: _worker("graph_worker", engine, vectors, queries, PASSAGES) for engine in ENGINES}
-        stores = {}
-        for size in SIZES:
-            fill_store(folder / str(size), base, size)
-            stores[str(size)] = _worker("agent_worker", folder / str(size), folder / "questions.json")
-        np.save(vectors, multiply(base.embeddings.astype(np.float32), MILLION))
-        million = _worker("graph_worker", "hnswlib", vectors, queries, MILLION)
-    result = {"questions": len(questions), "agent": stores, "engines_at_100000": engines, "graph_at_1000000": million}
+        (folder / "questions.json").write_text(json.dumps(questions))
+        result = {
+            "questions": len(questions),
+            "engines_at_100000": _kept("engines", lambda: _engines(folder, base)),
+            "agent": _kept("agent", lambda: _agents(folder, base)),
+            "graph_at_1000000": _kept("million", lambda: _million(folder, base)),
+        }
     plot(result, PLOT)
     return result
+
+
+def _kept(part: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    path = KEPT / f"{part}.json"
+    if not path.exists():
+        path.write_text(json.dumps(measure()))
+    figures: dict[str, Any] = json.loads(path.read_text())
+    return figures
+
+
+def _engines(folder: Path, base: LargeBase) -> dict[str, Any]:
+    """Each engine on the same embeddings, one after another."""
+    np.save(folder / "embeddings.npy", base.embeddings.astype(np.float32))
+    return {engine: _graph(folder, engine, PASSAGES) for engine in ENGINES}
+
+
+def _agents(folder: Path, base: LargeBase) -> dict[str, Any]:
+    figures = {}
+    for size in SIZES:
+        fill_store(folder / str(size), base, size)
+        figures[str(size)] = _worker("agent_worker", folder / str(size), folder / "questions.json")
+    return figures
+
+
+def _million(folder: Path, base: LargeBase) -> dict[str, Any]:
+    np.save(folder / "embeddings.npy", multiply(base.embeddings.astype(np.float32), MILLION))
+    return _graph(folder, "hnswlib", MILLION)
+
+
+def _graph(folder: Path, engine: str, size: int) -> dict[str, Any]:
+    return _worker("graph_worker", engine, folder / "embeddings.npy", folder / "queries.npy", size)
 
 
 def fill_store(folder: Path, base: LargeBase, size: int) -> None:

@@ -85,11 +85,15 @@ def absorb(
     key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="release.pub of the federation.")],
     bundle: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The bundle that branches taught.")],
     targets: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Public texts labelled by the teacher.")],
-    intents: Annotated[
-        Path,
-        typer.Option(exists=True, dir_okay=False, help="The centre's labelled texts: JSON lines of text and label."),
-    ],
     out: Annotated[Path, typer.Option(help="Folder of the teacher that has learned.")],
+    intents: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The centre's labelled texts: JSON lines of text and label."),
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="For a query adapter: JSON lines of query and passage."),
+    ] = None,
     recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="How to absorb.")] = RECIPES
     / "absorption.toml",
     model: ModelOption = None,
@@ -117,18 +121,19 @@ def absorb(
     with console.status("loading the teacher") as status:
         report = absorb_release(
             teacher,
-            Sources(release=release, key=key, bundle=bundle, targets=targets, labelled=intents),
+            Sources(release=release, key=key, bundle=bundle, targets=targets, labelled=intents, pairs=pairs),
             read_absorption(recipe),
             out,
             encode=open_torch_encoder(teacher, precision="auto"),
             on_step=status.update,
         )
     whole = report["gates"][0]
-    console.print(f"{report['release']} absorbed into {out}; new labels: {', '.join(report['new_labels']) or 'none'}")
+    console.print(f"{report['release']} absorbed into {out}")
+    if "new_labels" in report:
+        console.print(f"  new labels: {', '.join(report['new_labels']) or 'none'}")
     console.print(
-        f"  on {whole['texts']} texts of the centre: {whole['before']:.4f} before, {whole['after']:.4f} after"
+        f"  right on {whole['texts']} texts of the centre: {whole['before']:.4f} before, {whole['after']:.4f} after"
     )
-    console.print(f"  says what the aggregated student says of {report['agrees_with_student']:.1%} of public texts")
     console.print(f"  {report['condition']}")
 
 

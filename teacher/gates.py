@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -55,18 +55,23 @@ class Gate:
 
 
 def compare_heads(old: LinearHead, new: LinearHead, embeddings: Embeddings, texts: LabelledTexts) -> list[Gate]:
-    """Two heads on the same labelled texts with embeddings (N, D), whole and by group; unknown languages are left out.
+    """Two heads on the same labelled texts with embeddings (N, D), whole and by language, segment and label.
 
     The old head is asked among its own labels, the new one among all of its, so that an old text which the new head
     gives a new label counts as lost.
     """
-    groups: dict[tuple[str, str], list[int]] = {(ALL, ALL): list(range(len(texts.texts)))}
-    for kind, values in (("language", texts.languages), ("segment", texts.segments), ("label", texts.labels)):
-        for row, value in enumerate(values):
+    before, after = (_is_right(head, embeddings, texts.labels) for head in (old, new))
+    return compare(before, after, {"language": texts.languages, "segment": texts.segments, "label": texts.labels})
+
+
+def compare(before: NDArray[np.bool_], after: NDArray[np.bool_], values: Mapping[str, Sequence[str]]) -> list[Gate]:
+    """Gates of N answers, right or not before and after: of all, then by kind and its N values, "" left out."""
+    groups: dict[tuple[str, str], list[int]] = {(ALL, ALL): list(range(len(before)))}
+    for kind, of_row in values.items():
+        for row, value in enumerate(of_row):
             if value:
                 groups.setdefault((kind, value), []).append(row)
     kinds = Counter(kind for kind, _ in groups)
-    before, after = (_is_right(head, embeddings, texts.labels) for head in (old, new))
     return [
         Gate(
             kind,

@@ -8,9 +8,8 @@ import numpy as np
 
 from student.bundle import Bundle
 from student.distill.intent_head import LabelledTexts, calibrate
-from student.distill.rows import is_held_out
-from student.distill.targets import read_manifest, read_shards
 from student.distill.taught_head import LabelledEmbeddings, SoftTexts, teach_head
+from student.distill.taught_turn import read_both
 from student.encoder import Embeddings, Encoder
 from student.heads import LinearHead
 from teacher.errors import AbsorptionRefused
@@ -61,18 +60,14 @@ def ask_student(head: LinearHead, bundle: Bundle, texts: PublicTexts, encode: En
         texts: see `PublicTexts`.
         encode: texts → embeddings (N, D), by the teacher.
     """
-    share = texts.count / sum(shard.rows for shard in read_manifest(texts.targets)[0].shards)
     more = [*(label.replace("_", " ") for label in head.labels), *texts.more]
     student = Encoder.from_bundle(bundle)
     try:
-        by_teacher, by_student = [encode(more)], [student.encode(more)]
-        for shard in read_shards(texts.targets):
-            rows = [i for i, text in enumerate(shard.texts) if is_held_out(f"absorb:{text}", share)]
-            by_teacher.append(shard.embeddings[rows].astype(np.float32))
-            by_student.append(student.encode([shard.texts[i] for i in rows]))
+        by_teacher, by_student = read_both(texts.targets, student.encode, count=texts.count)
+        by_student = np.concatenate([student.encode(more), by_student])
     finally:
         student.close()
-    return SoftTexts(np.concatenate(by_teacher), head.logits(np.concatenate(by_student)), head.labels)
+    return SoftTexts(np.concatenate([encode(more), by_teacher]), head.logits(by_student), head.labels)
 
 
 def learn(

@@ -25,7 +25,7 @@ from student.manifest import MANIFEST, Origin
 from teacher.errors import LineageBroken
 
 TARGETS_FILE, RUN_FILE, LEDGER_FILE, WEIGHTS_FILE = "targets.json", "run.json", "ledger.jsonl", "model.safetensors"
-_KNOWN = (MANIFEST, RELEASE_FILE, TARGETS_FILE, WEIGHTS_FILE, "intent_head.safetensors")
+_KNOWN = (MANIFEST, RELEASE_FILE, TARGETS_FILE, WEIGHTS_FILE, "intent_head.safetensors", "query_adapter.safetensors")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Whether a release may teach this teacher: decided before anything is computed or written. No torch.
 
-`federation.release.read_release` has verified the signature, that the rounds cost what is claimed and stay within the
-run's budget, and that every ledger grows with each round. Here it is held against what the teacher has absorbed so far.
+`federation.release.read_any_release` has verified the signature, that the rounds cost what is claimed and stay within
+the run's budget, and that every ledger grows with each round. Here it is held against what was absorbed before.
 
 Guarantees:
     A release is absorbed once, and never one that is older than another of its federation.
@@ -10,7 +10,7 @@ Guarantees:
 
 from collections.abc import Mapping, Sequence
 
-from federation.release import LedgerEntry, Release, ReleasedHead
+from federation.release import LedgerEntry, Release, ReleasedAdapter, ReleasedHead
 from student.bundle import Bundle
 from student.manifest import PrivacySpent
 from teacher.errors import AbsorptionRefused
@@ -19,7 +19,7 @@ _ROUNDING = 1e-6
 
 
 def check_release(
-    released: ReleasedHead,
+    released: ReleasedHead | ReleasedAdapter,
     bundle: Bundle,
     embedding_space: str,
     absorbed: Sequence[PrivacySpent],
@@ -30,7 +30,7 @@ def check_release(
     """Says nothing if a verified release may be absorbed.
 
     Args:
-        released: as `read_release` gives it.
+        released: as `read_any_release` gives it.
         bundle: of the student that the branches taught.
         embedding_space: the teacher's.
         absorbed: what the teacher has absorbed so far.
@@ -53,7 +53,7 @@ def check_release(
         )
     if release.bundle_digest != bundle.digest:
         raise AbsorptionRefused(
-            f"release {release.serial} taught the head of bundle {release.bundle_digest[:12]}, this is "
+            f"release {release.serial} was taught for bundle {release.bundle_digest[:12]}, this is "
             f"{bundle.digest[:12]}; name that bundle"
         )
     if {embedding_space} != {release.embedding_space, bundle.manifest.embedding_space}:

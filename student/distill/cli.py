@@ -49,6 +49,10 @@ def export(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Targets of a teacher whose intents the head learns too."),
     ] = None,
+    query_adapter: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="With --targets: the teacher's query_adapter.safetensors."),
+    ] = None,
     name: Annotated[str, typer.Option(help="The bundle's name.")] = "orilla-minilm",
     serial: Annotated[int, typer.Option(min=1, help="Its serial; a later bundle of the name has a higher one.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
@@ -75,6 +79,7 @@ def export(
             out_of_scope=out_of_scope,
             passages=tuple(passages or ()),
             targets=targets,
+            query_adapter=query_adapter,
         )
         pretrained = open_model(model, name=model_name, license_=model_license)
         bundle = export_bundle(pretrained, recipe, out, now=datetime.now(UTC), replace=force, on_step=status.update)

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from student.adapter import QueryAdapter, pack_adapter
 from student.bundle import Bundle, write_bundle
 from student.digests import digest_file
 from student.distill.fidelity import (
@@ -21,10 +22,11 @@ from student.distill.fidelity import (
 from student.distill.intent_head import read_labelled, read_texts, train_intent_head
 from student.distill.model_card import write_model_card
 from student.distill.onnx_graph import export_graph, export_plain_graph, quantize_graph
-from student.distill.pretrained import Pretrained
+from student.distill.pretrained import Pretrained, read_query_adapter
 from student.distill.recipe import Bounds
 from student.distill.targets import MANIFEST, read_manifest
 from student.distill.taught_head import read_soft_texts
+from student.distill.taught_turn import read_taught_turn
 from student.encoder import Encoder
 from student.errors import OrillaError
 from student.heads import LinearHead, pack_head
@@ -49,6 +51,7 @@ PROBE_TEXTS = [
     "verán el servidor antiguo y otros el nuevo, así que conviene dejar los dos encendidos.",
 ]
 MIN_PROBE_SIMILARITY = 0.995
+ADAPTER_FILE = "adapter.safetensors"
 _SOFT_TEXTS = 20_000
 
 
@@ -66,6 +69,7 @@ class ExportRecipe:
         out_of_scope: JSON lines of texts of no intent, to measure; or None.
         passages: Markdown files or folders; their paragraphs are compared too, besides the labelled texts.
         targets: of a teacher with an intent head, which the head then learns from too; or None.
+        query_adapter: file of the teacher's, which the bundle's then learns from `targets`; or None.
         seed: of the split of the labelled texts.
     """
 
@@ -77,6 +81,7 @@ class ExportRecipe:
     out_of_scope: Path | None
     passages: tuple[Path, ...]
     targets: Path | None = None
+    query_adapter: Path | None = None
     seed: int = 0
 
 
@@ -120,6 +125,7 @@ def export_bundle(
     outside = read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
     soft = read_soft_texts(recipe.targets, encoder.encode, count=_SOFT_TEXTS) if recipe.targets else None
     head, head_metrics = train_intent_head(data, outside, encoder.encode, soft=soft, seed=recipe.seed)
+    adapter = _learn_turn(recipe, pretrained.dimension, encoder)
     on_step("writing the bundle")
     metrics = {
         "onnx_against_torch": exported.as_metrics(),
@@ -136,8 +142,19 @@ def export_bundle(
         "NOTICE.txt": _notice(pretrained, recipe).encode(),
         "MODEL_CARD.md": write_model_card(fields).encode(),
     }
+    if adapter:
+        fields["adapter"] = {"file": ADAPTER_FILE, "rank": len(adapter.a)}
+        contents[ADAPTER_FILE] = pack_adapter(adapter)
     encoder.close()
     return write_bundle(path, fields, contents, replace=replace)
+
+
+def _learn_turn(recipe: ExportRecipe, dimension: int, encoder: Encoder) -> QueryAdapter | None:
+    """The bundle's query adapter, as the teacher's teaches it on its targets."""
+    if recipe.query_adapter is None or recipe.targets is None:
+        return None
+    taught = read_query_adapter(recipe.query_adapter, dimension)
+    return read_taught_turn(recipe.targets, taught, encoder.encode, count=_SOFT_TEXTS)
 
 
 def export_onnx(pretrained: Pretrained, folder: Path) -> Path:
@@ -222,6 +239,16 @@ def _manifest_fields(
         },
         *(distillation["lineage"] if distillation else []),
     ]
+    if recipe.query_adapter:
+        digest = digest_file(recipe.query_adapter)
+        origins.append(
+            {
+                "role": "teacher's query adapter",
+                "name": recipe.query_adapter.name,
+                "sha256": digest,
+                "license": "Apache-2.0",
+            }
+        )
     if recipe.targets:
         targets, digest = read_manifest(recipe.targets)
         origins += [{"role": "targets", "name": MANIFEST, "sha256": digest, "license": "Apache-2.0"}]

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load, load_file
 
+from student.adapter import QueryAdapter, parse_adapter
 from student.digests import digest_file, digest_json
 from student.durable import write_durably
 from student.errors import ExtraMissing, OrillaError
@@ -18,6 +19,7 @@ from student.manifest import Origin, PrivacySpent
 DISTILLATION = "distillation.json"
 TEACHER_TRAINING = "teacher_training.json"
 INTENT_HEAD = ("intent_head.safetensors", "intent_head.json")
+QUERY_ADAPTER = "query_adapter.safetensors"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -42,6 +44,7 @@ class Pretrained:
         lineage: what it was trained from, as far as its folder says.
         intent_head: of a teacher that was taught intents; `intent_head_sha256` is the digest of its file.
         privacy: what the releases that taught it have cost.
+        query_adapter: of a teacher that has absorbed one, with the digest of its file.
     """
 
     path: Path
@@ -56,17 +59,19 @@ class Pretrained:
     intent_head: LinearHead | None = None
     intent_head_sha256: str | None = None
     privacy: tuple[PrivacySpent, ...] = ()
+    query_adapter: tuple[QueryAdapter, str] | None = None
 
     def as_origin(self, role: str) -> Origin:
         """Itself in another artefact's lineage."""
         return Origin(role=role, name=self.name, sha256=self.weights_sha256, license=self.license)
 
     def as_teacher(self) -> list[Origin]:
-        """Itself in the lineage of targets: its weights, its intent head where it has one, and what it came from."""
-        head = self.intent_head_sha256
-        named = (
-            [Origin(role="teacher's intent head", name=self.name, sha256=head, license=self.license)] if head else []
-        )
+        """Itself in the lineage of targets: its weights, intent head and adapter, and what they came from."""
+        parts = {
+            "teacher's intent head": self.intent_head_sha256,
+            "teacher's query adapter": self.query_adapter[1] if self.query_adapter else None,
+        }
+        named = [Origin(role=r, name=self.name, sha256=d, license=self.license) for r, d in parts.items() if d]
         return [self.as_origin("teacher"), *named, *self.lineage]
 
 
@@ -129,16 +134,35 @@ def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: st
         lineage=tuple(Origin.model_validate(origin) for origin in made_by.get("lineage", [])),
         intent_head=intent_head,
         intent_head_sha256=digest_file(path / INTENT_HEAD[0]) if intent_head else None,
+        query_adapter=(
+            (read_query_adapter(path / QUERY_ADAPTER, dimension), digest_file(path / QUERY_ADAPTER))
+            if (path / QUERY_ADAPTER).exists()
+            else None
+        ),
         privacy=tuple(PrivacySpent.model_validate(each) for each in made_by.get("privacy", [])),
     )
 
 
 def write_intent_head(path: Path, head: LinearHead) -> None:
     """Puts an intent head beside an encoder's weights, in its folder."""
-    weights, facts = (path / name for name in INTENT_HEAD)
-    write_durably(weights, pack_head(head.weight, head.bias))
-    content = {"labels": head.labels, "temperature": head.temperature, "threshold": head.threshold}
-    write_durably(facts, json.dumps(content, indent=2, ensure_ascii=False).encode())
+    for name, content in intent_head_files(head).items():
+        write_durably(path / name, content)
+
+
+def intent_head_files(head: LinearHead) -> dict[str, bytes]:
+    """The files of an intent head, by name."""
+    facts = {"labels": head.labels, "temperature": head.temperature, "threshold": head.threshold}
+    contents = pack_head(head.weight, head.bias), json.dumps(facts, indent=2, ensure_ascii=False).encode()
+    return dict(zip(INTENT_HEAD, contents, strict=True))
+
+
+def read_query_adapter(file: Path, dimension: int) -> QueryAdapter:
+    """A teacher's query adapter. Raises `WeightsRefused` where the file holds none of this dimension."""
+    try:
+        content = file.read_bytes()
+        return parse_adapter(content, len(load(content)["a"]), dimension)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise WeightsRefused(f"{file} is no query adapter; absorb the release again") from error
 
 
 def _read_intent_head(path: Path, dimension: int) -> LinearHead | None:

@@ -56,11 +56,11 @@ def _draw(figures: Figures) -> bytes:
                 bars = axes.bar([n + shift for n in range(len(rows))], values, 0.38, color=color, label=when)
                 axes.bar_label(bars, fmt="%.2f", fontsize=8, padding=1)
             axes.set_xticks(range(len(rows)), [_wrapped(row.who) for row in rows])
-            axes.set_ylim(0, 1.08)
+            axes.set_ylim(0, 1.2)
             count = figures.messages[kind == "old"]
             known = "known only at some branches" if kind == "new" else "known before"
             axes.set_title(f"Intents {known}: accuracy on {count} messages")
-        axes.legend(frameon=False, loc="lower right")
+        axes.legend(frameon=False, loc="upper right", ncols=2)
         content = io.BytesIO()
         figure.savefig(content, format="png", dpi=120)
     return content.getvalue()

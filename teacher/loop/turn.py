@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from edge_agent.agent import Agent
 from edge_agent.feedback import NewFeedback
 from edge_agent.folder import sync
@@ -127,11 +129,24 @@ def _label(ground: Ground, world: World, targets: Path) -> None:
 
 
 def _distill(recipe: TurnRecipe, teacher: Pretrained, places: Places) -> Pretrained:
-    """The student, with the teacher's own vocabulary: a new one takes longer to learn than a turn here has."""
+    """The student, with the part of the teacher's vocabulary that its texts use: a new one takes hours to learn."""
     if not places.first_bundle.exists():
-        pieces = read_pieces(teacher.path / "tokenizer.json")
-        distill(teacher, read_targets(places.targets), recipe.student, places.student, vocabulary=pieces)
+        targets = read_targets(places.targets)
+        pieces = _used_pieces(teacher, targets.texts)
+        distill(teacher, targets, recipe.student, places.student, vocabulary=pieces)
     return open_pretrained(places.student / "model", name=recipe.student.name, license_="Apache-2.0")
+
+
+def _used_pieces(teacher: Pretrained, texts: list[str]) -> list[str]:
+    """The teacher's pieces in these texts, and those of one character, with which anything can be spelt."""
+    tokenizer = Tokenizer.from_file(str(teacher.path / "tokenizer.json"))
+    tokenizer.no_padding()
+    used = {number for encoding in tokenizer.encode_batch(texts) for number in encoding.ids}
+    return [
+        piece
+        for number, piece in enumerate(read_pieces(teacher.path / "tokenizer.json"))
+        if number in used or len(piece.removeprefix("##")) == 1 or (piece.startswith("[") and "unused" not in piece)
+    ]
 
 
 def _export(student: Pretrained, world: World, targets: Path | None, serial: int, out: Path) -> None:

@@ -1,0 +1,56 @@
+"""The teacher's query side moves to where branches found help: it learns the turn that a released adapter makes."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from student.adapter import QueryAdapter
+from student.bundle import Bundle
+from student.distill.taught_turn import read_both, teach_turn
+from student.encoder import Embeddings, Encoder
+from teacher.errors import AbsorptionRefused
+from teacher.gates import Gate, compare
+from teacher.lesson import Encode
+from teacher.queries import Pair
+
+
+def learn_turn(adapter: QueryAdapter, bundle: Bundle, targets: Path, count: int) -> tuple[QueryAdapter, int]:
+    """The teacher's adapter, from about `count` public texts of its targets; and how many they were."""
+    student = Encoder.from_bundle(bundle)
+    try:
+        by_teacher, by_student = read_both(targets, student.encode, count=count)
+    finally:
+        student.close()
+    return teach_turn(by_teacher, by_student, adapter), len(by_teacher)
+
+
+def check_turn(
+    old: QueryAdapter | None, new: QueryAdapter, pairs: list[Pair], most_lost: float, encode: Encode
+) -> list[Gate]:
+    """The gates of a new adapter: for how many of the centre's queries the passage that answers is nearest.
+
+    Raises:
+        AbsorptionRefused: the whole, a language or a segment would lose too much.
+    """
+    passages = list(dict.fromkeys(pair.passage for pair in pairs))
+    place = {passage: i for i, passage in enumerate(passages)}
+    own = np.array([place[pair.passage] for pair in pairs])
+    documents, queries = encode(passages), encode([pair.query for pair in pairs])
+    before = _is_nearest(old.turn(queries) if old else queries, documents, own)
+    after = _is_nearest(new.turn(queries), documents, own)
+    groups = {"language": [pair.language for pair in pairs], "segment": [pair.segment for pair in pairs]}
+    gates = compare(before, after, groups)
+    failed = [gate for gate in gates if not gate.is_passed(most_lost)]
+    if failed:
+        worst = max(failed, key=lambda gate: gate.before - gate.after)
+        raise AbsorptionRefused(
+            f"the teacher would find less in {len(failed)} of {len(gates)} groups of the centre's pairs, most in "
+            f"{worst.kind} {worst.group}: right passage first {worst.before:.4f} before, {worst.after:.4f} after, on "
+            f"{worst.texts} queries; at most {most_lost:g} may be lost, or what chance loses: the old teacher stays"
+        )
+    return gates
+
+
+def _is_nearest(queries: Embeddings, passages: Embeddings, own: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.asarray((queries @ passages.T).argmax(axis=1) == own)
