@@ -50,6 +50,8 @@ class Published:
     baseline: float
     accuracy: float
     guarantee: str
+    at_branches: str = ""
+    """What branches counted, noisy; empty where they counted nothing."""
 
 
 def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Published:
@@ -71,7 +73,11 @@ def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Publish
     release = read_any_release(path, home / SIGNING_PUBLIC_KEY).release
     evaluation, privacy = release.evaluation, release.privacy
     guarantee = Guarantee(privacy.epsilon, privacy.delta, privacy.unit, privacy.neighboring, privacy.accountant)
-    return Published(release.run_id, path, release.serial, evaluation.baseline, evaluation.accuracy, str(guarantee))
+    found = evaluation.at_branches
+    counted = f"{found.whole.before} before, {found.whole.after} after" if found and found.whole.change else ""
+    return Published(
+        release.run_id, path, release.serial, evaluation.baseline, evaluation.accuracy, str(guarantee), counted
+    )
 
 
 def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
