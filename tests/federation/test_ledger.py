@@ -236,7 +236,7 @@ def test_order_and_budget_do_not_depend_on_the_clock(path: Path) -> None:
     assert read_ledger(path).releases == {Spending(10.0): 3}
 
 
-def test_releases_of_different_customers_cost_what_the_most_charged_of_them_pays(path: Path) -> None:
+def test_releases_from_different_customers_cost_as_much_as_the_most_that_any_one_of_them_is_in(path: Path) -> None:
     training, counting = Spending(10.0), Spending(4.0)
     with Ledger(path) as ledger:
         for number, (noise, begin, end) in enumerate([(10.0, 0.1, 1.0), (10.0, 0.1, 1.0), (4.0, 0.0, 0.1)]):
