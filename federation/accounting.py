@@ -9,10 +9,12 @@ closed form and against published values.
 
 Guarantees:
     The order of spending does not matter, and more spending never costs less.
+    Releases from different customers cost as much as the most that any one of them is in.
     The closed form is exact to 1e-9; what PLD gives is an upper bound.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,6 +32,18 @@ class Spending:
 
     noise_multiplier: float
     sample_rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Customers whose place is in [begin, end): a customer's place in [0, 1) is a function of its pseudonym alone."""
+
+    begin: float = 0.0
+    end: float = 1.0
+
+    def __contains__(self, place: float) -> bool:
+        """Whether a customer of this place is among them."""
+        return self.begin <= place < self.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,22 @@ def epsilon_of(releases: Mapping[Spending, int], delta: float) -> float:
     if any(kind.noise_multiplier <= 0 for kind in used):
         return math.inf
     return _gaussian_epsilon(combined_multiplier(used), delta) if _are_whole(used) else _pld_epsilon(used, delta)
+
+
+def epsilon_of_worst(releases: Mapping[tuple[Spending, Places], int], delta: float) -> float:
+    """The most that any customer loses, where each release is of the customers at some places (parallel composition).
+
+    A place is fixed whatever the data, so adding or removing a customer touches the releases that hold its place and no
+    other. Every set of releases with a common place has one at which one of them begins: only those are looked at.
+    """
+    worst = 0.0
+    for place in {places.begin for _, places in releases}:
+        counts: Counter[Spending] = Counter()
+        for (kind, places), count in releases.items():
+            if place in places:
+                counts[kind] += count
+        worst = max(worst, epsilon_of(counts, delta))
+    return worst
 
 
 def calibrate_noise(epsilon: float, delta: float, rounds: int, *, spent: Mapping[Spending, int] | None = None) -> float:

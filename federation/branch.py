@@ -11,6 +11,7 @@ Guarantees:
     Nothing is computed from examples before its spending is durable in the ledger.
     A refused round leaves no trace: nothing spent, nothing sent.
     What is sent depends on the number of examples and customers through the noisy sum alone.
+    A round is of the customers that its entry in the ledger names, and of no other.
 """
 
 from dataclasses import dataclass
@@ -19,15 +20,19 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.accounting import Places
 from federation.adapter import adapter_sum
 from federation.discrete_gaussian import Integers
 from federation.dp_training import check_weights, head_sum
 from federation.errors import UpdateInvalid
+from federation.evaluation import chosen_now, tally
 from federation.examples import AdapterExamples, HeadExamples, bound_contributions
 from federation.features import FeatureMap
 from federation.ledger import Budget, Entry, Ledger, Release
 from federation.noise import encode, share_variance
 from federation.parameters import BranchPolicy, RoundParameters, digest_array
+from federation.set_aside import take_customers
+from student.heads import LinearHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ def make_update(
     policy: BranchPolicy,
     ledger: Ledger,
     now: datetime,
+    served: LinearHead | None = None,
 ) -> Update:
     """Takes part in a round.
 
@@ -64,6 +70,7 @@ def make_update(
         policy: the branch's own.
         ledger: the branch's own, open.
         now: the time.
+        served: the head that the branch uses now, for an evaluation; None where its bundle has none.
 
     Raises:
         PolicyRefused: the policy does not allow it.
@@ -74,8 +81,11 @@ def make_update(
     policy.check(parameters)
     share_variance(parameters)
     _check_what_was_sent(parameters, weights, examples, feature_map)
-    entry = ledger.spend(release_of(parameters), Budget(policy.max_epsilon, policy.delta), now=now)
-    return Update(encode(_clipped_sum(parameters, weights, examples, feature_map), parameters), entry)
+    release = release_of(parameters)
+    entry = ledger.spend(release, Budget(policy.max_epsilon, policy.delta), now=now)
+    among = Places(release.customers_from, release.customers_to)
+    own = take_customers(examples, among, key=ledger.state.ledger_id)
+    return Update(encode(_clipped_sum(parameters, weights, own, feature_map, served), parameters), entry)
 
 
 def clipped_sum(
@@ -83,9 +93,10 @@ def clipped_sum(
     weights: NDArray[np.float32],
     examples: HeadExamples | AdapterExamples,
     feature_map: FeatureMap | None,
+    served: LinearHead | None = None,
 ) -> NDArray[np.float64]:
-    """The branch's sum before rounding and noise: not fit to be sent; for tests and measurements."""
-    return _clipped_sum(parameters, weights, examples, feature_map)
+    """The sum over all these examples before rounding and noise: not fit to be sent; for tests and measurements."""
+    return _clipped_sum(parameters, weights, examples, feature_map, served)
 
 
 def _check_what_was_sent(
@@ -94,7 +105,7 @@ def _check_what_was_sent(
     examples: HeadExamples | AdapterExamples,
     feature_map: FeatureMap | None,
 ) -> None:
-    check_weights(weights, parameters.shape)
+    check_weights(weights, parameters.weights_shape)
     map_digest = feature_map.digest if feature_map else None
     is_head = isinstance(examples, HeadExamples)
     dimension = feature_map.projection.shape[1] if feature_map else None
@@ -118,6 +129,7 @@ def _clipped_sum(
     weights: NDArray[np.float32],
     examples: HeadExamples | AdapterExamples,
     feature_map: FeatureMap | None,
+    served: LinearHead | None,
 ) -> NDArray[np.float64]:
     if isinstance(examples, AdapterExamples):
         kept = bound_contributions(examples.customers, parameters.contributions)
@@ -132,6 +144,15 @@ def _clipped_sum(
     features = feature_map.apply(examples.embeddings[rows])
     targets = np.array([columns[examples.labels[i]] for i in rows], dtype=np.int64)
     customers = _number([of_whom[i] for i in kept])
+    if parameters.purpose == "evaluate":
+        return tally(
+            chosen_now(served, examples.embeddings[rows], parameters.labels),
+            (features @ weights).argmax(axis=1),
+            targets,
+            customers,
+            groups=(targets >= parameters.known_labels).astype(np.int64) * (parameters.shape[0] - 1),
+            shape=parameters.shape,
+        )
     return head_sum(weights, features, targets, customers, parameters.clip_norm)
 
 
@@ -142,11 +163,14 @@ def _number(names: list[str]) -> NDArray[np.int64]:
 
 def release_of(parameters: RoundParameters) -> Release:
     """What a round releases, as the ledger counts it."""
+    is_training = parameters.purpose == "train"
     return Release(
         run_id=parameters.run_id,
         round_number=parameters.round_number,
-        part=parameters.part,
+        part=parameters.part if is_training else "evaluation",
         mechanism=parameters.mechanism,
         noise_multiplier=parameters.noise_multiplier,
         parameters_digest=parameters.digest,
+        customers_from=parameters.set_aside if is_training else 0.0,
+        customers_to=1.0 if is_training else parameters.set_aside,
     )

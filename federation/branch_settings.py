@@ -29,7 +29,10 @@ from federation.parameters import BranchPolicy, Part, RoundParameters, read_poli
 from student.bundle import open_bundle
 from student.durable import write_durably
 from student.encoder import Encoder
+from student.heads import LinearHead, read_head
 
+INTENT = "intent"
+"""The head that is trained."""
 SETTINGS_FILE, POLICY_FILE, LEDGER_FILE = "branch.json", "policy.json", "ledger.jsonl"
 
 
@@ -133,9 +136,21 @@ def take_part(
     examples = read_examples(settings, parameters.part)
     with Ledger(settings.ledger) as ledger:
         update = make_update(
-            parameters, weights, examples, feature_map=feature_map, policy=policy, ledger=ledger, now=now
+            parameters,
+            weights,
+            examples,
+            feature_map=feature_map,
+            policy=policy,
+            ledger=ledger,
+            now=now,
+            served=_served(settings) if parameters.purpose == "evaluate" else None,
         )
         return Paid(update, policy.branch, ledger.state.head)
+
+
+def _served(settings: BranchSettings) -> LinearHead | None:
+    bundle = open_bundle(settings.bundle)
+    return read_head(bundle, INTENT) if INTENT in bundle.manifest.heads else None
 
 
 def read_examples(settings: BranchSettings, part: Part) -> HeadExamples | AdapterExamples:

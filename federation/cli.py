@@ -323,6 +323,8 @@ def _finish(home: Path, folder: Path, as_json: bool) -> None:
         typer.echo(json.dumps(dataclasses.asdict(summary) | {"release": str(summary.release), "report": str(page)}))
         return
     typer.echo(f"accuracy {summary.baseline:.4f} before, {summary.accuracy:.4f} after; {summary.guarantee}")
+    if summary.at_branches:
+        typer.echo(f"at the branches, noisy: {summary.at_branches} (± standard error of the noise)")
     typer.echo(f"release: {summary.release}\nreport:  {page}")
 
 

@@ -136,7 +136,7 @@ def _allowed(asked: ConfigRecord, context: Context) -> RoundParameters:
 
 def _paid(asked: ConfigRecord, parameters: RoundParameters, context: Context) -> Paid:
     """Reads, trains, adds noise, and writes the ledger: when this returns, the round is spent."""
-    weights = _array(asked, "weights", parameters.shape)
+    weights = _array(asked, "weights", parameters.weights_shape)
     feature_map = _feature_map(asked, parameters, context)
     return take_part(_settings(context), parameters, weights, feature_map, now=datetime.now(UTC))
 

@@ -16,6 +16,7 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.app.message_type import MessageType
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from federation.aggregation import check_sum
 from federation.errors import AggregationRefused, RunFailed, UpdateInvalid
@@ -33,6 +34,16 @@ class Receipt:
     """What a branch says of its ledger beside its update, all of it public."""
 
     branch: str
+    serial: int
+    head: str
+    epsilon: float
+
+
+class LedgerHead(BaseModel):
+    """What one branch's receipt said of its ledger."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     serial: int
     head: str
     epsilon: float
@@ -58,6 +69,14 @@ class Collected:
     refusals: Mapping[int, str]
     up_bytes: int
     down_bytes: int
+
+    @property
+    def ledgers(self) -> dict[str, LedgerHead]:
+        """Branch → its ledger after its update, of those that came."""
+        return {
+            receipt.branch: LedgerHead(serial=receipt.serial, head=receipt.head, epsilon=receipt.epsilon)
+            for receipt in self.receipts.values()
+        }
 
 
 @dataclass(slots=True)
@@ -193,7 +212,7 @@ def collect(
         AggregationRefused: too few updates for the guarantee; what branches have spent stays spent.
     """
     session = secrets.token_bytes(16)
-    group = f"{parameters.run_id}/{parameters.round_number}"
+    group = f"{parameters.run_id}/{parameters.round_number if parameters.purpose == 'train' else 'evaluation'}"
     exchange = Exchange(grid, session, group, step_s)
     material = Material({"parameters": parameters.to_json(), "weights": weights}, feature_map, on_spending)
     try:

@@ -62,6 +62,11 @@ class HeadExamples:
     customers: tuple[str, ...]
     embedding_space: str
 
+    def take(self, rows: NDArray[np.int64]) -> "HeadExamples":
+        """Those at some places."""
+        labels, customers = (tuple(names[i] for i in rows) for names in (self.labels, self.customers))
+        return HeadExamples(self.embeddings[rows], labels, customers, self.embedding_space)
+
 
 @dataclass(frozen=True, slots=True)
 class AdapterExamples:
@@ -78,6 +83,11 @@ class AdapterExamples:
     candidates: NDArray[np.float32]
     customers: tuple[str, ...]
     embedding_space: str
+
+    def take(self, rows: NDArray[np.int64]) -> "AdapterExamples":
+        """Those at some places."""
+        customers = tuple(self.customers[i] for i in rows)
+        return AdapterExamples(self.queries[rows], self.candidates[rows], customers, self.embedding_space)
 
 
 def read_feedback(store: Path) -> tuple[list[LabelledText], list[FoundDocument]]:

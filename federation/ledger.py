@@ -22,11 +22,11 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from federation.accounting import Spending, epsilon_of
+from federation.accounting import Places, Spending, epsilon_of_worst
 from federation.errors import BudgetRefused, LedgerCorrupt, LedgerLocked, LedgerMissing
 from student.digests import digest_bytes
 from student.durable import write_durably
@@ -47,7 +47,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What is about to be released: all of it public."""
+    """What is about to be released: all of it public.
+
+    `customers_from` and `customers_to`: it is of the customers whose place lies between (`federation.set_aside`).
+    """
 
     run_id: str
     round_number: int
@@ -57,6 +60,8 @@ class Release:
     parameters_digest: str
     sample_rate: float = 1.0
     steps: int = 1
+    customers_from: float = 0.0
+    customers_to: float = 1.0
 
 
 class _Line(BaseModel):
@@ -100,6 +105,8 @@ class Entry(_Line):
     delta: float
     budget_epsilon: float
     clock_behind_s: float = 0.0
+    customers_from: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    customers_to: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +143,8 @@ class LedgerState:
         return dict(counts)
 
     def epsilon(self, delta: float) -> float:
-        """What has been spent at a delta."""
-        return epsilon_of(self.releases, delta)
+        """What the customer who lost most has lost, at a delta."""
+        return epsilon_of_worst(self._by_customers, delta)
 
     def epsilon_with(self, release: Release, budget: Budget) -> float:
         """What would be spent with one release more, which is not recorded.
@@ -145,9 +152,9 @@ class LedgerState:
         Raises:
             BudgetRefused: more than the budget.
         """
-        kind, releases = Spending(release.noise_multiplier, release.sample_rate), self.releases
-        releases[kind] = releases.get(kind, 0) + release.steps
-        epsilon = epsilon_of(releases, budget.delta)
+        releases = self._by_customers
+        releases[_kind_of(release)] += release.steps
+        epsilon = epsilon_of_worst(releases, budget.delta)
         if not epsilon <= budget.epsilon:
             raise BudgetRefused(
                 f"round {release.round_number} of run {release.run_id} would take this branch to epsilon {epsilon:.4f} "
@@ -155,6 +162,13 @@ class LedgerState:
                 f"{budget.epsilon:g} and {self.epsilon(budget.delta):.4f} is spent; nothing was released"
             )
         return epsilon
+
+    @property
+    def _by_customers(self) -> Counter[tuple[Spending, Places]]:
+        counts: Counter[tuple[Spending, Places]] = Counter()
+        for entry in self.entries:
+            counts[_kind_of(entry)] += entry.steps
+        return counts
 
 
 def create_ledger(path: Path, branch: str, *, now: datetime | None = None) -> LedgerState:
@@ -290,6 +304,10 @@ class Ledger:
             os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - self.state.torn_bytes)
             os.fsync(self._descriptor)
         _write_head(self.path, self.state.serial, self.state.head)
+
+
+def _kind_of(one: Release | Entry) -> tuple[Spending, Places]:
+    return Spending(one.noise_multiplier, one.sample_rate), Places(one.customers_from, one.customers_to)
 
 
 def _check_head(path: Path, state: LedgerState, lines: list[bytes]) -> None:

@@ -57,6 +57,11 @@ def share_variance(parameters: RoundParameters) -> int:
     return share
 
 
+def noise_of(parameters: RoundParameters, branches: int) -> float:
+    """Standard deviation of the noise in a decoded sum of so many branches, in the units of what is summed."""
+    return math.sqrt(branches * share_variance(parameters)) / parameters.scale
+
+
 def encode(
     clipped_sum: NDArray[np.float64], parameters: RoundParameters, random_bytes: RandomBytes = secrets.token_bytes
 ) -> Integers:

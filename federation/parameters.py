@@ -29,6 +29,12 @@ MIN_SECURE_COHORT = 3
 
 Mechanism = Literal["secure", "local"]
 Part = Literal["head", "adapter"]
+Purpose = Literal["train", "evaluate"]
+MOST_SET_ASIDE: Final = 0.5
+COUNTS: Final = 3
+"""Counted of each group of labels: right before, right after, and all (`federation.evaluation`)."""
+_LEFT_OUT = {"purpose": "train", "set_aside": 0.0, "known_labels": 0}
+"""Fields that are not written where they say nothing: a run without evaluation is what it was before there were any."""
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -54,6 +60,9 @@ class RoundParameters(BaseModel):
         feature_map_digest: of the public map from embeddings to the head's features; None for the adapter.
         weights_digest: of the weights this round's gradients are taken at.
         scale: integer units to 1.0 in the encoded sum, a power of two.
+        purpose: "train", or "evaluate": count what the weights get right, of customers that are not trained on.
+        set_aside: share of the customers that the run never trains on, and evaluates with.
+        known_labels: so many of the first labels are of the bundle's head, the others are counted apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -77,6 +86,9 @@ class RoundParameters(BaseModel):
     feature_map_digest: Digest | None = None
     weights_digest: Digest
     scale: Annotated[int, Field(ge=2**6, le=2**20)] = 2**16
+    purpose: Purpose = "train"
+    set_aside: Annotated[float, Field(ge=0, le=MOST_SET_ASIDE)] = 0.0
+    known_labels: Annotated[int, Field(ge=0)] = 0
     unit: Literal["customer"] = UNIT
     neighboring: Literal["add-or-remove"] = NEIGHBORING
 
@@ -94,6 +106,9 @@ class RoundParameters(BaseModel):
             "an adapter needs a rank and no labels": self.part == "adapter" and (self.rank < 1 or bool(self.labels)),
             "a head needs a feature map, an adapter none": (self.part == "head") == (self.feature_map_digest is None),
             "labels repeat": len(set(self.labels)) != len(self.labels),
+            "an evaluation is of a head, with clip_norm 1, and needs customers set aside": self.purpose == "evaluate"
+            and (self.part != "head" or self.clip_norm != 1 or self.set_aside == 0),
+            "known_labels is past labels": self.known_labels > len(self.labels),
             "scale is no power of two": self.scale & (self.scale - 1) != 0,
         }
         said = [what for what, is_so in problems.items() if is_so]
@@ -103,6 +118,13 @@ class RoundParameters(BaseModel):
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Of the sum: that of the weights, or (groups of labels, 3) of an evaluation."""
+        if self.purpose == "evaluate":
+            return (2 if 0 < self.known_labels < len(self.labels) else 1), COUNTS
+        return self.weights_shape
+
+    @property
+    def weights_shape(self) -> tuple[int, int]:
         """Of the weights: (D, C) for the head, (2, rank * D) for the adapter (A, and B transposed)."""
         if self.part == "head":
             return self.dimension, len(self.labels)
@@ -126,11 +148,16 @@ class RoundParameters(BaseModel):
     @property
     def digest(self) -> str:
         """Names these parameters in ledgers and reports."""
-        return digest_json(self.model_dump(mode="json"))
+        return digest_json(self._written)
 
     def to_json(self) -> str:
         """Their text; `parse_round` gives them back exactly."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, sort_keys=True)
+        return json.dumps(self._written, ensure_ascii=False, sort_keys=True)
+
+    @property
+    def _written(self) -> dict[str, Any]:
+        value = self.model_dump(mode="json")
+        return {name: said for name, said in value.items() if name not in _LEFT_OUT or said != _LEFT_OUT[name]}
 
 
 def parse_round(text: str | bytes) -> RoundParameters:
@@ -154,6 +181,7 @@ class BranchPolicy(BaseModel):
         delta: at which epsilon is reckoned.
         mechanisms: "secure", "local" or both.
         parts: what may be trained.
+        evaluates: whether noisy counts of what heads get right may be summed, within the same budget.
         minimum_survivors: fewest branches in a secure sum.
         minimum_colluders: fewest branches that may collude with the guarantee still standing.
         minimum_noise_multiplier: least noise in one release.
@@ -167,6 +195,7 @@ class BranchPolicy(BaseModel):
     delta: Annotated[float, Field(gt=0, le=1e-3)] = 1e-5
     mechanisms: Annotated[tuple[Mechanism, ...], Field(min_length=1, strict=False)] = ("secure",)
     parts: Annotated[tuple[Part, ...], Field(min_length=1, strict=False)] = ("head", "adapter")
+    evaluates: bool = True
     minimum_survivors: Annotated[int, Field(ge=MIN_SECURE_COHORT)] = MIN_SECURE_COHORT
     minimum_colluders: Annotated[int, Field(ge=0)] = 0
     minimum_noise_multiplier: Annotated[float, Field(gt=0)] = 1.0
@@ -191,6 +220,7 @@ class BranchPolicy(BaseModel):
         return [
             (asked.mechanism in self.mechanisms, "mechanism", ", ".join(self.mechanisms), asked.mechanism),
             (asked.part in self.parts, "part", ", ".join(self.parts), asked.part),
+            (asked.purpose == "train" or self.evaluates, "purpose", "train", asked.purpose),
             (
                 not is_secure or asked.minimum_survivors >= self.minimum_survivors,
                 "minimum_survivors",

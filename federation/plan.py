@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from federation.accounting import Spending, calibrate_noise
 from federation.noise import choose_scale
-from federation.parameters import Mechanism, Part, RoundParameters, digest_array
+from federation.parameters import Mechanism, Part, Purpose, RoundParameters, digest_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,9 @@ class RunPlan:
         rank: of the adapter; 0 for the head.
         embedding_space: of the bundle.
         feature_map_digest: of the head's map; None for the adapter.
+        set_aside: share of the customers that is kept for the evaluation; 0 where there is none.
+        evaluation_multiplier: noise multiplier of the evaluation.
+        known_labels: so many of the first labels are of the bundle's head.
     """
 
     run_id: str
@@ -76,25 +79,59 @@ class RunPlan:
     rank: int
     embedding_space: str
     feature_map_digest: str | None
+    set_aside: float = 0.0
+    evaluation_multiplier: float = 0.0
+    known_labels: int = 0
 
     @property
     def releases(self) -> dict[Spending, int]:
-        """What the whole run costs a customer."""
+        """What the whole run costs a customer that is trained on."""
         return {Spending(self.noise_multiplier): self.training.rounds}
 
     def round(self, round_number: int, weights: NDArray[np.float32]) -> RoundParameters:
         """The parameters of one round, whose gradients are taken at these weights."""
+        return self._parameters(
+            weights,
+            round_number=round_number,
+            rounds=self.training.rounds,
+            clip_norm=self.training.clip_norm,
+            noise_multiplier=self.noise_multiplier,
+        )
+
+    def evaluation(self, weights: NDArray[np.float32]) -> RoundParameters:
+        """The parameters of the evaluation of these weights, of which there is one."""
+        return self._parameters(
+            weights,
+            round_number=1,
+            rounds=1,
+            clip_norm=1.0,
+            noise_multiplier=self.evaluation_multiplier,
+            purpose="evaluate",
+            known_labels=self.known_labels,
+        )
+
+    def _parameters(
+        self,
+        weights: NDArray[np.float32],
+        *,
+        round_number: int,
+        rounds: int,
+        clip_norm: float,
+        noise_multiplier: float,
+        purpose: Purpose = "train",
+        known_labels: int = 0,
+    ) -> RoundParameters:
         is_secure = self.mechanism == "secure"
         survivors = self.cohort.minimum_survivors if is_secure else 1
         colluders = self.cohort.colluders if is_secure else 0
         return RoundParameters(
             run_id=self.run_id,
             round_number=round_number,
-            rounds=self.training.rounds,
+            rounds=rounds,
             part=self.part,
             mechanism=self.mechanism,
-            clip_norm=self.training.clip_norm,
-            noise_multiplier=self.noise_multiplier,
+            clip_norm=clip_norm,
+            noise_multiplier=noise_multiplier,
             minimum_survivors=survivors,
             colluders=colluders,
             contributions=self.training.contributions,
@@ -105,13 +142,16 @@ class RunPlan:
             feature_map_digest=self.feature_map_digest,
             weights_digest=digest_array(weights),
             scale=choose_scale(
-                clip_norm=self.training.clip_norm,
-                noise_multiplier=self.noise_multiplier,
+                clip_norm=clip_norm,
+                noise_multiplier=noise_multiplier,
                 size=weights.size,
                 customers=self.cohort.customers,
                 cohort=self.cohort.branches,
                 noise_shares=survivors - colluders,
             ),
+            purpose=purpose,
+            set_aside=self.set_aside,
+            known_labels=known_labels,
         )
 
 
@@ -130,6 +170,9 @@ def plan_run(
     rank: int = 0,
     feature_map_digest: str | None = None,
     spent: Mapping[Spending, int] | None = None,
+    set_aside: float = 0.0,
+    evaluation_epsilon: float = 0.0,
+    known_labels: int = 0,
 ) -> RunPlan:
     """A run that, with what is spent already, costs a customer this epsilon at this delta.
 
@@ -147,6 +190,9 @@ def plan_run(
         rank: of the adapter.
         feature_map_digest: of the head's map.
         spent: by earlier runs on the same customers.
+        set_aside: share of the customers for an evaluation.
+        evaluation_epsilon: what it costs those, at most `epsilon`; nothing else of the run costs them anything.
+        known_labels: so many of the first labels are of the bundle's head.
 
     Raises:
         ValueError: what is spent leaves nothing.
@@ -163,4 +209,7 @@ def plan_run(
         rank=rank,
         embedding_space=embedding_space,
         feature_map_digest=feature_map_digest,
+        set_aside=set_aside,
+        evaluation_multiplier=calibrate_noise(evaluation_epsilon, delta, 1, spent=spent) if set_aside else 0.0,
+        known_labels=known_labels,
     )

@@ -1,5 +1,6 @@
 """From a finished run to a release: the gate, the head for the bundle's own embeddings, the signature."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +11,14 @@ from federation.adapter_run import to_adapter
 from federation.aggregation import pass_gate
 from federation.centre import read_centre
 from federation.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
+from federation.collection import LedgerHead
 from federation.errors import RunFailed
+from federation.evaluation_round import RunEvaluation
 from federation.features import Weights
 from federation.parameters import NEIGHBORING, UNIT
 from federation.release import (
     RELEASE_FILE,
+    AtBranches,
     Evaluation,
     LedgerEntry,
     Privacy,
@@ -30,6 +34,8 @@ from student.digests import digest_bytes
 from student.distill.intent_head import calibrate
 from student.heads import LinearHead, pack_head
 
+_SURE = 2.0
+"""Standard errors of the noise that speak for the run where branches counted a loss."""
 _WAIT_S = 30.0
 """For the process that has just written the last round to end."""
 
@@ -44,6 +50,8 @@ class Published:
     baseline: float
     accuracy: float
     guarantee: str
+    at_branches: str = ""
+    """What branches counted, noisy; empty where they counted nothing."""
 
 
 def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Published:
@@ -65,7 +73,11 @@ def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Publish
     release = read_any_release(path, home / SIGNING_PUBLIC_KEY).release
     evaluation, privacy = release.evaluation, release.privacy
     guarantee = Guarantee(privacy.epsilon, privacy.delta, privacy.unit, privacy.neighboring, privacy.accountant)
-    return Published(release.run_id, path, release.serial, evaluation.baseline, evaluation.accuracy, str(guarantee))
+    found = evaluation.at_branches
+    counted = f"{found.whole.before} before, {found.whole.after} after" if found and found.whole.change else ""
+    return Published(
+        release.run_id, path, release.serial, evaluation.baseline, evaluation.accuracy, str(guarantee), counted
+    )
 
 
 def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
@@ -79,6 +91,7 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
             f"run {run.plan.run_id} reaches accuracy {accuracy:.4f} where the bundle has {run.baseline:.4f} and "
             f"the first round began at {before:.4f}, and may lose {run.recipe.most_lost:g}; nothing is released"
         )
+    _check_branches(run, finished.evaluation)
     content, learned = _learned(run, state.weights)
     serial = 1 + sum(1 for _ in folder.parent.glob(f"*/release/{RELEASE_FILE}"))
     guarantee = state.guarantee(run.recipe.delta)
@@ -101,10 +114,46 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
             noise_multiplier=run.plan.noise_multiplier,
         ),
         rounds=tuple(_released(record) for record in history),
-        evaluation=Evaluation(baseline=run.baseline, accuracy=accuracy, texts=len(run.targets)),
+        evaluation=Evaluation(
+            baseline=run.baseline,
+            accuracy=accuracy,
+            texts=len(run.targets),
+            at_branches=_at_branches(finished.evaluation),
+        ),
         **learned,
     )
     write_release(path, release, content, read_signing_key(home / SIGNING_KEY))
+
+
+def _check_branches(run: PreparedRun, evaluation: RunEvaluation | None) -> None:
+    """Holds a release back where the recipe says so: by what branches counted, or for want of it."""
+    name, most_lost = run.plan.run_id, run.recipe.most_lost_at_branches
+    if run.plan.set_aside and evaluation is None:
+        raise RunFailed(f"run {name} has not been evaluated at its branches; go on with it first")
+    if most_lost is None or evaluation is None:
+        return
+    change = evaluation.whole.change if evaluation.whole else None
+    if change is None:
+        why = evaluation.why_not or "the noise hides how many customers were counted"
+        raise RunFailed(f"run {name} may lose {most_lost:g} at its branches, and what it lost is unknown: {why}")
+    if change.value + _SURE * change.error < -most_lost:
+        raise RunFailed(
+            f"run {name} changes accuracy at its branches by {change} (noise), beyond which it may lose {most_lost:g}; "
+            "nothing is released"
+        )
+
+
+def _at_branches(evaluation: RunEvaluation | None) -> AtBranches | None:
+    if evaluation is None or evaluation.whole is None:
+        return None
+    return AtBranches(
+        whole=evaluation.whole,
+        new_labels=evaluation.new_labels,
+        epsilon=evaluation.epsilon,
+        noise_multiplier=evaluation.noise_multiplier,
+        survivors=evaluation.survivors,
+        ledgers=_entries(evaluation.ledgers),
+    )
 
 
 def _learned(run: PreparedRun, weights: Weights) -> tuple[bytes, dict[str, Any]]:
@@ -125,10 +174,16 @@ def _learned(run: PreparedRun, weights: Weights) -> tuple[bytes, dict[str, Any]]
 
 
 def _released(record: RoundRecord) -> ReleasedRound:
-    ledgers = {
-        branch: LedgerEntry(serial=ledger.serial, head=ledger.head, epsilon=ledger.epsilon)
-        for branch, ledger in record.ledgers.items()
-    }
     return ReleasedRound(
-        round_number=record.round_number, survivors=record.survivors, attempts=record.attempts, ledgers=ledgers
+        round_number=record.round_number,
+        survivors=record.survivors,
+        attempts=record.attempts,
+        ledgers=_entries(record.ledgers),
     )
+
+
+def _entries(ledgers: Mapping[str, LedgerHead]) -> dict[str, LedgerEntry]:
+    return {
+        branch: LedgerEntry(serial=ledger.serial, head=ledger.head, epsilon=ledger.epsilon)
+        for branch, ledger in ledgers.items()
+    }

@@ -36,6 +36,7 @@ from safetensors.numpy import load
 from federation.accounting import Spending, epsilon_of
 from federation.certificates import read_verifying_key
 from federation.errors import ReleaseRefused
+from federation.evaluation import Reached
 from student.adapter import QueryAdapter, pack_adapter, parse_adapter
 from student.bundle import Bundle, open_bundle, write_bundle
 from student.digests import Digest, digest_bytes
@@ -88,12 +89,24 @@ class Privacy(_Part):
     noise_multiplier: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+class AtBranches(_Part):
+    """What branches counted of customers that were not trained on: noisy, with its own cost to those."""
+
+    whole: Reached
+    new_labels: Reached | None = None
+    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    noise_multiplier: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    survivors: Annotated[int, Field(ge=1)]
+    ledgers: dict[str, LedgerEntry]
+
+
 class Evaluation(_Part):
-    """On the centre's own validation set: the bundle's head before, and the released one."""
+    """On the centre's own validation set: the bundle's head before, and the released one; and at the branches."""
 
     baseline: Annotated[float, Field(ge=0, le=1)]
     accuracy: Annotated[float, Field(ge=0, le=1)]
     texts: Annotated[int, Field(ge=1)]
+    at_branches: AtBranches | None = None
 
 
 class Release(_Part):
@@ -147,8 +160,20 @@ class Release(_Part):
             raise ValueError(f"its rounds cost epsilon {epsilon:.6f}, not the {self.privacy.epsilon:.6f} it claims")
         if self.privacy.epsilon > self.privacy.budget_epsilon * (1 + _ROUNDING):
             raise ValueError(f"epsilon {self.privacy.epsilon:.6f} is past its budget {self.privacy.budget_epsilon:.6f}")
+        self._check_evaluation()
         self._check_ledgers()
         return self
+
+    def _check_evaluation(self) -> None:
+        """It costs what it claims to the customers set aside, and no more than training costs the others."""
+        found = self.evaluation.at_branches
+        if found is None:
+            return
+        epsilon = epsilon_of({Spending(found.noise_multiplier): 1}, self.privacy.delta)
+        if not math.isclose(epsilon, found.epsilon, rel_tol=_ROUNDING):
+            raise ValueError(f"its evaluation costs epsilon {epsilon:.6f}, not the {found.epsilon:.6f} it claims")
+        if found.epsilon > self.privacy.epsilon * (1 + _ROUNDING):
+            raise ValueError(f"its evaluation costs epsilon {found.epsilon:.6f}, more than its rounds")
 
     def _check_part(self) -> None:
         """A head has labels and its digest alone, an adapter a rank and its digest alone."""
@@ -159,13 +184,16 @@ class Release(_Part):
     def _check_ledgers(self) -> None:
         """Every ledger grows with each round, and is never two things at one length."""
         last: dict[str, LedgerEntry] = {}
-        for released in self.rounds:
-            if len(released.ledgers) < released.survivors:
-                raise ValueError(f"round {released.round_number} has {released.survivors} survivors and fewer ledgers")
-            for branch, entry in released.ledgers.items():
+        found = self.evaluation.at_branches
+        steps = [(f"round {each.round_number}", each.survivors, each.ledgers) for each in self.rounds]
+        steps += [("the evaluation", found.survivors, found.ledgers)] if found else []
+        for what, survivors, ledgers in steps:
+            if len(ledgers) < survivors:
+                raise ValueError(f"{what} has {survivors} survivors and fewer ledgers")
+            for branch, entry in ledgers.items():
                 before = last.get(branch)
                 if before is not None and not (entry.serial > before.serial and entry.epsilon >= before.epsilon):
-                    raise ValueError(f"the ledger of branch {branch} is broken at round {released.round_number}")
+                    raise ValueError(f"the ledger of branch {branch} is broken at {what}")
                 last[branch] = entry
 
 
@@ -198,7 +226,7 @@ def write_release(path: Path, release: Release, learned: bytes, key: Ed25519Priv
         raise ReleaseRefused(f"{path} exists; a release is never written over")
     if digest_bytes(learned) != digest:
         raise ReleaseRefused(f"{name} is not the one that the release names")
-    content = (release.model_dump_json(indent=1) + "\n").encode()
+    content = (release.model_dump_json(indent=1, exclude_none=True) + "\n").encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
         new = Path(aside) / "new"
@@ -306,8 +334,10 @@ def privacy_spent(released: ReleasedHead | ReleasedAdapter) -> PrivacySpent:
 
 
 def last_ledgers(release: Release) -> dict[str, LedgerEntry]:
-    """Branch → what its ledger said after the last round that it took part in."""
-    return {branch: entry for each in release.rounds for branch, entry in each.ledgers.items()}
+    """Branch → what its ledger said after the last round, or the evaluation, that it took part in."""
+    found = release.evaluation.at_branches
+    last = {branch: entry for each in release.rounds for branch, entry in each.ledgers.items()}
+    return last | (found.ledgers if found else {})
 
 
 def _put_head(released: ReleasedHead, old: Bundle, files: dict[str, bytes]) -> dict[str, Any]:
@@ -388,6 +418,17 @@ def _metrics(release: Release) -> dict[str, Any]:
     }
 
 
+def _counted(release: Release) -> str:
+    """What branches counted, in a sentence for the model card."""
+    found = release.evaluation.at_branches
+    if found is None or found.whole.before is None:
+        return ""
+    return (
+        f"Counted by {found.survivors} branches with customers that were not trained on: {found.whole.before} before, "
+        f"{found.whole.after} after (± standard error of the noise; epsilon {found.epsilon:.3f} to those customers).\n"
+    )
+
+
 def _model_card_part(release: Release) -> str:
     privacy, evaluation = release.privacy, release.evaluation
     fewest = min(released.survivors for released in release.rounds)
@@ -398,7 +439,7 @@ def _model_card_part(release: Release) -> str:
         f"more in each. It costs a customer at most epsilon {privacy.epsilon:.3f} at delta {privacy.delta:g} (per "
         f"{privacy.unit}, {privacy.neighboring} neighbors, {privacy.accountant}, {privacy.mechanism} noise). {figure} "
         f"on {evaluation.texts} texts of the centre's own: {evaluation.baseline:.4f} before, "
-        f"{evaluation.accuracy:.4f} after.\n"
+        f"{evaluation.accuracy:.4f} after.\n{_counted(release)}"
     )
 
 

@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 
 from federation.audit import AuditReport, audit_run
 from federation.errors import RunFailed
+from federation.evaluation import Reached
+from federation.evaluation_round import RunEvaluation, read_evaluation
 from federation.rounds import RoundRecord, read_progress
 from federation.run_recipe import PreparedRun, read_run
 from student.durable import write_durably
@@ -40,7 +42,8 @@ def write_report(folder: Path) -> Path:
     write_durably(folder / PICTURE, picture)
     path = folder / AUDIT
     audit = _AUDIT.validate_json(path.read_bytes()) if path.exists() else None
-    write_durably(folder / PAGE, _page(run, history, picture, audit).encode())
+    evaluation = read_evaluation(folder)
+    write_durably(folder / PAGE, _page(run, history, picture, audit, evaluation).encode())
     return folder / PAGE
 
 
@@ -103,7 +106,13 @@ def _draw(run: PreparedRun, history: Sequence[RoundRecord]) -> bytes:
     return content.getvalue()
 
 
-def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes, audit: AuditReport | None) -> str:
+def _page(
+    run: PreparedRun,
+    history: Sequence[RoundRecord],
+    picture: bytes,
+    audit: AuditReport | None,
+    evaluation: RunEvaluation | None,
+) -> str:
     recipe, last = run.recipe, history[-1] if history else None
     embedded = base64.b64encode(picture).decode()
     reached = f"{last.accuracy:.4f}" if last else "none yet"
@@ -115,6 +124,7 @@ def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes, audi
             f"{run.baseline:.4f} with the bundle's {run.recipe.part}, {run.accuracy(run.start):.4f} where the first "
             f"round began, {reached} after the last ({len(run.targets)} texts)",
         ),
+        *_at_branches(run, evaluation),
         (
             "Privacy",
             f"epsilon {spent} of {recipe.epsilon:g} at delta {recipe.delta:g}, per customer, add-or-remove neighbors, "
@@ -132,8 +142,8 @@ def _page(run: PreparedRun, history: Sequence[RoundRecord], picture: bytes, audi
 <img alt="Accuracy, epsilon, branches and bytes by round" src="data:image/png;base64,{embedded}">
 <h2>Rounds</h2>
 {_table(_COLUMNS, map(_row, history))}
-<h2>Ledgers of the branches after the last round each took part in</h2>
-{_table(("branch", "entries", "epsilon in all its runs", "head"), _ledgers(history))}
+<h2>Ledgers of the branches after the last sum each took part in</h2>
+{_table(("branch", "entries", "epsilon in all its runs", "head"), _ledgers(history, evaluation))}
 <h2>Why branches were left out</h2>
 {_table(("reason", "times"), _reasons(history))}
 </body></html>
@@ -152,6 +162,30 @@ def _audit(audit: AuditReport | None) -> list[tuple[str, str]]:
             f"{audit.promised.delta:g}; {said}",
         )
     ]
+
+
+def _at_branches(run: PreparedRun, evaluation: RunEvaluation | None) -> list[tuple[str, str]]:
+    """Noisy accuracies at the branches, each with the standard error of its noise."""
+    if not run.plan.set_aside:
+        return []
+    name = "Accuracy at the branches, noisy"
+    if evaluation is None or evaluation.whole is None:
+        return [(name, evaluation.why_not if evaluation else "not counted yet")]
+    groups = [("all labels", evaluation.whole), ("new labels", evaluation.new_labels)]
+    said = "; ".join(f"{group}: {_reached(reached)}" for group, reached in groups if reached)
+    return [
+        (
+            name,
+            f"{said}. Of {evaluation.survivors} branches' customers that were not trained on, ± standard error of the "
+            f"noise; it costs those customers epsilon {evaluation.epsilon:.4f} and the others nothing",
+        )
+    ]
+
+
+def _reached(reached: Reached) -> str:
+    if reached.before is None:
+        return f"too few customers ({reached.customers}) for any figure under this noise"
+    return f"{reached.before} before, {reached.after} after, change {reached.change}, {reached.customers} customers"
 
 
 def _figure(run: PreparedRun) -> str:
@@ -182,8 +216,9 @@ def _row(record: RoundRecord) -> tuple[str, ...]:
     )
 
 
-def _ledgers(history: Sequence[RoundRecord]) -> list[tuple[str, ...]]:
+def _ledgers(history: Sequence[RoundRecord], evaluation: RunEvaluation | None) -> list[tuple[str, ...]]:
     last = {branch: ledger for record in history for branch, ledger in record.ledgers.items()}
+    last |= evaluation.ledgers if evaluation else {}
     return [(branch, str(x.serial), f"{x.epsilon:.4f}", x.head) for branch, x in sorted(last.items())]
 
 

@@ -2,6 +2,7 @@
 
     run.json, feature_map…, start…   made ready once            run_recipe.py
     attempt.json                     before branches are asked  here
+    evaluation.json                  after the last round       evaluation_round.py
     history.json                     after a round              here
     state.safetensors                after a round, last        aggregation.py
 
@@ -22,24 +23,15 @@ from flwr.serverapp import Grid
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from federation.aggregation import RunState, load_state, save_state, start_run, step
-from federation.collection import Collected, collect, wait_for_branches
+from federation.collection import Collected, LedgerHead, collect, wait_for_branches
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
+from federation.evaluation_round import RunEvaluation, is_settled, read_evaluation, settle
 from federation.run_recipe import PreparedRun, read_map
 from student.durable import write_durably
 
 _log = logging.getLogger(__name__)
 STATE_FILE, HISTORY_FILE, ATTEMPT_FILE, LOCK_FILE = "state.safetensors", "history.json", "attempt.json", "run.lock"
 _LOCK_POLL_S = 0.1
-
-
-class LedgerHead(BaseModel):
-    """What one branch's receipt said of its ledger."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    serial: int
-    head: str
-    epsilon: float
 
 
 class RoundRecord(BaseModel):
@@ -76,10 +68,11 @@ class _Attempt(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run after its last round."""
+    """A run after its last round, and after its evaluation where it has one."""
 
     state: RunState
     history: tuple[RoundRecord, ...]
+    evaluation: RunEvaluation | None = None
 
 
 _HISTORY = TypeAdapter(tuple[RoundRecord, ...])
@@ -88,7 +81,7 @@ _HISTORY = TypeAdapter(tuple[RoundRecord, ...])
 def carry_out(
     grid: Grid, run: PreparedRun, folder: Path, on_round: Callable[[RoundRecord], None] = lambda record: None
 ) -> Finished:
-    """Runs the rounds that are left; what a round has given is durable before the next begins.
+    """Runs the rounds that are left, then the evaluation; what a round has given is durable before the next begins.
 
     A failed attempt that branches have paid for is made up for by one round fewer, so the run never costs more than its
     recipe says.
@@ -116,6 +109,7 @@ def carry_out(
             save_state(folder / STATE_FILE, state)
             _log.info("round %d: accuracy %.4f, epsilon %.3f", record.round_number, record.accuracy, record.epsilon)
             on_round(record)
+        settle(grid, run, folder, read_finished(folder, run).state.weights)
         return read_finished(folder, run)
 
 
@@ -136,7 +130,7 @@ def alone(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
 
 
 def read_finished(folder: Path, run: PreparedRun) -> Finished:
-    """A run after its last round.
+    """A run after its last round; `evaluation` is None where it has none, or none yet.
 
     Raises:
         RunFailed: rounds are left, or branches have paid for all of them and none was finished.
@@ -151,13 +145,18 @@ def read_finished(folder: Path, run: PreparedRun) -> Finished:
             f"branches have paid for all {rounds} rounds of run {name} and none was finished; see to the branches and "
             "plan another run"
         )
-    return Finished(state, history)
+    return Finished(state, history, read_evaluation(folder))
 
 
 def is_finished(run: PreparedRun, state: RunState, folder: Path) -> bool:
     """Whether no round is left, or branches have paid for as many attempts as there are rounds: no more is asked."""
     paid = sum(done.attempts for done in state.finished) + _attempts(folder, state.next_round)
     return max(len(state.finished), paid) >= run.plan.training.rounds
+
+
+def is_over(run: PreparedRun, folder: Path) -> bool:
+    """Whether nothing is left to do: no round, and no evaluation."""
+    return is_finished(run, read_progress(folder, run)[0], folder) and is_settled(run, folder)
 
 
 def read_progress(folder: Path, run: PreparedRun) -> tuple[RunState, tuple[RoundRecord, ...]]:
@@ -261,10 +260,7 @@ def _record(run: PreparedRun, state: RunState, collected: Collected, seconds: fl
         round_number=len(state.finished),
         epsilon=state.guarantee(run.recipe.delta).epsilon,
         accuracy=run.accuracy(state.weights),
-        ledgers={
-            receipt.branch: LedgerHead(serial=receipt.serial, head=receipt.head, epsilon=receipt.epsilon)
-            for receipt in collected.receipts.values()
-        },
+        ledgers=collected.ledgers,
         survivors=collected.survivors,
         asked=collected.asked,
         attempts=state.finished[-1].attempts,

@@ -19,7 +19,7 @@ from federation.adapter_run import read_pairs, right_first, start_of
 from federation.errors import CheckpointInvalid, ExamplesInvalid, ParametersInvalid
 from federation.examples import read_tickets
 from federation.features import FeatureMap, Weights
-from federation.parameters import MIN_SECURE_COHORT, Label, Mechanism, Name, Part
+from federation.parameters import MIN_SECURE_COHORT, MOST_SET_ASIDE, Label, Mechanism, Name, Part
 from federation.plan import Cohort, RunPlan, Training, plan_run
 from student.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
 from student.digests import digest_json
@@ -34,6 +34,8 @@ INTENT = "intent"
 NAME_STRENGTH = 8.0
 """Of a start from labels' names alone (docs/log.md)."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_OF_EVALUATION = {"evaluation_share", "evaluation_epsilon", "most_lost_at_branches"}
+"""Left out of the digest of a recipe without one, which is named as it was before there were any."""
 OnEncoded = Callable[[int, int], None]
 _BATCH = 64
 
@@ -64,6 +66,10 @@ class RunRecipe(BaseModel):
             what answers them, `{"text": …, "passage": …}`.
         most_lost: accuracy on it that a release may lose against the bundle's head, or against the start of the first
             round where that is better; more, and there is none.
+        evaluation_share: of each branch's customers, kept from training for one evaluation at the end; 0 for none.
+        evaluation_epsilon: what the evaluation may cost those customers, and at most `epsilon`.
+        most_lost_at_branches: accuracy there that a release may lose, beyond twice the standard error of the noise;
+            None to report it alone.
         attempts: at a round that ends with too few branches; each costs those that took part.
         branches_timeout_s: for `branches` to be there.
         step_timeout_s: for the answers to one message.
@@ -93,6 +99,9 @@ class RunRecipe(BaseModel):
     feature_dimension: Annotated[int, Field(ge=2, le=8192)] = 256
     validation: Path
     most_lost: Annotated[float, Field(ge=0, le=1)] = 0.0
+    evaluation_share: Annotated[float, Field(ge=0, le=MOST_SET_ASIDE)] = 0.0
+    evaluation_epsilon: Positive = 3.0
+    most_lost_at_branches: Annotated[float, Field(ge=0, le=1)] | None = None
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
     branches_timeout_s: Positive = 600.0
     step_timeout_s: Positive = 120.0
@@ -105,6 +114,10 @@ class RunRecipe(BaseModel):
             raise ValueError("a run of the head has no rank")
         if self.part == "adapter" and (self.rank < 1 or self.new_labels):
             raise ValueError("a run of the adapter needs a rank of 1 or more, and no new_labels")
+        if self.part == "adapter" and self.evaluation_share:
+            raise ValueError("an evaluation counts intents: a run of the adapter has none")
+        if self.most_lost_at_branches is not None and not self.evaluation_share:
+            raise ValueError("most_lost_at_branches needs an evaluation_share")
         if self.mechanism == "secure" and self.minimum_survivors < MIN_SECURE_COHORT:
             raise ValueError(f"a secure sum needs minimum_survivors of {MIN_SECURE_COHORT} or more")
         return self
@@ -112,7 +125,7 @@ class RunRecipe(BaseModel):
     @property
     def digest(self) -> str:
         """Names the recipe: a run goes on under the same one only."""
-        return digest_json(self.model_dump(mode="json"))
+        return digest_json(self.model_dump(mode="json", exclude=None if self.evaluation_share else _OF_EVALUATION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +211,14 @@ def _prepare_head(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> P
     start = _start(feature_map, head, labels, names, on_public)
     targets = np.array([labels.index(row.label) for row in validation])
     baseline = _accuracy(head, held_out, [row.label for row in validation]) if head else 0.0
-    plan = _plan(recipe, bundle, feature_map.projection.shape[1], labels=labels, feature_map_digest=feature_map.digest)
+    plan = _plan(
+        recipe,
+        bundle,
+        feature_map.projection.shape[1],
+        labels=labels,
+        feature_map_digest=feature_map.digest,
+        known_labels=len(kept),
+    )
     none = np.empty((0, encoder.dimension), dtype=np.float32)
     return PreparedRun(
         recipe, plan, bundle.digest, feature_map, start, held_out, targets.astype(np.int64), none, baseline
@@ -296,6 +316,7 @@ def _plan(
     labels: tuple[str, ...] = (),
     rank: int = 0,
     feature_map_digest: str | None = None,
+    known_labels: int = 0,
 ) -> RunPlan:
     return plan_run(
         recipe.run_id,
@@ -310,6 +331,9 @@ def _plan(
         labels=labels,
         rank=rank,
         feature_map_digest=feature_map_digest,
+        set_aside=recipe.evaluation_share,
+        evaluation_epsilon=min(recipe.evaluation_epsilon, recipe.epsilon),
+        known_labels=known_labels,
     )
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from federation.errors import DeploymentFailed, RunFailed
+from federation.evaluation_round import is_settled
 from federation.processes import CONNECTION, FLOWER_APP, run_flower
-from federation.rounds import is_finished, read_progress
+from federation.rounds import is_over, read_progress
 from federation.run_recipe import PreparedRun
 from federation.server_app import FAILURE_FILE
 from student.durable import write_durably
@@ -39,18 +40,18 @@ def carry_out_deployed(
     number = _going(home, folder)
     is_ours = number is None
     if number is None:
-        if is_finished(run, read_progress(folder, run)[0], folder):
+        if is_over(run, folder):
             return
         number = _submit(home, run, folder)
     asked = time.monotonic()
-    while _count_rounds(run, folder, on_rounds) < run.plan.training.rounds:
+    while _count_rounds(run, folder, on_rounds) < run.plan.training.rounds or not is_settled(run, folder):
         time.sleep(_LOOK_S)
         if not (folder / FAILURE_FILE).exists() and time.monotonic() - asked < _ASK_S:
             continue
         asked, status = time.monotonic(), _status(home, number)
         if not status.startswith("finished"):
             continue
-        if is_ours or is_finished(run, read_progress(folder, run)[0], folder):
+        if is_ours or is_over(run, folder):
             _check_finished(home, run, folder, status)
             return
         # It was handed in before this command, to a SuperLink that has been cut off since.
@@ -65,7 +66,7 @@ def _count_rounds(run: PreparedRun, folder: Path, on_rounds: Callable[[int], Non
 
 def _check_finished(home: Path, run: PreparedRun, folder: Path, status: str) -> None:
     """Says nothing of a run that ended as it should; it may have fewer rounds, where attempts at some failed."""
-    if is_finished(run, read_progress(folder, run)[0], folder):
+    if is_over(run, folder):
         return
     failure = folder / FAILURE_FILE
     why = failure.read_text().strip() if failure.exists() else f"Flower says {status}; see {home}/superlink.log"

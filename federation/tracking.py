@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from federation.errors import RunFailed
+from federation.evaluation_round import read_evaluation
 from federation.report import PAGE, PICTURE, write_report
 from federation.rounds import read_progress
 from federation.run_recipe import PreparedRun, read_run
@@ -63,6 +64,11 @@ def _track(client: "MlflowClient", run: PreparedRun, folder: Path) -> str:
     for record in read_progress(folder, run)[1][done:]:
         for name in ("accuracy", "epsilon", "survivors", "asked", "attempts", "up_bytes", "down_bytes", "seconds"):
             client.log_metric(mlflow_run, name, float(getattr(record, name)), step=record.round_number)
+    evaluation = read_evaluation(folder)
+    if evaluation and evaluation.whole and evaluation.whole.before and evaluation.whole.after:
+        for name, estimate in (("before", evaluation.whole.before), ("after", evaluation.whole.after)):
+            client.log_metric(mlflow_run, f"accuracy_at_branches_{name}", estimate.value)
+            client.log_metric(mlflow_run, f"accuracy_at_branches_{name}_error", estimate.error)
     write_report(folder)
     for name in (PAGE, PICTURE):
         client.log_artifact(mlflow_run, str(folder / name))

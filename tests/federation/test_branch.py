@@ -16,6 +16,7 @@ from federation.examples import HeadExamples
 from federation.features import FeatureMap
 from federation.ledger import Ledger, create_ledger, read_ledger
 from federation.noise import share_variance
+from federation.set_aside import place_of
 from tests.federation.rounds import LABELS, SPACE, D, examples, feature_map, parameters, policy, weights
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -65,6 +66,26 @@ def test_nothing_is_computed_before_its_spending_is_durable(ledger_path: Path) -
     with mock.patch.object(branch, "_clipped_sum", look), pytest.raises(InterruptedError):
         update(ledger_path)
     assert read_ledger(ledger_path).serial == 1
+
+
+@pytest.mark.parametrize("purpose", ["train", "evaluate"])
+def test_a_round_is_of_the_customers_that_its_entry_in_the_ledger_names_and_of_no_other(
+    purpose: str, ledger_path: Path
+) -> None:
+    seen: list[str] = []
+    real = branch._clipped_sum
+
+    def look(parameters, weights, own, *rest):  # type: ignore[no-untyped-def]
+        seen.extend(own.customers)
+        return real(parameters, weights, own, *rest)
+
+    own, asked = examples(200, customers=30), parameters(purpose=purpose, set_aside=0.4)
+    with mock.patch.object(branch, "_clipped_sum", look):
+        entry = update(ledger_path, examples=own, parameters=asked).entry
+    key = read_ledger(ledger_path).ledger_id
+    is_named = {who: entry.customers_from <= place_of(who, key) < entry.customers_to for who in own.customers}
+    assert seen == [who for who in own.customers if is_named[who]]
+    assert 0 < len(seen) < 200
 
 
 @pytest.mark.parametrize(

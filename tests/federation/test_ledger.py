@@ -1,10 +1,12 @@
 """The ledger under crashes, tampering, refusals and a clock that goes back."""
 
+import hashlib
 import json
 import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -232,3 +234,43 @@ def test_order_and_budget_do_not_depend_on_the_clock(path: Path) -> None:
     assert entry.clock_behind_s == timedelta(days=400).total_seconds()
     assert later.clock_behind_s == 0
     assert read_ledger(path).releases == {Spending(10.0): 3}
+
+
+def test_releases_from_different_customers_cost_as_much_as_the_most_that_any_one_of_them_is_in(path: Path) -> None:
+    training, counting = Spending(10.0), Spending(4.0)
+    with Ledger(path) as ledger:
+        for number, (noise, begin, end) in enumerate([(10.0, 0.1, 1.0), (10.0, 0.1, 1.0), (4.0, 0.0, 0.1)]):
+            asked = replace(release(number + 1, noise), customers_from=begin, customers_to=end)
+            ledger.spend(asked, BUDGET, now=NOW)
+        apart = max(epsilon_of({training: 2}, 1e-5), epsilon_of({counting: 1}, 1e-5))
+        assert ledger.state.epsilon(1e-5) == read_ledger(path).epsilon(1e-5) == apart
+        # Another share: those between 0.1 and 0.3 have been trained on and are counted now.
+        ledger.spend(replace(release(4, 4.0), customers_to=0.3), BUDGET, now=NOW)
+        both = [epsilon_of({counting: 2}, 1e-5), epsilon_of({training: 2, counting: 1}, 1e-5)]
+        assert ledger.state.epsilon(1e-5) == max(both)
+        ledger.spend(release(5, 10.0), BUDGET, now=NOW)  # of all
+        both = [epsilon_of({counting: 2, training: 1}, 1e-5), epsilon_of({training: 3, counting: 1}, 1e-5)]
+        assert ledger.state.epsilon(1e-5) == max(both)
+
+
+def test_a_budget_is_refused_by_the_most_charged_customer(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.spend(replace(release(1, 1.5), customers_from=0.5), BUDGET, now=NOW)
+        ledger.spend(replace(release(2, 1.5), customers_to=0.5), BUDGET, now=NOW)
+        with pytest.raises(BudgetRefused):
+            ledger.spend(replace(release(3, 1.5), customers_to=0.6), BUDGET, now=NOW)
+    assert read_ledger(path).serial == 2
+
+
+def test_entries_from_before_there_were_evaluations_are_of_all_customers(path: Path) -> None:
+    spend(path, 1)
+    first, line = path.read_bytes().splitlines()
+    value = json.loads(line)
+    del value["customers_from"], value["customers_to"]
+    old = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    path.write_bytes(first + b"\n" + old + b"\n")
+    digest = hashlib.sha256(old).hexdigest()
+    path.with_name("ledger.jsonl.head").write_text(json.dumps({"serial": 1, "digest": digest}))
+    (entry,) = read_ledger(path).entries
+    assert (entry.customers_from, entry.customers_to) == (0.0, 1.0)
+    assert read_ledger(path).epsilon(1e-5) == epsilon_of({Spending(10.0): 1}, 1e-5)
