@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.known_items import GUIDES
 from edge_agent.agent import Agent
-from edge_agent.answer import candidate_sentences, compose
+from edge_agent.answer import candidate_sentences, compose, worth_reading
 from edge_agent.coverage import least_spoken_of
 from edge_agent.language import detect_language
 from edge_agent.passage_reading import PassageReading
@@ -60,7 +60,8 @@ def look(agent: Agent, text: str) -> tuple[list[float], str]:
     embeddings = student.encoder.encode([candidate.text for candidate in candidates])
     word = least_spoken_of(text, tokens, embeddings)
     composed = compose(candidates, embeddings, question, answering, word=word, language=language)
-    reading = PassageReading(student.encoder, student.reader).logit(tokens, nearest[0].passage) if student.reader else 0
+    where = worth_reading(candidates, embeddings, question)
+    reading = PassageReading(student.encoder, student.reader).logit(tokens, *where) if student.reader else 0
     evidence = composed.evidence
     return [evidence.passage, evidence.sentence, evidence.word, reading], composed.citations[0].source
 

@@ -1,4 +1,4 @@
-"""Reads the nearest passage together with the question: what similarity cannot tell, whether the answer is there."""
+"""Reads where a passage fits best together with the question: what similarity cannot tell, is the answer there?"""
 
 import threading
 
@@ -10,28 +10,34 @@ from student.encoder import Encoder, TokenEmbeddings
 from student.reader import Reader
 
 TOKEN_BYTES = 32_000_000
+_Parts = tuple[TokenEmbeddings, TokenEmbeddings]
 
 
 class PassageReading:
-    """A bundle's reader and the tokens of the passages it read lately. Safe to use from several threads.
+    """A bundle's reader and the tokens of what it read lately. Safe to use from several threads.
 
-    A passage's tokens are good for ever, since passages never change and their ids are never used again.
+    Tokens are good for ever, since passages never change and their ids are never used again.
     """
 
     def __init__(self, encoder: Encoder, reader: Reader, *, size_bytes: int = TOKEN_BYTES) -> None:
         self._encoder, self._reader, self._lock = encoder, reader, threading.Lock()
-        self._tokens: LRUCache[int, tuple[TokenEmbeddings, TokenEmbeddings]] = LRUCache(size_bytes, getsizeof=_bytes)
+        self._tokens: LRUCache[tuple[int, int, int], _Parts] = LRUCache(size_bytes, getsizeof=_bytes)
 
-    def logit(self, question: TokenEmbeddings, passage: Passage) -> float:
-        """How much the passage answers the question, by the reader; above 0 where it more likely does than not."""
+    def logit(self, question: TokenEmbeddings, passage: Passage, start: int, end: int) -> float:
+        """How much `start:end` of the document, in a passage of it, answers the question, by the reader.
+
+        Above 0 where it more likely does than not.
+        """
+        key = passage.passage_id, start, end
         with self._lock:
-            parts = self._tokens.get(passage.passage_id)
+            parts = self._tokens.get(key)
         if parts is None:
-            heading, text = self._encoder.encode_each_tokens([headings(passage), passage.text])
-            parts = heading, text
+            text = passage.text[start - passage.start : end - passage.start]
+            heading, body = self._encoder.encode_each_tokens([headings(passage), text])
+            parts = heading, body
             if _bytes(parts) <= self._tokens.maxsize:
                 with self._lock:
-                    self._tokens[passage.passage_id] = parts
+                    self._tokens[key] = parts
         return self._reader.read(question, *parts)
 
 
@@ -40,5 +46,5 @@ def headings(passage: Passage) -> str:
     return "\n".join(part for part in (passage.title, passage.heading) if part) or "-"
 
 
-def _bytes(tokens: tuple[TokenEmbeddings, TokenEmbeddings]) -> int:
+def _bytes(tokens: _Parts) -> int:
     return int(np.sum([part.embeddings.nbytes for part in tokens]))

@@ -7,7 +7,17 @@ from functools import partial
 
 import numpy as np
 
-from edge_agent.answer import Answering, Citation, Evidence, Judgement, candidate_sentences, cite, compose, judge
+from edge_agent.answer import (
+    Answering,
+    Citation,
+    Evidence,
+    Judgement,
+    candidate_sentences,
+    cite,
+    compose,
+    judge,
+    worth_reading,
+)
 from edge_agent.caches import AnswerCache, Revision, SentenceCache
 from edge_agent.checking import checked, checked_source
 from edge_agent.coverage import least_spoken_of
@@ -118,7 +128,8 @@ class Questions:
             embeddings = self._sentences.embeddings(candidates)
             word = least_spoken_of(text, tokens, embeddings)
             composed = compose(candidates, embeddings, question, self.answering, word=word, language=language)
-            judgement, citations = self._judge(composed.evidence, tokens, nearest[0].passage), composed.citations
+            where_to_read = worth_reading(candidates, embeddings, question)
+            judgement, citations = self._judge(composed.evidence, tokens, *where_to_read), composed.citations
         abstained = judgement.is_withheld
         intent = self._intent(encoding, 3)
         ended = time.perf_counter()
@@ -139,12 +150,14 @@ class Questions:
             ),
         )
 
-    def _judge(self, evidence: Evidence, question: TokenEmbeddings, passage: Passage) -> Judgement:
+    def _judge(
+        self, evidence: Evidence, question: TokenEmbeddings, passage: Passage, start: int, end: int
+    ) -> Judgement:
         answering = self.answering
         judgement = judge(evidence, answering.unread)
         low, high = answering.doubt
         if self._reading and low <= judgement.confidence < high:
-            return judge(evidence, answering.with_reading, reading=self._reading.logit(question, passage))
+            return judge(evidence, answering.with_reading, reading=self._reading.logit(question, passage, start, end))
         return judgement
 
     def _embedding_of(self, source: str) -> tuple[Document, Embeddings]:

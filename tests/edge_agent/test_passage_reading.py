@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.answer import Answering
+from edge_agent.answer import Answering, candidate_sentences, worth_reading
 from edge_agent.passage_reading import PassageReading, headings
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.records import Passage, document_id_of
@@ -23,6 +24,10 @@ def first_passage(agent: Agent) -> Passage:
     return agent.store.passages(agent.store.passages_of(document_id_of("backups.md")))[0]
 
 
+def all_of(passage: Passage) -> tuple[Passage, int, int]:
+    return passage, passage.start, passage.end
+
+
 def confidence(agent: Agent, *, doubt: tuple[float, float], reading: float) -> float:
     """Of an answer where a reading counts so much that it shows."""
     answering = Answering(doubt=doubt)
@@ -35,8 +40,8 @@ def test_a_reading_is_that_of_the_parts_and_the_same_when_they_are_known(agent: 
     passage, encoder, reader = first_passage(agent), agent.student.encoder, agent.student.reader
     assert reader is not None
     reading = PassageReading(encoder, reader)
-    parts = encoder.encode_each_tokens([QUESTION, headings(passage), passage.text])
-    assert reading.logit(parts[0], passage) == reading.logit(parts[0], passage) == reader.read(*parts)
+    parts, whole = encoder.encode_each_tokens([QUESTION, headings(passage), passage.text]), all_of(passage)
+    assert reading.logit(parts[0], *whole) == reading.logit(parts[0], *whole) == reader.read(*parts)
 
 
 def test_tokens_are_made_once_and_only_what_fits_is_kept(agent: Agent) -> None:
@@ -46,8 +51,22 @@ def test_tokens_are_made_once_and_only_what_fits_is_kept(agent: Agent) -> None:
         counted = Mock(wraps=encoder)
         reading = PassageReading(counted, reader, size_bytes=size_bytes)
         for _ in range(2):
-            reading.logit(encoder.encode_tokens(QUESTION), passage)
+            reading.logit(encoder.encode_tokens(QUESTION), *all_of(passage))
         assert counted.encode_each_tokens.call_count == runs
+
+
+def test_the_sentence_that_fits_best_is_read_with_those_beside_it(agent: Agent) -> None:
+    text = "One. Two. Three. Four. Five. "
+    passage = replace(first_passage(agent), text=text, start=100, end=100 + len(text))
+    other = replace(passage, passage_id=passage.passage_id + 1)
+    candidates = candidate_sentences([(passage, 0.9), (other, 0.8)])
+    embeddings = np.eye(len(candidates), dtype=np.float32)
+
+    def read(best: int) -> str:
+        _, start, end = worth_reading(candidates, embeddings, 0.5 * embeddings[best] + embeddings[-1])
+        return text[start - 100 : end - 100]
+
+    assert [read(best) for best in (0, 2, 4)] == ["One. Two.", "Two. Three. Four.", "Four. Five."]
 
 
 def test_a_passage_is_read_only_where_the_answer_is_in_doubt(agent: Agent) -> None:
