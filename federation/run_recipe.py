@@ -34,8 +34,6 @@ INTENT = "intent"
 NAME_STRENGTH = 8.0
 """Of a start from labels' names alone (docs/log.md)."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_OF_EVALUATION = {"evaluation_share", "evaluation_epsilon", "most_lost_at_branches"}
-"""Left out of the digest of a recipe without one, which is named as it was before there were any."""
 OnEncoded = Callable[[int, int], None]
 _BATCH = 64
 
@@ -125,7 +123,7 @@ class RunRecipe(BaseModel):
     @property
     def digest(self) -> str:
         """Names the recipe: a run goes on under the same one only."""
-        return digest_json(self.model_dump(mode="json", exclude=None if self.evaluation_share else _OF_EVALUATION))
+        return digest_json(self.model_dump(mode="json"))
 
 
 @dataclass(frozen=True, slots=True)
