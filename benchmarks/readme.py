@@ -260,8 +260,8 @@ def _scale(result: dict[str, Any]) -> str:
     )
     return "\n".join(
         [
-            "**From a thousand passages to a hundred thousand**: real help pages and Python documentation, each question asked "
-            "once (nothing is answered from the cache), in the process. Times in ms but for starts:",
+            "**From a thousand passages to a hundred thousand**: real help pages and Python documentation, each "
+            "question asked once (nothing is answered from the cache), in the process. Times in ms but for starts:",
             "",
             "| passages | encode p50 | search p50 | whole query p50 | p95 | recall@10 | document added p50 | start, s "
             "| first start, graph built, s | memory, MB | on disk, MB |",
