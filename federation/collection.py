@@ -16,12 +16,13 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.app.message_type import MessageType
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import ValidationError
 
 from federation.aggregation import check_sum
 from federation.errors import AggregationRefused, RunFailed, UpdateInvalid
 from federation.masking import Words, to_integers
 from federation.parameters import RoundParameters
+from federation.release import LedgerEntry
 from federation.secure_aggregation import CentralSession, Keys, neighborhoods
 from federation.wire import RECORD, Body, read_by_node, read_bytes, size_of
 
@@ -34,19 +35,7 @@ class Receipt:
     """What a branch says of its ledger beside its update, all of it public."""
 
     branch: str
-    serial: int
-    head: str
-    epsilon: float
-
-
-class LedgerHead(BaseModel):
-    """What one branch's receipt said of its ledger."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    serial: int
-    head: str
-    epsilon: float
+    ledger: LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +60,9 @@ class Collected:
     down_bytes: int
 
     @property
-    def ledgers(self) -> dict[str, LedgerHead]:
+    def ledgers(self) -> dict[str, LedgerEntry]:
         """Branch → its ledger after its update, of those that came."""
-        return {
-            receipt.branch: LedgerHead(serial=receipt.serial, head=receipt.head, epsilon=receipt.epsilon)
-            for receipt in self.receipts.values()
-        }
+        return {receipt.branch: receipt.ledger for receipt in self.receipts.values()}
 
 
 @dataclass(slots=True)
@@ -322,9 +308,10 @@ def _words(record: ConfigRecord) -> Words:
 
 
 def _receipt(record: ConfigRecord) -> Receipt:
-    branch, serial, head, epsilon = (record.get(name) for name in ("branch", "serial", "head", "epsilon"))
-    if not (
-        isinstance(branch, str) and isinstance(serial, int) and isinstance(head, str) and isinstance(epsilon, float)
-    ):
-        raise AggregationRefused("an update came without a receipt of its branch's ledger; it is left out")
-    return Receipt(branch, serial, head, epsilon)
+    branch, said = record.get("branch"), {name: record.get(name) for name in LedgerEntry.model_fields}
+    try:
+        if isinstance(branch, str):
+            return Receipt(branch, LedgerEntry.model_validate(said, strict=True))
+    except ValidationError:
+        pass  # what it said is not repeated
+    raise AggregationRefused("an update came without a receipt of its branch's ledger; it is left out")

@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from federation.accounting import Spending, epsilon_of
 from federation.aggregation import check_sum
-from federation.collection import LedgerHead, collect, wait_for_branches
+from federation.collection import collect, wait_for_branches
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
 from federation.evaluation import Reached, read_tally
 from federation.features import Weights
+from federation.release import LedgerEntry
 from federation.run_recipe import PreparedRun, read_map
 from student.durable import write_durably
 
@@ -53,7 +54,7 @@ class RunEvaluation(BaseModel):
     noise_multiplier: float = 0.0
     survivors: int = 0
     asked: int = 0
-    ledgers: dict[str, LedgerHead] = {}
+    ledgers: dict[str, LedgerEntry] = {}
     up_bytes: int = 0
     down_bytes: int = 0
     seconds: float = 0.0

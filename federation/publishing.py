@@ -1,6 +1,5 @@
 """From a finished run to a release: the gate, the head for the bundle's own embeddings, the signature."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from federation.adapter_run import to_adapter
 from federation.aggregation import pass_gate
 from federation.centre import read_centre
 from federation.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
-from federation.collection import LedgerHead
 from federation.errors import RunFailed
 from federation.evaluation_round import RunEvaluation
 from federation.features import Weights
@@ -20,7 +18,6 @@ from federation.release import (
     RELEASE_FILE,
     AtBranches,
     Evaluation,
-    LedgerEntry,
     Privacy,
     Release,
     ReleasedRound,
@@ -152,7 +149,7 @@ def _at_branches(evaluation: RunEvaluation | None) -> AtBranches | None:
         epsilon=evaluation.epsilon,
         noise_multiplier=evaluation.noise_multiplier,
         survivors=evaluation.survivors,
-        ledgers=_entries(evaluation.ledgers),
+        ledgers=evaluation.ledgers,
     )
 
 
@@ -178,12 +175,5 @@ def _released(record: RoundRecord) -> ReleasedRound:
         round_number=record.round_number,
         survivors=record.survivors,
         attempts=record.attempts,
-        ledgers=_entries(record.ledgers),
+        ledgers=record.ledgers,
     )
-
-
-def _entries(ledgers: Mapping[str, LedgerHead]) -> dict[str, LedgerEntry]:
-    return {
-        branch: LedgerEntry(serial=ledger.serial, head=ledger.head, epsilon=ledger.epsilon)
-        for branch, ledger in ledgers.items()
-    }

@@ -64,7 +64,7 @@ class LedgerEntry(_Part):
 
     serial: Annotated[int, Field(ge=1)]
     head: Digest
-    epsilon: Annotated[float, Field(ge=0)]
+    epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class ReleasedRound(_Part):
@@ -181,16 +181,25 @@ class Release(_Part):
         if has != ((True, False, True, False) if self.part == "head" else (False, True, False, True)):
             raise ValueError(f"labels, rank and digests are not those of a release of the {self.part}")
 
+    @property
+    def sums(self) -> list[tuple[str, ReleasedRound | AtBranches]]:
+        """Everything that branches paid for, in order and by name: the rounds, and the evaluation if there was one."""
+        rounds: list[tuple[str, ReleasedRound | AtBranches]] = [(f"round {r.round_number}", r) for r in self.rounds]
+        found = self.evaluation.at_branches
+        return [*rounds, ("the evaluation", found)] if found else rounds
+
+    @property
+    def fewest_branches(self) -> int:
+        """In the sum of a round."""
+        return min(released.survivors for released in self.rounds)
+
     def _check_ledgers(self) -> None:
         """Every ledger grows with each round, and is never two things at one length."""
         last: dict[str, LedgerEntry] = {}
-        found = self.evaluation.at_branches
-        steps = [(f"round {each.round_number}", each.survivors, each.ledgers) for each in self.rounds]
-        steps += [("the evaluation", found.survivors, found.ledgers)] if found else []
-        for what, survivors, ledgers in steps:
-            if len(ledgers) < survivors:
-                raise ValueError(f"{what} has {survivors} survivors and fewer ledgers")
-            for branch, entry in ledgers.items():
+        for what, each in self.sums:
+            if len(each.ledgers) < each.survivors:
+                raise ValueError(f"{what} has {each.survivors} survivors and fewer ledgers")
+            for branch, entry in each.ledgers.items():
                 before = last.get(branch)
                 if before is not None and not (entry.serial > before.serial and entry.epsilon >= before.epsilon):
                     raise ValueError(f"the ledger of branch {branch} is broken at {what}")
@@ -322,7 +331,7 @@ def privacy_spent(released: ReleasedHead | ReleasedAdapter) -> PrivacySpent:
         sha256=released.digest,
         run_id=release.run_id,
         rounds=len(release.rounds),
-        fewest_branches=min(each.survivors for each in release.rounds),
+        fewest_branches=release.fewest_branches,
         epsilon=round(privacy.epsilon, 6),
         delta=privacy.delta,
         unit=privacy.unit,
@@ -335,9 +344,7 @@ def privacy_spent(released: ReleasedHead | ReleasedAdapter) -> PrivacySpent:
 
 def last_ledgers(release: Release) -> dict[str, LedgerEntry]:
     """Branch → what its ledger said after the last round, or the evaluation, that it took part in."""
-    found = release.evaluation.at_branches
-    last = {branch: entry for each in release.rounds for branch, entry in each.ledgers.items()}
-    return last | (found.ledgers if found else {})
+    return {branch: entry for _, each in release.sums for branch, entry in each.ledgers.items()}
 
 
 def _put_head(released: ReleasedHead, old: Bundle, files: dict[str, bytes]) -> dict[str, Any]:
@@ -414,7 +421,7 @@ def _metrics(release: Release) -> dict[str, Any]:
         "epsilon": round(release.privacy.epsilon, 6),
         "delta": release.privacy.delta,
         "rounds": len(release.rounds),
-        "fewest_branches": min(released.survivors for released in release.rounds),
+        "fewest_branches": release.fewest_branches,
     }
 
 
@@ -431,12 +438,12 @@ def _counted(release: Release) -> str:
 
 def _model_card_part(release: Release) -> str:
     privacy, evaluation = release.privacy, release.evaluation
-    fewest = min(released.survivors for released in release.rounds)
     part, figure = ("intent head", "Accuracy") if release.part == "head" else ("query adapter", "Right passage first")
     return (
         f"\n## Taught by branches: {_origin_name(release)}\n\n"
-        f"The {part} was trained in run {release.run_id}: {len(release.rounds)} rounds with {fewest} branches or "
-        f"more in each. It costs a customer at most epsilon {privacy.epsilon:.3f} at delta {privacy.delta:g} (per "
+        f"The {part} was trained in run {release.run_id}: {len(release.rounds)} rounds with "
+        f"{release.fewest_branches} branches or more in each. It costs a customer at most epsilon "
+        f"{privacy.epsilon:.3f} at delta {privacy.delta:g} (per "
         f"{privacy.unit}, {privacy.neighboring} neighbors, {privacy.accountant}, {privacy.mechanism} noise). {figure} "
         f"on {evaluation.texts} texts of the centre's own: {evaluation.baseline:.4f} before, "
         f"{evaluation.accuracy:.4f} after.\n{_counted(release)}"

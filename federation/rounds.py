@@ -23,9 +23,10 @@ from flwr.serverapp import Grid
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from federation.aggregation import RunState, load_state, save_state, start_run, step
-from federation.collection import Collected, LedgerHead, collect, wait_for_branches
+from federation.collection import Collected, collect, wait_for_branches
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
 from federation.evaluation_round import RunEvaluation, is_settled, read_evaluation, settle
+from federation.release import LedgerEntry
 from federation.run_recipe import PreparedRun, read_map
 from student.durable import write_durably
 
@@ -51,7 +52,7 @@ class RoundRecord(BaseModel):
     round_number: int
     epsilon: float
     accuracy: float
-    ledgers: dict[str, LedgerHead]
+    ledgers: dict[str, LedgerEntry]
     survivors: int
     asked: int
     attempts: int

@@ -17,7 +17,7 @@ from typing import Any
 
 from federation.errors import FederationError
 from federation.ledger import read_ledger
-from federation.release import RELEASE_FILE, Release, read_any_release
+from federation.release import RELEASE_FILE, Release, last_ledgers, read_any_release
 from student.bundle import open_bundle
 from student.digests import digest_bytes, digest_file, digest_json
 from student.errors import BundleError
@@ -151,8 +151,8 @@ class _Shelf:
         origins = [("bundle", "that branches taught", release.bundle_digest)]
         origins.append(("recipe", f"of run {release.run_id}", release.recipe_digest))
         below = [self.look_up(Origin(role=role, name=name, sha256=sha, license="")) for role, name, sha in origins]
-        last = {branch: entry for each in release.rounds for branch, entry in each.ledgers.items()}
-        return [*below, *(self._ledger(branch, entry.head) for branch, entry in sorted(last.items()))]
+        ledgers = sorted(last_ledgers(release).items())
+        return [*below, *(self._ledger(branch, entry.head) for branch, entry in ledgers)]
 
     def _ledger(self, branch: str, head: str) -> Node:
         path = self._ledgers.get(branch)

@@ -67,8 +67,8 @@ def check_release(
 def _check_ledgers(release: Release, ledgers: Mapping[str, LedgerEntry], max_epsilon: float) -> None:
     """Each goes on from where the last absorbed release left it, and none is past the centre's limit."""
     left = dict(ledgers)
-    for released in release.rounds:
-        for branch, entry in released.ledgers.items():
+    for what, each in release.sums:
+        for branch, entry in each.ledgers.items():
             before = left.pop(branch, None)
             if before and not (entry.serial > before.serial and entry.epsilon >= before.epsilon):
                 raise AbsorptionRefused(
@@ -78,6 +78,6 @@ def _check_ledgers(release: Release, ledgers: Mapping[str, LedgerEntry], max_eps
                 )
             if entry.epsilon > max_epsilon * (1 + _ROUNDING):
                 raise AbsorptionRefused(
-                    f"the ledger of branch {branch} says epsilon {entry.epsilon:.4f} after round "
-                    f"{released.round_number}, over all its runs; the limit here is {max_epsilon:g}"
+                    f"the ledger of branch {branch} says epsilon {entry.epsilon:.4f} after {what}, over all its "
+                    f"runs; the limit here is {max_epsilon:g}"
                 )

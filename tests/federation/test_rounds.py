@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -253,6 +254,19 @@ def test_a_wrong_shaped_update_is_left_out(lab: Lab, update: bytes) -> None:
         reply = app(message, context)
         is_bad = message.metadata.dst_node_id == 1000 and step_of(message) == "mask"
         return changed(reply, message, update=update) if is_bad else reply
+
+    finished = run_in_process(lab, client=client)
+    assert [record.survivors for record in finished.history] == [4, 4, 4]
+
+
+@pytest.mark.parametrize(
+    "said", [{"head": "not a digest"}, {"serial": 0}, {"epsilon": float("inf")}, {"branch": 7}], ids=str
+)
+def test_an_update_with_an_impossible_receipt_is_left_out(lab: Lab, said: dict[str, Any]) -> None:
+    def client(message: Message, context: Context) -> Message:
+        reply = app(message, context)
+        is_bad = message.metadata.dst_node_id == 1000 and step_of(message) == "mask"
+        return changed(reply, message, **said) if is_bad else reply
 
     finished = run_in_process(lab, client=client)
     assert [record.survivors for record in finished.history] == [4, 4, 4]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from federation.accounting import Spending, epsilon_of
 from federation.centre import Centre, set_up_centre
 from federation.certificates import SIGNING_PUBLIC_KEY
 from federation.errors import ReleaseRefused
@@ -172,6 +173,24 @@ def test_a_ledger_that_does_not_go_on_from_the_last_absorption_is_refused(centre
 def test_a_branch_past_the_centres_limit_is_refused(centre: TinyCentre, tmp_path: Path) -> None:
     strict = RECIPE.model_copy(update={"max_epsilon": 9.5})
     refuse(centre, tmp_path, AbsorptionRefused, r"over all its runs; the limit here is 9\.5", recipe=strict)
+
+
+def test_a_branch_past_the_centres_limit_after_the_evaluation_is_refused(
+    centre: TinyCentre, release: Path, tmp_path: Path
+) -> None:
+    def evaluated(value: dict[str, Any]) -> None:
+        last = {branch: dict(entry) for each in value["rounds"] for branch, entry in each["ledgers"].items()}
+        for entry in last.values():
+            entry["serial"] += 1
+        last["branch-2"]["epsilon"] = 60.0
+        cost = epsilon_of({Spending(20.0): 1}, value["privacy"]["delta"])
+        counts = {"customers": {"value": 9.0, "error": 1.0}, "before": None, "after": None, "change": None}
+        found = {"whole": counts, "epsilon": cost, "noise_multiplier": 20.0, "survivors": len(last), "ledgers": last}
+        value["evaluation"]["at_branches"] = found
+
+    sign_again(centre.lab, release, evaluated)
+    strict = RECIPE.model_copy(update={"max_epsilon": 50.0})
+    refuse(centre, tmp_path, AbsorptionRefused, "branch-2 .* after the evaluation", release=release, recipe=strict)
 
 
 def test_a_release_for_another_bundle_or_space_is_refused(
