@@ -85,18 +85,7 @@ def make_update(
     entry = ledger.spend(release, Budget(policy.max_epsilon, policy.delta), now=now)
     among = Places(release.customers_from, release.customers_to)
     own = take_customers(examples, among, key=ledger.state.ledger_id)
-    return Update(encode(_clipped_sum(parameters, weights, own, feature_map, served), parameters), entry)
-
-
-def clipped_sum(
-    parameters: RoundParameters,
-    weights: NDArray[np.float32],
-    examples: HeadExamples | AdapterExamples,
-    feature_map: FeatureMap | None,
-    served: LinearHead | None = None,
-) -> NDArray[np.float64]:
-    """The sum over all these examples before rounding and noise: not fit to be sent; for tests and measurements."""
-    return _clipped_sum(parameters, weights, examples, feature_map, served)
+    return Update(encode(clipped_sum(parameters, weights, own, feature_map, served), parameters), entry)
 
 
 def _check_what_was_sent(
@@ -124,13 +113,14 @@ def _check_what_was_sent(
             )
 
 
-def _clipped_sum(
+def clipped_sum(
     parameters: RoundParameters,
     weights: NDArray[np.float32],
     examples: HeadExamples | AdapterExamples,
     feature_map: FeatureMap | None,
-    served: LinearHead | None,
+    served: LinearHead | None = None,
 ) -> NDArray[np.float64]:
+    """The sum over all these examples before rounding and noise: not fit to be sent."""
     if isinstance(examples, AdapterExamples):
         kept = bound_contributions(examples.customers, parameters.contributions)
         customers = _number([examples.customers[i] for i in kept])

@@ -27,7 +27,7 @@ from federation.certificates import (
     write_branch_key,
 )
 from federation.errors import DeploymentFailed, KeysInvalid
-from federation.parameters import Name
+from federation.parameters import NAME, Name
 from federation.processes import (
     CONNECTION,
     connect_operator,
@@ -91,7 +91,7 @@ def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Pa
     Raises:
         KeysInvalid: the branch is enrolled, its name is none, or the key is of another kind.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", branch):
+    if not re.fullmatch(NAME, branch):
         raise KeysInvalid(f"{branch!r} is no branch's name; expected letters, digits, dots, dashes, at most 64")
     centre = read_centre(home)
     known, kit = home / "branches" / f"{branch}.pub", home / "kits" / branch

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from flwr.app import ConfigRecord, Message, RecordDict
@@ -20,9 +21,11 @@ from pydantic import ValidationError
 
 from federation.aggregation import check_sum
 from federation.errors import AggregationRefused, RunFailed, UpdateInvalid
+from federation.features import Weights
 from federation.masking import Words, to_integers
 from federation.parameters import RoundParameters
 from federation.release import LedgerEntry
+from federation.run_recipe import PreparedRun, read_map
 from federation.secure_aggregation import CentralSession, Keys, neighborhoods
 from federation.wire import RECORD, Body, read_by_node, read_bytes, size_of
 
@@ -169,6 +172,35 @@ def wait_for_branches(grid: Grid, expected: int, deadline_s: float, *, at_least:
             "start more (orilla federation join), or plan a smaller cohort"
         )
     return nodes
+
+
+def ask_branches(
+    grid: Grid,
+    run: PreparedRun,
+    folder: Path,
+    parameters: RoundParameters,
+    weights: Weights,
+    *,
+    on_spending: Callable[[], None],
+) -> Collected:
+    """Waits for a run's branches and collects one sum of theirs, as the run's recipe says; see `collect`.
+
+    Raises:
+        RunFailed: too few branches are there. AggregationRefused: as `collect`.
+    """
+    recipe, cohort = run.recipe, run.plan.cohort
+    at_least = max(cohort.minimum_survivors, 1)  # a sum that so few would end is not worth beginning
+    nodes = wait_for_branches(grid, recipe.branches, recipe.branches_timeout_s, at_least=at_least)
+    return collect(
+        grid,
+        nodes,
+        parameters,
+        weights=weights.astype("<f4").tobytes(),
+        feature_map=read_map(folder),
+        customers=cohort.customers,
+        step_s=recipe.step_timeout_s,
+        on_spending=on_spending,
+    )
 
 
 def collect(

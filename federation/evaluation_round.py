@@ -9,7 +9,6 @@ after a kill neither. A run without it is whole: its report says why, and only a
 
 import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from flwr.serverapp import Grid
@@ -17,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from federation.accounting import Spending, epsilon_of
 from federation.aggregation import check_sum
-from federation.collection import collect, wait_for_branches
+from federation.collection import ask_branches
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
 from federation.evaluation import Reached, read_tally
 from federation.features import Weights
 from federation.release import LedgerEntry
-from federation.run_recipe import PreparedRun, read_map
+from federation.run_recipe import PreparedRun
 from student.durable import write_durably
 
 _log = logging.getLogger(__name__)
@@ -105,18 +104,10 @@ def read_evaluation(folder: Path) -> RunEvaluation | None:
 
 def _ask(grid: Grid, run: PreparedRun, folder: Path, weights: Weights) -> RunEvaluation:
     recipe, cohort, started = run.recipe, run.plan.cohort, time.monotonic()
-    at_least = max(cohort.minimum_survivors, 1)
-    nodes: Sequence[int] = wait_for_branches(grid, recipe.branches, recipe.branches_timeout_s, at_least=at_least)
     parameters = run.plan.evaluation(weights)
-    collected = collect(
-        grid,
-        nodes,
-        parameters,
-        weights=weights.astype("<f4").tobytes(),
-        feature_map=read_map(folder),
-        customers=cohort.customers,
-        step_s=recipe.step_timeout_s,
-        on_spending=lambda: write_durably(folder / ASKED_FILE, parameters.to_json().encode()),
+    asked = folder / ASKED_FILE
+    collected = ask_branches(
+        grid, run, folder, parameters, weights, on_spending=lambda: write_durably(asked, parameters.to_json().encode())
     )
     check_sum(collected.total, parameters, customers=cohort.customers, branches=collected.survivors)
     whole, new_labels = read_tally(collected.total, parameters, collected.survivors)

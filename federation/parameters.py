@@ -36,7 +36,8 @@ COUNTS: Final = 3
 _LEFT_OUT = {"purpose": "train", "set_aside": 0.0, "known_labels": 0}
 """Fields that are not written where they say nothing: a run without evaluation is what it was before there were any."""
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 
 
 class RoundParameters(BaseModel):

@@ -23,11 +23,11 @@ from flwr.serverapp import Grid
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from federation.aggregation import RunState, load_state, save_state, start_run, step
-from federation.collection import Collected, collect, wait_for_branches
+from federation.collection import Collected, ask_branches
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
 from federation.evaluation_round import RunEvaluation, is_settled, read_evaluation, settle
 from federation.release import LedgerEntry
-from federation.run_recipe import PreparedRun, read_map
+from federation.run_recipe import PreparedRun
 from student.durable import write_durably
 
 _log = logging.getLogger(__name__)
@@ -200,18 +200,10 @@ def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> t
     for _ in range(recipe.attempts):
         if is_finished(run, state, folder):
             return None, state
-        nodes = wait_for_branches(grid, recipe.branches, recipe.branches_timeout_s, at_least=_enough(run))
         parameters = run.plan.round(number, state.weights)
         try:
-            collected = collect(
-                grid,
-                nodes,
-                parameters,
-                weights=state.weights.astype("<f4").tobytes(),
-                feature_map=read_map(folder),
-                customers=run.plan.cohort.customers,
-                step_s=recipe.step_timeout_s,
-                on_spending=lambda: _count_attempt(folder, number),
+            collected = ask_branches(
+                grid, run, folder, parameters, state.weights, on_spending=lambda: _count_attempt(folder, number)
             )
             return collected, step(
                 state,
@@ -231,11 +223,6 @@ def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> t
         f"round {number} of run {recipe.run_id} failed {recipe.attempts} times, last: {last}; nothing of it was "
         "released; see to the branches and run it again, it goes on at this round"
     )
-
-
-def _enough(run: PreparedRun) -> int:
-    """Fewest branches that a round is worth beginning with, once waiting has not brought all of them."""
-    return max(run.plan.cohort.minimum_survivors, 1)
 
 
 def _attempts(folder: Path, round_number: int) -> int:

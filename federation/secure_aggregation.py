@@ -42,11 +42,10 @@ from federation.masking import (
     to_words,
     unseal,
 )
+from federation.parameters import MIN_SECURE_COHORT
 
 MAX_PEERS = 48
 """Peers of a branch in a large cohort: enough that a third may be lost (Bell et al. 2020, section 3.3)."""
-MIN_COHORT = 3
-"""With two, each could subtract its own part from the sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +102,8 @@ class BranchSession:
         """
         if self.peers:
             raise AggregationRefused("shares of this round have been given; they are not given again")
-        if len(keys) < MIN_COHORT:
-            raise AggregationRefused(f"{len(keys)} branches are in the sum, expected at least {MIN_COHORT}")
+        if len(keys) < MIN_SECURE_COHORT:
+            raise AggregationRefused(f"{len(keys)} branches are in the sum, expected at least {MIN_SECURE_COHORT}")
         if keys.get(self.node) != self.keys:
             raise AggregationRefused("the centre relays other keys for this branch than its own; the round is given up")
         every = [key for pair in keys.values() for key in (pair.masking, pair.sealing)]
@@ -151,7 +150,7 @@ class BranchSession:
             AggregationRefused: shares have not been taken in, or a vector has left already: a second one under the same
                 masks would show the difference of the two.
         """
-        if len(self.received) < MIN_COHORT or self.has_masked:
+        if len(self.received) < MIN_SECURE_COHORT or self.has_masked:
             raise AggregationRefused("a vector is masked once, after shares are in; the round is given up")
         words = to_words(values) + mask(self.own_seed, len(values))
         for node in self.received:
@@ -180,10 +179,10 @@ class BranchSession:
         """
         if not self.has_masked:
             raise AggregationRefused("no vector has been masked; there is nothing to reveal")
-        in_sum = set(survivors)
-        if len(in_sum) < max(min_survivors, MIN_COHORT):
+        in_sum, fewest = set(survivors), max(min_survivors, MIN_SECURE_COHORT)
+        if len(in_sum) < fewest:
             raise AggregationRefused(
-                f"{len(in_sum)} branches are left in the sum, expected at least {max(min_survivors, MIN_COHORT)}; "
+                f"{len(in_sum)} branches are left in the sum, expected at least {fewest}; "
                 "its noise would be too small, so it stays closed"
             )
         near = in_sum & set(self.received)

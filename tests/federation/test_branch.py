@@ -63,7 +63,7 @@ def test_nothing_is_computed_before_its_spending_is_durable(ledger_path: Path) -
         assert read_ledger(ledger_path).serial == 1
         raise InterruptedError
 
-    with mock.patch.object(branch, "_clipped_sum", look), pytest.raises(InterruptedError):
+    with mock.patch.object(branch, "clipped_sum", look), pytest.raises(InterruptedError):
         update(ledger_path)
     assert read_ledger(ledger_path).serial == 1
 
@@ -73,14 +73,14 @@ def test_a_round_is_of_the_customers_that_its_entry_in_the_ledger_names_and_of_n
     purpose: str, ledger_path: Path
 ) -> None:
     seen: list[str] = []
-    real = branch._clipped_sum
+    real = branch.clipped_sum
 
     def look(parameters, weights, own, *rest):  # type: ignore[no-untyped-def]
         seen.extend(own.customers)
         return real(parameters, weights, own, *rest)
 
     own, asked = examples(200, customers=30), parameters(purpose=purpose, set_aside=0.4)
-    with mock.patch.object(branch, "_clipped_sum", look):
+    with mock.patch.object(branch, "clipped_sum", look):
         entry = update(ledger_path, examples=own, parameters=asked).entry
     key = read_ledger(ledger_path).ledger_id
     is_named = {who: entry.customers_from <= place_of(who, key) < entry.customers_to for who in own.customers}

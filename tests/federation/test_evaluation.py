@@ -83,7 +83,7 @@ def test_its_spending_is_durable_before_anything_is_counted(tmp_path: Path) -> N
         assert (entry.part, entry.customers_from, entry.customers_to) == ("evaluation", 0.0, 0.5)
         raise InterruptedError
 
-    with mock.patch.object(branch, "_clipped_sum", look), Ledger(path) as ledger, pytest.raises(InterruptedError):
+    with mock.patch.object(branch, "clipped_sum", look), Ledger(path) as ledger, pytest.raises(InterruptedError):
         make_update(
             evaluation(), weights(), examples(9), feature_map=feature_map(), policy=policy(), ledger=ledger, now=NOW
         )

@@ -104,13 +104,13 @@ def test_it_costs_customers_set_aside_and_no_others_and_ledgers_agree(lab: Lab) 
 
 def test_customers_counted_are_never_trained_on(lab: Lab) -> None:
     seen: dict[str, list[set[str]]] = {"train": [], "evaluate": []}
-    real = branch._clipped_sum
+    real = branch.clipped_sum
 
     def look(parameters, weights, examples, *rest):  # type: ignore[no-untyped-def]
         seen[parameters.purpose].append(set(examples.customers))
         return real(parameters, weights, examples, *rest)
 
-    with mock.patch.object(branch, "_clipped_sum", look):
+    with mock.patch.object(branch, "clipped_sum", look):
         evaluated(lab, rounds=2)
     assert [len(seen["train"]), len(seen["evaluate"])] == [6, 3]
     for place, of_branch in enumerate(seen["evaluate"]):
