@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import platformdirs
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge_agent.errors import InputInvalid
 from student.bundle import DEFAULT_BUNDLE
+from student.terminal import progress_bar
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -103,14 +103,13 @@ def ingest(
     """
     from edge_agent.folder import sync
 
-    with _progress() as progress, _agent(store, bundle) as agent:
-        task = progress.add_task("ingesting", total=None)
+    with progress_bar("ingesting") as show, _agent(store, bundle) as agent:
         synced = sync(
             agent,
             path,
             tags=tag or (),
             prune=prune,
-            on_file=lambda done, total: progress.update(task, completed=done, total=total),
+            on_file=lambda done, total: show(done, total, "ingesting"),
         )
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(synced)))
@@ -153,11 +152,8 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from the documents, with citations, or say that they do not answer it."""
-    with _progress() as progress:
-        task = progress.add_task("thinking", total=None)
-        with _agent(store, bundle) as agent:
-            answer = agent.query(text)
-        progress.remove_task(task)
+    with progress_bar("thinking"), _agent(store, bundle) as agent:
+        answer = agent.query(text)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(answer), ensure_ascii=False))
     else:
@@ -223,13 +219,6 @@ class _agent:  # noqa: N801  (a context manager that reads as a function)
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
-
-
-def _progress() -> Progress:
-    """A bar on stderr, shown only to people."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _show_synced(synced: "Synced") -> None:

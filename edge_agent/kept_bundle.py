@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from student.bundle import Bundle, open_bundle
-from student.durable import sync_folder
+from student.durable import sync
 from student.errors import BundleError
 from student.manifest import MANIFEST
 from student.runtime import Student, load_student
@@ -45,7 +45,7 @@ def keep_bundle(store: Path, bundle: Bundle) -> None:
             shutil.copyfile(bundle.path / name, aside / name)
         shutil.rmtree(kept, ignore_errors=True)
         aside.rename(kept)
-        sync_folder(store)
+        sync(store)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         log.warning("the bundle was not kept beside the store: %s", error.strerror or error)

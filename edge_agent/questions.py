@@ -33,7 +33,7 @@ from edge_agent.sessions import Sessions
 from edge_agent.settings import AgentSettings
 from edge_agent.store import Store
 from student.encoder import Embeddings, TokenEmbeddings
-from student.heads import Classification
+from student.heads import INTENT, Classification
 from student.runtime import Student
 
 
@@ -168,7 +168,7 @@ class Questions:
         return document, np.asarray(rows, dtype=np.float32).mean(axis=0)
 
     def _intent(self, embedding: Embeddings, alternatives: int) -> Classification | None:
-        head = self._student.heads.get("intent")
+        head = self._student.heads.get(INTENT)
         return head.classify(embedding, alternatives=alternatives) if head else None
 
 

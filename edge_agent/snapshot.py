@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge_agent.graph import EF_CONSTRUCTION, EFS, LINKS, Graph
 from student.digests import Digest, digest_file
-from student.durable import sync_folder, write_durably
+from student.durable import sync, write_durably
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def write_snapshot(folder: Path, graph: Graph, embedding_space: str, dimension: 
         )
         path = folder / _name(record)
         aside.rename(path)
-        sync_folder(folder)
+        sync(folder)
         write_durably(folder / _RECORD, record.model_dump_json(indent=2).encode())
     finally:
         aside.unlink(missing_ok=True)

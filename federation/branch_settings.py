@@ -5,6 +5,7 @@ centre, and nothing of it goes there.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from federation.branch import Update, make_update, release_of
-from federation.errors import PolicyInvalid
+from federation.errors import DeploymentFailed, PolicyInvalid
 from federation.examples import (
     AdapterExamples,
     EmbeddingCache,
@@ -24,15 +25,13 @@ from federation.examples import (
     read_tickets,
 )
 from federation.features import FeatureMap, Weights
-from federation.ledger import Budget, Ledger, read_ledger
+from federation.ledger import Budget, Ledger, create_ledger, read_ledger
 from federation.parameters import BranchPolicy, Part, RoundParameters, read_policy
 from student.bundle import open_bundle
 from student.durable import write_durably
-from student.encoder import Encoder
-from student.heads import LinearHead, read_head
+from student.encoder import Embeddings, Encoder
+from student.heads import read_intent_head
 
-INTENT = "intent"
-"""The head that is trained."""
 SETTINGS_FILE, POLICY_FILE, LEDGER_FILE = "branch.json", "policy.json", "ledger.jsonl"
 
 
@@ -63,6 +62,24 @@ def write_settings(folder: Path, settings: BranchSettings, policy: BranchPolicy)
     write_durably(folder / POLICY_FILE, (policy.model_dump_json(indent=2) + "\n").encode())
     write_durably(folder / SETTINGS_FILE, (settings.model_dump_json(indent=2) + "\n").encode())
     return folder / SETTINGS_FILE
+
+
+def set_up_branch(folder: Path, settings: BranchSettings, policy: BranchPolicy, *, now: datetime) -> None:
+    """Writes a branch's settings and policy into its folder, and opens its ledger: once in its life.
+
+    A ledger that is there, because this was cut off or settings were lost, goes on: it says what is spent.
+
+    Raises:
+        DeploymentFailed: it has settings, or the ledger of another branch. LedgerCorrupt: its ledger is damaged.
+    """
+    if (folder / SETTINGS_FILE).exists():
+        raise DeploymentFailed(f"{folder} is set up already; edit {SETTINGS_FILE} and policy.json there instead")
+    ledger = folder / LEDGER_FILE
+    if not ledger.exists():
+        create_ledger(ledger, policy.branch, now=now)
+    elif (owner := read_ledger(ledger).branch) != policy.branch:
+        raise DeploymentFailed(f"{ledger} is of branch {owner}, this is {policy.branch}; use that branch's own kit")
+    write_settings(folder, settings, policy)
 
 
 def read_settings(path: Path) -> BranchSettings:
@@ -143,14 +160,9 @@ def take_part(
             policy=policy,
             ledger=ledger,
             now=now,
-            served=_served(settings) if parameters.purpose == "evaluate" else None,
+            served=read_intent_head(open_bundle(settings.bundle)) if parameters.purpose == "evaluate" else None,
         )
         return Paid(update, policy.branch, ledger.state.head)
-
-
-def _served(settings: BranchSettings) -> LinearHead | None:
-    bundle = open_bundle(settings.bundle)
-    return read_head(bundle, INTENT) if INTENT in bundle.manifest.heads else None
 
 
 def read_examples(settings: BranchSettings, part: Part) -> HeadExamples | AdapterExamples:
@@ -162,8 +174,15 @@ def read_examples(settings: BranchSettings, part: Part) -> HeadExamples | Adapte
     bundle = open_bundle(settings.bundle)
     space = bundle.manifest.embedding_space
     labelled, found = read_feedback(settings.store) if settings.store else ([], [])
-    encoder = Encoder.from_bundle(bundle, workers=1)
-    cache = EmbeddingCache(settings.cache, encoder, bundle.digest)
+
+    def encode(texts: Sequence[str]) -> Embeddings:
+        encoder = Encoder.from_bundle(bundle, workers=1)  # loaded only where a text is new: it takes most of a round
+        try:
+            return encoder.encode(texts)
+        finally:
+            encoder.close()
+
+    cache = EmbeddingCache(settings.cache, encode, bundle.digest, dimension=bundle.manifest.encoder.dimension)
     try:
         if part == "adapter" and settings.store:
             return make_adapter_examples(settings.store, found, cache, space)
@@ -171,4 +190,3 @@ def read_examples(settings: BranchSettings, part: Part) -> HeadExamples | Adapte
         return make_head_examples(labelled + tickets, cache, space)
     finally:
         cache.close()
-        encoder.close()

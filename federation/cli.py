@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import platformdirs
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from student.bundle import DEFAULT_BUNDLE
+from student.terminal import progress_bar
 
 if TYPE_CHECKING:
-    from federation.rounds import RoundRecord
+    pass
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -116,8 +115,8 @@ def join(
     import threading
     from datetime import UTC, datetime
 
-    from federation.branch_settings import SETTINGS_FILE, BranchSettings
-    from federation.joining import keep_joined, read_joining, set_up_branch
+    from federation.branch_settings import SETTINGS_FILE, BranchSettings, set_up_branch
+    from federation.joining import keep_joined, read_joining
     from federation.parameters import BranchPolicy
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -151,12 +150,9 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
 
     plan = read_recipe(recipe)
     folder = home / "runs" / plan.run_id
-    with _progress() as progress:
-        encoding = progress.add_task("encoding public texts", total=None)
-        prepared = prepare_run(plan, folder, lambda done, total: progress.update(encoding, completed=done, total=total))
-        progress.remove_task(encoding)
-        task = progress.add_task("rounds", total=plan.rounds)
-        carry_out_deployed(home, prepared, folder, lambda rounds: progress.update(task, completed=rounds))
+    with progress_bar("encoding public texts") as show:
+        prepared = prepare_run(plan, folder, lambda done, total: show(done, total, "encoding public texts"))
+        carry_out_deployed(home, prepared, folder, lambda rounds: show(rounds, plan.rounds, "rounds"))
     _finish(home, folder, as_json)
 
 
@@ -174,13 +170,15 @@ def simulate(
     """Try a run on this machine: the apps that are deployed, with as many branches as you like, in one process."""
     from federation.simulated_branches import simulate_run
 
-    with _progress() as progress:
-        task = progress.add_task("rounds", total=None)
-
-        def show(record: "RoundRecord", rounds: int) -> None:
-            progress.update(task, completed=record.round_number, total=rounds)
-
-        run_folder = simulate_run(recipe, ticket_file, folder, branches=branches, lost=lost, on_round=show)
+    with progress_bar("rounds") as show:
+        run_folder = simulate_run(
+            recipe,
+            ticket_file,
+            folder,
+            branches=branches,
+            lost=lost,
+            on_round=lambda record, rounds: show(record.round_number, rounds, "rounds"),
+        )
     _finish(folder, run_folder, as_json)
 
 
@@ -326,10 +324,3 @@ def _finish(home: Path, folder: Path, as_json: bool) -> None:
     if summary.at_branches:
         typer.echo(f"at the branches, noisy: {summary.at_branches} (± standard error of the noise)")
     typer.echo(f"release: {summary.release}\nreport:  {page}")
-
-
-def _progress() -> Progress:
-    """A bar on stderr, shown only to people."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -10,7 +10,7 @@ same: they may be, and what is bounded must be bounded for the worst case.
 import csv
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from edge_agent.database import SCHEMA_VERSION
 from edge_agent.store import DATABASE
 from federation.errors import ExamplesInvalid
 from student.digests import digest_bytes
-from student.encoder import Embeddings, Encoder
+from student.encoder import Embeddings
 
 NO_CUSTOMER = ""
 """The one customer of all rows that name none."""
@@ -205,9 +205,18 @@ def bound_contributions(customers: Sequence[str], most: int) -> NDArray[np.int64
 class EmbeddingCache:
     """Encodes texts, each only once in the life of a bundle; its file stays at the branch, like the texts."""
 
-    def __init__(self, path: Path, encoder: Encoder, bundle_digest: str) -> None:
-        """Opens the file, making it if it is missing; what another bundle has embedded is dropped."""
-        self._encoder = encoder
+    def __init__(
+        self, path: Path, encode: Callable[[Sequence[str]], Embeddings], bundle_digest: str, *, dimension: int
+    ) -> None:
+        """Opens the file, making it if it is missing; what another bundle has embedded is dropped.
+
+        Args:
+            path: of the SQLite file.
+            encode: N texts → embeddings (N, `dimension`); called where a text is new, and only then.
+            bundle_digest: of the bundle that encodes.
+            dimension: D.
+        """
+        self._encode, self._dimension = encode, dimension
         self._bundle = bundle_digest
         self._database = sqlite3.connect(path, timeout=10)
         self._database.execute("PRAGMA journal_mode = WAL")
@@ -221,28 +230,24 @@ class EmbeddingCache:
     def __call__(self, texts: Sequence[str]) -> Embeddings:
         """The embeddings (N, D) of N texts."""
         digests = [digest_bytes(text.encode()) for text in texts]
-        missing = {digest: text for digest, text in zip(digests, texts, strict=True) if self._get(digest) is None}
-        made = self._encoder.encode(list(missing.values()))
-        with self._database:
-            self._database.executemany(
-                "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
-                [
-                    (self._bundle, digest, row.astype("<f4").tobytes())
-                    for digest, row in zip(missing, made, strict=True)
-                ],
-            )
-        stored = b"".join(self._get(digest) or b"" for digest in digests)
-        return np.frombuffer(stored, dtype="<f4").reshape(len(texts), self._encoder.dimension).copy()
+        rows = self._database.execute("SELECT text_sha256, embedding FROM embeddings WHERE bundle = ?", [self._bundle])
+        known: dict[str, bytes] = dict(rows.fetchall())
+        missing = {digest: text for digest, text in zip(digests, texts, strict=True) if digest not in known}
+        if missing:
+            made = self._encode(list(missing.values())).astype("<f4")
+            new = {digest: row.tobytes() for digest, row in zip(missing, made, strict=True)}
+            with self._database:
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
+                    [(self._bundle, digest, blob) for digest, blob in new.items()],
+                )
+            known |= new
+        stored = b"".join(known[digest] for digest in digests)
+        return np.frombuffer(stored, dtype="<f4").reshape(len(texts), self._dimension).copy()
 
     def close(self) -> None:
         """Closes the file."""
         self._database.close()
-
-    def _get(self, digest: str) -> bytes | None:
-        row = self._database.execute(
-            "SELECT embedding FROM embeddings WHERE bundle = ? AND text_sha256 = ?", [self._bundle, digest]
-        ).fetchone()
-        return bytes(row[0]) if row else None
 
 
 def _query(store: Path, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:

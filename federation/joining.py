@@ -9,25 +9,17 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from federation.branch_settings import (
-    LEDGER_FILE,
-    SETTINGS_FILE,
-    BranchSettings,
-    read_examples,
-    read_settings,
-    write_settings,
-)
+from federation.branch_settings import SETTINGS_FILE, read_examples, read_settings
 from federation.certificates import BRANCH_KEY
 from federation.client_app import SETTINGS, app
 from federation.errors import DeploymentFailed, LedgerMissing
 from federation.executor import execute_tasks
-from federation.ledger import create_ledger, read_ledger
-from federation.parameters import BranchPolicy, Name, read_policy
+from federation.ledger import read_ledger
+from federation.parameters import Name, read_policy
 from federation.processes import end_process, free_port, start_supernode, wait_until_healthy
 
 _log = logging.getLogger(__name__)
@@ -58,24 +50,6 @@ def read_joining(folder: Path) -> Joining:
     if not (folder / BRANCH_KEY).exists():
         raise DeploymentFailed(f"{folder} lacks {BRANCH_KEY}; put the branch's private key there")
     return joining
-
-
-def set_up_branch(folder: Path, settings: BranchSettings, policy: BranchPolicy, *, now: datetime) -> None:
-    """Writes a branch's settings and policy into its kit's folder, and opens its ledger: once in its life.
-
-    A ledger that is there, because this was cut off or settings were lost, goes on: it says what is spent.
-
-    Raises:
-        DeploymentFailed: it has settings, or the ledger of another branch. LedgerCorrupt: its ledger is damaged.
-    """
-    if (folder / SETTINGS_FILE).exists():
-        raise DeploymentFailed(f"{folder} is set up already; edit {SETTINGS_FILE} and policy.json there instead")
-    ledger = folder / LEDGER_FILE
-    if not ledger.exists():
-        create_ledger(ledger, policy.branch, now=now)
-    elif (owner := read_ledger(ledger).branch) != policy.branch:
-        raise DeploymentFailed(f"{ledger} is of branch {owner}, this is {policy.branch}; use that branch's own kit")
-    write_settings(folder, settings, policy)
 
 
 def keep_joined(

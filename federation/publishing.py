@@ -30,6 +30,7 @@ from student.adapter import pack_adapter
 from student.digests import digest_bytes
 from student.distill.intent_head import calibrate
 from student.heads import LinearHead, pack_head
+from student.manifest import created_at
 
 _SURE = 2.0
 """Standard errors of the noise that speak for the run where branches counted a loss."""
@@ -96,7 +97,7 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
         federation=read_centre(home).federation,
         serial=serial,
         run_id=run.plan.run_id,
-        created=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=created_at(now),
         bundle_digest=run.bundle_digest,
         embedding_space=run.plan.embedding_space,
         recipe_digest=run.recipe.digest,

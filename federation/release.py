@@ -40,9 +40,9 @@ from federation.evaluation import Reached
 from student.adapter import QueryAdapter, pack_adapter, parse_adapter
 from student.bundle import Bundle, open_bundle, write_bundle
 from student.digests import Digest, digest_bytes
-from student.durable import sync_folder, write_durably
-from student.heads import LinearHead, pack_head
-from student.manifest import PrivacySpent
+from student.durable import making_folder, sync
+from student.heads import INTENT, LinearHead, pack_head
+from student.manifest import Created, PrivacySpent
 from student.probes import Probe
 from student.runtime import load_student
 
@@ -50,7 +50,6 @@ FORMAT: Final = "orilla-release"
 RELEASE_FILE, SIGNATURE_FILE, HEAD_FILE = "release.json", "release.sig", "head.safetensors"
 ADAPTER_FILE = "adapter.safetensors"
 ROLE = "release"
-INTENT = "intent"
 _MAX_BYTES = 64 << 20
 _ROUNDING = 1e-6
 
@@ -128,7 +127,7 @@ class Release(_Part):
     federation: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     serial: Annotated[int, Field(ge=1)]
     run_id: str
-    created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    created: Created
     bundle_digest: Digest
     embedding_space: Digest
     recipe_digest: Digest
@@ -236,15 +235,10 @@ def write_release(path: Path, release: Release, learned: bytes, key: Ed25519Priv
     if digest_bytes(learned) != digest:
         raise ReleaseRefused(f"{name} is not the one that the release names")
     content = (release.model_dump_json(indent=1, exclude_none=True) + "\n").encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
-        new = Path(aside) / "new"
-        new.mkdir()
-        write_durably(new / name, learned)
-        write_durably(new / RELEASE_FILE, content)
-        write_durably(new / SIGNATURE_FILE, base64.b64encode(key.sign(content)) + b"\n")
-        new.rename(path)
-    sync_folder(path.parent)
+    with making_folder(path) as new:
+        (new / name).write_bytes(learned)
+        (new / RELEASE_FILE).write_bytes(content)
+        (new / SIGNATURE_FILE).write_bytes(base64.b64encode(key.sign(content)) + b"\n")
 
 
 def read_release(path: Path, key: Path) -> ReleasedHead:
@@ -318,7 +312,7 @@ def apply_release(path: Path, bundle: Path, out: Path, *, key: Path) -> Bundle:
         if out.exists():
             return _same(made, out)
         made.path.rename(out)
-    sync_folder(out.parent)
+    sync(out.parent)
     return open_bundle(out)
 
 

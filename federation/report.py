@@ -1,11 +1,9 @@
 """A run's report: one page that stands by itself, and the picture in it: accuracy and epsilon, who took part, bytes."""
 
-import base64
-import html
-import io
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -14,6 +12,7 @@ from federation.audit import AuditReport, audit_run
 from federation.errors import RunFailed
 from federation.evaluation import Reached
 from federation.evaluation_round import RunEvaluation, read_evaluation
+from federation.page import facts, page, picture, section, table, to_png
 from federation.rounds import RoundRecord, read_progress
 from federation.run_recipe import PreparedRun, read_run
 from student.durable import write_durably
@@ -21,13 +20,6 @@ from student.durable import write_durably
 PAGE, PICTURE, AUDIT = "report.html", "report.png", "audit.json"
 _AUDIT = TypeAdapter(AuditReport)
 _COLUMNS = ("round", "accuracy", "epsilon", "in the sum", "asked", "attempts", "kB up", "kB down", "seconds")
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: 0 } h2 { font-size: 1.1rem; margin-top: 2rem }
-table { border-collapse: collapse; width: 100% } img { width: 100%; height: auto }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #dde3ea; vertical-align: top }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums } code { font-size: .85em }
-"""
 
 
 def write_report(folder: Path) -> Path:
@@ -38,12 +30,12 @@ def write_report(folder: Path) -> Path:
     """
     run = read_run(folder)
     history = read_progress(folder, run)[1]
-    picture = _draw(run, history)
-    write_durably(folder / PICTURE, picture)
+    png = to_png(lambda figure: _draw(run, history, figure), 9, 5.6)
+    write_durably(folder / PICTURE, png)
     path = folder / AUDIT
     audit = _AUDIT.validate_json(path.read_bytes()) if path.exists() else None
     evaluation = read_evaluation(folder)
-    write_durably(folder / PAGE, _page(run, history, picture, audit, evaluation).encode())
+    write_durably(folder / PAGE, _page(run, history, png, audit, evaluation))
     return folder / PAGE
 
 
@@ -63,61 +55,52 @@ def write_audit(folder: Path, *, canaries: int) -> AuditReport:
     return found
 
 
-def _draw(run: PreparedRun, history: Sequence[RoundRecord]) -> bytes:
-    import matplotlib as mpl  # noqa: PLC0415  (a second to import, and not needed where rounds are run)
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
+def _draw(run: PreparedRun, history: Sequence[RoundRecord], figure: Any) -> None:
     numbers, start = [record.round_number for record in history], run.accuracy(run.start)
-    with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 9}):
-        figure = Figure(figsize=(9, 5.6), layout="constrained")
-        (accuracy, epsilon), (branches, traffic) = figure.subplots(2, 2)
-        reached = [start, *(record.accuracy for record in history)]
-        accuracy.plot([0, *numbers], reached, marker="o", ms=3, color="#1f6f8b")
-        accuracy.axhline(run.baseline, ls="--", lw=1, color="#8a94a0")
-        accuracy.annotate(
-            f"the bundle's {run.recipe.part}",
-            (0.99, run.baseline),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="right",
-            color="#5c6772",
-        )
-        accuracy.set(title=f"{_figure(run)} on the centre's validation set", ylim=(0, 1))
-        epsilon.plot([0, *numbers], [0, *(record.epsilon for record in history)], marker="o", ms=3, color="#a23b3b")
-        epsilon.axhline(run.recipe.epsilon, ls="--", lw=1, color="#8a94a0")
-        epsilon.set(title=f"Epsilon at delta {run.recipe.delta:g}, per customer", ylim=(0, run.recipe.epsilon * 1.15))
-        branches.bar(numbers, [record.asked for record in history], color="#dde3ea", label="asked")
-        branches.bar(numbers, [record.survivors for record in history], color="#1f6f8b", label="in the sum")
-        branches.axhline(run.recipe.minimum_survivors, ls="--", lw=1, color="#a23b3b", label="fewest allowed")
-        branches.set(title="Branches", xlabel="round")
-        branches.set_ylim(top=1.25 * max([1, *(record.asked for record in history)]))
-        branches.legend(frameon=False, fontsize=8, loc="upper right", ncols=3)
-        for name, color in (("up", "#1f6f8b"), ("down", "#d08c2e")):
-            kilobytes = [getattr(record, f"{name}_bytes") / 1000 / max(record.asked, 1) for record in history]
-            traffic.plot(numbers, kilobytes, marker="o", ms=3, color=color, label=name)
-        traffic.set(title="Kilobytes per branch", xlabel="round")
-        traffic.set_ylim(bottom=0)
-        traffic.legend(frameon=False, fontsize=8)
-        for axes in (accuracy, epsilon, branches, traffic):
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        content = io.BytesIO()
-        figure.savefig(content, format="png", dpi=120)
-    return content.getvalue()
+    (accuracy, epsilon), (branches, traffic) = figure.subplots(2, 2)
+    reached = [start, *(record.accuracy for record in history)]
+    accuracy.plot([0, *numbers], reached, marker="o", ms=3, color="#1f6f8b")
+    accuracy.axhline(run.baseline, ls="--", lw=1, color="#8a94a0")
+    accuracy.annotate(
+        f"the bundle's {run.recipe.part}",
+        (0.99, run.baseline),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        color="#5c6772",
+    )
+    accuracy.set(title=f"{_figure(run)} on the centre's validation set", ylim=(0, 1))
+    epsilon.plot([0, *numbers], [0, *(record.epsilon for record in history)], marker="o", ms=3, color="#a23b3b")
+    epsilon.axhline(run.recipe.epsilon, ls="--", lw=1, color="#8a94a0")
+    epsilon.set(title=f"Epsilon at delta {run.recipe.delta:g}, per customer", ylim=(0, run.recipe.epsilon * 1.15))
+    branches.bar(numbers, [record.asked for record in history], color="#dde3ea", label="asked")
+    branches.bar(numbers, [record.survivors for record in history], color="#1f6f8b", label="in the sum")
+    branches.axhline(run.recipe.minimum_survivors, ls="--", lw=1, color="#a23b3b", label="fewest allowed")
+    branches.set(title="Branches", xlabel="round")
+    branches.set_ylim(top=1.25 * max([1, *(record.asked for record in history)]))
+    branches.legend(frameon=False, fontsize=8, loc="upper right", ncols=3)
+    for name, color in (("up", "#1f6f8b"), ("down", "#d08c2e")):
+        kilobytes = [getattr(record, f"{name}_bytes") / 1000 / max(record.asked, 1) for record in history]
+        traffic.plot(numbers, kilobytes, marker="o", ms=3, color=color, label=name)
+    traffic.set(title="Kilobytes per branch", xlabel="round")
+    traffic.set_ylim(bottom=0)
+    traffic.legend(frameon=False, fontsize=8)
+    for axes in (accuracy, epsilon, branches, traffic):
+        axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _page(
     run: PreparedRun,
     history: Sequence[RoundRecord],
-    picture: bytes,
+    png: bytes,
     audit: AuditReport | None,
     evaluation: RunEvaluation | None,
-) -> str:
+) -> bytes:
     recipe, last = run.recipe, history[-1] if history else None
-    embedded = base64.b64encode(picture).decode()
     reached = f"{last.accuracy:.4f}" if last else "none yet"
     spent = f"{last.epsilon:.4f}" if last else "0"
-    facts = [
+    rows = [
         ("Rounds", f"{len(history)} of {recipe.rounds}"),
         (
             _figure(run),
@@ -134,20 +117,17 @@ def _page(
         *_audit(audit),
         ("Made from", f"bundle {run.bundle_digest}, recipe {recipe.digest}"),
     ]
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Run {html.escape(recipe.run_id)}</title>
-<style>{_STYLE}</style></head><body>
-<h1>Run {html.escape(recipe.run_id)}</h1>
-<table>{"".join(f"<tr><th>{name}</th><td>{html.escape(value)}</td></tr>" for name, value in facts)}</table>
-<img alt="Accuracy, epsilon, branches and bytes by round" src="data:image/png;base64,{embedded}">
-<h2>Rounds</h2>
-{_table(_COLUMNS, map(_row, history))}
-<h2>Ledgers of the branches after the last sum each took part in</h2>
-{_table(("branch", "entries", "epsilon in all its runs", "head"), _ledgers(history, evaluation))}
-<h2>Why branches were left out</h2>
-{_table(("reason", "times"), _reasons(history))}
-</body></html>
-"""
+    return page(
+        f"Run {recipe.run_id}",
+        facts(rows),
+        picture(png, "Accuracy, epsilon, branches and bytes by round"),
+        section("Rounds", table(_COLUMNS, map(_row, history))),
+        section(
+            "Ledgers of the branches after the last sum each took part in",
+            table(("branch", "entries", "epsilon in all its runs", "head"), _ledgers(history, evaluation)),
+        ),
+        section("Why branches were left out", table(("reason", "times"), _reasons(history))),
+    )
 
 
 def _audit(audit: AuditReport | None) -> list[tuple[str, str]]:
@@ -228,14 +208,3 @@ def _reasons(history: Sequence[RoundRecord]) -> list[tuple[str, ...]]:
         for why, times in record.refusals.items():
             counts[why] = counts.get(why, 0) + times
     return [(why, str(times)) for why, times in sorted(counts.items())] or [("none was", "")]
-
-
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
-    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _cell(value: str) -> str:
-    kind = ' class="number"' if value.replace(".", "", 1).isdigit() else ""
-    return f"<td{kind}>{html.escape(value)}</td>"

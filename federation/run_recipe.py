@@ -26,10 +26,9 @@ from student.digests import digest_json
 from student.distill.toml_file import read_toml
 from student.durable import write_durably
 from student.encoder import Embeddings, Encoder
-from student.heads import LinearHead, read_head
+from student.heads import LinearHead, read_intent_head
 
 RUN_FILE, MAP_FILE, ARRAYS_FILE = "run.json", "feature_map.safetensors", "start.safetensors"
-INTENT = "intent"
 """The head that is trained."""
 NAME_STRENGTH = 8.0
 """Of a start from labels' names alone (docs/log.md)."""
@@ -193,7 +192,7 @@ def prepare_run(recipe: RunRecipe, folder: Path, on_encoded: OnEncoded = lambda 
 
 def _prepare_head(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> PreparedRun:
     public, validation = _read_texts(recipe.public_texts), read_tickets(recipe.validation)
-    head = read_head(bundle, INTENT) if INTENT in bundle.manifest.heads else None
+    head = read_intent_head(bundle)
     kept = head.labels if head and recipe.keeps_labels else ()
     labels = tuple(dict.fromkeys((*kept, *recipe.new_labels)))
     _check_texts(recipe, public, {row.label for row in validation}, labels)

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from flwr.app import Message
 
-from federation.branch_settings import LEDGER_FILE, SETTINGS_FILE, BranchSettings, write_settings
+from federation.branch_settings import SETTINGS_FILE, BranchSettings, set_up_branch
 from federation.centre import CENTRE_FILE, Centre, set_up_centre
 from federation.client_app import SETTINGS, app
 from federation.examples import LabelledText, read_tickets
-from federation.ledger import create_ledger
 from federation.local_grid import LocalGrid, Loss
 from federation.parameters import BranchPolicy
 from federation.rounds import RoundRecord, carry_out
@@ -101,6 +100,6 @@ def _make_branch(folder: Path, number: int, rows: list[LabelledText], plan: RunR
         minimum_noise_multiplier=1e-3,
         max_contributions=plan.contributions,
     )
-    create_ledger(place / LEDGER_FILE, policy.branch)
-    write_settings(place, BranchSettings(bundle=plan.bundle, tickets=(Path("tickets.jsonl"),)), policy)
+    settings = BranchSettings(bundle=plan.bundle, tickets=(Path("tickets.jsonl"),))
+    set_up_branch(place, settings, policy, now=datetime.now(UTC))
     return place

@@ -7,14 +7,13 @@ bundle's digest, which is the SHA-256 of `manifest.json` and through it of every
 """
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from student.digests import digest_bytes, digest_file
-from student.durable import sync_folder, write_durably
+from student.durable import making_folder
 from student.errors import BundleDamaged, BundleExists, BundleForeign, BundleMissing, BundleTruncated, ManifestInvalid
 from student.manifest import FORMAT, FORMAT_VERSION, MANIFEST, FileEntry, Manifest, parse_manifest
 
@@ -103,16 +102,10 @@ def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, byte
     value = {"format": FORMAT, "format_version": FORMAT_VERSION, **fields, "files": entries}
     content = (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
     parse_manifest(content, path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
-        new = Path(aside) / "new"
+    with making_folder(path) as new:
         for name, body in {**files, MANIFEST: content}.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
-            write_durably(new / name, body)
-        if path.exists():
-            path.rename(Path(aside) / "old")
-        new.rename(path)
-        sync_folder(path.parent)
+            (new / name).write_bytes(body)
     return open_bundle(path)
 
 

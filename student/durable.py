@@ -1,6 +1,9 @@
 """Writing that survives a power cut: aside, fsynced, renamed into place, the folder fsynced too."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -12,11 +15,31 @@ def write_durably(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.rename(path)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
-def sync_folder(path: Path) -> None:
-    """Makes renames in a folder durable."""
+@contextmanager
+def making_folder(path: Path) -> Iterator[Path]:
+    """A folder to be filled aside: fsynced whole and renamed into place when the block ends, gone when it raises.
+
+    A folder that is there already is replaced. A crash leaves the old one, the new one, or for one instant none, with
+    both in a hidden folder beside it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
+        new = Path(aside) / "new"
+        new.mkdir()
+        yield new
+        for made in [*new.rglob("*"), new]:
+            sync(made)
+        if path.exists():
+            path.rename(Path(aside) / "old")
+        new.rename(path)
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Makes a file's content, or the renames in a folder, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from student.bundle import Bundle
 from student.errors import BundleUnusable
+from student.session import open_session
 
 Embeddings = NDArray[np.float32]
 """Unit-norm float32: (D,) for one text, (N, D) for several."""
@@ -157,15 +157,7 @@ def _load_tokenizer(content: bytes) -> Tokenizer:
 
 
 def _load_session(graph: bytes | Path, dimension: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions share no public base class
-        raise BundleUnusable("onnxruntime cannot load the bundle's graph; get the bundle again") from error
+    session = open_session(graph, "encoder")
     inputs = {node.name for node in session.get_inputs()}
     outputs = {node.name: node.shape[-1] for node in session.get_outputs()}
     expected = {"sentence_embedding": dimension, "token_embeddings": dimension}

@@ -16,6 +16,9 @@ from student.bundle import Bundle
 from student.encoder import Embeddings
 from student.errors import BundleUnusable
 
+INTENT = "intent"
+"""The name of the head that says what a message is about: the one that the federation trains."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelProbability:
@@ -82,6 +85,11 @@ class LinearHead:
 def pack_head(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
     """The bytes of a head's file in a bundle (safetensors)."""
     return save({"weight": np.ascontiguousarray(weight), "bias": np.ascontiguousarray(bias)})
+
+
+def read_intent_head(bundle: Bundle) -> LinearHead | None:
+    """The intent head of a verified bundle, None where it has none. Raises `BundleUnusable`, as `read_head`."""
+    return read_head(bundle, INTENT) if INTENT in bundle.manifest.heads else None
 
 
 def read_head(bundle: Bundle, name: str) -> LinearHead:

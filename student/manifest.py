@@ -1,6 +1,7 @@
 """The manifest of a bundle: what it is, what it is made of and made from. The format is `docs/bundle-format.md`."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -16,6 +17,13 @@ MANIFEST = "manifest.json"
 _FILE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$"
 FileName = Annotated[str, StringConstraints(pattern=_FILE_NAME, max_length=200)]
 """A relative path of plain characters: no `..`, no leading dot or slash, no backslash."""
+Created = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+"""When an artefact was made, as `created_at` writes it: in UTC, to the second; earlier ones sort first."""
+
+
+def created_at(now: datetime) -> str:
+    """A time as a manifest says it."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class _Part(BaseModel):
@@ -122,7 +130,7 @@ class Manifest(_Part):
     format_version: Annotated[int, Field(ge=1)] = FORMAT_VERSION
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     serial: Annotated[int, Field(ge=1)]
-    created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    created: Created
     embedding_space: Digest
     languages: Annotated[list[str], Field(min_length=1)]
     encoder: EncoderEntry

@@ -6,12 +6,12 @@ encoder, so it costs a fraction of an encoder's run and nothing is encoded for i
 
 from typing import Any, Self
 
-import onnxruntime
 from numpy.typing import NDArray
 
 from student.bundle import Bundle
 from student.encoder import TokenEmbeddings
 from student.errors import BundleUnusable
+from student.session import open_session
 
 PARTS = ("question", "heading", "text")
 """What it reads, in this order; `heading` holds the passage's title and headings, a line each."""
@@ -24,15 +24,7 @@ class Reader:
 
     def __init__(self, graph: bytes, *, dimension: int) -> None:
         """Loads the graph. Raises `BundleUnusable` when it is no reader for embeddings of `dimension` numbers."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions share no public base class
-            raise BundleUnusable("onnxruntime cannot load the bundle's reader; get the bundle again") from error
+        self._session = open_session(graph, "reader")
         inputs = {node.name: node.shape[-1] for node in self._session.get_inputs() if len(node.shape) == 2}
         others = {node.name for node in self._session.get_inputs() if len(node.shape) != 2}
         outputs = {node.name for node in self._session.get_outputs()}

@@ -16,7 +16,6 @@ Guarantees:
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ from student.digests import digest_file, digest_json
 from student.distill.intent_head import read_labelled
 from student.distill.pretrained import QUERY_ADAPTER, TEACHER_TRAINING, Pretrained, intent_head_files
 from student.distill.targets import read_manifest
-from student.durable import sync_folder, write_durably
+from student.durable import making_folder
 from student.manifest import Origin
 from teacher.errors import AbsorptionRefused
 from teacher.gates import Gate
@@ -251,14 +250,10 @@ def _write(
     teacher: Pretrained, files: dict[str, bytes], facts: dict[str, Any], report: dict[str, Any], out: Path
 ) -> None:
     """A copy of the teacher's folder with what it has learned, made aside and renamed into place."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as aside:
-        new = Path(aside) / "new"
-        shutil.copytree(teacher.path, new)
+    with making_folder(out) as new:
+        shutil.copytree(teacher.path, new, dirs_exist_ok=True)
         for name, content in {**files, TEACHER_TRAINING: _json(facts), REPORT: _json(report)}.items():
-            write_durably(new / name, content)
-        new.rename(out)
-    sync_folder(out.parent)
+            (new / name).write_bytes(content)
 
 
 def _json(value: Any) -> bytes:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from student.distill.cli import ModelLicenseOption, ModelNameOption, ModelOption, import_extra
+from student.terminal import progress_bar
 
 app = typer.Typer(
     no_args_is_help=True, help="Fine-tune a large encoder, label texts with it, and let it absorb what branches taught."
@@ -45,8 +45,7 @@ def label(
     pretrained = open_model(model, name=model_name, license_=model_license)
     corpus = read_corpus_recipe(recipe)
     console = Console(stderr=True)
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("labelling", total=None)
+    with progress_bar("labelling") as show:
         labelled = label_corpus(
             pretrained,
             corpus,
@@ -54,7 +53,7 @@ def label(
             out,
             encode=open_torch_encoder(pretrained, precision=precision),
             share=share,
-            on_rows=lambda done, total: progress.update(task, completed=done, total=total),
+            on_rows=lambda done, total: show(done, total, "labelling"),
         )
     console.print(f"{labelled.rows} targets in {out}, {labelled.rows_written} of them written now")
 
@@ -171,14 +170,13 @@ def queries(
     if llm or endpoint:
         write = local_writer(llm) if llm else endpoint_writer(str(endpoint), endpoint_model, key=endpoint_key)
         encode = open_torch_encoder(find_minilm(), precision="auto")
-        with Progress(console=console, transient=True) as progress:
-            task = progress.add_task("writing queries", total=None)
+        with progress_bar("writing queries") as show:
             pairs += add_written(
                 pairs,
                 write,
                 encode,
                 maker=llm.name if llm else endpoint_model,
-                on_passage=lambda done, total: progress.update(task, completed=done, total=total),
+                on_passage=lambda done, total: show(done, total, "writing queries"),
             )
     write_pairs(out, pairs)
     written = f", {len(pairs) - made} of them by the language model" if llm or endpoint else ""
@@ -266,16 +264,13 @@ def train(
     ]
     fine_tuning = read_fine_tuning(recipe)
     console = Console(stderr=True)
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("fine-tuning", total=fine_tuning.steps)
+    with progress_bar("fine-tuning") as show:
         report = train_teacher(
             open_model(model, name=model_name, license_=model_license),
             TeachingData(read_pairs(pairs), messages, lineage),
             fine_tuning,
             out,
-            on_progress=lambda p: progress.update(
-                task, completed=p.step, description=f"loss {p.loss:.3f}, best validation {p.best:.4f}"
-            ),
+            on_progress=lambda p: show(p.step, fine_tuning.steps, f"loss {p.loss:.3f}, best validation {p.best:.4f}"),
         )
     console.print(f"teacher in {out / 'model'}, best at step {report['best_step']}; on the test part:")
     for name, key in (("retrieval", "nDCG@10"), ("intents", "accuracy"), ("intents", "macro-F1")):

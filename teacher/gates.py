@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from student.distill.intent_head import LabelledTexts
 from student.encoder import Embeddings
 from student.heads import LinearHead
+from teacher.errors import AbsorptionRefused
 
 ALL = "all"
 _CHANCE = 0.01
@@ -52,6 +53,28 @@ class Gate:
         """
         by_chance = NormalDist().inv_cdf(1 - _CHANCE / self.groups) * math.sqrt(self.lost + self.gained)
         return self.lost - self.gained <= max(most_lost * self.texts, by_chance, 1.0)
+
+
+def require_passed(gates: Sequence[Gate], most_lost: float, *, loss: str, measure: str) -> None:
+    """Says nothing where every gate is passed.
+
+    Args:
+        gates: of one comparison.
+        most_lost: share of a group's texts that may be lost.
+        loss: what the teacher would do, for the error: "lose", say.
+        measure: what `before` and `after` are shares of.
+
+    Raises:
+        AbsorptionRefused: some are not; the worst is named.
+    """
+    failed = [gate for gate in gates if not gate.is_passed(most_lost)]
+    if failed:
+        worst = max(failed, key=lambda gate: gate.before - gate.after)
+        raise AbsorptionRefused(
+            f"the teacher would {loss} in {len(failed)} of {len(gates)} groups of the centre's texts, most in "
+            f"{worst.kind} {worst.group}: {measure} {worst.before:.4f} before, {worst.after:.4f} after, on "
+            f"{worst.texts} texts; at most {most_lost:g} may be lost, or what chance loses: the old teacher stays"
+        )
 
 
 def compare_heads(old: LinearHead, new: LinearHead, embeddings: Embeddings, texts: LabelledTexts) -> list[Gate]:

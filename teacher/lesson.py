@@ -12,8 +12,7 @@ from student.distill.taught_head import LabelledEmbeddings, SoftTexts, teach_hea
 from student.distill.taught_turn import read_both
 from student.encoder import Embeddings, Encoder
 from student.heads import LinearHead
-from teacher.errors import AbsorptionRefused
-from teacher.gates import Gate, compare_heads
+from teacher.gates import Gate, compare_heads, require_passed
 from teacher.recipe import Absorption
 
 Encode = Callable[[list[str]], Embeddings]
@@ -105,8 +104,7 @@ def learn(
         tried.sort(key=lambda one: one[0], reverse=True)
     _, head, caution = tried[-1]
     gates = compare_heads(before, head, embedded["test"], parts["test"])
-    if not all(gate.is_passed(recipe.most_lost) for gate in gates):
-        raise _worse(gates, recipe)
+    require_passed(gates, recipe.most_lost, loss="lose", measure="accuracy")
     columns = [labels.index(label) for label in soft.labels]
     said = head.logits(soft.embeddings)[:, columns].argmax(axis=1)
     return Learned(head, caution, float((said == soft.logits.argmax(axis=1)).mean()), gates)
@@ -121,13 +119,3 @@ def taught_by_labels(parts: Mapping[str, LabelledTexts], embedded: Mapping[str, 
 
 def _labelled(embeddings: Embeddings, texts: LabelledTexts, labels: tuple[str, ...]) -> LabelledEmbeddings:
     return LabelledEmbeddings(embeddings, np.array([labels.index(label) for label in texts.labels]))
-
-
-def _worse(gates: list[Gate], recipe: Absorption) -> AbsorptionRefused:
-    failed = [gate for gate in gates if not gate.is_passed(recipe.most_lost)]
-    worst = max(failed, key=lambda gate: gate.before - gate.after)
-    return AbsorptionRefused(
-        f"the teacher would lose in {len(failed)} of {len(gates)} groups of the test part, most in {worst.kind} "
-        f"{worst.group}: accuracy {worst.before:.4f} before, {worst.after:.4f} after, on {worst.texts} texts; at most "
-        f"{recipe.most_lost:g} may be lost, or what chance loses: the old teacher stays"
-    )

@@ -9,8 +9,7 @@ from student.adapter import QueryAdapter
 from student.bundle import Bundle
 from student.distill.taught_turn import read_both, teach_turn
 from student.encoder import Embeddings, Encoder
-from teacher.errors import AbsorptionRefused
-from teacher.gates import Gate, compare
+from teacher.gates import Gate, compare, require_passed
 from teacher.lesson import Encode
 from teacher.queries import Pair
 
@@ -41,14 +40,7 @@ def check_turn(
     after = _is_nearest(new.turn(queries), documents, own)
     groups = {"language": [pair.language for pair in pairs], "segment": [pair.segment for pair in pairs]}
     gates = compare(before, after, groups)
-    failed = [gate for gate in gates if not gate.is_passed(most_lost)]
-    if failed:
-        worst = max(failed, key=lambda gate: gate.before - gate.after)
-        raise AbsorptionRefused(
-            f"the teacher would find less in {len(failed)} of {len(gates)} groups of the centre's pairs, most in "
-            f"{worst.kind} {worst.group}: right passage first {worst.before:.4f} before, {worst.after:.4f} after, on "
-            f"{worst.texts} queries; at most {most_lost:g} may be lost, or what chance loses: the old teacher stays"
-        )
+    require_passed(gates, most_lost, loss="find less", measure="right passage first")
     return gates
 
 

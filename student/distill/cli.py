@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
 
 from student.bundle import DEFAULT_BUNDLE
 from student.errors import ExtraMissing
+from student.terminal import progress_bar
 
 app = typer.Typer()
 
@@ -144,9 +143,7 @@ def distill(
         student_recipe = read_recipe(recipe)
         teacher = open_model(model, name=model_name, license_=model_license)
         labelled = read_targets(targets)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with RichProgress(*columns, console=console) as progress:
-        task = progress.add_task("distilling", total=student_recipe.training.steps)
+    with progress_bar("distilling") as show:
         path = distill_student(
             teacher,
             labelled,
@@ -154,9 +151,7 @@ def distill(
             out,
             start=open_model(start, name=start.name, license_="Apache-2.0") if start else None,
             vocabulary=read_pieces(vocabulary) if vocabulary else None,
-            on_progress=lambda p: progress.update(
-                task, completed=p.step, description=f"loss {p.loss:.4f}, {p.texts_per_s:.0f} texts/s"
-            ),
+            on_progress=lambda p: show(p.step, p.steps, f"loss {p.loss:.4f}, {p.texts_per_s:.0f} texts/s"),
         )
     console.print(f"student in {path}, log in {out / 'log.jsonl'}")
 
@@ -189,9 +184,7 @@ def reader(
         from student.distill.toml_file import read_toml
 
         reader_recipe = read_toml(recipe, ReaderRecipe, "recipe", RecipeRefused)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with RichProgress(*columns, console=console) as progress:
-        task = progress.add_task("encoding", total=reader_recipe.steps)
+    with progress_bar("encoding") as show:
         made = make_reader(
             bundle,
             examples,
@@ -201,8 +194,8 @@ def reader(
             serial=serial,
             now=datetime.now(UTC),
             replace=force,
-            on_encode=lambda count: progress.update(task, description=f"encoding {count} texts"),
-            on_step=lambda step, loss: progress.update(task, completed=step, description=f"loss {loss:.4f}"),
+            on_encode=lambda count: show(0, None, f"encoding {count} texts"),
+            on_step=lambda step, loss: show(step, reader_recipe.steps, f"loss {loss:.4f}"),
         )
     console.print(f"bundle {out}: serial {serial}, digest {made.digest}")
     for name, figure in made.manifest.metrics["reader_on_held_out_questions"].items():

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from student.distill.taught_head import read_soft_texts
 from student.distill.taught_turn import read_taught_turn
 from student.encoder import Encoder
 from student.errors import OrillaError
-from student.heads import LinearHead, pack_head
+from student.heads import INTENT, LinearHead, pack_head
+from student.manifest import created_at
 from student.probes import write_probes
 
 PROBE_TEXTS = [
@@ -137,7 +138,7 @@ def export_bundle(
         "encoder.onnx": graph,
         "tokenizer.json": tokenizer,
         "intent.safetensors": pack_head(head.weight, head.bias),
-        "probes.json": write_probes(PROBE_TEXTS, encoder, {"intent": head}),
+        "probes.json": write_probes(PROBE_TEXTS, encoder, {INTENT: head}),
         "LICENSE.txt": (files("student.distill") / "apache-2.0.txt").read_bytes(),
         "NOTICE.txt": _notice(pretrained, recipe).encode(),
         "MODEL_CARD.md": write_model_card(fields).encode(),
@@ -258,7 +259,7 @@ def _manifest_fields(
     return {
         "name": recipe.name,
         "serial": recipe.serial,
-        "created": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created": created_at(now),
         "embedding_space": pretrained.embedding_space,
         "languages": distillation["languages"] if distillation else ["en"],
         "encoder": {
@@ -268,7 +269,7 @@ def _manifest_fields(
             "max_tokens": pretrained.max_tokens,
         },
         "heads": {
-            "intent": {
+            INTENT: {
                 "file": "intent.safetensors",
                 "labels": list(head.labels),
                 "temperature": head.temperature,

@@ -1,7 +1,7 @@
 """Makes a bundle's reader: encodes examples with the bundle's own encoder, trains, measures, writes a new bundle."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from student.distill.reading_examples import ReadingExample, read_examples, read
 from student.distill.rows import is_held_out
 from student.encoder import Encoder
 from student.heads import read_head
-from student.manifest import Origin
+from student.manifest import Origin, created_at
 from student.probes import write_probes
 from student.reader import Reader
 
@@ -138,7 +138,7 @@ def add_reader(
     limits["known"] = [limit for limit in limits.get("known", []) if limit != _LIMIT] + [_LIMIT]
     fields |= {
         "serial": serial,
-        "created": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created": created_at(now),
         "reader": {"file": "reader.onnx", "max_logit_difference": MAX_LOGIT_DIFFERENCE},
         "lineage": [o for o in fields["lineage"] if o["role"] != "reader"] + [o.model_dump() for o in origins],
         "limits": limits,

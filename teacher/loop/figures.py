@@ -14,7 +14,7 @@ from student.distill.intent_head import LabelledTexts, read_labelled
 from student.distill.pretrained import open_pretrained
 from student.distill.rows import read_rows
 from student.encoder import Embeddings
-from student.heads import LinearHead
+from student.heads import INTENT, LinearHead
 from student.runtime import load_student
 from teacher.lesson import taught_by_labels
 from teacher.lineage import trace
@@ -131,7 +131,7 @@ def _rates(
 def _student(bundle: Path, texts: list[str]) -> tuple[LinearHead, Embeddings]:
     student = load_student(bundle)
     try:
-        return student.heads["intent"], student.encoder.encode(texts)
+        return student.heads[INTENT], student.encoder.encode(texts)
     finally:
         student.close()
 

@@ -22,11 +22,10 @@ from edge_agent.agent import Agent
 from edge_agent.feedback import NewFeedback
 from edge_agent.folder import sync
 from edge_agent.settings import AgentSettings
-from federation.branch_settings import LEDGER_FILE, SETTINGS_FILE, BranchSettings, write_settings
+from federation.branch_settings import SETTINGS_FILE, BranchSettings, set_up_branch
 from federation.centre import CENTRE_FILE, Centre, set_up_centre
 from federation.certificates import SIGNING_PUBLIC_KEY
 from federation.client_app import SETTINGS, app
-from federation.ledger import create_ledger
 from federation.local_grid import LocalGrid
 from federation.parameters import BranchPolicy
 from federation.publishing import publish
@@ -172,14 +171,12 @@ def _serve(ground: Ground, recipe: TurnRecipe, messages: Path, places: Places, n
         given = len(agent.feedback.read_since(0, limit=1_000_000))
         for row in list(read_rows(messages))[given:]:
             agent.add_feedback(NewFeedback(row["text"], intent=row["label"], customer=row["customer"]))
-    if not (branch / LEDGER_FILE).exists():
-        create_ledger(branch / LEDGER_FILE, branch.name)
     if not (branch / SETTINGS_FILE).exists():
         policy = BranchPolicy(
             branch=branch.name, max_epsilon=recipe.federation.epsilon * (1 + 1e-6), minimum_noise_multiplier=0.1
         )
         settings = BranchSettings(bundle=places.first_bundle.absolute(), store=(branch / "store").absolute())
-        write_settings(branch, settings, policy)
+        set_up_branch(branch, settings, policy, now=datetime.now(UTC))
 
 
 def _federate(recipe: TurnRecipe, world: World, places: Places) -> Path:

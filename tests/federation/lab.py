@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from federation.branch_settings import LEDGER_FILE, SETTINGS_FILE, BranchSettings, write_settings
-from federation.ledger import create_ledger
+from federation.branch_settings import SETTINGS_FILE, BranchSettings, set_up_branch
 from federation.parameters import BranchPolicy
 from federation.run_recipe import RunRecipe
 from student.bundle import write_bundle
@@ -86,8 +86,7 @@ def build_lab(
             minimum_noise_multiplier=0.1,
         )
         settings = BranchSettings(bundle=bundle, tickets=(Path("tickets.jsonl"),))
-        write_settings(branch, settings, policy)
-        create_ledger(branch / LEDGER_FILE, policy.branch)
+        set_up_branch(branch, settings, policy, now=datetime.now(UTC))
         made.append(branch)
     return Lab(home, bundle, tuple(made))
 

@@ -1,5 +1,6 @@
 """Examples from a real store and from files: read-only, embedded once, one customer to each."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_what_is_no_store_is_refused_and_not_made(tmp_path: Path) -> None:
 def test_candidates_are_the_branchs_own_passages_the_right_one_first(store: Path, tmp_path: Path) -> None:
     with Agent(AgentSettings(store=store)) as agent:
         space, encoder = agent.student.bundle.manifest.embedding_space, agent.student.encoder
-        cache = EmbeddingCache(tmp_path / "cache.db", encoder, "d" * 64)
+        cache = EmbeddingCache(tmp_path / "cache.db", encoder.encode, "d" * 64, dimension=384)
         found = [*read_feedback(store)[1], FoundDocument("gone", "no-longer-there.md")]
         made = make_adapter_examples(store, found, cache, space, candidates=5)
         stored = agent.store.embeddings.all(space, encoder.dimension)[1]
@@ -75,28 +76,29 @@ def test_candidates_are_the_branchs_own_passages_the_right_one_first(store: Path
 class CountingEncoder:
     """Counts what it is asked to encode."""
 
-    dimension = 3
-
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.calls = 0
 
-    def encode(self, texts: list[str]) -> np.ndarray:
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
         self.seen += texts
+        self.calls += 1
         return np.array([[len(text), 1, 0] for text in texts], dtype=np.float32).reshape(len(texts), 3)
 
 
 def test_a_text_is_embedded_once_in_the_life_of_a_bundle(tmp_path: Path) -> None:
     encoder = CountingEncoder()
     for bundle, texts in (("a", ["x", "yy", "x"]), ("a", ["yy", "zzz"]), ("b", ["x"]), ("b", [])):
-        cache = EmbeddingCache(tmp_path / "cache.db", encoder, bundle)  # type: ignore[arg-type]
+        cache = EmbeddingCache(tmp_path / "cache.db", encoder.encode, bundle, dimension=3)
         assert cache(texts)[:, 0].tolist() == [len(text) for text in texts]
         assert cache(texts).shape == (len(texts), 3)
         cache.close()
     assert encoder.seen == ["x", "yy", "zzz", "x"]
+    assert encoder.calls == 3, "where nothing is new, no encoder is needed"
 
 
 def test_labelled_texts_become_examples(tmp_path: Path) -> None:
-    cache = EmbeddingCache(tmp_path / "cache.db", CountingEncoder(), "a")  # type: ignore[arg-type]
+    cache = EmbeddingCache(tmp_path / "cache.db", CountingEncoder().encode, "a", dimension=3)
     made = make_head_examples([LabelledText("abc", "billing", "c1"), LabelledText("d", "email")], cache, "5" * 64)
     cache.close()
     assert (made.labels, made.customers) == (("billing", "email"), ("c1", NO_CUSTOMER))
