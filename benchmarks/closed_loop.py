@@ -36,10 +36,10 @@ from federation.simulation import simulate
 from student.digests import digest_json
 from student.distill.intent_head import LabelledTexts, calibrate
 from student.distill.pretrained import find_minilm
-from student.distill.rows import is_held_out, read_rows
 from student.distill.taught_head import LabelledEmbeddings, SoftTexts, teach_head
 from student.encoder import Embeddings
 from student.heads import LinearHead
+from student.rows import is_held_out, read_rows
 from teacher.errors import AbsorptionRefused
 from teacher.lesson import learn
 from teacher.recipe import read_absorption

@@ -20,10 +20,10 @@ from federation.accounting import guarantee
 from federation.adapter_run import to_adapter
 from federation.examples import FoundDocument
 from student.adapter import QueryAdapter
-from student.distill.rows import is_held_out
 from student.distill.taught_turn import teach_turn
 from student.encoder import Embeddings
 from student.evaluation.figures import gains_of
+from student.rows import is_held_out
 
 EPSILONS = (8.0, 3.0)
 MOST = max(EPSILONS)

@@ -4,7 +4,6 @@ The development half chooses thresholds (`python -m benchmarks demo --fit` print
 reported.
 """
 
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from edge_agent.agent import Agent
 from edge_agent.reading.formats import format_of
 from edge_agent.results import Answer
 from edge_agent.settings import AgentSettings
+from student.rows import read_rows
 
 DEMO = Path(__file__).parents[1] / "demo"
 LANGUAGES = ("en", "es")
@@ -62,8 +62,7 @@ def ingest_demo(agent: Agent) -> None:
 
 def read(name: str, *, split: str) -> list[dict[str, Any]]:
     """The rows of a demo file in one split."""
-    rows = [json.loads(line) for line in (DEMO / name).read_text(encoding="utf-8").splitlines()]
-    return [row for row in rows if row["split"] == split]
+    return [row for row in read_rows(DEMO / name) if row["split"] == split]
 
 
 def _judged(agent: Agent, language: str) -> list[tuple[float, bool]]:

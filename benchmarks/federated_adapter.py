@@ -8,7 +8,6 @@ about the other half: what is learned are the words, not the guides. Meaning alo
 passage; settings were chosen on three folds of the training half.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -26,8 +25,8 @@ from federation.adapter import adapt, new_adapter
 from federation.examples import AdapterExamples, FoundDocument, pick_candidates
 from federation.plan import Cohort, RunPlan, Training, plan_run
 from federation.simulation import Noise, simulate
-from student.distill.rows import is_held_out
 from student.encoder import Embeddings
+from student.rows import is_held_out, read_rows
 from student.runtime import load_student
 from teacher.corpus import passages_of
 
@@ -96,8 +95,7 @@ def run() -> dict[str, Any]:
 def read_base() -> Base:
     """The English guides, eight sections of each."""
     passages, guides, questions = [], [], []
-    for line in GUIDES.read_text(encoding="utf-8").splitlines():
-        guide = json.loads(line)
+    for guide in read_rows(GUIDES):
         if guide["lang"] != "en":
             continue
         sections = passages_of(masked(guide), max_words=110)[:SECTIONS]
@@ -115,8 +113,9 @@ def read_base() -> Base:
 
 def public_texts() -> list[str]:
     """Titles and excerpts of another firm's guides."""
-    rows = (json.loads(line) for line in PUBLIC.read_text(encoding="utf-8").splitlines())
-    return [text for row in rows if row["lang"] == "en" for text in (row["title"], row.get("excerpt")) if text]
+    return [
+        text for row in read_rows(PUBLIC) if row["lang"] == "en" for text in (row["title"], row.get("excerpt")) if text
+    ]
 
 
 def speak(text: str, words: Sequence[str]) -> str:

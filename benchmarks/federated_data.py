@@ -1,6 +1,5 @@
 """Public data as branches would hold it: texts embedded once by the default bundle, split over branches."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 
 from federation.examples import HeadExamples
 from student.digests import digest_json
-from student.distill.rows import is_held_out, read_rows
 from student.encoder import Embeddings
+from student.rows import is_held_out, read_rows
 from student.runtime import Student, load_student
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +62,7 @@ def clinc150() -> Task:
 
 def demo_tickets() -> Task:
     """The demo's tickets: the development half trains. Public: the Bitext utterances and the demo's documents."""
-    rows = [json.loads(line) for line in (ROOT / "demo" / "tickets.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = list(read_rows(ROOT / "demo" / "tickets.jsonl"))
     documents = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "demo" / "knowledge_base").rglob("*.md"))]
     public = [line for text in documents for line in text.split("\n") if len(line) > 20]
     is_test = np.array([row["split"] == "test" for row in rows])

@@ -5,7 +5,6 @@ and guides by a digest of their id); figures are of the other half. nDCG@10 of t
 document counts once.
 """
 
-import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from edge_agent.reading.formats import DocumentFormat
 from edge_agent.search import candidates, weigh_words
 from edge_agent.settings import AgentSettings
 from student.digests import digest_bytes
+from student.rows import read_rows
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 GUIDES = ("help_bc", "help_adobe_commerce", "help_m365_es")
@@ -149,7 +149,7 @@ def _ingest_demo(agent: Agent) -> list[Question]:
 
 
 def _ingest_guides(agent: Agent, name: str) -> list[Question]:
-    guides = [json.loads(line) for line in (DATA / name / "articles.jsonl").read_text(encoding="utf-8").splitlines()]
+    guides = list(read_rows(DATA / name / "articles.jsonl"))
     for guide in track(guides, description=f"ingesting {name}", transient=True):
         agent.add_document(guide["id"], masked(guide).encode(), DocumentFormat.MARKDOWN, title=neutral_title(guide))
     return [

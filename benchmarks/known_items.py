@@ -1,6 +1,5 @@
 """Real guides: asked by its title or excerpt, is a guide found? Its title is masked out of what is indexed."""
 
-import json
 import re
 import tempfile
 import time
@@ -14,6 +13,7 @@ from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
 from edge_agent.reading.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
+from student.rows import read_rows
 
 GUIDES = Path(__file__).parents[2] / "shared" / "data" / "help_bc" / "articles.jsonl"
 
@@ -23,7 +23,7 @@ def run() -> dict[str, Any]:
 
     Search is over all guides of both languages; a guide counts once, however many of its passages are found.
     """
-    guides = [json.loads(line) for line in GUIDES.read_text(encoding="utf-8").splitlines()]
+    guides = list(read_rows(GUIDES))
     with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
         started = time.perf_counter()
         for guide in track(guides, description="ingesting guides", transient=True):

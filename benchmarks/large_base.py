@@ -5,7 +5,6 @@ made from.
 """
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from edge_agent.reading.formats import DocumentFormat
 from student.bundle import DEFAULT_BUNDLE
 from student.digests import digest_bytes
 from student.encoder import Embeddings
+from student.rows import read_rows
 from student.runtime import Student, load_student
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -111,14 +111,9 @@ def _sources() -> Iterator[tuple[str, str, str]]:
     """Source, title and Markdown of what there is."""
     guides = [*sorted(DATA.glob("help_*/articles.jsonl")), DATA / "tau2_banking_documents" / "documents.jsonl"]
     for path in guides:
-        for row in _rows(path):
+        for row in read_rows(path):
             yield row["id"], row["title"], row["body_markdown"]
-    for row in _rows(DATA / "parallel_en_es" / "python_docs.jsonl"):
+    for row in read_rows(DATA / "parallel_en_es" / "python_docs.jsonl"):
         for language in ("en", "es"):
             text = row[language]
             yield f"paragraph/{digest_bytes(text.encode())[:16]}", " ".join(text.split()[:6]), text
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        yield json.loads(line)

@@ -25,6 +25,7 @@ from edge_agent.records import NewDocument
 from edge_agent.settings import Chunking
 from edge_agent.store import Store
 from student.encoder import Embeddings
+from student.rows import read_rows
 from student.runtime import load_student
 
 SIZES = (1_000, 10_000, PASSAGES)
@@ -138,7 +139,7 @@ def _questions() -> list[str]:
     """Titles of guides that are in the base, in both languages, and the demo's questions, which it does not answer."""
     titles = []
     for name in ("help_bc", "help_adobe_commerce", "help_m365_es", "help_hetzner"):
-        rows = [json.loads(line) for line in (DATA / name / "articles.jsonl").read_text(encoding="utf-8").splitlines()]
+        rows = list(read_rows(DATA / name / "articles.jsonl"))
         chosen = np.random.default_rng(_SEED).choice(len(rows), size=100, replace=False)
         titles += [rows[row]["title"] for row in chosen]
     return titles + [row["text"] for row in read("questions.jsonl", split="dev")]

@@ -10,7 +10,6 @@ import numpy as np
 from edge_agent.answer import (
     Answering,
     Citation,
-    Evidence,
     Judgement,
     candidate_sentences,
     cite,
@@ -26,13 +25,13 @@ from edge_agent.index import GrowingIndex
 from edge_agent.language import detect_language
 from edge_agent.passage_reading import PassageReading
 from edge_agent.ranking import diversify
-from edge_agent.records import Document, Filter, Passage, document_id_of
+from edge_agent.records import Document, Filter, document_id_of
 from edge_agent.results import Answer, BundleIdentity, NearestDocument, Timings
 from edge_agent.search import CANDIDATES, Found, best_of_documents, find
 from edge_agent.sessions import Sessions
 from edge_agent.settings import AgentSettings
 from edge_agent.store import Store
-from student.encoder import Embeddings, TokenEmbeddings
+from student.encoder import Embeddings
 from student.heads import INTENT, Classification
 from student.runtime import Student
 
@@ -128,8 +127,11 @@ class Questions:
             embeddings = self._sentences.embeddings(candidates)
             word = least_spoken_of(text, tokens, embeddings)
             composed = compose(candidates, embeddings, question, self.answering, word=word, language=language)
-            where_to_read = worth_reading(candidates, embeddings, question)
-            judgement, citations = self._judge(composed.evidence, tokens, *where_to_read), composed.citations
+            judgement, citations = judge(composed.evidence, self.answering.unread), composed.citations
+            low, high = self.answering.doubt
+            if self._reading and low <= judgement.confidence < high:
+                reading = self._reading.logit(tokens, *worth_reading(candidates, embeddings, question))
+                judgement = judge(composed.evidence, self.answering.with_reading, reading=reading)
         abstained = judgement.is_withheld
         intent = self._intent(encoding, 3)
         ended = time.perf_counter()
@@ -149,16 +151,6 @@ class Questions:
                 *(round(1000 * s, 3) for s in (encoded - started, found - encoded, ended - found, ended - started))
             ),
         )
-
-    def _judge(
-        self, evidence: Evidence, question: TokenEmbeddings, passage: Passage, start: int, end: int
-    ) -> Judgement:
-        answering = self.answering
-        judgement = judge(evidence, answering.unread)
-        low, high = answering.doubt
-        if self._reading and low <= judgement.confidence < high:
-            return judge(evidence, answering.with_reading, reading=self._reading.logit(question, passage, start, end))
-        return judgement
 
     def _embedding_of(self, source: str) -> tuple[Document, Embeddings]:
         """A document and the mean (D,) of its passages' embeddings. Raises `DocumentUnknown`."""

@@ -4,7 +4,6 @@ The centre's validation set is questions, each with the passage that answers it.
 whose own passage is nearest among all of them: what an adapter is for, in the smallest form.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from federation.adapter import adapt, new_adapter
 from federation.errors import ExamplesInvalid, ParametersInvalid
+from federation.examples import read_lines
 from federation.features import Weights
 from student.adapter import QueryAdapter, read_adapter
 from student.bundle import Bundle
@@ -24,13 +24,7 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     Raises:
         ExamplesInvalid: not readable as such, or fewer than two.
     """
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        pairs = [(str(row["text"]), str(row["passage"])) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExamplesInvalid(
-            f'{path} cannot be read as lines of {{"text": …, "passage": …}}; check the file'
-        ) from error
+    pairs = [(row["text"], row["passage"]) for row in read_lines(path, "text", "passage")]
     if len({passage for _, passage in pairs}) < 2:
         raise ExamplesInvalid(f"{path} holds fewer than two passages; expected questions on several")
     return pairs

@@ -27,6 +27,7 @@ from federation.certificates import (
     write_branch_key,
 )
 from federation.errors import DeploymentFailed, KeysInvalid
+from federation.kit import JOIN_FILE, Joining
 from federation.parameters import NAME, Name
 from federation.processes import (
     CONNECTION,
@@ -37,7 +38,7 @@ from federation.processes import (
 )
 from student.durable import write_durably
 
-CENTRE_FILE, JOIN_FILE, UP_FILE = "centre.json", "join.json", "up.json"
+CENTRE_FILE, UP_FILE = "centre.json", "up.json"
 SUPERLINK_LOG = "superlink.log"
 
 
@@ -106,8 +107,8 @@ def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Pa
         content = write_branch_key(kit).read_bytes()
     for name in (CA_CERTIFICATE, SIGNING_PUBLIC_KEY):
         write_durably(kit / name, (home / name).read_bytes())
-    joining = {"branch": branch, "federation": centre.federation, "address": centre.address}
-    write_durably(kit / JOIN_FILE, (json.dumps(joining, indent=2) + "\n").encode())
+    joining = Joining(branch=branch, federation=centre.federation, address=centre.address)
+    write_durably(kit / JOIN_FILE, (joining.model_dump_json(indent=2) + "\n").encode())
     known.parent.mkdir(exist_ok=True)
     write_durably(known, content)
     if is_up(home):

@@ -116,7 +116,8 @@ def join(
     from datetime import UTC, datetime
 
     from federation.branch_settings import SETTINGS_FILE, BranchSettings, set_up_branch
-    from federation.joining import keep_joined, read_joining
+    from federation.joining import keep_joined
+    from federation.kit import read_joining
     from federation.parameters import BranchPolicy
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

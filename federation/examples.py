@@ -8,9 +8,8 @@ same: they may be, and what is bounded must be bounded for the worst case.
 """
 
 import csv
-import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from edge_agent.store import DATABASE
 from federation.errors import ExamplesInvalid
 from student.digests import digest_bytes
 from student.encoder import Embeddings
+from student.rows import DataRefused, column, read_rows
 
 NO_CUSTOMER = ""
 """The one customer of all rows that name none."""
@@ -119,7 +119,7 @@ def read_tickets(
     Raises:
         ExamplesInvalid: not readable, of another format, or without those columns.
     """
-    rows = _read_csv(path) if path.suffix == ".csv" else _read_jsonl(path)
+    rows = _read_csv(path) if path.suffix == ".csv" else read_lines(path)
     tickets, names = [], set[str]()
     for row in rows:
         names |= set(row)
@@ -130,6 +130,15 @@ def read_tickets(
             f"{path} has the columns {sorted(names)}; expected {text!r} and {label!r}: name the right ones"
         )
     return tickets
+
+
+def read_lines(path: Path, *columns: str) -> Iterator[dict[str, Any]]:
+    """The rows of a file of JSON lines, whose `columns` are texts. Raises `ExamplesInvalid`."""
+    try:
+        for row in read_rows(path):
+            yield row | {name: column(row, name, path) for name in columns}
+    except DataRefused as error:
+        raise ExamplesInvalid(str(error)) from error
 
 
 def make_head_examples(texts: Sequence[LabelledText], encode: "EmbeddingCache", embedding_space: str) -> HeadExamples:
@@ -275,20 +284,3 @@ def _read_csv(path: Path) -> Iterable[dict[str, object]]:
             yield from csv.DictReader(file, strict=True)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ExamplesInvalid(f"{path} cannot be read as CSV in UTF-8; check the file") from error
-
-
-def _read_jsonl(path: Path) -> Iterable[dict[str, object]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExamplesInvalid(f"{path} cannot be read as JSON lines in UTF-8; check the file") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict):
-            raise ExamplesInvalid(f"{path} line {number} is not a JSON object; expected JSON lines")
-        yield row

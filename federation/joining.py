@@ -11,45 +11,18 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from federation.branch_settings import SETTINGS_FILE, read_examples, read_settings
-from federation.certificates import BRANCH_KEY
 from federation.client_app import SETTINGS, app
 from federation.errors import DeploymentFailed, LedgerMissing
 from federation.executor import execute_tasks
+from federation.kit import read_joining
 from federation.ledger import read_ledger
-from federation.parameters import Name, read_policy
+from federation.parameters import read_policy
 from federation.processes import end_process, free_port, start_supernode, wait_until_healthy
 
 _log = logging.getLogger(__name__)
-JOIN_FILE, NODE_LOG, SECRET_FILE = "join.json", "supernode.log", "executor.secret"
+NODE_LOG, SECRET_FILE = "supernode.log", "executor.secret"
 PAUSE_S = 10.0
-
-
-class Joining(BaseModel):
-    """What a kit says: the branch's name, the federation's, and where its centre is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    branch: Name
-    federation: Name
-    address: str
-
-
-def read_joining(folder: Path) -> Joining:
-    """The kit of a folder.
-
-    Raises:
-        DeploymentFailed: it is none, or lacks the branch's private key.
-    """
-    try:
-        joining = Joining.model_validate_json((folder / JOIN_FILE).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise DeploymentFailed(f"{folder} is no branch's kit; get one from the centre (federation enroll)") from error
-    if not (folder / BRANCH_KEY).exists():
-        raise DeploymentFailed(f"{folder} lacks {BRANCH_KEY}; put the branch's private key there")
-    return joining
 
 
 def keep_joined(

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save
 
 from federation.adapter_run import read_pairs, right_first, start_of
 from federation.errors import CheckpointInvalid, ExamplesInvalid, ParametersInvalid
-from federation.examples import read_tickets
+from federation.examples import read_lines, read_tickets
 from federation.features import FeatureMap, Weights
 from federation.parameters import MIN_SECURE_COHORT, MOST_SET_ASIDE, Label, Mechanism, Name, Part
 from federation.plan import Cohort, RunPlan, Training, plan_run
@@ -191,7 +191,10 @@ def prepare_run(recipe: RunRecipe, folder: Path, on_encoded: OnEncoded = lambda 
 
 
 def _prepare_head(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> PreparedRun:
-    public, validation = _read_texts(recipe.public_texts), read_tickets(recipe.validation)
+    public, validation = (
+        [row["text"] for row in read_lines(recipe.public_texts, "text")],
+        read_tickets(recipe.validation),
+    )
     head = read_intent_head(bundle)
     kept = head.labels if head and recipe.keeps_labels else ()
     labels = tuple(dict.fromkeys((*kept, *recipe.new_labels)))
@@ -223,7 +226,8 @@ def _prepare_head(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> P
 
 
 def _prepare_adapter(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> PreparedRun:
-    public, pairs = _read_texts(recipe.public_texts), read_pairs(recipe.validation)
+    public = [row["text"] for row in read_lines(recipe.public_texts, "text")]
+    pairs = read_pairs(recipe.validation)
     passages = list(dict.fromkeys(passage for _, passage in pairs))
     encoder = Encoder.from_bundle(bundle)
     try:
@@ -364,14 +368,6 @@ def _check_texts(recipe: RunRecipe, public: list[str], used: set[str], labels: t
             f"{recipe.validation} uses {len(used - set(labels))} labels that neither the bundle's head nor new_labels "
             f"has, and {len(used & set(labels))} that one of them has; name the rest in new_labels"
         )
-
-
-def _read_texts(path: Path) -> list[str]:
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return [str(row["text"]) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExamplesInvalid(f'{path} cannot be read as lines of {{"text": …}}; check the file') from error
 
 
 def _encode(encoder: Encoder, texts: list[str], on_encoded: OnEncoded) -> Embeddings:

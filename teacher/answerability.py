@@ -17,8 +17,8 @@ import numpy as np
 
 from edge_agent.sentences import split_sentences
 from student.distill.reading_examples import ReadingExample
-from student.distill.rows import column, is_held_out, read_rows
 from student.encoder import Embeddings
+from student.rows import column, is_held_out, read_rows
 from teacher.guide_passages import GuidePassage
 
 MESSAGES = ("banking77/train.jsonl", "nlupp/hotels.jsonl", "clinc150/oos_train.jsonl", "clinc150/train.jsonl")

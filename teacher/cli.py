@@ -247,8 +247,8 @@ def train(
     from student.digests import digest_file
     from student.distill.intent_head import read_labelled
     from student.distill.pretrained import open_model
-    from student.distill.rows import is_held_out
     from student.manifest import Origin
+    from student.rows import is_held_out
     from teacher.queries import read_pairs
     from teacher.recipe import read_fine_tuning
     from teacher.teaching_data import TeachingData

@@ -1,7 +1,7 @@
 """The corpus: which texts the teacher labels, drawn from files by a recipe, with whole guides held out.
 
 A recipe is a TOML file (`teacher/recipes`). What is held out is decided by a digest of its key, so that anyone can
-find out again what a student has never seen: `student.distill.rows.is_held_out`.
+find out again what a student has never seen: `student.rows.is_held_out`.
 """
 
 import re
@@ -18,9 +18,9 @@ from edge_agent.errors import AgentError
 from edge_agent.reading.extraction import ReadingLimits, extract
 from edge_agent.reading.formats import DocumentFormat
 from student.digests import digest_bytes, digest_file
-from student.distill.rows import DataRefused, column, is_held_out, read_rows
 from student.distill.toml_file import read_toml
 from student.manifest import Origin
+from student.rows import DataRefused, column, is_held_out, read_rows
 
 CORPUS_ROLE = "distillation texts"
 _GRAM = 12

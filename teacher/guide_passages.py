@@ -14,9 +14,9 @@ from edge_agent.reading.blocks import Extract
 from edge_agent.reading.extraction import ReadingLimits, extract
 from edge_agent.reading.formats import DocumentFormat
 from student.digests import digest_bytes, digest_file
-from student.distill.rows import DataRefused, column, read_rows
 from student.encoder import Encoder
 from student.manifest import Origin
+from student.rows import DataRefused, column, read_rows
 
 QUESTIONS = Path(__file__).parent / "data" / "answerability.jsonl"
 GUIDES = {

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from student.distill.rows import DataRefused, column, read_rows
 from student.durable import write_durably
 from student.encoder import Embeddings
+from student.rows import DataRefused, column, read_rows
 from teacher.corpus import CorpusRecipe, passages_of, read_guides
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")

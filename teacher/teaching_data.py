@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from student.distill.intent_head import LabelledTexts
-from student.distill.rows import is_held_out
 from student.manifest import Origin
+from student.rows import is_held_out
 from teacher.errors import TrainingRefused
 from teacher.queries import Pair
 

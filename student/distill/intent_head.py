@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from student.distill.rows import DataRefused, column, read_rows
 from student.distill.taught_head import LabelledEmbeddings, SoftTexts, teach_head
 from student.encoder import Embeddings
 from student.heads import LinearHead
+from student.rows import DataRefused, column, read_rows
 
 KEPT_IN_SCOPE = 0.95
 """Share of validation texts that the threshold lets through."""

@@ -15,12 +15,12 @@ from student.distill.reader_export import export_reader
 from student.distill.reader_model import ReaderModel
 from student.distill.reader_training import ReaderRecipe, TokenTable, train_reader
 from student.distill.reading_examples import ReadingExample, read_examples, read_origins
-from student.distill.rows import is_held_out
 from student.encoder import Encoder
 from student.heads import read_head
 from student.manifest import Origin, created_at
 from student.probes import write_probes
 from student.reader import Reader
+from student.rows import is_held_out
 
 MAX_LOGIT_DIFFERENCE = 0.5
 """Between CPUs: int8 and float32 of the same reader differ by 0.07."""

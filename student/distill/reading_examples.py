@@ -16,9 +16,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from student.digests import digest_file
-from student.distill.rows import DataRefused, column, read_rows
 from student.durable import write_durably
 from student.manifest import Origin
+from student.rows import DataRefused, column, read_rows
 
 _ORIGINS = TypeAdapter(list[Origin])
 

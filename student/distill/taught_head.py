@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from student.distill.rows import is_held_out
 from student.distill.targets import read_manifest, read_shards
 from student.encoder import Embeddings
 from student.heads import LinearHead
+from student.rows import is_held_out
 
 TEMPERATURE = 2.0
 """t: logits that are far from the largest still teach, which is how a label is learned that no text here is of."""

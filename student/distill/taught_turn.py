@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from student.adapter import QueryAdapter
-from student.distill.rows import is_held_out
 from student.distill.targets import read_manifest, read_shards
 from student.encoder import Embeddings
+from student.rows import is_held_out
 
 _PENALTY = 0.01
 """Of the mean variance of a direction."""

@@ -1,7 +1,7 @@
 """What is measured, read from a recipe: finding a document, and naming an intent.
 
 A recipe is a TOML file; the files that it names are found from its own folder. What a file holds out of training is
-decided by `student.distill.rows.is_held_out`, as `orilla teacher label` decides it.
+decided by `student.rows.is_held_out`, as `orilla teacher label` decides it.
 """
 
 import re
@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from student.digests import digest_file
 from student.distill.intent_head import LabelledTexts
-from student.distill.rows import DataRefused, column, is_held_out, read_rows
 from student.distill.toml_file import read_toml
 from student.manifest import Origin
+from student.rows import DataRefused, column, is_held_out, read_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from edge_agent.settings import AgentSettings
 from federation.ledger import read_ledger
 from student.distill.intent_head import LabelledTexts, read_labelled
 from student.distill.pretrained import open_pretrained
-from student.distill.rows import read_rows
 from student.encoder import Embeddings
 from student.heads import INTENT, LinearHead
+from student.rows import read_rows
 from student.runtime import load_student
 from teacher.lesson import taught_by_labels
 from teacher.lineage import trace

@@ -35,10 +35,10 @@ from federation.run_recipe import RunRecipe, prepare_run
 from student.distill.distill import distill
 from student.distill.export import ExportRecipe, export_bundle
 from student.distill.pretrained import Pretrained, open_pretrained
-from student.distill.rows import read_rows
 from student.distill.targets import MANIFEST, read_targets
 from student.distill.vocabulary import read_pieces
 from student.encoder import Embeddings
+from student.rows import read_rows
 from teacher.absorb import Sources, absorb
 from teacher.corpus import CorpusRecipe, Source
 from teacher.label import label, relabel

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from student.digests import digest_bytes
 from student.distill.recipe import Recipe
-from student.distill.rows import DataRefused, is_held_out, read_rows
 from student.distill.toml_file import read_toml
 from student.durable import write_durably
+from student.rows import DataRefused, is_held_out, read_rows
 from teacher.recipe import Absorption
 
 _DONE = "world.json"

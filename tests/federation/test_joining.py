@@ -10,7 +10,8 @@ import pytest
 from federation.branch_settings import SETTINGS_FILE, BranchSettings, set_up_branch
 from federation.certificates import write_branch_key
 from federation.errors import DeploymentFailed, ExamplesInvalid, LedgerCorrupt, LedgerMissing
-from federation.joining import NODE_LOG, keep_joined, read_joining
+from federation.joining import NODE_LOG, keep_joined
+from federation.kit import read_joining
 from federation.parameters import BranchPolicy
 from student.errors import BundleMissing
 from tests.federation.lab import Lab, build_lab

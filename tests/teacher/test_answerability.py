@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from student.distill.rows import DataRefused, read_rows
+from student.rows import DataRefused, read_rows
 from teacher.answerability import MESSAGES, SEGMENTS, ask, make_examples, shorten
 from teacher.guide_passages import GUIDES, LICENSES, QUESTIONS, GuidePassage, examples_lineage, read_written
 from tests.conftest import ROOT

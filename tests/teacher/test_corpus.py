@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from student.distill.rows import DataRefused, is_held_out
+from student.rows import DataRefused, is_held_out
 from teacher.corpus import CorpusRecipe, Example, Source, read_corpus_recipe, read_examples
 from tests.conftest import ROOT, require_data
 
@@ -89,9 +89,9 @@ def test_holding_out_depends_on_the_key_alone() -> None:
     ("spoil", "match"),
     [
         (lambda path: path.unlink(), "cannot be read"),
-        (lambda path: path.write_text("not json\n"), "line 1 is not UTF-8 JSON"),
-        (lambda path: path.write_bytes(b'{"text": "caf\xe9"}\n'), "line 1 is not UTF-8 JSON"),
-        (lambda path: path.write_text("[1]\n"), "line 1 is not an object"),
+        (lambda path: path.write_text("not json\n"), "line 1 is not a JSON object"),
+        (lambda path: path.write_bytes(b'{"text": "caf\xe9"}\n'), "line 1 is not a JSON object"),
+        (lambda path: path.write_text("[1]\n"), "line 1 is not a JSON object"),
         (
             lambda path: path.write_text('{"name": "x"}\n'),
             r"without the text column 'text'; its columns are \['name'\]",

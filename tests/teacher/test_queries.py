@@ -12,8 +12,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from student.distill.rows import DataRefused
 from student.encoder import Embeddings
+from student.rows import DataRefused
 from teacher.corpus import CorpusRecipe, Source
 from teacher.queries import Pair, add_written, make_pairs, mine_negatives, read_pairs, write_pairs
 from teacher.writers import WriterFailed, endpoint_writer, local_writer, parse_queries, prompt_for
@@ -82,7 +82,7 @@ def test_pairs_are_read_as_they_were_written_and_once(tmp_path: Path) -> None:
         ('{"query": "a"}\n', "without the text column 'passage'"),
         ('{"query": " ", "passage": "b"}\n', "empty query or passage"),
         ('{"query": "a", "passage": "b"}\n' * 30, "1 pairs; expected at least 20"),
-        ("{\n", "line 1 is not UTF-8 JSON"),
+        ("{\n", "line 1 is not a JSON object"),
     ],
 )
 def test_pairs_of_another_form_are_refused(tmp_path: Path, content: str, match: str) -> None:

@@ -13,10 +13,10 @@ from student.distill.reader_export import export_reader
 from student.distill.reader_model import ReaderModel
 from student.distill.reader_training import ReaderRecipe, TokenTable, make_batch, reading_loss, train_reader
 from student.distill.reading_examples import ReadingExample, read_examples, read_origins, write_examples
-from student.distill.rows import DataRefused
 from student.encoder import Encoder
 from student.manifest import Origin
 from student.reader import Reader
+from student.rows import DataRefused
 from student.runtime import load_student
 
 RECIPE = ReaderRecipe(steps=30, batch_size=8, warmup_steps=3, hold_out=0.3, checkpoint_steps=10)

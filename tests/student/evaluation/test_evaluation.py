@@ -10,12 +10,12 @@ import pytest
 
 from student.bundle import DEFAULT_BUNDLE
 from student.distill.intent_head import LabelledTexts
-from student.distill.rows import DataRefused, is_held_out
 from student.encoder import Embeddings
 from student.evaluation.evaluate import SHORT_QUERY, System, evaluate
 from student.evaluation.figures import TaskEmbeddings, measure_intents, measure_retrieval
 from student.evaluation.report import draw_plots, render_table
 from student.evaluation.tasks import IntentTask, RetrievalTask, read_evaluation_recipe, read_tasks
+from student.rows import DataRefused, is_held_out
 from tests.conftest import ROOT, require_data
 
 RETRIEVAL = RetrievalTask("g", "en", "en", ["a", "b", "c"], ["x", "y", "z", "w"], [0, 1, 2])

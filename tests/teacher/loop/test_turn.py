@@ -13,7 +13,7 @@ import pytest
 from edge_agent.store import DATABASE
 from federation.ledger import read_ledger
 from student.bundle import open_bundle
-from student.distill.rows import read_rows
+from student.rows import read_rows
 from teacher.lineage import trace
 from teacher.loop.page import PAGE
 from teacher.loop.turn import Places

@@ -18,16 +18,16 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise DataRefused(f"{path} cannot be read: {error.strerror}") from error
+        raise DataRefused(f"{path} cannot be read: {error.strerror}; check the file") from error
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line.decode("utf-8"))
-        except ValueError as error:
-            raise DataRefused(f"{path} line {number} is not UTF-8 JSON; expected JSON lines") from error
+        except ValueError:
+            row = None
         if not isinstance(row, dict):
-            raise DataRefused(f"{path} line {number} is not an object; expected JSON lines of objects")
+            raise DataRefused(f"{path} line {number} is not a JSON object; expected JSON lines in UTF-8")
         yield row
 
 
