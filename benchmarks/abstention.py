@@ -1,6 +1,5 @@
 """Knowing when not to answer: the confidence fitted, questions of other fields asked, risk drawn against coverage."""
 
-import json
 import random
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ from edge_agent.coverage import least_spoken_of
 from edge_agent.language import detect_language
 from edge_agent.passage_reading import PassageReading
 from edge_agent.search import find
-from student.distill.rows import is_held_out
+from student.rows import is_held_out, read_rows
 
 DATA = GUIDES.parents[1]
 WRITTEN = Path(__file__).parents[1] / "teacher" / "data" / "answerability.jsonl"
 NOT_HOSTING = ("tau2_banking", "help_bc", "help_adobe", "help_m365")
 """Guides about what nobody asks a hosting company; the questions written on them are asked."""
-HELD_OUT, EACH, WEIGHT = 0.15, 200, 0.1
+HELD_OUT, EACH = 0.15, 200
 EVIDENCE = ("passage", "sentence", "word", "reading")
 
 
@@ -32,10 +31,10 @@ def out_of_domain_questions(split: str) -> dict[str, list[str]]:
         files["banking77"] = "banking77/train.jsonl"
     for name, file in files.items():
         if (DATA / file).exists():
-            texts = [row["text"] for row in _rows(DATA / file)]
+            texts = [row["text"] for row in read_rows(DATA / file)]
             kept = [text for text in texts if name != "banking77" or is_held_out(text, HELD_OUT)]
             groups[f"{name}_en"] = _draw(kept)
-    for row in _rows(WRITTEN):
+    for row in read_rows(WRITTEN):
         if row["data"].startswith(NOT_HOSTING) and is_held_out(row["sha256"][:12], HELD_OUT) == (split == "test"):
             groups.setdefault(f"software_and_banking_{row['language']}", []).append(row["text"])
     return {name: _draw(texts) for name, texts in groups.items()}
@@ -70,8 +69,7 @@ def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[s
     """The confidences of `edge_agent.answer.Answering`, without and with a reader, by logistic regression (Platt 1999).
 
     Confidence is the probability that the base answers a question, where as many are answerable as are not. The
-    development questions of other fields count a tenth each: of these there are many. The threshold is the one that
-    declines a tenth of the answerable questions.
+    threshold is the one that declines a tenth of the answerable questions.
 
     Args:
         agent: with the demo's base.
@@ -83,8 +81,7 @@ def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[s
     evidence = np.array([look(agent, text)[0] for text in [row["text"] for row in rows] + others])  # (Q, 4)
     is_answerable = np.array(["gold" in row for row in rows] + [False for _ in others])
     is_demo = np.arange(len(evidence)) < len(rows)
-    weights = np.where(is_demo, 1.0, WEIGHT)
-    weights[~is_answerable] *= is_answerable.sum() / weights[~is_answerable].sum()
+    weights = np.where(is_answerable, 1.0, is_answerable.sum() / (~is_answerable).sum())
     fitted, confidences = {}, np.zeros(len(evidence))
     low, high = agent.questions.answering.doubt
     for name, count in {"unread": 3, "with_reading": 4}.items():
@@ -142,7 +139,3 @@ def _draw(texts: list[str]) -> list[str]:
 
 def _share(flags: Any) -> float:
     return round(float(np.mean(flags)), 4)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -109,8 +109,8 @@ class Answering:
     max_sentences: int = 3
     passage_weight: float = 0.5
     keep_above: float = 0.8
-    unread: Confidence = Confidence(2.08, 5.04, 6.34, 0.0, -4.65, 0.317)
-    with_reading: Confidence = Confidence(1.01, 4.98, 5.23, 0.51, -2.54, 0.323)
+    unread: Confidence = Confidence(3.03, 6.63, 1.89, 0.0, -4.9, 0.308)
+    with_reading: Confidence = Confidence(2.21, 6.23, 0.75, 0.47, -2.82, 0.324)
     doubt: tuple[float, float] = (0.1, 0.6)
 
 
