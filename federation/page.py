@@ -11,7 +11,8 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 62rem; m
 h1 { font-size: 1.5rem; margin-bottom: 0 } h2 { font-size: 1.1rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% } img { width: 100%; height: auto; margin-top: 1rem }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #dde3ea; vertical-align: top }
-td.number { text-align: right; font-variant-numeric: tabular-nums }
+td { overflow-wrap: anywhere } td:first-child { white-space: nowrap }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 """
 
 
@@ -34,10 +35,15 @@ def facts(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of text below its names; numbers stand to the right."""
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
-    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    """A table of text below its names; columns of numbers stand to the right."""
+    rows = list(rows)
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    kinds = [' class="number"' if column and all(map(_is_number, column)) else "" for column in columns]
+    head = "".join(f"<th{kind}>{html.escape(name)}</th>" for kind, name in zip(kinds, names, strict=True))
+    body = (
+        "".join(f"<td{kind}>{html.escape(value)}</td>" for kind, value in zip(kinds, row, strict=True)) for row in rows
+    )
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{cells}</tr>' for cells in body)}</table>"
 
 
 def section(heading: str, part: str) -> str:
@@ -63,6 +69,9 @@ def to_png(draw: Callable[[Any], None], width: float, height: float) -> bytes:
     return content.getvalue()
 
 
-def _cell(value: str) -> str:
-    kind = ' class="number"' if value.replace(".", "", 1).isdigit() else ""
-    return f"<td{kind}>{html.escape(value)}</td>"
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

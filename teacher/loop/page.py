@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from federation.page import page, picture, section, table, to_png
+from federation.page import facts, page, picture, section, table, to_png
 from student.durable import write_durably
 from teacher.loop.figures import Figures, Row
 
@@ -70,7 +70,7 @@ def _page(figures: Figures, png: bytes) -> bytes:
         "No message left a branch.</p>",
         picture(png, "Accuracy before and after"),
         section("Accuracy", table(names, map(_cells, figures.rows))),
-        section("Everything else", table(("what", "value"), everything_else)),
+        section("Everything else", facts(everything_else)),
         section("Privacy spent, by the branches' own ledgers", table(("branch", "rounds", "epsilon", "delta"), spent)),
         "<p>Per customer, add-or-remove neighbors, exact Gaussian composition. Absorbing a release and distilling "
         "from it spends nothing more, on the condition that public texts and the centre's texts hold nothing that came "

@@ -1,0 +1,45 @@
+"""What is renamed into place was on the disk before, and what fails leaves nothing behind."""
+
+from pathlib import Path
+
+import pytest
+
+from student import durable
+from student.durable import making_folder
+
+
+def make(path: Path, content: str) -> None:
+    with making_folder(path) as new:
+        (new / "inner").mkdir()
+        (new / "inner" / "file").write_text(content)
+
+
+def test_a_folder_appears_whole_and_replaces_the_old_one(tmp_path: Path) -> None:
+    make(tmp_path / "deep" / "folder", "old")
+    make(tmp_path / "deep" / "folder", "new")
+    assert (tmp_path / "deep" / "folder" / "inner" / "file").read_text() == "new"
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["folder"]
+
+
+def test_everything_is_synced_before_the_rename_and_the_rename_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, bool]] = []
+    really = durable.sync
+
+    def watch(path: Path) -> None:
+        synced.append((path.name, (tmp_path / "folder").exists()))
+        really(path)
+
+    monkeypatch.setattr(durable, "sync", watch)
+    make(tmp_path / "folder", "content")
+    assert sorted(synced[:-1]) == [("file", False), ("inner", False), ("new", False)]
+    assert synced[-1] == (tmp_path.name, True)
+
+
+def test_what_fails_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
+    make(tmp_path / "folder", "old")
+    with pytest.raises(RuntimeError, match="in the middle"), making_folder(tmp_path / "folder") as new:
+        (new / "half").write_text("half")
+        raise RuntimeError("in the middle")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["file"]
