@@ -135,6 +135,11 @@ def enrolled_branches(home: Path) -> list[str]:
     return sorted(path.stem for path in (home / "branches").glob("*.pub"))
 
 
+def enrolled_nodes(home: Path) -> dict[int, str]:
+    """The SuperLink's number of each enrolled branch's node → the branch's name."""
+    return {int(path.read_text()): path.stem for path in (home / "branches").glob("*.node")}
+
+
 def bring_up(home: Path, host: str, *, port: int) -> "subprocess.Popen[bytes]":
     """Starts the SuperLink, waits until it answers, and registers every enrolled branch.
 
@@ -178,6 +183,6 @@ def online_branches(home: Path) -> list[str]:
     Raises:
         DeploymentFailed: the centre does not answer.
     """
-    names = {path.read_text(): path.stem for path in (home / "branches").glob("*.node")}
+    names = enrolled_nodes(home)
     nodes = run_flower(home, "supernode", "list", CONNECTION).get("nodes", [])
-    return sorted(names.get(str(node["node-id"]), "?") for node in nodes if node.get("status") == "online")
+    return sorted(names.get(int(node["node-id"]), "?") for node in nodes if node.get("status") == "online")

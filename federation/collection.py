@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from federation.aggregation import check_sum
+from federation.centre import enrolled_nodes
 from federation.errors import AggregationRefused, RunFailed, UpdateInvalid
 from federation.features import Weights
 from federation.masking import Words, to_integers
@@ -98,12 +99,16 @@ class Material:
 
 @dataclass(slots=True)
 class Exchange:
-    """Sends one step's messages and waits for answers; keeps count over the steps of a round."""
+    """Sends one step's messages and waits for answers; keeps count over the steps of a round.
+
+    `names` are those under which branches' nodes are enrolled: no other branch's ledger is spoken for.
+    """
 
     grid: Grid
     session: bytes
     group: str
     step_s: float
+    names: Mapping[int, str] = field(default_factory=dict)
     up_bytes: int = 0
     down_bytes: int = 0
     refusals: dict[int, str] = field(default_factory=dict)
@@ -131,6 +136,15 @@ class Exchange:
         """Leaves a branch out and says so."""
         self.refusals[node] = why
         _log.warning("branch %d is left out: %s", node, why)
+
+    def receipt(self, node: int, record: ConfigRecord) -> Receipt:
+        """What a branch says of its own ledger. Raises `AggregationRefused`."""
+        receipt = _receipt(record)
+        if receipt.branch != self.names.get(node, receipt.branch):
+            raise AggregationRefused(
+                f"an update's receipt is not of {self.names[node]}, whose key it came with; it is left out"
+            )
+        return receipt
 
     def _message(self, step: str, node: int, body: Body) -> Message:
         record = ConfigRecord({"step": step, "session": self.session, **body})
@@ -199,6 +213,7 @@ def ask_branches(
         feature_map=read_map(folder),
         customers=cohort.customers,
         step_s=recipe.step_timeout_s,
+        names=enrolled_nodes(folder.parents[1]),
         on_spending=on_spending,
     )
 
@@ -212,6 +227,7 @@ def collect(
     feature_map: bytes,
     customers: int,
     step_s: float,
+    names: Mapping[int, str],
     on_spending: Callable[[], None] = lambda: None,
 ) -> Collected:
     """Asks branches for their updates and returns the sum.
@@ -224,6 +240,7 @@ def collect(
         feature_map: the public map's file, for branches that lack it; empty where the part has none.
         customers: at most so many are behind one update, in public.
         step_s: deadline of each step.
+        names: under which nodes are enrolled; nodes that it lacks are believed.
         on_spending: called right before branches are asked for what costs them.
 
     Raises:
@@ -231,7 +248,7 @@ def collect(
     """
     session = secrets.token_bytes(16)
     group = f"{parameters.run_id}/{parameters.round_number if parameters.purpose == 'train' else 'evaluation'}"
-    exchange = Exchange(grid, session, group, step_s)
+    exchange = Exchange(grid, session, group, step_s, names)
     material = Material({"parameters": parameters.to_json(), "weights": weights}, feature_map, on_spending)
     try:
         if parameters.mechanism == "secure":
@@ -265,7 +282,7 @@ def _gather_secure(
     receipts = {}
     for node, record in exchange.ask("mask", requests).items():
         with _leaving_out(exchange, node):
-            receipts[node] = _receipt(record)
+            receipts[node] = exchange.receipt(node, record)
             centre.add_masked(node, _words(record))
     survivors = centre.survivors
     answers = exchange.ask("reveal", {node: {"survivors": survivors} for node in survivors})
@@ -289,7 +306,7 @@ def _gather_local(
             words = _words(record)
             if words.shape != total.shape:
                 raise AggregationRefused(f"an update has shape {words.shape}, expected {total.shape}; it is left out")
-            receipts[node] = _receipt(record)
+            receipts[node] = exchange.receipt(node, record)
             update = to_integers(words)
             check_sum(update, parameters, customers=customers, branches=1)
             total += update

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flwr.app import ConfigRecord, Context, Message, RecordDict
 
-from federation.branch_settings import LEDGER_FILE
+from federation.branch_settings import LEDGER_FILE, POLICY_FILE
 from federation.client_app import app
 from federation.errors import CheckpointInvalid, RunFailed
 from federation.ledger import read_ledger
@@ -96,6 +96,22 @@ def test_a_branch_lost_at_any_step_costs_its_own_part_and_no_more(
     finished = run_in_process(lab, lose=lambda branch, at: way if branch == 0 and at == step else None)
     assert [record.survivors for record in finished.history] == [survivors] * 3
     assert spent(lab) == spending
+
+
+@pytest.mark.parametrize("mechanism", ["secure", "local"])
+def test_a_branch_that_speaks_for_another_ones_ledger_is_left_out(lab: Lab, mechanism: str) -> None:
+    (lab.home / "branches").mkdir()
+    for number, branch in enumerate(lab.branches):
+        (lab.home / "branches" / f"{branch.name}.node").write_text(str(1000 + number))
+    policy = lab.branches[0] / POLICY_FILE
+    policy.write_text(policy.read_text().replace("branch-0", "branch-1"))
+    finished = run_in_process(lab, mechanism=mechanism, minimum_survivors=3)
+    assert [record.survivors for record in finished.history] == [4, 4, 4]
+    assert [list(record.refusals) for record in finished.history] == [
+        ["an update's receipt is not of branch-0, whose key it came with; it is left out"]
+    ] * 3
+    honest = read_ledger(lab.branches[1] / LEDGER_FILE)
+    assert finished.history[-1].ledgers["branch-1"].head == honest.head
 
 
 def test_too_many_lost_branches_fail_the_round_and_release_nothing(lab: Lab) -> None:
