@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.federated_data import Messages
-from federation.dp_training import softmax
+from student.heads import softmax
 
 Weights = NDArray[np.float64]
 

@@ -16,8 +16,9 @@ Guarantees:
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.dp_training import check_weights, clip_factors, softmax
+from federation.dp_training import check_weights, clip_factors
 from student.encoder import Embeddings
+from student.heads import softmax
 
 TEMPERATURE = 0.05
 _SHORTEST = 1e-6

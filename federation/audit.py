@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.accounting import Guarantee, guarantee
-from federation.dp_training import softmax
 from federation.examples import HeadExamples
 from federation.features import FeatureMap
 from federation.plan import RunPlan
 from federation.simulation import Noise, simulate
+from student.heads import softmax
 
 CONFIDENCE = 0.95
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.errors import UpdateInvalid
+from student.heads import softmax
 
 Features = NDArray[np.float32]
 """Centered embeddings (n, D), each of unit norm."""
@@ -54,12 +55,6 @@ def head_sum(
     residuals[np.arange(len(x)), targets] -= 1
     factors = clip_factors([(x, residuals)], customers, clip_norm)
     return np.asarray(x.T @ (residuals * factors[:, None]), dtype=np.float64)
-
-
-def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities (n, C) of logits (n, C)."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def check_weights(weights: NDArray[np.float32], shape: tuple[int, int]) -> None:

@@ -6,6 +6,7 @@
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,10 +64,7 @@ class LinearHead:
 
     def probabilities(self, embeddings: Embeddings) -> NDArray[np.float64]:
         """Calibrated probabilities (N, C) of embeddings (N, D)."""
-        logits = self.logits(embeddings).astype(np.float64)
-        logits -= logits.max(axis=1, keepdims=True)
-        exponentials = np.exp(logits)
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float64)
+        return softmax(self.logits(embeddings))
 
     def logits(self, embeddings: Embeddings) -> NDArray[np.float32]:
         """Logits (N, C) of embeddings (N, D), divided by the temperature."""
@@ -85,6 +83,13 @@ class LinearHead:
 def pack_head(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
     """The bytes of a head's file in a bundle (safetensors)."""
     return save({"weight": np.ascontiguousarray(weight), "bias": np.ascontiguousarray(bias)})
+
+
+def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Probabilities (N, C) of logits (N, C), in float64."""
+    logits = logits.astype(np.float64)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def read_intent_head(bundle: Bundle) -> LinearHead | None:

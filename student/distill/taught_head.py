@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from student.distill.targets import read_manifest, read_shards
 from student.encoder import Embeddings
-from student.heads import LinearHead
+from student.heads import LinearHead, softmax
 from student.rows import is_held_out
 
 TEMPERATURE = 2.0
@@ -101,7 +101,7 @@ def teach_head(
         parts.append((caution, _Part(rows, np.eye(count, dtype=np.float32)[labelled.targets], np.arange(count), 1.0)))
     if soft:
         columns = np.array([labels.index(label) for label in soft.labels])
-        wanted = _softmax(soft.logits / TEMPERATURE)
+        wanted = softmax(soft.logits / TEMPERATURE).astype(np.float32)
         parts.append((1.0, _Part(_scaled(soft.embeddings), wanted, columns, TEMPERATURE)))
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -130,7 +130,7 @@ class _Part:
 
     def loss(self, weights: NDArray[np.float32]) -> tuple[float, NDArray[np.float32]]:
         """The mean cross-entropy of weights (C, D + 1), times t^2, and its gradient."""
-        given = _softmax(self.rows @ weights[self.labels].T / self.temperature)  # (N, K)
+        given = softmax(self.rows @ weights[self.labels].T / self.temperature)  # (N, K)
         value = -float((self.wanted * np.log(given + 1e-9)).sum()) / len(self.rows) * self.temperature**2
         gradient = np.zeros_like(weights)
         gradient[self.labels] = (given - self.wanted).T @ self.rows * (self.temperature / len(self.rows))
@@ -140,8 +140,3 @@ class _Part:
 def _scaled(embeddings: Embeddings) -> NDArray[np.float32]:
     ones = np.ones((len(embeddings), 1), dtype=np.float32)
     return np.hstack([embeddings.astype(np.float32) * _SCALE, ones])
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
