@@ -113,9 +113,8 @@ def read_base() -> Base:
 
 def public_texts() -> list[str]:
     """Titles and excerpts of another firm's guides."""
-    return [
-        text for row in read_rows(PUBLIC) if row["lang"] == "en" for text in (row["title"], row.get("excerpt")) if text
-    ]
+    rows = (row for row in read_rows(PUBLIC) if row["lang"] == "en")
+    return [text for row in rows for text in (row["title"], row.get("excerpt")) if text]
 
 
 def speak(text: str, words: Sequence[str]) -> str:

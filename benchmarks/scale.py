@@ -56,7 +56,7 @@ def run() -> dict[str, Any]:
 
 
 def run_million() -> dict[str, Any]:
-    """The graph alone with a million embeddings made from the real ones; half an hour more."""
+    """The graph alone with a million embeddings made from the real ones; seven minutes."""
     base = load_large_base(max_tokens=Chunking().max_tokens)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

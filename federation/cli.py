@@ -4,16 +4,13 @@ import dataclasses
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import platformdirs
 import typer
 
 from student.bundle import DEFAULT_BUNDLE
 from student.terminal import progress_bar
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -108,7 +108,7 @@ class Exchange:
     session: bytes
     group: str
     step_s: float
-    names: Mapping[int, str] = field(default_factory=dict)
+    names: Mapping[int, str]
     up_bytes: int = 0
     down_bytes: int = 0
     refusals: dict[int, str] = field(default_factory=dict)

@@ -191,10 +191,8 @@ def prepare_run(recipe: RunRecipe, folder: Path, on_encoded: OnEncoded = lambda 
 
 
 def _prepare_head(recipe: RunRecipe, bundle: Bundle, on_encoded: OnEncoded) -> PreparedRun:
-    public, validation = (
-        [row["text"] for row in read_lines(recipe.public_texts, "text")],
-        read_tickets(recipe.validation),
-    )
+    public = [row["text"] for row in read_lines(recipe.public_texts, "text")]
+    validation = read_tickets(recipe.validation)
     head = read_intent_head(bundle)
     kept = head.labels if head and recipe.keeps_labels else ()
     labels = tuple(dict.fromkeys((*kept, *recipe.new_labels)))

@@ -102,7 +102,7 @@ def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, byte
     value = {"format": FORMAT, "format_version": FORMAT_VERSION, **fields, "files": entries}
     content = (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
     parse_manifest(content, path)
-    with making_folder(path) as new:
+    with making_folder(path, replace=replace) as new:
         for name, body in {**files, MANIFEST: content}.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             (new / name).write_bytes(body)

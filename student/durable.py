@@ -19,11 +19,18 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def making_folder(path: Path) -> Iterator[Path]:
+def making_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """A folder to be filled aside: fsynced whole and renamed into place when the block ends, gone when it raises.
 
-    A folder that is there already is replaced. A crash leaves the old one, the new one, or for one instant none, with
-    both in a hidden folder beside it.
+    A crash leaves the old one, the new one, or for one instant of a replacement none, with both in a hidden folder
+    beside it.
+
+    Args:
+        path: of the folder.
+        replace: allow a folder that is there by then to be replaced.
+
+    Raises:
+        OSError: one is there and may not be replaced; it is left as it is.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
@@ -32,7 +39,7 @@ def making_folder(path: Path) -> Iterator[Path]:
         yield new
         for made in [*new.rglob("*"), new]:
             sync(made)
-        if path.exists():
+        if replace and path.exists():
             path.rename(Path(aside) / "old")
         new.rename(path)
         sync(path.parent)

@@ -6,7 +6,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from safetensors.numpy import load, save
 from student.bundle import Bundle
 from student.encoder import Embeddings
 from student.errors import BundleUnusable
+
+_Floating = TypeVar("_Floating", bound=np.floating[Any])
 
 INTENT = "intent"
 """The name of the head that says what a message is about: the one that the federation trains."""
@@ -64,7 +66,7 @@ class LinearHead:
 
     def probabilities(self, embeddings: Embeddings) -> NDArray[np.float64]:
         """Calibrated probabilities (N, C) of embeddings (N, D)."""
-        return softmax(self.logits(embeddings))
+        return softmax(self.logits(embeddings).astype(np.float64))
 
     def logits(self, embeddings: Embeddings) -> NDArray[np.float32]:
         """Logits (N, C) of embeddings (N, D), divided by the temperature."""
@@ -85,11 +87,10 @@ def pack_head(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
     return save({"weight": np.ascontiguousarray(weight), "bias": np.ascontiguousarray(bias)})
 
 
-def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Probabilities (N, C) of logits (N, C), in float64."""
-    logits = logits.astype(np.float64)
+def softmax(logits: NDArray[_Floating]) -> NDArray[_Floating]:
+    """Probabilities (N, C) of logits (N, C), in the precision of these."""
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float64)
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=logits.dtype)
 
 
 def read_intent_head(bundle: Bundle) -> LinearHead | None:

@@ -101,7 +101,7 @@ def teach_head(
         parts.append((caution, _Part(rows, np.eye(count, dtype=np.float32)[labelled.targets], np.arange(count), 1.0)))
     if soft:
         columns = np.array([labels.index(label) for label in soft.labels])
-        wanted = softmax(soft.logits / TEMPERATURE).astype(np.float32)
+        wanted = softmax(soft.logits / TEMPERATURE)
         parts.append((1.0, _Part(_scaled(soft.embeddings), wanted, columns, TEMPERATURE)))
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

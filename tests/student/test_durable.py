@@ -9,7 +9,7 @@ from student.durable import making_folder
 
 
 def make(path: Path, content: str) -> None:
-    with making_folder(path) as new:
+    with making_folder(path, replace=True) as new:
         (new / "inner").mkdir()
         (new / "inner" / "file").write_text(content)
 
@@ -35,6 +35,14 @@ def test_everything_is_synced_before_the_rename_and_the_rename_after_it(
     make(tmp_path / "folder", "content")
     assert sorted(synced[:-1]) == [("file", False), ("inner", False), ("new", False)]
     assert synced[-1] == (tmp_path.name, True)
+
+
+def test_what_may_not_be_replaced_stays_though_it_came_while_the_folder_was_made(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="not empty"), making_folder(tmp_path / "folder") as new:
+        (new / "file").write_text("late")
+        make(tmp_path / "folder", "first")
+    assert (tmp_path / "folder" / "inner" / "file").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_what_fails_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
