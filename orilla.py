@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-import edge_agent.cli
-import federation.cli
+import edge_agent.cli.commands
+import federation.cli.commands
 import student.cli
 import student.distill.cli
 import student.evaluation.cli
@@ -21,11 +21,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Orilla: a support assistant that answers from a branch's own documents, offline.",
 )
-app.add_typer(edge_agent.cli.app, name="edge")
+app.add_typer(edge_agent.cli.commands.app, name="edge")
 student.cli.app.add_typer(student.distill.cli.app)
 student.cli.app.add_typer(student.evaluation.cli.app)
 app.add_typer(student.cli.app, name="student")
-app.add_typer(federation.cli.app, name="federation")
+app.add_typer(federation.cli.commands.app, name="federation")
 app.add_typer(teacher.cli.app, name="teacher")
 app.command()(teacher.cli.lineage)
 app.command()(teacher.loop.cli.loop)

@@ -8,12 +8,12 @@ import numpy as np
 
 from benchmarks.known_items import GUIDES
 from edge_agent.agent import Agent
-from edge_agent.answer import candidate_sentences, compose, worth_reading
-from edge_agent.coverage import least_spoken_of
-from edge_agent.language import detect_language
-from edge_agent.passage_reading import PassageReading
-from edge_agent.search import find
-from student.rows import is_held_out, read_rows
+from edge_agent.answering.coverage import least_spoken_of
+from edge_agent.answering.evidence import candidate_sentences, compose, worth_reading
+from edge_agent.answering.passage_reading import PassageReading
+from edge_agent.retrieval.search import find
+from edge_agent.text import detect_language
+from student.artifacts.json_lines import is_held_out, read_rows
 
 DATA = GUIDES.parents[1]
 WRITTEN = Path(__file__).parents[1] / "teacher" / "data" / "answerability.jsonl"
@@ -66,7 +66,9 @@ def look(agent: Agent, text: str) -> tuple[list[float], str]:
 
 
 def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """The confidences of `edge_agent.answer.Answering`, without and with a reader, by logistic regression (Platt 1999).
+    """The confidences of `edge_agent.answering.evidence.Answering`, by logistic regression (Platt 1999).
+
+    Without and with a reader.
 
     Confidence is the probability that the base answers a question, where as many are answerable as are not. The
     threshold is the one that declines a tenth of the answerable questions.

@@ -28,22 +28,22 @@ from benchmarks.federated_data import (
     split_over_branches,
 )
 from benchmarks.federation import DELTA, Setting, fit_map, head_plan
-from federation.accounting import guarantee
-from federation.features import FeatureMap
-from federation.plan import Training
-from federation.run_recipe import NAME_STRENGTH
-from federation.simulation import simulate
-from student.digests import digest_json
-from student.distill.intent_head import LabelledTexts, calibrate
+from federation.center.run_recipe import NAME_STRENGTH
+from federation.learning.features import FeatureMap
+from federation.learning.plan import Training
+from federation.learning.simulation import simulate
+from federation.privacy.accounting import guarantee
+from student.artifacts.digests import digest_json
+from student.artifacts.json_lines import is_held_out, read_rows
+from student.bundle.linear_head import LinearHead
+from student.distill.heads.head_distillation import LabelledEmbeddings, SoftTexts, teach_head
+from student.distill.heads.intent_head import LabelledTexts, calibrate
 from student.distill.pretrained import find_minilm
-from student.distill.taught_head import LabelledEmbeddings, SoftTexts, teach_head
-from student.encoder import Embeddings
-from student.heads import LinearHead
-from student.rows import is_held_out, read_rows
+from student.embeddings import Embeddings
+from teacher.absorbing.soft_labels import learn
 from teacher.errors import AbsorptionRefused
-from teacher.lesson import learn
-from teacher.recipe import read_absorption
-from teacher.teaching_data import split_messages
+from teacher.training.recipe import read_absorption
+from teacher.training.training_data import split_messages
 
 SEEDS = (0, 1, 2)
 BRANCHES, DROPPED, NEW, KNOWN_AT, LABELLED = 50, 5, 15, 3, 30
@@ -129,7 +129,7 @@ def open_world() -> World:
 
 def encode_by_teacher(texts: Sequence[str]) -> Embeddings:
     """Embeddings (n, D) by all-MiniLM-L6-v2 in torch, kept by the digest of weights and texts."""
-    from student.distill.torch_encoder import open_torch_encoder  # noqa: PLC0415  (seconds to import)
+    from student.distill.encoder.torch_encoder import open_torch_encoder  # noqa: PLC0415  (seconds to import)
 
     teacher = find_minilm()
     path = CACHE / f"{digest_json([teacher.weights_sha256, list(texts)])}.npy"

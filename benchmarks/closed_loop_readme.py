@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from student.durable import write_durably
+from student.artifacts.durable import write_durably
 
 PLOT = Path(__file__).parents[1] / "docs" / "evaluation" / "closed-loop.png"
 _RUNS = ("without privacy", "epsilon 8", "epsilon 3")

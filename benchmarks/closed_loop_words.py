@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from benchmarks import federated_adapter as branches
 from benchmarks.closed_loop import encode_by_teacher
 from benchmarks.federated_data import encode_cached
-from federation.accounting import guarantee
-from federation.adapter_run import to_adapter
-from federation.examples import FoundDocument
-from student.adapter import QueryAdapter
-from student.distill.taught_turn import teach_turn
-from student.encoder import Embeddings
+from federation.learning.adapter_run import to_adapter
+from federation.learning.examples import FoundDocument
+from federation.privacy.accounting import guarantee
+from student.artifacts.json_lines import is_held_out
+from student.bundle.query_adapter import QueryAdapter
+from student.distill.heads.adapter_distillation import teach_turn
+from student.embeddings import Embeddings
 from student.evaluation.figures import gains_of
-from student.rows import is_held_out
 
 EPSILONS = (8.0, 3.0)
 MOST = max(EPSILONS)

@@ -19,9 +19,9 @@ from typing import Any
 
 import httpx
 
-from edge_agent.reading.extraction import ReadingLimits, extract
-from edge_agent.reading.formats import DocumentFormat
-from edge_agent.records import document_id_of
+from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.storage.records import document_id_of
 
 READERS, WRITERS, SECONDS = 50, 4, 60.0
 OWN = 6

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.demo import LANGUAGES, ingest_demo, read
 from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
-from edge_agent.sessions import Sessions
+from edge_agent.answering.conversation import Sessions
 from edge_agent.settings import AgentSettings
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from benchmarks.abstention import draw_risk_coverage, fit_confidence, look, out_of_domain
 from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
-from edge_agent.reading.formats import format_of
-from edge_agent.results import Answer
+from edge_agent.answering.results import Answer
+from edge_agent.ingest.parsing.formats import format_of
 from edge_agent.settings import AgentSettings
-from student.rows import read_rows
+from student.artifacts.json_lines import read_rows
 
 DEMO = Path(__file__).parents[1] / "demo"
 LANGUAGES = ("en", "es")
@@ -45,7 +45,7 @@ def _declined_together(figures: dict[str, Any]) -> float:
 
 
 def fit() -> dict[str, dict[str, float]]:
-    """The confidences of `edge_agent.answer.Answering`, fitted on the development half in the bundle's languages."""
+    """The confidences of `edge_agent.answering.evidence`, fitted on the development half in the bundle's languages."""
     with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
         ingest_demo(agent)
         rows = read("questions.jsonl", split="dev") + read("unanswerable.jsonl", split="dev")

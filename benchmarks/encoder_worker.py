@@ -51,14 +51,14 @@ def main() -> None:
 
 
 def _open_bundle(graph: Path) -> Callable[[list[str]], Any]:
-    from student.runtime import load_student  # noqa: PLC0415
+    from student.runtime.student import load_student  # noqa: PLC0415
 
     return load_student().encoder.encode
 
 
 def _open_minilm_int8(graph: Path) -> Callable[[list[str]], Any]:
     """MiniLM's own six layers, exported and quantized as a bundle is, in the runtime of the bundle."""
-    from student.encoder import Encoder  # noqa: PLC0415
+    from student.runtime.encoder import Encoder  # noqa: PLC0415
 
     tokenizer = graph.with_name("tokenizer.json").read_bytes()
     return Encoder(graph, tokenizer, dimension=384, max_tokens=256).encode

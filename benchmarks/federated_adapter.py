@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from benchmarks.federated_data import DATA, encode_cached
 from benchmarks.known_items import GUIDES, masked, question_of
 from benchmarks.measure import summarize_ranks
-from federation.accounting import guarantee
-from federation.adapter import adapt, new_adapter
-from federation.examples import AdapterExamples, FoundDocument, pick_candidates
-from federation.plan import Cohort, RunPlan, Training, plan_run
-from federation.simulation import Noise, simulate
-from student.encoder import Embeddings
-from student.rows import is_held_out, read_rows
-from student.runtime import load_student
-from teacher.corpus import passages_of
+from federation.learning.examples import AdapterExamples, FoundDocument, pick_candidates
+from federation.learning.plan import Cohort, RunPlan, Training, plan_run
+from federation.learning.query_adapter import adapt, new_adapter
+from federation.learning.simulation import Noise, simulate
+from federation.privacy.accounting import guarantee
+from student.artifacts.json_lines import is_held_out, read_rows
+from student.embeddings import Embeddings
+from student.runtime.student import load_student
+from teacher.corpora.corpus import passages_of
 
 SEEDS = (0, 1, 2)
 EPSILONS = (1.0, 3.0, 8.0)

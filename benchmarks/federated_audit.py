@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks.federated_data import banking77
 from benchmarks.federation import DELTA, EPSILONS, SETTINGS, fit_map, head_plan
-from federation.audit import AuditReport, audit_run
-from federation.simulation import Noise
+from federation.learning.canary_audit import AuditReport, audit_run
+from federation.learning.simulation import Noise
 
 CANARIES = 1000
 CONTROLS: tuple[Noise, ...] = ("each", "none")

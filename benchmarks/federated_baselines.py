@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.federated_data import Messages
-from student.heads import softmax
+from student.bundle.linear_head import softmax
 
 Weights = NDArray[np.float64]
 

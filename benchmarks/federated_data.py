@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.examples import HeadExamples
-from student.digests import digest_json
-from student.encoder import Embeddings
-from student.rows import is_held_out, read_rows
-from student.runtime import Student, load_student
+from federation.learning.examples import HeadExamples
+from student.artifacts.digests import digest_json
+from student.artifacts.json_lines import is_held_out, read_rows
+from student.embeddings import Embeddings
+from student.runtime.student import Student, load_student
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"

@@ -24,9 +24,9 @@ from benchmarks.federation import (
     predict,
     train_head,
 )
-from federation.accounting import guarantee
-from federation.features import FeatureMap
-from federation.plan import Training
+from federation.learning.features import FeatureMap
+from federation.learning.plan import Training
+from federation.privacy.accounting import guarantee
 
 RARE_AT = 3
 DEMO = {3.0: Training(4, 10, 0.5, 0.6), 8.0: Training(8, 15, 0.5, 0.6), 20.0: Training(12, 20, 0.8, 0.6)}

@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.federated_data import Task, banking77, make_branches, select, split_over_branches
 from benchmarks.measure import resident_bytes
-from federation.features import FeatureMap
-from federation.plan import Cohort, Training, plan_run
-from federation.simulation import simulate
+from federation.learning.features import FeatureMap
+from federation.learning.plan import Cohort, Training, plan_run
+from federation.learning.simulation import simulate
 
 BRANCHES = (10, 100, 1000)
 ROUNDS = 3

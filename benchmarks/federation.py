@@ -25,11 +25,11 @@ from benchmarks.federated_data import (
     select,
     split_over_branches,
 )
-from federation.accounting import guarantee
-from federation.examples import HeadExamples
-from federation.features import FeatureMap
-from federation.plan import Cohort, RunPlan, Training, plan_run
-from federation.simulation import simulate
+from federation.learning.examples import HeadExamples
+from federation.learning.features import FeatureMap
+from federation.learning.plan import Cohort, RunPlan, Training, plan_run
+from federation.learning.simulation import simulate
+from federation.privacy.accounting import guarantee
 
 SEEDS = (0, 1, 2)
 EPSILONS = (1.0, 3.0, 8.0)

@@ -2,7 +2,7 @@
 
 `python -m benchmarks fuzz`, or `python -m benchmarks.fuzz --runs N` for another number of documents of each format. The
 parsers run unshielded, each batch in a process of its own, so that an error shows instead of being one more refusal of
-the isolated child that serves documents (`edge_agent.reading.isolation`).
+the isolated child that serves documents (`edge_agent.ingest.parsing.isolation`).
 """
 
 import argparse
@@ -24,9 +24,9 @@ from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from edge_agent.errors import AgentError
-from edge_agent.reading.blocks import Extract
-from edge_agent.reading.extraction import ReadingLimits, extract
-from edge_agent.reading.formats import DocumentFormat
+from edge_agent.ingest.parsing.blocks import Extract
+from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.formats import DocumentFormat
 
 RUNS, BATCH = 4000, 250
 MAX_SECONDS = 20

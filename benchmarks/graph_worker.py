@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import percentiles, resident_bytes
-from student.encoder import Embeddings
+from student.embeddings import Embeddings
 
 COUNT = 10
 CANDIDATES_SEARCHED = (32, 64, 128, 256, 512, 1024)

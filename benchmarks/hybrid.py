@@ -17,13 +17,13 @@ from rich.progress import track
 from benchmarks.demo import ingest_demo, read
 from benchmarks.known_items import masked, neutral_title, question_of
 from edge_agent.agent import Agent
-from edge_agent.language import OTHER_LANGUAGE_PENALTY, detect_language
-from edge_agent.ranking import QUOTED, WORDS, fuse
-from edge_agent.reading.formats import DocumentFormat
-from edge_agent.search import candidates, weigh_words
+from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.retrieval.ranking import QUOTED, WORDS, fuse
+from edge_agent.retrieval.search import candidates, weigh_words
 from edge_agent.settings import AgentSettings
-from student.digests import digest_bytes
-from student.rows import read_rows
+from edge_agent.text import OTHER_LANGUAGE_PENALTY, detect_language
+from student.artifacts.digests import digest_bytes
+from student.artifacts.json_lines import read_rows
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 GUIDES = ("help_bc", "help_adobe_commerce", "help_m365_es")

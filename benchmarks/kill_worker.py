@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.kills import EXACT_BELOW
-from edge_agent import index
 from edge_agent.agent import Agent
-from edge_agent.feedback import NewFeedback
-from edge_agent.reading.formats import DocumentFormat
+from edge_agent.feedback.log import NewFeedback
+from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.retrieval import index
 from edge_agent.settings import AgentSettings
 
 SOURCES = [f"{number}.md" for number in range(30)]

@@ -11,9 +11,9 @@ from rich.progress import track
 
 from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
-from edge_agent.reading.formats import DocumentFormat
+from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
-from student.rows import read_rows
+from student.artifacts.json_lines import read_rows
 
 GUIDES = Path(__file__).parents[2] / "shared" / "data" / "help_bc" / "articles.jsonl"
 

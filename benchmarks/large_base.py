@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from edge_agent.chunking import PassageSpan, chunk
-from edge_agent.encoding import encode_passages
 from edge_agent.errors import InputInvalid
-from edge_agent.reading.blocks import Extract
-from edge_agent.reading.extraction import ReadingLimits, extract
-from edge_agent.reading.formats import DocumentFormat
-from student.bundle import DEFAULT_BUNDLE
-from student.digests import digest_bytes
-from student.encoder import Embeddings
-from student.rows import read_rows
-from student.runtime import Student, load_student
+from edge_agent.ingest.chunking import PassageSpan, chunk
+from edge_agent.ingest.parsing.blocks import Extract
+from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.passage_encoding import encode_passages
+from student.artifacts.digests import digest_bytes
+from student.artifacts.json_lines import read_rows
+from student.bundle.folder import DEFAULT_BUNDLE
+from student.embeddings import Embeddings
+from student.runtime.student import Student, load_student
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CACHE = Path(".run") / "large_base"

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from benchmarks.distillation import RECIPE as EVALUATION
 from benchmarks.measure import describe_machine
-from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import DEFAULT_BUNDLE
 from student.distill.cli import RECIPES
-from student.distill.distill import distill
+from student.distill.encoder.distillation import distill
+from student.distill.encoder.recipe import read_recipe
+from student.distill.encoder.vocabulary import read_pieces
 from student.distill.pretrained import find_minilm
-from student.distill.recipe import read_recipe
 from student.distill.targets import read_targets
-from student.distill.vocabulary import read_pieces
 from student.evaluation.evaluate import evaluate, open_system
 from student.evaluation.report import render_table
 from student.evaluation.tasks import IntentTask, Task, read_evaluation_recipe, read_tasks

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.demo import DEMO, LANGUAGES, ingest_demo, read
 from edge_agent.agent import Agent
 from edge_agent.settings import AgentSettings
-from edge_agent.terms import content_terms
+from edge_agent.text import content_terms
 
 Offer = Callable[[dict[str, Any], int], list[str]]
 DIVERSITIES = (0.0, 0.2, 0.4)

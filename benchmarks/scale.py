@@ -19,14 +19,14 @@ from rich.progress import track
 
 from benchmarks.demo import read
 from benchmarks.large_base import DATA, PASSAGES, LargeBase, load_large_base
-from edge_agent.chunking import RULES, ChunkingRecipe
-from edge_agent.language import detect_language
-from edge_agent.records import NewDocument
+from edge_agent.ingest.chunking import RULES, ChunkingRecipe
 from edge_agent.settings import Chunking
-from edge_agent.store import Store
-from student.encoder import Embeddings
-from student.rows import read_rows
-from student.runtime import load_student
+from edge_agent.storage.documents import Store
+from edge_agent.storage.records import NewDocument
+from edge_agent.text import detect_language
+from student.artifacts.json_lines import read_rows
+from student.embeddings import Embeddings
+from student.runtime.student import load_student
 
 SIZES = (1_000, 10_000, PASSAGES)
 MILLION = 1_000_000

@@ -24,9 +24,9 @@ import psutil
 from benchmarks.demo import DEMO, ingest_demo, read
 from benchmarks.measure import percentiles
 from edge_agent.agent import Agent
-from edge_agent.chunking import passage_input
+from edge_agent.ingest.chunking import passage_input
 from edge_agent.settings import AgentSettings
-from student.distill.onnx_graph import export_graph, quantize_graph
+from student.distill.export.onnx_graph import export_graph, quantize_graph
 from student.distill.pretrained import find_minilm
 
 TURNS = 5

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.federated_data import ROOT
 from student.distill.targets import IntentTargets, TargetsManifest, write_manifest, write_shard
-from teacher.label import ROWS_IN_A_SHARD
+from teacher.labelling.label import ROWS_IN_A_SHARD
 
 SIZES = (10_000, 100_000, 1_000_000)
 DIMENSION, INTENTS = 384, 77

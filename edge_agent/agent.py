@@ -6,26 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Self
 
-from edge_agent.answer import Citation
-from edge_agent.caches import Revision
-from edge_agent.checking import checked, checked_source
+from edge_agent.answering.caches import Revision
+from edge_agent.answering.evidence import Citation
+from edge_agent.answering.pipeline import Questions
+from edge_agent.answering.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
 from edge_agent.errors import StoreDamaged, StoreFull, StoreUnavailable
-from edge_agent.feedback import FeedbackLog, NewFeedback
-from edge_agent.index import GrowingIndex
-from edge_agent.jobs import Job, OnPassages
-from edge_agent.kept_bundle import keep_bundle
-from edge_agent.preparation import Preparation
-from edge_agent.questions import Questions
-from edge_agent.reading.blocks import Extract
-from edge_agent.reading.formats import DocumentFormat
-from edge_agent.records import Counts, Filter, NewDocument, document_id_of
-from edge_agent.reembedding import Reembedding, open_students
-from edge_agent.results import Answer, BundleIdentity, Ingested, NearestDocument, Outcome, Readiness
-from edge_agent.serving import Serving, embed_missing, forget_snapshots
+from edge_agent.feedback.log import FeedbackLog, NewFeedback
+from edge_agent.ingest.jobs import Job, OnPassages
+from edge_agent.ingest.parsing.blocks import Extract
+from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.preparation import Preparation
+from edge_agent.models.active_model import Serving, embed_missing, forget_snapshots
+from edge_agent.models.fallback_bundle import keep_bundle
+from edge_agent.models.reembedding import Reembedding, open_students
+from edge_agent.retrieval.index import GrowingIndex
 from edge_agent.settings import AgentSettings
-from edge_agent.store import NO_FILTER, Store
-from student.heads import Classification
-from student.runtime import Student, load_student
+from edge_agent.storage.documents import NO_FILTER, Store
+from edge_agent.storage.records import Counts, Filter, NewDocument, document_id_of
+from edge_agent.text import checked, checked_source
+from student.bundle.linear_head import Classification
+from student.runtime.student import Student, load_student
 
 log = logging.getLogger(__name__)
 
@@ -131,8 +131,8 @@ class Agent:
             When it returns the document is durable and can be found. When it raises nothing has changed.
 
         Raises:
-            InputInvalid, TextNotUtf8, ContentTooLarge, FormatUnsupported: see `edge_agent.reading.extraction`.
-            DocumentUnreadable: see `edge_agent.reading.isolation`.
+            InputInvalid, TextNotUtf8, ContentTooLarge, FormatUnsupported: see `edge_agent.ingest.parsing.extraction`.
+            DocumentUnreadable: see `edge_agent.ingest.parsing.isolation`.
         """
         given = self._preparation.check(source, content, document_format, title, tags)
         known = self.store.document_of(given.source)
@@ -170,7 +170,7 @@ class Agent:
             text: a question or a few words.
             count: at most so many.
             where: which documents to look in.
-            diversity: in [0, 1]; above 0, unlike passages are preferred to the next best (`edge_agent.ranking`).
+            diversity: in [0, 1]; above 0, unlike passages are preferred to the next best (see `ranking.py`).
 
         Raises:
             InputInvalid, ContentTooLarge: the text breaks its rules.
@@ -186,7 +186,7 @@ class Agent:
             texts: what was written, the latest last; each earlier one counts half as much as the one after it.
             source: of a document to start from, which is not offered itself.
             count: at most so many.
-            diversity: in [0, 1]; see `edge_agent.ranking.diversify`.
+            diversity: in [0, 1]; see `edge_agent.retrieval.ranking.diversify`.
 
         Raises:
             InputInvalid, ContentTooLarge: a text breaks its rules, or there is nothing to start from.

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 from pydantic import TypeAdapter
 
+from edge_agent.answering.results import Answer, Ingested
 from edge_agent.errors import AgentError, ServerUnreachable
-from edge_agent.reading.formats import FORMAT_OF_SUFFIX, DocumentFormat
-from edge_agent.records import document_id_of
-from edge_agent.results import Answer, Ingested
+from edge_agent.ingest.parsing.formats import FORMAT_OF_SUFFIX, DocumentFormat
+from edge_agent.storage.records import document_id_of
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
 AT_ONCE_BYTES = 1_000_000

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_agent.reading.extraction import ReadingLimits
-from student.bundle import DEFAULT_BUNDLE
+from edge_agent.ingest.parsing.extraction import ReadingLimits
+from student.bundle.folder import DEFAULT_BUNDLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import DEFAULT_BUNDLE
 
 app = typer.Typer(no_args_is_help=True, help="Make, verify and compare students and their bundles.")
 
@@ -17,7 +17,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Verify a bundle, run its probes on this machine and say what it is."""
-    from student.runtime import load_student
+    from student.runtime.student import load_student
 
     student = load_student(bundle)
     manifest, probes = student.bundle.manifest, student.probes

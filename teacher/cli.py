@@ -37,10 +37,10 @@ def label(
     A translation gets the embedding of its English side. Run it again after a kill: it goes on where it was.
     """
     _import_extra("labelling")
+    from student.distill.encoder.torch_encoder import open_torch_encoder
     from student.distill.pretrained import open_model
-    from student.distill.torch_encoder import open_torch_encoder
-    from teacher.corpus import read_corpus_recipe
-    from teacher.label import label as label_corpus
+    from teacher.corpora.corpus import read_corpus_recipe
+    from teacher.labelling.label import label as label_corpus
 
     pretrained = open_model(model, name=model_name, license_=model_license)
     corpus = read_corpus_recipe(recipe)
@@ -72,7 +72,7 @@ def relabel(
     """
     _import_extra("labelling")
     from student.distill.pretrained import open_model
-    from teacher.label import relabel as relabel_targets
+    from teacher.labelling.label import relabel as relabel_targets
 
     labelled = relabel_targets(open_model(model, name=model_name, license_=model_license), targets, out)
     Console(stderr=True).print(f"{labelled.rows} targets in {out}")
@@ -109,11 +109,11 @@ def absorb(
       --out teachers/7
     """
     _import_extra("absorbing")
+    from student.distill.encoder.torch_encoder import open_torch_encoder
     from student.distill.pretrained import open_model
-    from student.distill.torch_encoder import open_torch_encoder
-    from teacher.absorb import Sources
-    from teacher.absorb import absorb as absorb_release
-    from teacher.recipe import read_absorption
+    from teacher.absorbing.absorb import Sources
+    from teacher.absorbing.absorb import absorb as absorb_release
+    from teacher.training.recipe import read_absorption
 
     teacher = open_model(model, name=model_name, license_=model_license)
     console = Console(stderr=True)
@@ -158,11 +158,11 @@ def queries(
     the teacher finds the passage again by them. Guides that the recipe holds out are left out.
     """
     _import_extra("making queries")
+    from student.distill.encoder.torch_encoder import open_torch_encoder
     from student.distill.pretrained import find_minilm
-    from student.distill.torch_encoder import open_torch_encoder
-    from teacher.corpus import read_corpus_recipe
-    from teacher.queries import add_written, make_pairs, write_pairs
-    from teacher.writers import endpoint_writer, local_writer
+    from teacher.corpora.corpus import read_corpus_recipe
+    from teacher.corpora.queries import add_written, make_pairs, write_pairs
+    from teacher.corpora.writers import endpoint_writer, local_writer
 
     console = Console(stderr=True)
     pairs = list(make_pairs(read_corpus_recipe(recipe), data))
@@ -195,10 +195,10 @@ def questions(
     """
     from random import Random
 
-    from student.distill.reading_examples import write_examples
-    from student.runtime import load_student
-    from teacher.answerability import make_examples
-    from teacher.guide_passages import QUESTIONS, examples_lineage, read_guide_passages, read_written
+    from student.distill.verifier.examples import write_examples
+    from student.runtime.student import load_student
+    from teacher.corpora.answerability import make_examples
+    from teacher.corpora.guide_passages import QUESTIONS, examples_lineage, read_guide_passages, read_written
 
     console = Console(stderr=True)
     with console.status("reading guides") as status:
@@ -244,15 +244,15 @@ def train(
       orilla teacher train --pairs queries.jsonl --intents tickets.jsonl --out run
     """
     _import_extra("fine-tuning")
-    from student.digests import digest_file
-    from student.distill.intent_head import read_labelled
+    from student.artifacts.digests import digest_file
+    from student.artifacts.json_lines import is_held_out
+    from student.bundle.manifest import Origin
+    from student.distill.heads.intent_head import read_labelled
     from student.distill.pretrained import open_model
-    from student.manifest import Origin
-    from student.rows import is_held_out
-    from teacher.queries import read_pairs
-    from teacher.recipe import read_fine_tuning
-    from teacher.teaching_data import TeachingData
-    from teacher.train import train as train_teacher
+    from teacher.corpora.queries import read_pairs
+    from teacher.training.fine_tuning import train as train_teacher
+    from teacher.training.recipe import read_fine_tuning
+    from teacher.training.training_data import TeachingData
 
     messages = read_labelled(intents) if intents else None
     if messages and hold_out:

@@ -1,7 +1,7 @@
 """What the teacher's commands refuse, below `student.errors.OrillaError`.
 
 OrillaError
-├── DataRefused (student.rows)   a recipe or one of its files cannot be used
+├── DataRefused (student.artifacts.json_lines)   a recipe or one of its files cannot be used
 └── TeacherError
     ├── LabelsDiffer        a folder holds targets of another corpus or teacher
     ├── TrainingRefused     a run cannot be continued, or its recipe does not fit its data

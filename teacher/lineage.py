@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from federation.errors import FederationError
-from federation.ledger import read_ledger
-from federation.release import RELEASE_FILE, Release, last_ledgers, read_any_release
-from student.bundle import open_bundle
-from student.digests import digest_bytes, digest_file, digest_json
+from federation.privacy.ledger import read_ledger
+from federation.release.format import RELEASE_FILE, Release, last_ledgers, read_any_release
+from student.artifacts.digests import digest_bytes, digest_file, digest_json
+from student.bundle.folder import open_bundle
+from student.bundle.manifest import MANIFEST, Origin
 from student.errors import BundleError
-from student.manifest import MANIFEST, Origin
 from teacher.errors import LineageBroken
 
 TARGETS_FILE, RUN_FILE, LEDGER_FILE, WEIGHTS_FILE = "targets.json", "run.json", "ledger.jsonl", "model.safetensors"

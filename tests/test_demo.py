@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from edge_agent.reading.extraction import ReadingLimits, extract
-from edge_agent.reading.formats import DocumentFormat
+from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.formats import DocumentFormat
 from tests.conftest import ROOT
 
 DEMO = ROOT / "demo"

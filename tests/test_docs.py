@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.readme import BEGIN, END, render
 from edge_agent.http.problems import STATUS_OF
-from student.manifest import Manifest
+from student.bundle.manifest import Manifest
 from tests.conftest import ROOT, ServeStore, run_orilla
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

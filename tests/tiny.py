@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from transformers import BertConfig
 
-from student.distill.model import StudentModel, save_sentence_transformer
+from student.distill.encoder.model import StudentModel, save_sentence_transformer
+from student.distill.encoder.vocabulary import train_vocabulary
 from student.distill.pretrained import Pretrained, open_pretrained
-from student.distill.vocabulary import train_vocabulary
 
 WORDS = [
     "red",

@@ -17,7 +17,7 @@ from edge_agent.http.routes import (
     add_question_routes,
     add_upload_routes,
 )
-from edge_agent.jobs import Jobs
+from edge_agent.ingest.jobs import Jobs
 
 _TAKEN_IN_AT_ONCE = 4
 """Documents; more wait for their turn, in no thread that a question needs."""

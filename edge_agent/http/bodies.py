@@ -5,16 +5,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edge_agent.answer import Citation
-from edge_agent.checking import require_text
-from edge_agent.feedback import Review
+from edge_agent.answering.evidence import Citation
+from edge_agent.answering.results import BundleIdentity, Ingested, NearestDocument
+from edge_agent.feedback.log import Review
 from edge_agent.http.problems import Problem, problem_of
-from edge_agent.jobs import Job, JobState
-from edge_agent.reading.formats import DocumentFormat
-from edge_agent.records import Document, Filter
-from edge_agent.results import BundleIdentity, Ingested, NearestDocument
-from edge_agent.tags import checked_tags
-from student.heads import Classification
+from edge_agent.ingest.jobs import Job, JobState
+from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.tags import checked_tags
+from edge_agent.storage.records import Document, Filter
+from edge_agent.text import require_text
+from student.bundle.linear_head import Classification
 
 
 class _Request(BaseModel):

@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge_agent.agent import Agent
-from edge_agent.jobs import Jobs
-from edge_agent.results import Answer
+from edge_agent.answering.results import Answer
+from edge_agent.ingest.jobs import Jobs
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 

@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse
 
 import edge_agent
 from edge_agent.agent import Agent
-from edge_agent.checking import checked_source
-from edge_agent.feedback import NewFeedback
+from edge_agent.answering.results import Answer, Ingested, Outcome, Readiness
+from edge_agent.feedback.log import NewFeedback
 from edge_agent.http.bodies import (
     ClassifyRequest,
     ClassifyResponse,
@@ -32,11 +32,11 @@ from edge_agent.http.bodies import (
 )
 from edge_agent.http.metrics import Metrics
 from edge_agent.http.problems import describe
-from edge_agent.jobs import Jobs
-from edge_agent.reading.extraction import require_size
-from edge_agent.reading.formats import format_of
-from edge_agent.results import Answer, Ingested, Outcome, Readiness
-from edge_agent.tags import checked_tags
+from edge_agent.ingest.jobs import Jobs
+from edge_agent.ingest.parsing.extraction import require_size
+from edge_agent.ingest.parsing.formats import format_of
+from edge_agent.ingest.tags import checked_tags
+from edge_agent.text import checked_source
 
 BAD, LARGE, TYPE, INVALID = (
     HTTPStatus.BAD_REQUEST,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import DEFAULT_BUNDLE
 from student.errors import ExtraMissing
 from student.terminal import progress_bar
 
@@ -66,7 +66,7 @@ def export(
     console = Console(stderr=True)
     with console.status("loading torch") as status:
         import_extra()
-        from student.distill.export import ExportRecipe, export_bundle
+        from student.distill.export.bundle_export import ExportRecipe, export_bundle
         from student.distill.pretrained import open_model
 
         recipe = ExportRecipe(
@@ -101,7 +101,7 @@ def export_onnx(
     console = Console(stderr=True)
     with console.status("exporting to ONNX"):
         import_extra()
-        from student.distill.export import export_onnx as export_plain
+        from student.distill.export.bundle_export import export_onnx as export_plain
         from student.distill.pretrained import open_model
 
         export_plain(open_model(model, name="model", license_="LicenseRef-unknown"), out)
@@ -134,11 +134,11 @@ def distill(
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra()
-        from student.distill.distill import distill as distill_student
+        from student.distill.encoder.distillation import distill as distill_student
+        from student.distill.encoder.recipe import read_recipe
+        from student.distill.encoder.vocabulary import read_pieces
         from student.distill.pretrained import open_model
-        from student.distill.recipe import read_recipe
         from student.distill.targets import read_targets
-        from student.distill.vocabulary import read_pieces
 
         student_recipe = read_recipe(recipe)
         teacher = open_model(model, name=model_name, license_=model_license)
@@ -178,12 +178,12 @@ def reader(
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra("training a reader")
-        from student.distill.reader import make_reader
-        from student.distill.reader_training import ReaderRecipe
-        from student.distill.recipe import RecipeRefused
-        from student.distill.toml_file import read_toml
+        from student.artifacts.settings import read_settings
+        from student.distill.encoder.recipe import RecipeRefused
+        from student.distill.verifier.bundling import make_reader
+        from student.distill.verifier.training import ReaderRecipe
 
-        reader_recipe = read_toml(recipe, ReaderRecipe, "recipe", RecipeRefused)
+        reader_recipe = read_settings(recipe, ReaderRecipe, "recipe", RecipeRefused)
     with progress_bar("encoding") as show:
         made = make_reader(
             bundle,

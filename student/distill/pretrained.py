@@ -9,12 +9,12 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.numpy import load, load_file
 
-from student.adapter import QueryAdapter, parse_adapter
-from student.digests import digest_file, digest_json
-from student.durable import write_durably
+from student.artifacts.digests import digest_file, digest_json
+from student.artifacts.durable import write_durably
+from student.bundle.linear_head import LinearHead, pack_head
+from student.bundle.manifest import Origin, PrivacySpent
+from student.bundle.query_adapter import QueryAdapter, parse_adapter
 from student.errors import ExtraMissing, OrillaError
-from student.heads import LinearHead, pack_head
-from student.manifest import Origin, PrivacySpent
 
 DISTILLATION = "distillation.json"
 TEACHER_TRAINING = "teacher_training.json"

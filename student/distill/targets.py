@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from student.digests import Digest, digest_bytes, digest_file
-from student.durable import write_durably
+from student.artifacts.digests import Digest, digest_bytes, digest_file
+from student.artifacts.durable import write_durably
+from student.bundle.manifest import FileName, Origin, PrivacySpent
 from student.errors import OrillaError
-from student.manifest import FileName, Origin, PrivacySpent
 
 MANIFEST = "targets.json"
 

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
+from student.artifacts.durable import write_durably
 from student.distill.cli import import_extra
-from student.durable import write_durably
 
 app = typer.Typer()
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from student.bundle import open_bundle
+from student.bundle.folder import open_bundle
+from student.bundle.manifest import MANIFEST
+from student.distill.encoder.torch_encoder import open_torch_encoder
 from student.distill.pretrained import open_pretrained
-from student.distill.torch_encoder import open_torch_encoder
-from student.encoder import Encoder
 from student.evaluation.figures import Encode, TaskEmbeddings, encode_task, measure
 from student.evaluation.report import CUT_MARK
 from student.evaluation.tasks import RetrievalTask, Task
-from student.manifest import MANIFEST
+from student.runtime.encoder import Encoder
 
 ASYMMETRIC = "asymmetric"
 SHORT_QUERY = "How do I reset my password?"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from student.distill.intent_head import calibration_error
-from student.encoder import Embeddings
+from student.distill.heads.intent_head import calibration_error
+from student.embeddings import Embeddings
 from student.evaluation.tasks import IntentTask, RetrievalTask, Task
 
 Encode = Callable[[list[str]], Embeddings]

@@ -1,7 +1,7 @@
 """What is measured, read from a recipe: finding a document, and naming an intent.
 
 A recipe is a TOML file; the files that it names are found from its own folder. What a file holds out of training is
-decided by `student.rows.is_held_out`, as `orilla teacher label` decides it.
+decided by `student.artifacts.json_lines.is_held_out`, as `orilla teacher label` decides it.
 """
 
 import re
@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from student.digests import digest_file
-from student.distill.intent_head import LabelledTexts
-from student.distill.toml_file import read_toml
-from student.manifest import Origin
-from student.rows import DataRefused, column, is_held_out, read_rows
+from student.artifacts.digests import digest_file
+from student.artifacts.json_lines import DataRefused, column, is_held_out, read_rows
+from student.artifacts.settings import read_settings
+from student.bundle.manifest import Origin
+from student.distill.heads.intent_head import LabelledTexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class EvaluationRecipe(_Part):
 
 def read_evaluation_recipe(path: Path) -> EvaluationRecipe:
     """Reads a recipe. Raises `DataRefused`."""
-    return read_toml(path, EvaluationRecipe, "evaluation recipe", DataRefused)
+    return read_settings(path, EvaluationRecipe, "evaluation recipe", DataRefused)
 
 
 def read_tasks(recipe: EvaluationRecipe, folder: Path) -> list[Task]:

@@ -33,12 +33,12 @@ def loop(
     import_extra("the loop", "teacher", ("torch", "sentence_transformers", "pyarrow", "sklearn", "flwr"))
     from transformers import logging
 
+    from student.distill.encoder.torch_encoder import open_torch_encoder
     from student.distill.pretrained import find_minilm
-    from student.distill.torch_encoder import open_torch_encoder
     from teacher.loop.figures import measure
-    from teacher.loop.page import make_table, write_page
-    from teacher.loop.turn import Ground, take_turn
-    from teacher.loop.world import read_turn
+    from teacher.loop.iteration import Ground, take_turn
+    from teacher.loop.report import make_table, write_page
+    from teacher.loop.scenario import read_turn
 
     logging.set_verbosity_error()  # which weights a pooler lacks is no news
     console, asked = Console(stderr=True, highlight=False), read_turn(recipe)

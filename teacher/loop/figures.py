@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from edge_agent.agent import Agent
 from edge_agent.settings import AgentSettings
-from federation.ledger import read_ledger
-from student.distill.intent_head import LabelledTexts, read_labelled
+from federation.privacy.ledger import read_ledger
+from student.artifacts.json_lines import read_rows
+from student.bundle.linear_head import INTENT, LinearHead
+from student.distill.heads.intent_head import LabelledTexts, read_labelled
 from student.distill.pretrained import open_pretrained
-from student.encoder import Embeddings
-from student.heads import INTENT, LinearHead
-from student.rows import read_rows
-from student.runtime import load_student
-from teacher.lesson import taught_by_labels
+from student.embeddings import Embeddings
+from student.runtime.student import load_student
+from teacher.absorbing.soft_labels import taught_by_labels
 from teacher.lineage import trace
-from teacher.loop.turn import Ground, Places
-from teacher.loop.world import TurnRecipe, World
-from teacher.teaching_data import split_messages
+from teacher.loop.iteration import Ground, Places
+from teacher.loop.scenario import TurnRecipe, World
+from teacher.training.training_data import split_messages
 
 _PLACES = 10
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from edge_agent.agent import Agent
+from edge_agent.answering.results import Outcome
 from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
-from edge_agent.reading.formats import DocumentFormat
-from edge_agent.results import Outcome
+from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings, Chunking, Limits
-from student.bundle import DEFAULT_BUNDLE, open_bundle
+from student.bundle.folder import DEFAULT_BUNDLE, open_bundle
 from tests.conftest import ROOT
 
 MARKDOWN = DocumentFormat.MARKDOWN

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.language import detect_language
-from edge_agent.reading.formats import DocumentFormat
+from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.text import detect_language
 from tests.conftest import ROOT
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.sentences import split_sentences
+from edge_agent.text import split_sentences
 
 
 def sentences(text: str) -> list[str]:

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.agent import Agent
-from edge_agent.reading.formats import DocumentFormat
-from edge_agent.terms import MAX_TERMS, content_terms, content_words, match_any
+from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.storage.documents import match_any
+from edge_agent.text import MAX_TERMS, content_terms, content_words
 
 
 def test_little_words_of_both_languages_are_left_out() -> None:

@@ -11,13 +11,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from federation.branch_settings import SETTINGS_FILE, BranchSettings, set_up_branch
-from federation.parameters import BranchPolicy
-from federation.run_recipe import RunRecipe
-from student.bundle import write_bundle
-from student.encoder import Encoder
-from student.heads import pack_head
-from student.probes import write_probes
+from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch
+from federation.center.run_recipe import RunRecipe
+from federation.learning.round_parameters import BranchPolicy
+from student.bundle.folder import write_bundle
+from student.bundle.linear_head import pack_head
+from student.runtime.encoder import Encoder
+from student.runtime.probes import write_probes
 
 LABELS = ("billing", "delivery", "login", "refund")
 WORDS = 12

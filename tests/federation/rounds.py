@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from federation.examples import HeadExamples
-from federation.features import FeatureMap
-from federation.parameters import BranchPolicy, RoundParameters, digest_array
+from federation.learning.examples import HeadExamples
+from federation.learning.features import FeatureMap
+from federation.learning.round_parameters import BranchPolicy, RoundParameters, digest_array
 
 SPACE = "5" * 64
 LABELS = ("billing", "domains", "email")

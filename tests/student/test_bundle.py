@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from student.bundle import open_bundle, write_bundle
-from student.digests import digest_bytes
+from student.artifacts.digests import digest_bytes
+from student.bundle.folder import open_bundle, write_bundle
+from student.bundle.manifest import MANIFEST, parse_manifest
 from student.errors import (
     BundleDamaged,
     BundleError,
@@ -20,8 +21,7 @@ from student.errors import (
     BundleUnusable,
     ManifestInvalid,
 )
-from student.manifest import MANIFEST, parse_manifest
-from student.runtime import load_student
+from student.runtime.student import load_student
 
 GOLDEN = Path(__file__).parent / "golden" / "bundle-v1"
 

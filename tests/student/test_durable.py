@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from student import durable
-from student.durable import making_folder
+from student.artifacts import durable
+from student.artifacts.durable import making_folder
 
 
 def make(path: Path, content: str) -> None:

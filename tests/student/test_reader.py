@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from student.bundle import DEFAULT_BUNDLE, open_bundle, write_bundle
-from student.encoder import Encoder
+from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
 from student.errors import BundleUnusable, ManifestInvalid, ProbesFailed
-from student.reader import Reader
-from student.runtime import load_student
+from student.runtime.encoder import Encoder
+from student.runtime.student import load_student
+from student.runtime.verifier import Reader
 
 QUESTION = "How long do I have to ask for my money back?"
 ANSWERS = "You can ask for a refund within 30 days of the purchase. It is paid to the card that you used."

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from student.bundle import DEFAULT_BUNDLE, open_bundle, write_bundle
-from student.encoder import Encoder
+from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
+from student.bundle.linear_head import LinearHead, pack_head, read_head
 from student.errors import BundleUnusable, ProbesFailed
-from student.heads import LinearHead, pack_head, read_head
-from student.probes import run_probes
-from student.runtime import load_student
+from student.runtime.encoder import Encoder
+from student.runtime.probes import run_probes
+from student.runtime.student import load_student
 
 TEXTS = ["refund", "How do I reset my password?", "¿Cuánto tarda la transferencia de un dominio?", "a " * 400]
 

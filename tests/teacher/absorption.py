@@ -13,22 +13,23 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from federation.centre import CENTRE_FILE, Centre, set_up_centre
-from federation.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
-from federation.client_app import app
-from federation.local_grid import LocalGrid
-from federation.publishing import publish
-from federation.release import RELEASE_FILE, SIGNATURE_FILE
-from federation.rounds import carry_out
-from federation.run_recipe import prepare_run
-from student.bundle import open_bundle
-from student.digests import digest_file
+from federation.branch.client_app import app
+from federation.center.home import CENTRE_FILE, Centre, set_up_centre
+from federation.center.publishing import publish
+from federation.center.rounds import carry_out
+from federation.center.run_recipe import prepare_run
+from federation.release.format import RELEASE_FILE, SIGNATURE_FILE
+from federation.transport.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
+from federation.transport.local_grid import LocalGrid
+from student.artifacts.digests import digest_file
+from student.bundle.folder import open_bundle
+from student.bundle.manifest import Origin
 from student.distill.pretrained import Pretrained, open_pretrained
 from student.distill.targets import TargetsManifest, write_manifest, write_shard
-from student.encoder import Embeddings, Encoder
-from student.manifest import Origin
-from teacher.absorb import Sources
-from teacher.recipe import read_absorption
+from student.embeddings import Embeddings
+from student.runtime.encoder import Encoder
+from teacher.absorbing.absorb import Sources
+from teacher.training.recipe import read_absorption
 from tests.conftest import ROOT
 from tests.federation.lab import DIMENSION, LABELS, Lab, build_lab, sentence, ticket, write_lines
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from federation.ledger import create_ledger
-from federation.release import HEAD_FILE, apply_release
-from student.digests import digest_file
-from teacher.absorb import absorb
+from federation.privacy.ledger import create_ledger
+from federation.release.format import HEAD_FILE, apply_release
+from student.artifacts.digests import digest_file
+from teacher.absorbing.absorb import absorb
 from teacher.errors import LineageBroken
-from teacher.label import relabel
+from teacher.labelling.label import relabel
 from teacher.lineage import Node, trace
 from tests.conftest import run_orilla
 from tests.teacher.absorption import RECIPE, TinyCentre, build_centre, open_teacher

@@ -16,12 +16,21 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers import BertConfig
 
-from student.distill.checkpoint import AnotherRun
-from student.distill.distill import distill, encode, retention
-from student.distill.losses import alignment_loss, intent_loss, matryoshka_loss, similarity_structure_loss
-from student.distill.model import StudentModel
+from student.bundle.linear_head import LinearHead
+from student.bundle.manifest import Origin
+from student.distill.encoder.distillation import distill, encode, retention
+from student.distill.encoder.losses import alignment_loss, intent_loss, matryoshka_loss, similarity_structure_loss
+from student.distill.encoder.model import StudentModel
+from student.distill.encoder.recipe import Architecture, Recipe, RecipeRefused, Training, read_recipe
+from student.distill.encoder.training import LOG
+from student.distill.encoder.vocabulary import (
+    SPECIAL,
+    initial_embeddings,
+    split_greedily,
+    tokenizer_json,
+    train_vocabulary,
+)
 from student.distill.pretrained import DISTILLATION, Pretrained, find_minilm, open_pretrained, write_intent_head
-from student.distill.recipe import Architecture, Recipe, RecipeRefused, Training, read_recipe
 from student.distill.targets import (
     MANIFEST,
     IntentTargets,
@@ -32,10 +41,7 @@ from student.distill.targets import (
     write_shard,
 )
 from student.distill.targets import write_manifest as write_targets_manifest
-from student.distill.training import LOG
-from student.distill.vocabulary import SPECIAL, initial_embeddings, split_greedily, tokenizer_json, train_vocabulary
-from student.heads import LinearHead
-from student.manifest import Origin
+from student.distill.training.checkpoint import AnotherRun
 from tests.conftest import ROOT
 from tests.tiny import make_tiny_teacher, sentences
 

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from student.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
-from student.distill.export import ExportRecipe, OutputExists, export_bundle, export_onnx
-from student.distill.fidelity import (
+from student.bundle.folder import DEFAULT_BUNDLE, Bundle, open_bundle
+from student.distill.encoder.recipe import Bounds
+from student.distill.export.bundle_export import ExportRecipe, OutputExists, export_bundle, export_onnx
+from student.distill.export.fidelity import (
     Fidelity,
     FidelityLost,
     compare,
     require_fidelity,
     require_teacher_similarity,
 )
-from student.distill.intent_head import calibration_error, read_labelled, train_intent_head
+from student.distill.heads.intent_head import calibration_error, read_labelled, train_intent_head
 from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained
-from student.distill.recipe import Bounds
-from student.runtime import load_student
+from student.runtime.student import load_student
 from tests.tiny import make_tiny_teacher
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

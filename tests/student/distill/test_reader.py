@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from student.bundle import DEFAULT_BUNDLE, open_bundle
-from student.distill.checkpoint import AnotherRun
-from student.distill.reader import make_reader
-from student.distill.reader_export import export_reader
-from student.distill.reader_model import ReaderModel
-from student.distill.reader_training import ReaderRecipe, TokenTable, make_batch, reading_loss, train_reader
-from student.distill.reading_examples import ReadingExample, read_examples, read_origins, write_examples
-from student.encoder import Encoder
-from student.manifest import Origin
-from student.reader import Reader
-from student.rows import DataRefused
-from student.runtime import load_student
+from student.artifacts.json_lines import DataRefused
+from student.bundle.folder import DEFAULT_BUNDLE, open_bundle
+from student.bundle.manifest import Origin
+from student.distill.training.checkpoint import AnotherRun
+from student.distill.verifier.bundling import make_reader
+from student.distill.verifier.examples import ReadingExample, read_examples, read_origins, write_examples
+from student.distill.verifier.model import ReaderModel
+from student.distill.verifier.onnx_export import export_reader
+from student.distill.verifier.training import ReaderRecipe, TokenTable, make_batch, reading_loss, train_reader
+from student.runtime.encoder import Encoder
+from student.runtime.student import load_student
+from student.runtime.verifier import Reader
 
 RECIPE = ReaderRecipe(steps=30, batch_size=8, warmup_steps=3, hold_out=0.3, checkpoint_steps=10)
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

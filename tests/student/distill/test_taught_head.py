@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+from student.bundle.linear_head import LinearHead
+from student.distill.heads.head_distillation import LabelledEmbeddings, SoftTexts, read_soft_texts, teach_head
 from student.distill.targets import IntentTargets, TargetsManifest, write_manifest, write_shard
-from student.distill.taught_head import LabelledEmbeddings, SoftTexts, read_soft_texts, teach_head
-from student.heads import LinearHead
 
 D = 12
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from student.adapter import QueryAdapter
+from student.bundle.query_adapter import QueryAdapter
+from student.distill.heads.adapter_distillation import read_taught_turn, teach_turn
 from student.distill.targets import TargetsManifest, write_manifest, write_shard
-from student.distill.taught_turn import read_taught_turn, teach_turn
 
 D, RANK = 16, 3
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from student.bundle import DEFAULT_BUNDLE
-from student.distill.intent_head import LabelledTexts
-from student.encoder import Embeddings
+from student.artifacts.json_lines import DataRefused, is_held_out
+from student.bundle.folder import DEFAULT_BUNDLE
+from student.distill.heads.intent_head import LabelledTexts
+from student.embeddings import Embeddings
 from student.evaluation.evaluate import SHORT_QUERY, System, evaluate
 from student.evaluation.figures import TaskEmbeddings, measure_intents, measure_retrieval
 from student.evaluation.report import draw_plots, render_table
 from student.evaluation.tasks import IntentTask, RetrievalTask, read_evaluation_recipe, read_tasks
-from student.rows import DataRefused, is_held_out
 from tests.conftest import ROOT, require_data
 
 RETRIEVAL = RetrievalTask("g", "en", "en", ["a", "b", "c"], ["x", "y", "z", "w"], [0, 1, 2])

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.store import DATABASE
-from federation.ledger import read_ledger
-from student.bundle import open_bundle
-from student.rows import read_rows
+from edge_agent.storage.documents import DATABASE
+from federation.privacy.ledger import read_ledger
+from student.artifacts.json_lines import read_rows
+from student.bundle.folder import open_bundle
 from teacher.lineage import trace
-from teacher.loop.page import PAGE
-from teacher.loop.turn import Places
-from teacher.loop.world import TurnRecipe, make_world, read_turn
+from teacher.loop.iteration import Places
+from teacher.loop.report import PAGE
+from teacher.loop.scenario import TurnRecipe, make_world, read_turn
 from tests.conftest import ROOT
 from tests.tiny import WORDS, make_tiny_teacher
 
@@ -78,13 +78,13 @@ _ATTEMPTS = """
 import json, os, random, signal, sys, threading
 from pathlib import Path
 import torch
-from student.distill.export import export_bundle
+from student.distill.export.bundle_export import export_bundle
 from student.distill.pretrained import open_pretrained
-from student.distill.torch_encoder import open_torch_encoder
+from student.distill.encoder.torch_encoder import open_torch_encoder
 from teacher.loop.figures import measure
-from teacher.loop.page import write_page
-from teacher.loop.turn import Ground, take_turn
-from teacher.loop.world import TurnRecipe
+from teacher.loop.report import write_page
+from teacher.loop.iteration import Ground, take_turn
+from teacher.loop.scenario import TurnRecipe
 
 data, teacher, home = map(Path, sys.argv[1:])
 recipe = TurnRecipe.model_validate_json((data / "recipe.json").read_bytes())

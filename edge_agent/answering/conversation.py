@@ -1,0 +1,56 @@
+"""Follow-up questions: what was asked before in the same session, kept in memory for a while, and when it counts.
+
+A follow-up ("and on the Oleaje plan?", "¿y en el plan Oleaje?") leaves out what the question before it named. It is
+searched together with that question; a question that stands on its own is not.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+
+from cachetools import TTLCache
+
+from edge_agent.text import content_terms, fold
+
+MAX_SESSIONS = 1_000
+KEPT_S = 1_800
+MAX_TERMS, MAX_TERMS_POINTING = 1, 3
+"""Content words that a follow-up has at most, without and with a word that points back; chosen on the development half
+of `demo/conversations.jsonl`."""
+MAX_CONTEXT_CHARS = 500
+_OPENING = re.compile(
+    r"^\W*(?:(?:y|e|o|and|or|but|pero|also|tambien|entonces|then|so)\b"
+    r"|(?:what|how) about\b|que (?:pasa|tal|hay) (?:con|en|si)\b|si no\b|en ese caso\b|in that case\b)"
+)
+_POINTING = re.compile(
+    r"\b(?:it|that|this|those|these|they|them|there|one|ones|same"
+    r"|eso|esa|ese|esos|esas|esto|este|ahi|alli|mismo|misma|la otra|el otro)\b"
+)
+
+
+def is_follow_up(text: str) -> bool:
+    """Whether a question seems to lean on the one before it: how it opens, what it points at, how little it says."""
+    folded = fold(text)
+    if _OPENING.search(folded):
+        return True
+    count = len(content_terms(text))
+    return count <= MAX_TERMS or (count <= MAX_TERMS_POINTING and bool(_POINTING.search(folded)))
+
+
+class Sessions:
+    """The latest sessions by the id that their client chose. Safe to use from several threads; nothing is written."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.Lock()
+        self._turns: TTLCache[str, str] = TTLCache(MAX_SESSIONS, KEPT_S, timer=clock)
+
+    def resolve(self, session: str, text: str) -> str:
+        """What to search for: a follow-up with the question before it, any other as it is, kept for what follows."""
+        with self._lock:
+            before = self._turns.get(session)
+            if before is not None and is_follow_up(text):
+                self._turns[session] = before  # for as long again
+                return f"{before} {text}"
+            self._turns[session] = text[:MAX_CONTEXT_CHARS]
+        return text

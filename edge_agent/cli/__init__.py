@@ -1,0 +1,1 @@
+"""`orilla edge …`: the branch server's commands."""

@@ -1,0 +1,1 @@
+"""From files to passages: parsing, chunking, encoding; folders that are synchronized and jobs that survive a kill."""

@@ -1,0 +1,108 @@
+"""HTML to text and blocks, through lxml: what a reader sees of the main part, without scripts, menus and forms."""
+
+from collections.abc import Iterator
+
+from lxml import etree, html
+
+from edge_agent.errors import InputInvalid
+from edge_agent.ingest.parsing.blocks import BlockKind, Extract, TextBuilder
+
+_LEFT_OUT = frozenset(
+    "script style noscript template nav header footer aside form button select svg iframe object head".split()
+)
+_BLOCKS = frozenset(
+    "p li pre blockquote dt dd figcaption td th tr caption div section article main table ul ol dl".split()
+)
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+MAX_DEPTH = 200
+
+
+def extract_html(text: str) -> Extract:
+    """Text, title and blocks of an HTML document; entities of its own are never resolved.
+
+    Raises:
+        InputInvalid: no HTML in it, or elements nested deeper than any page of a person's.
+    """
+    parser = html.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=False)
+    try:
+        root = html.document_fromstring(text, parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+        raise InputInvalid("the document cannot be read as HTML; open it in a browser and save it again") from error
+    title = " ".join((root.findtext(".//title") or "").split()) or None
+    mains = root.xpath("//main | //article")
+    reader = _Reader()
+    reader.read(mains[0] if len(mains) == 1 else root, depth=0)
+    reader.flush()
+    first = next((b for b in reader.builder.blocks if b.kind is BlockKind.HEADING and b.level == 1), None)
+    made = reader.builder.build(title)
+    return Extract(made.text, made.text[first.start : first.end] if first else title, made.blocks)
+
+
+class _Reader:
+    """Walks the tree, gathering inline text until a block begins or ends."""
+
+    def __init__(self) -> None:
+        self.builder = TextBuilder()
+        self._inline: list[str] = []
+        self._mark = ""
+        self._is_tight = False
+
+    def read(self, element: html.HtmlElement, depth: int) -> None:
+        """Takes in an element and what is in it."""
+        tag = element.tag if isinstance(element.tag, str) else ""
+        if depth > MAX_DEPTH:
+            raise InputInvalid(f"the document nests elements deeper than {MAX_DEPTH}; simplify it")
+        if tag in _LEFT_OUT or element.get("hidden") is not None or element.get("aria-hidden") == "true":
+            return
+        if tag == "tr":
+            self._read_row(element)
+        elif tag in _HEADINGS:
+            self.flush()
+            self.builder.add(_words(element), BlockKind.HEADING, level=_HEADINGS[tag])
+        elif tag == "pre":
+            self.flush()
+            self.builder.add("".join(element.itertext()))
+        else:
+            is_block = tag in _BLOCKS
+            if is_block:
+                self.flush()
+            if tag == "li":
+                self._mark = "- "
+                self._is_tight = element.getprevious() is not None
+            if tag == "br":
+                self._inline.append("\n")
+            self._inline.append(element.text or "")
+            for child in element:
+                self.read(child, depth + 1)
+                self._inline.append(child.tail or "")
+            if is_block:
+                self.flush()
+
+    def flush(self) -> None:
+        """Ends the block that is being gathered."""
+        lines = (" ".join(line.split()) for line in "".join(self._inline).split("\n"))
+        text = " ".join(line for line in lines if line)
+        if text:
+            self.builder.add(self._mark + text, is_tight=self._is_tight)
+            self._mark, self._is_tight = "", False
+        self._inline = []
+
+    def _read_row(self, row: html.HtmlElement) -> None:
+        self.flush()
+        cells = [_words(cell) for cell in row if cell.tag in ("td", "th")]
+        self.builder.add(" | ".join(cells), is_tight=row.getprevious() is not None)
+
+
+def _words(element: html.HtmlElement) -> str:
+    return " ".join("".join(_visible(element)).split())
+
+
+def _visible(element: html.HtmlElement) -> Iterator[str]:
+    if element.tag in _LEFT_OUT:
+        return
+    yield element.text or ""
+    for child in element:
+        yield " " if child.tag in _BLOCKS or child.tag == "br" else ""
+        if isinstance(child.tag, str):
+            yield from _visible(child)
+        yield child.tail or ""

@@ -1,0 +1,104 @@
+"""Markdown (CommonMark and tables) to text and blocks, through markdown-it."""
+
+import re
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.front_matter import front_matter_plugin
+
+from edge_agent.ingest.parsing.blocks import BlockKind, Extract, TextBuilder
+from edge_agent.text import MAX_TAG_CHARS
+
+_PARSER = MarkdownIt("commonmark", {"html": True}).enable("table").use(front_matter_plugin)
+_FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+
+_FRONT_MATTER_TAGS = re.compile(r"^tags:[ \t]*(?:(\S.*)|((?:\n[ \t]*-[ \t].*)+))$", re.MULTILINE)
+
+
+def extract_markdown(text: str) -> Extract:
+    """Text, title and blocks of a Markdown document.
+
+    The title is the front matter's, or the first top-level heading; tags are the front matter's, written as a list;
+    the rest of the front matter, HTML tags, comments and images are left out. Bullets and numbers of lists are kept,
+    since an answer that cites a list reads badly without them.
+    """
+    reader = _Reader()
+    opening = Token("", "", 0)
+    for token in _PARSER.parse(text):
+        reader.read(token, opening)
+        opening = token
+    return reader.builder.build(reader.title, reader.tags)
+
+
+class _Reader:
+    """Follows markdown-it's flat stream of tokens: which lists are open, which row, which mark waits for its item."""
+
+    def __init__(self) -> None:
+        self.title: str | None = None
+        self.tags: list[str] = []
+        self.builder = TextBuilder()
+        self._next_numbers: list[int | None] = []  # of each open list; None for bullets
+        self._marker = ""
+        self._is_first_item = False
+        self._cells: list[str] = []
+
+    def read(self, token: Token, previous: Token) -> None:
+        """Takes the next token; `previous` is the one before it, which opened whatever an inline token is in."""
+        match token.type:
+            case "front_matter":
+                found = _FRONT_MATTER_TITLE.search(token.content)
+                self.title = found[1].strip("\"'") if found else None
+                self.tags = _front_matter_tags(token.content)
+            case "bullet_list_open" | "ordered_list_open":
+                self._is_first_item = not self._next_numbers
+                is_bullets = token.type == "bullet_list_open"
+                self._next_numbers.append(None if is_bullets else int(token.attrGet("start") or 1))
+            case "bullet_list_close" | "ordered_list_close":
+                self._next_numbers.pop()
+            case "list_item_open":
+                self._start_item()
+            case "tr_close":  # the row after the heading's starts a line, not a paragraph
+                self.builder.add(" | ".join(self._cells), is_tight=previous.type == "td_close")
+                self._cells = []
+            case "fence" | "code_block":
+                self.builder.add(token.content)
+            case "inline":
+                self._read_line(_plain(token), previous)
+
+    def _start_item(self) -> None:
+        number = self._next_numbers[-1]
+        self._marker = "- " if number is None else f"{number}. "
+        if number is not None:
+            self._next_numbers[-1] = number + 1
+
+    def _read_line(self, line: str, opening: Token) -> None:
+        if opening.type == "heading_open":
+            level = int(opening.tag[1])
+            if level == 1 and self.title is None:
+                self.title = line
+            self.builder.add(line, BlockKind.HEADING, level=level)
+        elif opening.type in ("th_open", "td_open"):
+            self._cells.append(line)
+        else:
+            self.builder.add(self._marker + line, is_tight=bool(self._next_numbers) and not self._is_first_item)
+            self._marker, self._is_first_item = "", False
+
+
+def _front_matter_tags(front_matter: str) -> list[str]:
+    """The tags of `tags: [a, b]`, `tags: a, b`, or a list of one a line."""
+    found = _FRONT_MATTER_TAGS.search(front_matter)
+    if found is None:
+        return []
+    items = found[1].strip("[] \t").split(",") if found[1] else re.findall(r"-[ \t](.*)", found[2])
+    return [tag for item in items if 0 < len(tag := item.strip(" \t\"'")) <= MAX_TAG_CHARS]
+
+
+def _plain(inline: Token) -> str:
+    """The text of an inline token on one line, without marks, tags and images."""
+    parts = []
+    for child in inline.children or []:
+        if child.type in ("text", "code_inline"):
+            parts.append(child.content)
+        elif child.type in ("softbreak", "hardbreak"):
+            parts.append(" ")
+    return " ".join("".join(parts).split())

@@ -1,0 +1,1 @@
+"""Which bundle answers, its index, and the change to a bundle of another embedding space without a pause."""

@@ -1,0 +1,1 @@
+"""Finding passages: by meaning (exact scan, HNSW graph), by words (BM25), and one ranking of both."""

@@ -1,0 +1,4 @@
+"""SQLite, the branch's only truth: schema, transactions, read snapshots, records.
+
+Nothing outside this package holds SQL.
+"""

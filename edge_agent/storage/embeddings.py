@@ -1,0 +1,166 @@
+"""The embeddings in the store: one set that is served, and while a new bundle is made ready a second one beside it."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.errors import StoreDamaged
+from edge_agent.storage.database import Database, damaged
+from student.embeddings import Embeddings
+
+_NORM_TOLERANCE = 5e-3
+
+
+class EmbeddingTable:
+    """Embeddings of passages by embedding space, float16: cosines differ by less than 0.001 from float32."""
+
+    def __init__(self, database: Database) -> None:
+        """Reads and writes the tables of an open database."""
+        self._database = database
+
+    def active_space(self) -> str | None:
+        """The space that is served, None in a store that never had one."""
+        row = self._database.read_one("SELECT digest FROM embedding_spaces WHERE is_active", [])
+        return row["digest"] if row else None
+
+    def activate(self, space: str) -> None:
+        """Serves another space from now on; every passage must have an embedding in it."""
+        with self._database.transaction() as db:
+            space_id = _space_id(db, space)
+            db.execute("UPDATE embedding_spaces SET is_active = 0 WHERE is_active")
+            db.execute("UPDATE embedding_spaces SET is_active = 1 WHERE id = ?", [space_id])
+
+    def forget_others(self, *, batch: int = 2000) -> None:
+        """Deletes what the spaces not served have, a few at a time, so that others may write in between."""
+        for table in ("embeddings", "sentence_embeddings"):
+            deleted = batch
+            while deleted == batch:
+                with self._database.transaction() as db:
+                    deleted = db.execute(
+                        f"DELETE FROM {table} WHERE rowid IN (SELECT e.rowid FROM {table} e "
+                        "JOIN embedding_spaces s ON s.id = e.space_id WHERE NOT s.is_active LIMIT ?)",
+                        [batch],
+                    ).rowcount
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM embedding_spaces WHERE NOT is_active")
+
+    def put(
+        self, passage_ids: Sequence[int], embeddings: NDArray[np.floating], sentences: Sequence[Embeddings], space: str
+    ) -> list[int]:
+        """Sets what `insert_embeddings` does for those of the passages that are still there; returns their ids."""
+        marks = ",".join("?" * len(passage_ids))
+        with self._database.transaction() as db:
+            rows = db.execute(f"SELECT id FROM passages WHERE id IN ({marks})", list(passage_ids))
+            there = {row["id"] for row in rows}
+            kept = [row for row, passage_id in enumerate(passage_ids) if passage_id in there]
+            ids = [passage_ids[row] for row in kept]
+            insert_embeddings(db, ids, embeddings[kept], [sentences[row] for row in kept], space)
+        return ids
+
+    def all(self, space: str, dimension: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """All passage ids (N,), ascending, and their embeddings (N, D) in a space.
+
+        Raises:
+            StoreDamaged: they are not of this dimension, or not of unit norm as they were written.
+        """
+        rows = self._database.read(
+            "SELECT e.passage_id, e.embedding FROM embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
+            "WHERE s.digest = ? ORDER BY e.passage_id",
+            [space],
+        )
+        ids = np.array([row["passage_id"] for row in rows], dtype=np.int64)
+        found = [row["embedding"] for row in rows]
+        if any(not isinstance(embedding, bytes) or len(embedding) != 2 * dimension for embedding in found):
+            raise StoreDamaged(
+                f"{self._database.path} holds embeddings of other than {dimension} numbers; restore it from a backup"
+            )
+        embeddings = np.frombuffer(b"".join(found), dtype="<f2").reshape(len(ids), dimension)
+        for first in range(0, len(ids), 8192):
+            some = embeddings[first : first + 8192].astype(np.float32)
+            if not (np.abs(np.einsum("nd,nd->n", some, some) - 1) < _NORM_TOLERANCE).all():
+                raise damaged(self._database.path, "an embedding")
+        return ids, embeddings
+
+    def of_sentences(self, passage_ids: Sequence[int], space: str, dimension: int) -> dict[int, Embeddings]:
+        """The embeddings (K, D) of the sentences of those of the passages that have any in a space."""
+        marks = ",".join("?" * len(passage_ids))
+        rows = self._database.read(
+            "SELECT e.passage_id, e.embeddings FROM sentence_embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
+            f"WHERE s.digest = ? AND e.passage_id IN ({marks})",
+            [space, *passage_ids],
+        )
+        found = {}
+        for row in rows:
+            if len(row["embeddings"]) % _sentence_type(dimension).itemsize == 0:
+                quantized = np.frombuffer(row["embeddings"], dtype=_sentence_type(dimension))
+                scales = quantized["scale"].astype(np.float32)[:, None] / 127  # (K, 1)
+                found[row["passage_id"]] = np.asarray(quantized["values"] * scales, dtype=np.float32)
+        return found
+
+    def missing(self, space: str, *, after: int, limit: int) -> list[int]:
+        """Ids, ascending, of passages with a later id than `after` that have no embedding in a space."""
+        rows = self._database.read(
+            "SELECT p.id FROM passages p WHERE p.id > ? AND NOT EXISTS (SELECT 1 FROM embeddings e "
+            "JOIN embedding_spaces s ON s.id = e.space_id WHERE e.passage_id = p.id AND s.digest = ?) "
+            "ORDER BY p.id LIMIT ?",
+            [after, space, limit],
+        )
+        return [row["id"] for row in rows]
+
+    def count_missing(self, space: str) -> int:
+        """How many passages have no embedding in a space."""
+        row = self._database.read_one(
+            "SELECT (SELECT count(*) FROM passages) - (SELECT count(*) FROM embeddings e "
+            "JOIN embedding_spaces s ON s.id = e.space_id WHERE s.digest = ?) AS missing",
+            [space],
+        )
+        return int(row["missing"]) if row else 0
+
+
+def insert_embeddings(
+    db: sqlite3.Connection,
+    passage_ids: Sequence[int],
+    embeddings: NDArray[np.floating],
+    sentences: Sequence[Embeddings],
+    space: str,
+) -> None:
+    """Sets the embeddings (N, D) of N passages and of their sentences (K, D each), within a transaction.
+
+    The first space of a store becomes its active one.
+    """
+    space_id = _space_id(db, space)
+    db.executemany(
+        "INSERT OR REPLACE INTO embeddings (passage_id, space_id, embedding) VALUES (?, ?, ?)",
+        [
+            (passage_id, space_id, np.asarray(embedding, dtype="<f2").tobytes())
+            for passage_id, embedding in zip(passage_ids, embeddings, strict=True)
+        ],
+    )
+    db.executemany(
+        "INSERT OR REPLACE INTO sentence_embeddings (passage_id, space_id, embeddings) VALUES (?, ?, ?)",
+        [(passage_id, space_id, _quantized(rows)) for passage_id, rows in zip(passage_ids, sentences, strict=True)],
+    )
+
+
+def _quantized(rows: Embeddings) -> bytes:
+    """Embeddings (K, D) as a float16 scale and int8 numbers each; cosines change by less than 0.01."""
+    quantized = np.empty(len(rows), dtype=_sentence_type(rows.shape[1]))
+    scales = np.maximum(np.abs(rows).max(axis=1, initial=0), 1e-3).astype("<f2")  # (K,)
+    quantized["scale"] = scales
+    quantized["values"] = np.clip(np.rint(rows / scales[:, None].astype(np.float32) * 127), -127, 127)
+    return quantized.tobytes()
+
+
+def _sentence_type(dimension: int) -> np.dtype[np.void]:
+    return np.dtype([("scale", "<f2"), ("values", "i1", (dimension,))])
+
+
+def _space_id(db: sqlite3.Connection, space: str) -> int:
+    db.execute(
+        "INSERT OR IGNORE INTO embedding_spaces (digest, is_active) "
+        "VALUES (?, NOT EXISTS (SELECT 1 FROM embedding_spaces))",
+        [space],
+    )
+    return int(db.execute("SELECT id FROM embedding_spaces WHERE digest = ?", [space]).fetchone()["id"])

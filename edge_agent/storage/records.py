@@ -1,0 +1,110 @@
+"""What the store holds, as values: documents, passages, counts."""
+
+from dataclasses import dataclass
+
+from edge_agent.ingest.chunking import ChunkingRecipe
+from student.artifacts.digests import digest_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A stored document, without its text.
+
+    Attributes:
+        document_id: derived from `source`.
+        source: the caller's own name for it, unique.
+        language: `es`, `en`, or "" where it is neither.
+        content_sha256: digest of what came in, by which the same content is recognized.
+        added_at: RFC 3339, UTC; of the last change.
+        passages: how many it was cut into.
+        chars: length of its text in code points.
+        tags: what staff sort it by, ascending.
+    """
+
+    document_id: str
+    source: str
+    title: str
+    format: str
+    language: str
+    content_sha256: str
+    added_at: str
+    passages: int
+    chars: int
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stored passage with what is needed to show it: `text` is `start:end` of its document's text.
+
+    `content_sha256` is its document's: it says which text of the document that is.
+    """
+
+    passage_id: int
+    document_id: str
+    content_sha256: str
+    source: str
+    title: str
+    language: str
+    heading: str
+    page: int
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which documents a search looks in; None looks in all.
+
+    Attributes:
+        language: `es` or `en`.
+        source_prefix: how their source begins, such as a folder.
+        added_since: RFC 3339, UTC; last changed then or later.
+        tags: all of which the document has.
+    """
+
+    language: str | None = None
+    source_prefix: str | None = None
+    added_since: str | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it lets everything through."""
+        return self == Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document ready to be stored; `tags` are in their stored form (`edge_agent.ingest.tags`)."""
+
+    source: str
+    title: str
+    format: str
+    language: str
+    content_sha256: str
+    text: str
+    chunking: ChunkingRecipe
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change of the store means for the index: passage ids gone and new."""
+
+    removed: list[int]
+    added: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much the store holds."""
+
+    documents: int
+    passages: int
+
+
+def document_id_of(source: str) -> str:
+    """The id of the document with this source."""
+    return digest_bytes(source.encode())[:20]

@@ -1,0 +1,152 @@
+"""What can be told of a text without a model: whether it may come in, its language, its words, its sentences.
+
+Language is told by the little words that every sentence has, and for titles by how their words end: enough to prefer
+documents in the language of the question, in microseconds. Other languages than Spanish and English are not told apart.
+Words are folded as SQLite's FTS5 tokenizer `unicode61 remove_diacritics 2` folds them.
+"""
+
+import re
+import unicodedata
+from difflib import SequenceMatcher
+from itertools import pairwise
+from typing import Literal
+
+from edge_agent.errors import ContentTooLarge, InputInvalid
+
+Language = Literal["en", "es"]
+
+MAX_TAG_CHARS = 50
+MAX_TERMS = 32
+OTHER_LANGUAGE_PENALTY = 0.15
+"""What a passage or sentence in another language than the question's is set back by, in cosine; chosen on the
+development half of the demo's questions."""
+
+_WORD = re.compile(r"\w+")
+_LETTERS = re.compile(r"[a-záéíóúüñ]+")
+_SPANISH_ENDING = re.compile(r"...[ao]s?$|...(?:ar|ir|ión|iones|dad|ente)$")
+_ENGLISH_ENDING = re.compile(r".[bcfghjkmpqtvwxy]$|..(?:ing|ed|ts|ks|ps|ge|ve|ce|ght|tions?|ders?|ters?|ness|ies)$")
+_SPANISH = frozenset(
+    """el la los las un una unos unas de del al y o que en con por para sin sobre desde hasta como cómo cuando cuándo
+    donde dónde cual cuál quien quién cuanto cuánto cuanta cuánta cuantos cuántos es son está estan están ser hay tiene
+    tengo puedo puede pueden hacer se me te le lo nos les mi mis tu tus su sus no sí si ya muy más pero porque esto esta
+    este ese esa q xq porfa hola gracias quiero necesito tarda cobran""".split()
+)
+_ENGLISH = frozenset(
+    """the a an of to and or that in on with by for without from until as how when where which who what why is are was
+    be been there has have had can could do does did i you he she it we they my your his her its our their me not no yes
+    if but because this these those will would should please hi hello thanks want need long much many""".split()
+)
+_ABBREVIATIONS = frozenset(
+    """sr sra srta dr dra ud uds vd vds p.ej ej pág págs núm nº art av avda c/ etc aprox tel mr mrs ms prof st vs e.g
+    i.e inc ltd no fig approx dept est jr""".split()
+)
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'»”’)\]]*+(?=\s)|\n+")
+_LAST_WORD = re.compile(r"(\S+?)[.]$")
+_LONGEST_WORD = 40  # looked at before a full stop, so that the time stays linear
+
+
+def checked(value: str, name: str, *, max_chars: int) -> str:
+    """A text from outside, stripped.
+
+    Raises:
+        InputInvalid: empty, or with characters that no text has. ContentTooLarge: too long.
+    """
+    value = value.strip()
+    if not value:
+        raise InputInvalid(f"{name} is empty; expected some text")
+    if len(value) > max_chars:
+        raise ContentTooLarge(f"{name} has {len(value)} characters, at most {max_chars} are accepted; shorten it")
+    require_text(value, name)
+    return value
+
+
+def checked_source(value: str) -> str:
+    """A source from outside, stripped; it names a document and is never a path that is opened.
+
+    Raises:
+        InputInvalid: empty, or with characters that no name has. ContentTooLarge: too long.
+    """
+    value = checked(value, "source", max_chars=500)
+    if any(unicodedata.category(c) == "Cc" for c in value):
+        raise InputInvalid("source holds control characters; expected a name or a relative path")
+    return value
+
+
+def require_text(value: str, name: str) -> None:
+    """Raises `InputInvalid` for what no text holds."""
+    if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        raise InputInvalid(f"{name} holds NUL or lone surrogate characters; expected Unicode text")
+
+
+def detect_language(text: str) -> Language | None:
+    """`es` or `en` by which little words are more, or endings when those are as many; None when these are too."""
+    words = _LETTERS.findall(text.lower())
+    spanish = sum(word in _SPANISH for word in words) + sum(c in "ñ¿¡áéíóú" for c in text.lower())
+    english = sum(word in _ENGLISH for word in words)
+    if spanish == english and len(words) > 1:
+        spanish = sum(bool(_SPANISH_ENDING.search(word)) for word in words)
+        english = sum(bool(_ENGLISH_ENDING.search(word)) for word in words)
+    if spanish == english:
+        return None
+    return "es" if spanish > english else "en"
+
+
+def fold(text: str) -> str:
+    """Lower case without accents: what `unicode61 remove_diacritics 2` compares."""
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+_STOP_WORDS = frozenset(fold(word) for word in _SPANISH | _ENGLISH)
+
+
+def content_terms(text: str) -> list[str]:
+    """The words of a text that are not little ones, each once, at most `MAX_TERMS`; all words when all are little."""
+    words = list(dict.fromkeys(_WORD.findall(fold(text))))
+    content = [word for word in words if word not in _STOP_WORDS]
+    return (content or words)[:MAX_TERMS]
+
+
+def content_words(text: str) -> list[tuple[int, int]]:
+    """Where the content words of a text stand, (start, end) in code points; repeated ones each time."""
+    terms = set(content_terms(text))
+    return [match.span() for match in _WORD.finditer(text) if fold(match[0]) in terms]
+
+
+def longest_run(text: str, other: str) -> int:
+    """How many words of a text stand in a row in another, folded, wherever they do."""
+    words, others = _WORD.findall(fold(text)), _WORD.findall(fold(other))
+    return SequenceMatcher(None, words, others, autojunk=False).find_longest_match().size
+
+
+def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+    """Offsets of the sentences of `text[start:end]`, in order, without surrounding space.
+
+    A line break always ends a sentence; a full stop does not after an abbreviation, an initial, a list number, or
+    before a lower-case letter.
+    """
+    end = len(text) if end is None else end
+    cuts = [start, *(m.end() for m in _SENTENCE_END.finditer(text, start, end) if _is_end(text, start, m)), end]
+    spans = (_strip(text, first, last) for first, last in pairwise(cuts))
+    return [(first, last) for first, last in spans if first < last]
+
+
+def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
+    if "\n" in match[0] or match[0][0] in "!?…":
+        return True
+    following = text[match.end() :].lstrip()[:1]
+    near = max(start, match.start() - _LONGEST_WORD)
+    line_start = max(near, text.rfind("\n", near, match.start()) + 1)
+    before = _LAST_WORD.search(text[line_start : match.start() + 1])
+    word = before[1].lower().lstrip('(«"¿¡') if before else ""
+    if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or following.islower():
+        return False
+    return not (word.isdigit() and text[line_start : match.start()].strip() == word)
+
+
+def _strip(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end

@@ -1,0 +1,188 @@
+"""The centre's folder and processes: certificates, enrolled branches, the SuperLink, and runs handed to it.
+
+ca.crt ca.key server.crt server.key   certificates.write_authority, or a firm's own authority
+release.key release.pub               releases are signed with, and verified
+centre.json                           what the federation is called, and where it is reached
+branches/NAME.pub NAME.node           keys that may join, and the SuperLink's numbers of them
+kits/NAME/                            what to bring to a branch
+runs/RUN/                             run_recipe.py, submission.py, rounds.py, release.py
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from federation.branch.kit import JOIN_FILE, Joining
+from federation.errors import DeploymentFailed, KeysInvalid
+from federation.learning.round_parameters import NAME, Name
+from federation.transport.certificates import (
+    BRANCH_PUBLIC_KEY,
+    CA_CERTIFICATE,
+    SIGNING_PUBLIC_KEY,
+    check_branch_public_key,
+    write_authority,
+    write_branch_key,
+)
+from federation.transport.processes import (
+    CONNECTION,
+    connect_operator,
+    run_flower,
+    start_superlink,
+    wait_until_healthy,
+)
+from student.artifacts.durable import write_durably
+
+CENTRE_FILE, UP_FILE = "centre.json", "up.json"
+SUPERLINK_LOG = "superlink.log"
+
+
+class Centre(BaseModel):
+    """What a federation is called, and the `host:port` under which branches reach it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    federation: Name
+    address: Annotated[str, StringConstraints(pattern=r"^[^\s:]+:\d{1,5}$")]
+
+
+def set_up_centre(home: Path, centre: Centre, *, now: datetime) -> None:
+    """Makes the folder of a federation, with a lab's own authority.
+
+    Raises:
+        KeysInvalid: there is one: nothing is written over.
+    """
+    if (home / CENTRE_FILE).exists():
+        raise KeysInvalid(f"{home} holds a federation already; name another folder, or use it as it is")
+    host = centre.address.rpartition(":")[0]
+    write_authority(home, list(dict.fromkeys([host, "localhost", "127.0.0.1"])), now=now)
+    write_durably(home / CENTRE_FILE, (centre.model_dump_json(indent=2) + "\n").encode())
+
+
+def read_centre(home: Path) -> Centre:
+    """The federation of a folder.
+
+    Raises:
+        DeploymentFailed: it holds none.
+    """
+    try:
+        return Centre.model_validate_json((home / CENTRE_FILE).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DeploymentFailed(
+            f"{home} holds no federation; make one with orilla federation up --home {home}"
+        ) from error
+
+
+def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Path:
+    """Lets a branch join: registers its key, now or when the centre comes up, and makes what to bring there.
+
+    Args:
+        home: the federation's folder.
+        branch: its name.
+        public_key: of a key pair made at the branch; None to make one here, which then travels with the kit.
+
+    Returns:
+        The kit's folder.
+
+    Raises:
+        KeysInvalid: the branch is enrolled, its name is none, or the key is of another kind.
+    """
+    if not re.fullmatch(NAME, branch):
+        raise KeysInvalid(f"{branch!r} is no branch's name; expected letters, digits, dots, dashes, at most 64")
+    centre = read_centre(home)
+    known, kit = home / "branches" / f"{branch}.pub", home / "kits" / branch
+    if known.exists():
+        raise KeysInvalid(f"branch {branch} is enrolled; remove {known} first to give it another key")
+    if public_key is not None:
+        content = public_key.read_bytes()
+        check_branch_public_key(content)
+        kit.mkdir(parents=True, exist_ok=True)
+        write_durably(kit / BRANCH_PUBLIC_KEY, content)
+    else:
+        content = write_branch_key(kit).read_bytes()
+    for name in (CA_CERTIFICATE, SIGNING_PUBLIC_KEY):
+        write_durably(kit / name, (home / name).read_bytes())
+    joining = Joining(branch=branch, federation=centre.federation, address=centre.address)
+    write_durably(kit / JOIN_FILE, (joining.model_dump_json(indent=2) + "\n").encode())
+    known.parent.mkdir(exist_ok=True)
+    write_durably(known, content)
+    if is_up(home):
+        register_branches(home, [branch])
+    return kit
+
+
+def register_branches(home: Path, branches: Sequence[str]) -> None:
+    """Tells the running SuperLink of keys that it does not know yet, and notes the number it gives each.
+
+    Raises:
+        DeploymentFailed: it refuses.
+    """
+    for branch in branches:
+        registered = home / "branches" / f"{branch}.node"
+        if not registered.exists():
+            key = str(home / "branches" / f"{branch}.pub")
+            answer = run_flower(home, "supernode", "register", key, CONNECTION, "--name", branch)
+            write_durably(registered, str(answer["node-id"]).encode())
+
+
+def enrolled_branches(home: Path) -> list[str]:
+    """Names of all branches that may join."""
+    return sorted(path.stem for path in (home / "branches").glob("*.pub"))
+
+
+def enrolled_nodes(home: Path) -> dict[int, str]:
+    """The SuperLink's number of each enrolled branch's node → the branch's name."""
+    return {int(path.read_text()): path.stem for path in (home / "branches").glob("*.node")}
+
+
+def bring_up(home: Path, host: str, *, port: int) -> "subprocess.Popen[bytes]":
+    """Starts the SuperLink, waits until it answers, and registers every enrolled branch.
+
+    Args:
+        home: the federation's folder.
+        host: address to listen on.
+        port: to listen on; branches use that of `centre.json`, which a router may map to this one.
+
+    Raises:
+        DeploymentFailed: it is up already, or does not start.
+    """
+    if is_up(home):
+        raise DeploymentFailed(f"the centre of {home} is up already; stop it first, or use it as it is")
+    log = home / SUPERLINK_LOG
+    process = start_superlink(home, host, port, log)
+    local = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  (compared, not bound)
+    try:
+        wait_until_healthy(f"https://{local}:{port}", process, log, root=home / CA_CERTIFICATE)
+        connect_operator(home, f"{local}:{port}")
+        write_durably(home / UP_FILE, json.dumps({"pid": process.pid}).encode())
+        register_branches(home, enrolled_branches(home))
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process
+
+
+def is_up(home: Path) -> bool:
+    """Whether the SuperLink that was last brought up is still there."""
+    try:
+        pid = int(json.loads((home / UP_FILE).read_bytes())["pid"])
+        return b"flower-superlink" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def online_branches(home: Path) -> list[str]:
+    """Names of the branches whose SuperNodes are there.
+
+    Raises:
+        DeploymentFailed: the centre does not answer.
+    """
+    names = enrolled_nodes(home)
+    nodes = run_flower(home, "supernode", "list", CONNECTION).get("nodes", [])
+    return sorted(names.get(int(node["node-id"]), "?") for node in nodes if node.get("status") == "online")

@@ -1,0 +1,1 @@
+"""`orilla federation …`: the commands of center and branch."""

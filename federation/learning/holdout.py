@@ -1,0 +1,49 @@
+"""Which of a branch's customers are trained on, and which are kept for evaluation.
+
+A customer's place in [0, 1) is a keyed digest of its pseudonym. It never depends on what it wrote or on who else is
+there: adding or removing a customer moves no other one, which parallel composition rests on (docs/privacy.md). The key
+is the ledger's random name, so places last as long as the record of spending that counts on them, and nobody outside
+can choose a pseudonym for its place.
+
+Guarantees:
+    A customer's place depends on its pseudonym and the key alone.
+    No customer is both trained on and evaluated with in one run.
+"""
+
+import hashlib
+import hmac
+from typing import TypeVar
+
+import numpy as np
+
+from federation.learning.examples import NO_CUSTOMER, AdapterExamples, HeadExamples
+from federation.privacy.accounting import Places
+
+_Examples = TypeVar("_Examples", HeadExamples, AdapterExamples, HeadExamples | AdapterExamples)
+_BITS = 53
+"""That a float64 holds exactly."""
+_LAST = 1 - 2.0**-_BITS
+
+
+def place_of(customer: str, key: str) -> float:
+    """A customer's place in [0, 1), uniform over pseudonyms.
+
+    All rows without a customer may be most of what a branch has, and are one customer: it has the last place, which is
+    always trained on.
+
+    Args:
+        customer: its pseudonym.
+        key: of the branch.
+    """
+    if customer == NO_CUSTOMER:
+        return _LAST
+    digest = hmac.new(key.encode(), customer.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+    return float(int.from_bytes(digest[:8], "big") >> (64 - _BITS)) / 2.0**_BITS
+
+
+def take_customers(examples: _Examples, among: Places, *, key: str) -> _Examples:
+    """The examples of customers at these places, in their order."""
+    if among == Places():
+        return examples
+    is_in = {customer: place_of(customer, key) in among for customer in set(examples.customers)}
+    return examples.take(np.array([i for i, who in enumerate(examples.customers) if is_in[who]], dtype=np.int64))

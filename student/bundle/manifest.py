@@ -1,0 +1,193 @@
+"""The manifest of a bundle: what it is, what it is made of and made from. The format is `docs/bundle-format.md`."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from student.artifacts.digests import Digest
+from student.errors import BundleForeign, BundleTooNew, ManifestInvalid
+
+FORMAT: Final = "orilla-bundle"
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+_FILE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$"
+FileName = Annotated[str, StringConstraints(pattern=_FILE_NAME, max_length=200)]
+"""A relative path of plain characters: no `..`, no leading dot or slash, no backslash."""
+Created = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+"""When an artefact was made, as `created_at` writes it: in UTC, to the second; earlier ones sort first."""
+
+
+def created_at(now: datetime) -> str:
+    """A time as a manifest says it."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class _Part(BaseModel):
+    """A part of the manifest. Fields unknown to this version are kept, so that a copy loses nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+
+class FileEntry(_Part):
+    """What the manifest says of one file."""
+
+    sha256: Digest
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class EncoderEntry(_Part):
+    """The encoder: an ONNX graph from `input_ids`, `attention_mask` to two embeddings, and its tokenizer."""
+
+    graph: FileName
+    tokenizer: FileName
+    dimension: Annotated[int, Field(ge=1, le=8192)]
+    max_tokens: Annotated[int, Field(ge=8, le=8192)]
+
+
+class HeadEntry(_Part):
+    """A linear head on the sentence embedding; its file holds `weight` (C, D) and `bias` (C,)."""
+
+    file: FileName
+    labels: Annotated[list[str], Field(min_length=2)]
+    temperature: Annotated[float, Field(gt=0)]
+    threshold: Annotated[float, Field(ge=0, le=1)]
+
+
+class AdapterEntry(_Part):
+    """A query adapter; its file holds `a` and `b`, (rank, D) both."""
+
+    file: FileName
+    rank: Annotated[int, Field(ge=1, le=256)]
+
+
+class ReaderEntry(_Part):
+    """The reader: an ONNX graph from token embeddings of question, headings and text to a logit.
+
+    `max_logit_difference`: how far a reading may be from the one that the probes expect.
+    """
+
+    file: FileName
+    max_logit_difference: Annotated[float, Field(gt=0)]
+
+
+class ProbesEntry(_Part):
+    """Texts whose embeddings the encoder must reproduce on the branch's own CPU, and what the reader says of them."""
+
+    file: FileName
+    min_similarity: Annotated[float, Field(gt=0, le=1)]
+
+
+class Origin(_Part):
+    """One thing the bundle was made from: a teacher, a data set, an earlier bundle, a release."""
+
+    role: str
+    name: str
+    sha256: Digest
+    license: str
+
+
+class PrivacySpent(_Part):
+    """What one release of a federation, that this was taught by, cost a customer of its branches at most.
+
+    Attributes:
+        federation, serial, sha256: the release.
+        run_id: of the run it came from, with its `rounds` and the `fewest_branches` in one of them.
+        epsilon, delta: of that run; `unit`, `neighboring`, `accountant` and `mechanism` say what they mean.
+        largest_ledger_epsilon: largest total over all runs that a branch's ledger said after it.
+    """
+
+    federation: str
+    serial: Annotated[int, Field(ge=1)]
+    sha256: Digest
+    run_id: str
+    rounds: Annotated[int, Field(ge=1)]
+    fewest_branches: Annotated[int, Field(ge=1)]
+    epsilon: Annotated[float, Field(gt=0)]
+    delta: Annotated[float, Field(gt=0, lt=1)]
+    unit: str
+    neighboring: str
+    accountant: str
+    mechanism: str
+    largest_ledger_epsilon: Annotated[float, Field(ge=0)]
+
+
+class License(_Part):
+    """A licence that applies to part of the bundle; `file` holds its text or its attribution."""
+
+    spdx: str
+    applies_to: str
+    file: FileName
+
+
+class Manifest(_Part):
+    """`manifest.json`: what the bundle is, what it is made of and made from."""
+
+    format: Literal["orilla-bundle"] = FORMAT
+    format_version: Annotated[int, Field(ge=1)] = FORMAT_VERSION
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    serial: Annotated[int, Field(ge=1)]
+    created: Created
+    embedding_space: Digest
+    languages: Annotated[list[str], Field(min_length=1)]
+    encoder: EncoderEntry
+    heads: dict[str, HeadEntry] = {}
+    adapter: AdapterEntry | None = None
+    reader: ReaderEntry | None = None
+    probes: ProbesEntry
+    limits: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
+    lineage: list[Origin]
+    privacy: list[PrivacySpent] = []
+    licenses: Annotated[list[License], Field(min_length=1)]
+    model_card: FileName
+    files: Annotated[dict[FileName, FileEntry], Field(max_length=1000)]
+
+    @model_validator(mode="after")
+    def _lists_every_file_it_names(self) -> Self:
+        named = [self.encoder.graph, self.encoder.tokenizer, self.probes.file, self.model_card]
+        named += [head.file for head in self.heads.values()] + [license_.file for license_ in self.licenses]
+        named += [self.adapter.file] if self.adapter else []
+        named += [self.reader.file] if self.reader else []
+        unlisted = sorted(set(named) - set(self.files))
+        if unlisted:
+            raise ValueError(f"files does not list {', '.join(unlisted)}")
+        if MANIFEST in self.files:
+            raise ValueError("files lists the manifest itself")
+        return self
+
+
+def parse_manifest(content: bytes, path: Path) -> Manifest:
+    """Reads a manifest from bytes; `path` only names it in errors.
+
+    Raises:
+        BundleForeign: not JSON of ours. BundleTooNew: a later format. ManifestInvalid: breaks the format.
+    """
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise BundleForeign(
+            f"{path / MANIFEST} is not JSON; expected an Orilla bundle's manifest; check the path"
+        ) from error
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise BundleForeign(
+            f'{path} is not an Orilla bundle: its manifest does not say "format": "{FORMAT}"; check the path'
+        )
+    version = value.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise BundleTooNew(
+            f"bundle {path} has format version {version}; this program reads up to {FORMAT_VERSION}; "
+            "upgrade orilla, or use an earlier bundle"
+        )
+    try:
+        return Manifest.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise ManifestInvalid(
+            f"{path / MANIFEST} breaks the bundle format in {error.error_count()} place(s); "
+            f"first, {where}: {first['msg']}; get the bundle again"
+        ) from error

@@ -1,0 +1,1 @@
+"""Distilling the encoder: recipe, vocabulary, model, losses, training. Torch."""

@@ -1,0 +1,168 @@
+"""Distills a student: vocabulary, cut of the teacher, training, and a sentence-transformers folder at the end."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from student.artifacts.digests import digest_bytes, digest_json
+from student.artifacts.durable import write_durably
+from student.distill.encoder.model import StudentModel, cut_student, open_student, pad, save_sentence_transformer
+from student.distill.encoder.recipe import Recipe, RecipeRefused
+from student.distill.encoder.training import LOG, Progress, train
+from student.distill.encoder.vocabulary import read_pieces, tokenizer_json, train_vocabulary
+from student.distill.pretrained import Pretrained
+from student.distill.targets import Targets, describe_mix
+from student.distill.training.precision import autocast, choose_device
+from student.embeddings import Embeddings
+
+VALIDATION_TEXTS = 1000
+MODEL = "model"
+
+
+def distill(
+    teacher: Pretrained,
+    targets: Targets,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    start: Pretrained | None = None,
+    vocabulary: list[str] | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Path:
+    """Distills a student.
+
+    Args:
+        teacher: whose layers and embeddings the student starts from, and whose targets they are.
+        targets: see `student.distill.targets`.
+        recipe: see `student.distill.encoder.recipe`.
+        folder: of vocabulary, checkpoints, log and result; a killed run is continued there.
+        start: an earlier student of the recipe's size to go on from, with its vocabulary; by default the student is
+            cut from the teacher.
+        vocabulary: the student's pieces, to repeat an earlier run: training them anew gives slightly other ones,
+            since the library breaks ties at random.
+        on_progress: told every few steps.
+
+    Returns:
+        The folder of the finished student, below `folder`.
+
+    Raises:
+        RecipeRefused: recipe, teacher and targets do not fit together. AnotherRun: the folder holds another run.
+    """
+    if targets.manifest.embedding_space != teacher.embedding_space:
+        raise RecipeRefused(
+            "the targets were labelled by another teacher than the one given; label again with this one"
+        )
+    if recipe.training.intent_weight and not (targets.intents and teacher.intent_head):
+        raise RecipeRefused(
+            "the recipe weighs intents, but the teacher or its targets have none; train the teacher on intents and "
+            "label again, or set intent_weight = 0"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    if start:
+        vocabulary = read_pieces(start.path / "tokenizer.json")
+    pieces = _vocabulary(teacher, targets, recipe, folder / "vocab.txt", vocabulary)
+    training_part, validation_part = _split(targets)
+    student = (
+        open_student(start, recipe.architecture, teacher.dimension)
+        if start
+        else cut_student(teacher, recipe.architecture, pieces)
+    )
+    tokenizer = Tokenizer.from_str(tokenizer_json(pieces, recipe.architecture.max_tokens))
+
+    def validate(model: StudentModel) -> dict[str, float]:
+        embeddings = encode(model, tokenizer, validation_part.texts, precision=recipe.training.precision)
+        return retention(embeddings, validation_part)
+
+    train(
+        student,
+        tokenizer,
+        training_part,
+        recipe,
+        folder,
+        start=start.weights_sha256 if start else None,
+        intent_head=teacher.intent_head,
+        validate=validate,
+        on_progress=on_progress,
+    )
+    facts = {
+        "embedding_space": teacher.embedding_space,
+        "languages": recipe.languages,
+        "recipe": recipe.model_dump(),
+        "mix": describe_mix(training_part),
+        "lineage": [origin.model_dump() for origin in targets.manifest.lineage]
+        + ([start.as_origin("student started from").model_dump()] if start else [])
+        + [
+            {
+                "role": "vocabulary",
+                "name": "vocab.txt",
+                "sha256": digest_bytes("\n".join(pieces).encode()),
+                "license": "Apache-2.0",
+            },
+            {"role": "targets", "name": "targets.json", "sha256": targets.digest, "license": "Apache-2.0"},
+            {
+                "role": "recipe",
+                "name": recipe.name,
+                "sha256": digest_json(recipe.model_dump()),
+                "license": "Apache-2.0",
+            },
+        ],
+        "privacy": [each.model_dump() for each in targets.manifest.privacy],
+        "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
+    }
+    save_sentence_transformer(
+        student.cpu(), pieces, folder / MODEL, max_tokens=recipe.architecture.max_tokens, facts=facts
+    )
+    return folder / MODEL
+
+
+def encode(student: StudentModel, tokenizer: Tokenizer, texts: list[str], *, precision: str) -> Embeddings:
+    """Embeddings (N, D) of texts by a student in torch, in batches of like length."""
+    device = choose_device()
+    encodings = tokenizer.encode_batch(texts)
+    order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
+    embeddings = np.empty((len(texts), student.bert.config.hidden_size), dtype=np.float32)
+    with torch.inference_mode(), autocast(device, precision):
+        for first in range(0, len(order), 64):
+            rows = order[first : first + 64]
+            embeddings[rows] = student(*pad([encodings[i].ids for i in rows], device)).cpu().numpy()
+    return embeddings
+
+
+def retention(embeddings: Embeddings, targets: Targets) -> dict[str, float]:
+    """How near embeddings (N, D) are to their targets, by part of the mix, and how many find their own first."""
+    reference = targets.embeddings.astype(np.float32)
+    similarities = (embeddings * reference).sum(axis=1)  # (N,)
+    mixes = np.array(targets.mixes)
+    figures = {f"similarity {mix}": float(similarities[mixes == mix].mean()) for mix in sorted(set(targets.mixes))}
+    all_similarities = embeddings @ reference.T  # (N, N)
+    own = similarities >= all_similarities.max(axis=1) - 1e-6
+    return {"similarity": float(similarities.mean()), "finds its target first": float(own.mean()), **figures}
+
+
+def _split(targets: Targets) -> tuple[Targets, Targets]:
+    """The rows to train on and those to validate on: the texts of the lowest digests."""
+    digests = [digest_bytes(text.encode()) for text in targets.texts]
+    count = min(VALIDATION_TEXTS, len(digests) // 10)
+    is_validation = np.zeros(len(digests), dtype=bool)
+    is_validation[sorted(range(len(digests)), key=digests.__getitem__)[:count]] = True
+    return targets.rows(np.flatnonzero(~is_validation)), targets.rows(np.flatnonzero(is_validation))
+
+
+def _vocabulary(
+    teacher: Pretrained, targets: Targets, recipe: Recipe, path: Path, given: list[str] | None
+) -> list[str]:
+    """The student's pieces, given or trained once, and kept beside the checkpoints."""
+    if path.exists():
+        return path.read_text(encoding="utf-8").splitlines()
+    pieces = given or train_vocabulary(
+        targets.texts,
+        read_pieces(teacher.path / "tokenizer.json"),
+        size=recipe.architecture.vocabulary,
+        trained=recipe.architecture.trained_vocabulary,
+    )
+    write_durably(path, ("\n".join(pieces) + "\n").encode())
+    return pieces

@@ -1,0 +1,98 @@
+"""The recipe of a student: its architecture and how it is trained. A TOML file in `student/distill/recipes`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from student.artifacts.settings import read_settings
+from student.errors import OrillaError
+
+
+class RecipeRefused(OrillaError):
+    """A recipe cannot be used."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Architecture(_Part):
+    """A BERT cut from the teacher.
+
+    Attributes:
+        layers: which of the teacher's layers it starts from, first is 0.
+        vocabulary: pieces in all; `trained_vocabulary` of them trained on the texts.
+        max_tokens: its window, special tokens included.
+    """
+
+    layers: Annotated[list[int], Field(min_length=1)]
+    vocabulary: Annotated[int, Field(ge=500)]
+    trained_vocabulary: Annotated[int, Field(ge=200)]
+    max_tokens: Annotated[int, Field(ge=16, le=512)] = 256
+
+
+class Training(_Part):
+    """How it is trained.
+
+    Attributes:
+        steps, batch_size: batches, and texts in each.
+        max_tokens: texts are cut there while training.
+        learning_rate: after `warmup_steps`, then linearly to 0. AdamW, no dropout.
+        similarity_weight, matryoshka_weight, intent_weight: of those losses beside the alignment; the last needs
+            targets with intent logits.
+        intent_temperature: divides the logits of student and teacher in the intent loss.
+        matryoshka_dimensions: first so many numbers.
+        mix_weights: how often a text of each part of the mix is drawn, relative to its number; 1 by default.
+        precision: `auto`, `bfloat16` or `float32`.
+        checkpoint_steps, validation_steps: how often.
+        seed: of everything drawn.
+    """
+
+    steps: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    max_tokens: Annotated[int, Field(ge=8)] = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    warmup_steps: Annotated[int, Field(ge=0)] = 100
+    similarity_weight: Annotated[float, Field(ge=0)] = 5.0
+    matryoshka_weight: Annotated[float, Field(ge=0)] = 1.0
+    matryoshka_dimensions: list[int] = [128, 256]
+    intent_weight: Annotated[float, Field(ge=0)] = 0.0
+    intent_temperature: Annotated[float, Field(gt=0)] = 2.0
+    mix_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    checkpoint_steps: Annotated[int, Field(ge=1)] = 500
+    validation_steps: Annotated[int, Field(ge=1)] = 1000
+    seed: int = 0
+
+
+class Bounds(_Part):
+    """What a student must keep for a bundle to be written of it.
+
+    Attributes:
+        teacher_similarity: least mean cosine to the teacher on the validation texts at the end of the run.
+        export_max_difference: ONNX float32 against torch, a coordinate's largest difference.
+        int8_mean_similarity, int8_min_similarity: int8 against float32, cosine of a text's two embeddings.
+        int8_top10_overlap: int8 against float32, share of a text's ten nearest that stay among them.
+    """
+
+    teacher_similarity: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    export_max_difference: Annotated[float, Field(gt=0)] = 1e-4
+    int8_mean_similarity: Annotated[float, Field(ge=-1, le=1)] = 0.985
+    int8_min_similarity: Annotated[float, Field(ge=-1, le=1)] = 0.95
+    int8_top10_overlap: Annotated[float, Field(ge=0, le=1)] = 0.80
+
+
+class Recipe(_Part):
+    """A student."""
+
+    name: str
+    languages: Annotated[list[str], Field(min_length=1)]
+    architecture: Architecture
+    training: Training
+    bounds: Bounds = Bounds()
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Reads a recipe. Raises `RecipeRefused`."""
+    return read_settings(path, Recipe, "recipe", RecipeRefused)

@@ -1,0 +1,1 @@
+"""Training the answerability verifier over a bundle's frozen token embeddings, and putting it into a bundle."""

@@ -1,0 +1,167 @@
+"""Makes a bundle's reader: encodes examples with the bundle's own encoder, trains, measures, writes a new bundle."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from student.artifacts.json_lines import is_held_out
+from student.bundle.folder import Bundle, open_bundle, write_bundle
+from student.bundle.linear_head import read_head
+from student.bundle.manifest import Origin, created_at
+from student.distill.export.bundle_export import PROBE_TEXTS
+from student.distill.export.model_card import write_model_card
+from student.distill.verifier.examples import ReadingExample, read_examples, read_origins
+from student.distill.verifier.model import ReaderModel
+from student.distill.verifier.onnx_export import export_reader
+from student.distill.verifier.training import ReaderRecipe, TokenTable, train_reader
+from student.runtime.encoder import Encoder
+from student.runtime.probes import write_probes
+from student.runtime.verifier import Reader
+
+MAX_LOGIT_DIFFERENCE = 0.5
+"""Between CPUs: int8 and float32 of the same reader differ by 0.07."""
+PROBE_PASSAGES = [
+    (
+        "How long are backups kept?",
+        "Backups › Nightly copies",
+        "Backups are taken every night at 02:00 and kept for fourteen days. A restore takes up to an hour.",
+    ),
+    (
+        "¿Puedo pagar con criptomonedas?",
+        "Formas de pago",
+        "Se puede pagar con tarjeta, con PayPal y por transferencia. La transferencia tarda de uno a tres días.",
+    ),
+    ("how many minutes do I boil an egg", "Refunds", "A refund goes to the method you paid with, in ten working days."),
+]
+
+
+def make_reader(
+    bundle_path: Path,
+    examples_path: Path,
+    recipe: ReaderRecipe,
+    folder: Path,
+    out: Path,
+    *,
+    serial: int,
+    now: datetime,
+    replace: bool = False,
+    on_encode: Callable[[int], None] = lambda count: None,
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
+) -> Bundle:
+    """Trains a reader for a bundle and writes the bundle with it.
+
+    Args:
+        bundle_path: the bundle whose encoder the reader reads by; a reader it has is replaced.
+        examples_path: of the examples.
+        recipe: how to train.
+        folder: of the run; a killed one is continued there.
+        out: where the new bundle goes.
+        serial: the new bundle's.
+        now: its time of making.
+        replace: allow a bundle at `out` to be replaced.
+        on_encode: told how many texts are to be encoded.
+        on_step: told each step and its loss.
+
+    Raises:
+        DataRefused: the examples cannot be used. AnotherRun: see `train_reader`. BundleError: the bundle cannot be.
+    """
+    bundle = open_bundle(bundle_path)
+    examples = read_examples(examples_path)
+    apart = [e for e in examples if e.kind.startswith(recipe.favored) and is_held_out(e.group, recipe.hold_out)]
+    groups = {example.group for example in apart}
+    encoder = Encoder.from_bundle(bundle)
+    try:
+        texts = list(dict.fromkeys(t for e in examples for t in (e.question, e.heading or "-", e.text)))
+        on_encode(len(texts))
+        torch.manual_seed(recipe.seed)
+        model = ReaderModel(encoder.dimension)
+        learned = [example for example in examples if example.group not in groups]
+        train_reader(model, learned, TokenTable(texts, encoder, folder), recipe, folder, on_step=on_step)
+        graph = export_reader(model, encoder.dimension)
+        metrics = measure_reader(Reader(graph, dimension=encoder.dimension), apart, encoder) if apart else {}
+        origins = read_origins(examples_path)
+        return add_reader(
+            bundle, graph, origins, metrics, out, encoder=encoder, serial=serial, now=now, replace=replace
+        )
+    finally:
+        encoder.close()
+
+
+def measure_reader(reader: Reader, examples: Sequence[ReadingExample], encoder: Encoder) -> dict[str, Any]:
+    """How often a passage that answers gets a higher logit than one of each kind that does not (AUROC)."""
+    logits: dict[str, list[float]] = {}
+    for example in examples:
+        parts = encoder.encode_each_tokens([example.question, example.heading or "-", example.text])
+        logits.setdefault("answers" if example.span else example.kind, []).append(reader.read(*parts))
+    answers = np.array(logits.pop("answers", []))
+    return {"passages that answer": len(answers)} | {
+        f"ranked above {kind.removeprefix('written: ')}": round(
+            float((answers[:, None] > np.array(others)[None]).mean()), 4
+        )
+        for kind, others in sorted(logits.items())
+    }
+
+
+def add_reader(
+    bundle: Bundle,
+    graph: bytes,
+    origins: Sequence[Origin],
+    metrics: dict[str, Any],
+    out: Path,
+    *,
+    encoder: Encoder,
+    serial: int,
+    now: datetime,
+    replace: bool,
+) -> Bundle:
+    """Writes a copy of a bundle with a reader, its probes, model card, notice and lineage made anew.
+
+    Args:
+        bundle: without a reader, or with another one.
+        graph: the reader, by `export_reader`.
+        origins: what it was trained on, with the role `reader`.
+        metrics: what was measured.
+        out: where the new bundle goes.
+        encoder: the bundle's.
+        serial: the new bundle's.
+        now: its time of making.
+        replace: allow a bundle at `out` to be replaced.
+    """
+    reader = Reader(graph, dimension=encoder.dimension)
+    heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
+    fields = bundle.manifest.model_dump(exclude={"files"})
+    limits = dict(fields["limits"])
+    limits["known"] = [limit for limit in limits.get("known", []) if limit != _LIMIT] + [_LIMIT]
+    fields |= {
+        "serial": serial,
+        "created": created_at(now),
+        "reader": {"file": "reader.onnx", "max_logit_difference": MAX_LOGIT_DIFFERENCE},
+        "lineage": [o for o in fields["lineage"] if o["role"] != "reader"] + [o.model_dump() for o in origins],
+        "limits": limits,
+        "metrics": fields["metrics"] | {"reader_on_held_out_questions": metrics},
+    }
+    contents = {name: bundle.read(name) for name in bundle.manifest.files} | {
+        "reader.onnx": graph,
+        _NOTICE: _notice(bundle, origins),
+        bundle.manifest.probes.file: write_probes(PROBE_TEXTS, encoder, heads, reader, PROBE_PASSAGES),
+        bundle.manifest.model_card: write_model_card(fields).encode(),
+    }
+    return write_bundle(out, fields, contents, replace=replace)
+
+
+_LIMIT = (
+    "The reader learned from help centres of software and a bank. Of a passage that answers and one of its "
+    "subject that does not, it prefers the right one seven times in ten; questions close to a document are "
+    "often answered wrong."
+)
+_NOTICE, _NOTICE_OPENING = "NOTICE.txt", "\nThe reader was trained on:\n"
+
+
+def _notice(bundle: Bundle, origins: Sequence[Origin]) -> bytes:
+    old = bundle.read(_NOTICE).decode().split(_NOTICE_OPENING)[0] if _NOTICE in bundle.manifest.files else ""
+    lines = "".join(f"  {origin.name} ({origin.license})\n" for origin in origins)
+    return f"{old}{_NOTICE_OPENING}{lines}The texts themselves are not part of the bundle.\n".encode()

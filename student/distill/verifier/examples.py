@@ -1,0 +1,97 @@
+"""What a reader learns from: a question, a passage, and where in it the answer stands, if it does.
+
+JSON lines, a row an example: `kind` (where it comes from; the recipe weighs by it), `language`, `question`, `heading`
+(the passage's title and headings, a line each), `text`, and `start` and `end` of the answer in the text, in code
+points, both null where the passage does not answer. `group` names what must not be divided between learning and
+measuring: a passage and all that was asked of it. Beside `NAME.jsonl`, `NAME.origins.json` names what the examples were
+made of, for the lineage of what learns from them; your own examples may have none.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from student.artifacts.digests import digest_file
+from student.artifacts.durable import write_durably
+from student.artifacts.json_lines import DataRefused, column, read_rows
+from student.bundle.manifest import Origin
+
+_ORIGINS = TypeAdapter(list[Origin])
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingExample:
+    """One row; see the module. `span` is (start, end) of the answer, None where the passage does not answer."""
+
+    kind: str
+    language: str
+    question: str
+    heading: str
+    text: str
+    span: tuple[int, int] | None
+    group: str
+
+
+def write_examples(path: Path, examples: Iterable[ReadingExample], origins: Sequence[Origin]) -> int:
+    """Writes examples and what they were made of, each aside and renamed into place; returns how many examples."""
+    lines = []
+    for example in examples:
+        row = asdict(example)
+        start, end = row.pop("span") or (None, None)
+        lines.append(json.dumps(row | {"start": start, "end": end}, ensure_ascii=False))
+    write_durably(_origins_path(path), _ORIGINS.dump_json(list(origins), indent=1) + b"\n")
+    write_durably(path, ("\n".join(lines) + "\n").encode())
+    return len(lines)
+
+
+def read_origins(path: Path) -> list[Origin]:
+    """What the examples in a file were made of; the file itself, its licence unknown, where nothing says so.
+
+    Raises:
+        DataRefused: what says so cannot be read.
+    """
+    if not _origins_path(path).exists():
+        return [Origin(role="reader", name=path.name, sha256=digest_file(path), license="LicenseRef-unknown")]
+    try:
+        return _ORIGINS.validate_json(_origins_path(path).read_bytes())
+    except ValidationError as error:
+        raise DataRefused(f"{_origins_path(path)} is no list of origins; make the examples again") from error
+
+
+def read_examples(path: Path) -> list[ReadingExample]:
+    """Reads examples.
+
+    Raises:
+        DataRefused: a row breaks the format, or there is no example of one of the two answers.
+    """
+    examples = [_example(row, path) for row in read_rows(path)]
+    answered = sum(example.span is not None for example in examples)
+    if not 0 < answered < len(examples):
+        raise DataRefused(
+            f"{path} has {answered} passages that answer among {len(examples)} examples; expected some that do and "
+            "some that do not"
+        )
+    return examples
+
+
+def _origins_path(path: Path) -> Path:
+    return path.with_suffix(".origins.json")
+
+
+def _example(row: dict[str, Any], path: Path) -> ReadingExample:
+    names = ("kind", "language", "question", "heading", "text", "group")
+    kind, language, question, heading, text, group = (column(row, name, path) for name in names)
+    start, end, span = row.get("start"), row.get("end"), None
+    if not question.strip() or not text.strip():
+        raise DataRefused(f"{path} has a row with an empty question or text; remove it")
+    if start is not None or end is not None:
+        if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)):
+            raise DataRefused(
+                f"{path} has a row whose answer {start}:{end} lies outside its text of {len(text)} characters"
+            )
+        span = (start, end)
+    return ReadingExample(kind, language, question, heading, text, span, group)

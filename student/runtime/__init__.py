@@ -1,0 +1,4 @@
+"""A bundle at work on a branch's CPU: onnxruntime sessions, the encoder, the verifier, and the probes that check them.
+
+No torch.
+"""

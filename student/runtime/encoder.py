@@ -1,0 +1,151 @@
+"""The encoder at run time: tokenizer and ONNX graph, text in, unit-norm embeddings out. No torch.
+
+The recipe is measured (docs/adr/0004): one session with one thread a run, no spinning, as many runs side by
+side as there are cores, and one text a run at its exact length. Dynamic int8 scales activations by tensor, so
+an embedding would otherwise depend on what else is in its batch.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from student.bundle.folder import Bundle
+from student.embeddings import Embeddings, TokenEmbeddings
+from student.errors import BundleUnusable
+from student.runtime.onnx_session import open_session
+
+_PIECE_CHARS = 20_000
+
+
+class Encoder:
+    """Encodes texts with a bundle's encoder, several at a time on as many threads as there are workers.
+
+    Guarantees:
+        The embedding of a text does not depend on the texts encoded with it.
+    """
+
+    def __init__(
+        self, graph: bytes | Path, tokenizer: bytes, *, dimension: int, max_tokens: int, workers: int | None = None
+    ) -> None:
+        self.dimension = dimension
+        self.max_tokens = max_tokens
+        self._tokenizer = _load_tokenizer(tokenizer)
+        self._session = _load_session(graph, dimension)
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="encode")
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, *, workers: int | None = None) -> Self:
+        """The encoder of a verified bundle.
+
+        Args:
+            bundle: as `open_bundle` returned it.
+            workers: runs side by side; None for one a core that this process may use.
+
+        Raises:
+            BundleUnusable: onnxruntime or tokenizers refuse a file, or the graph has other inputs or outputs.
+        """
+        entry = bundle.manifest.encoder
+        return cls(
+            bundle.path / entry.graph,  # onnxruntime would keep a copy of bytes
+            bundle.read(entry.tokenizer),
+            dimension=entry.dimension,
+            max_tokens=entry.max_tokens,
+            workers=workers,
+        )
+
+    def encode(self, texts: Sequence[str]) -> Embeddings:
+        """The embeddings (N, D) of N texts; text past `max_tokens` tokens is not seen."""
+        if not texts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        return np.stack(list(self._pool.map(self._encode_one, texts)))  # (N, D)
+
+    def encode_with_tokens(self, text: str) -> tuple[Embeddings, TokenEmbeddings]:
+        """The embedding (D,) of one text and those of its tokens, of one run."""
+        return self._pool.submit(self._encode_both, text).result()
+
+    def encode_tokens(self, text: str) -> TokenEmbeddings:
+        """The embedding of each token of one text, with its place in the text."""
+        return self.encode_each_tokens([text])[0]
+
+    def encode_each_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
+        """The embeddings of the tokens of each of several texts."""
+        return list(self._pool.map(self._encode_tokens, texts))
+
+    def token_starts(self, text: str) -> NDArray[np.int64]:
+        """Where each token of a text of any length starts, in code points, ascending; (T,)."""
+        starts = [np.empty(0, dtype=np.int64)]
+        begin = 0
+        while begin < len(text):  # piece by piece, since what the tokenizer makes is fifty times its text
+            end = begin + _PIECE_CHARS
+            if end < len(text):
+                end = max(text.rfind(" ", begin, end), text.rfind("\n", begin, end)) + 1 or end
+            offsets = self._tokenizer.encode(text[begin:end], add_special_tokens=False).offsets
+            starts.append(begin + np.array([start for start, _ in offsets], dtype=np.int64))
+            begin = end
+        return np.concatenate(starts)
+
+    def close(self) -> None:
+        """Waits for running texts and ends the threads."""
+        self._pool.shutdown()
+
+    def _encode_one(self, text: str) -> Embeddings:
+        (embedding,) = self._session.run(["sentence_embedding"], _inputs(self._tokenize(text).ids))
+        return np.asarray(embedding[0], dtype=np.float32)  # (D,)
+
+    def _encode_tokens(self, text: str) -> TokenEmbeddings:
+        encoding = self._tokenize(text)
+        (embeddings,) = self._session.run(["token_embeddings"], _inputs(encoding.ids))
+        return _own_tokens(encoding, embeddings[0])
+
+    def _encode_both(self, text: str) -> tuple[Embeddings, TokenEmbeddings]:
+        encoding = self._tokenize(text)
+        outputs = self._session.run(["sentence_embedding", "token_embeddings"], _inputs(encoding.ids))
+        return np.asarray(outputs[0][0], dtype=np.float32), _own_tokens(encoding, outputs[1][0])
+
+    def _tokenize(self, text: str) -> Encoding:
+        """The tokens of a text that fit into the window, with the special ones around them."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        encoding.truncate(self.max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=False))
+        return self._tokenizer.post_process(encoding)
+
+
+def _own_tokens(encoding: Encoding, embeddings: NDArray[np.float32]) -> TokenEmbeddings:
+    own = np.array(encoding.special_tokens_mask) == 0  # (T with special tokens,)
+    offsets = np.array(encoding.offsets, dtype=np.int64)[own]
+    ids = np.array(encoding.ids, dtype=np.int64)[own]
+    return TokenEmbeddings(np.asarray(embeddings, dtype=np.float32)[own], offsets.reshape(-1, 2), ids)
+
+
+def _inputs(ids: list[int]) -> dict[str, NDArray[np.int64]]:
+    input_ids = np.array([ids], dtype=np.int64)  # (1, T)
+    return {"input_ids": input_ids, "attention_mask": np.ones_like(input_ids)}
+
+
+def _load_tokenizer(content: bytes) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_str(content.decode())
+    except Exception as error:  # tokenizers raises bare Exception
+        raise BundleUnusable("the bundle's tokenizer cannot be loaded; get the bundle again") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _load_session(graph: bytes | Path, dimension: int) -> Any:
+    session = open_session(graph, "encoder")
+    inputs = {node.name for node in session.get_inputs()}
+    outputs = {node.name: node.shape[-1] for node in session.get_outputs()}
+    expected = {"sentence_embedding": dimension, "token_embeddings": dimension}
+    if inputs != {"input_ids", "attention_mask"} or outputs != expected:
+        raise BundleUnusable(
+            f"the bundle's graph maps {sorted(inputs)} to {outputs}; expected input_ids and attention_mask to "
+            f"{expected}; get the bundle again"
+        )
+    return session

@@ -1,0 +1,1 @@
+"""What branches taught the student is taught to the teacher: checks, soft labels, gates."""

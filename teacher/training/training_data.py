@@ -1,0 +1,64 @@
+"""The centre's data for fine-tuning, and its split into a training, a validation and a test part."""
+
+from dataclasses import dataclass
+
+from student.artifacts.json_lines import is_held_out
+from student.bundle.manifest import Origin
+from student.distill.heads.intent_head import LabelledTexts
+from teacher.corpora.queries import Pair
+from teacher.errors import TrainingRefused
+
+
+@dataclass(frozen=True, slots=True)
+class TeachingData:
+    """Pairs to learn retrieval from, labelled messages to learn intents from (or None), and their origin."""
+
+    pairs: list[Pair]
+    messages: LabelledTexts | None
+    lineage: list[Origin]
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """The labels of the messages, in order."""
+        return tuple(sorted(set(self.messages.labels))) if self.messages else ()
+
+
+def split(data: TeachingData, *, validation: float, test: float, seed: int) -> dict[str, TeachingData]:
+    """The parts `train`, `validation` and `test`.
+
+    Pairs go by a digest of their guide, so that no guide is in two parts; messages by label in equal shares.
+
+    Raises:
+        TrainingRefused: a part would have no pairs, or a label no message in each part.
+    """
+    pairs: dict[str, list[Pair]] = {"train": [], "validation": [], "test": []}
+    for pair in data.pairs:
+        is_test, is_seen = is_held_out(pair.guide, test), not is_held_out(pair.guide, test + validation)
+        pairs["test" if is_test else "train" if is_seen else "validation"].append(pair)
+    if not all(pairs.values()):
+        guides = len({pair.guide for pair in data.pairs})
+        raise TrainingRefused(f"{guides} guides are too few to keep some for validation and some for the test")
+    messages = split_messages(data.messages, validation=validation, test=test, seed=seed) if data.messages else {}
+    return {name: TeachingData(pairs[name], messages.get(name), data.lineage) for name in pairs}
+
+
+def split_messages(messages: LabelledTexts, *, validation: float, test: float, seed: int) -> dict[str, LabelledTexts]:
+    """The parts `train`, `validation` and `test`, with every label in each.
+
+    Raises:
+        TrainingRefused: a label has too few messages for that.
+    """
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415  (a second to import)
+
+    labels, rows = messages.labels, list(range(len(messages.texts)))
+    try:
+        train, rest = train_test_split(rows, test_size=validation + test, random_state=seed, stratify=labels)
+        kept, tested = train_test_split(
+            rest, test_size=test / (validation + test), random_state=seed, stratify=[labels[i] for i in rest]
+        )
+    except ValueError as error:
+        raise TrainingRefused(
+            f"{len(messages.texts)} messages of {len(set(labels))} labels are too few for parts with every label in "
+            "each; add messages, merge labels, or raise the recipe's shares"
+        ) from error
+    return {name: messages.rows(part) for name, part in (("train", train), ("validation", kept), ("test", tested))}

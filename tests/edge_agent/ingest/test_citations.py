@@ -1,0 +1,75 @@
+"""Every citation reproduces its quote: random documents in every format, ingested for real."""
+
+import csv
+import html
+import io
+import json
+from collections.abc import Callable
+
+import docx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge_agent.agent import Agent
+from edge_agent.errors import AgentError
+from edge_agent.ingest.parsing.formats import DocumentFormat
+from tests.edge_agent.ingest.test_formats import make_pdf
+
+WORDS = st.sampled_from(
+    "pago factura ñandú 🚀 copia İstanbul ﬁn e\u0301xito «cita» 14.90 € etc. Sr. ¿dónde? línea- <b> & | # *x*".split()
+)
+PARAGRAPHS = st.lists(st.lists(WORDS, min_size=1, max_size=40).map(" ".join), min_size=1, max_size=8)
+
+
+def as_docx(paragraphs: list[str]) -> bytes:
+    document = docx.Document()
+    for number, paragraph in enumerate(paragraphs):
+        if number % 3 == 0:
+            document.add_heading(f"Parte {number}", level=2)
+        document.add_paragraph(paragraph)
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def as_pdf(paragraphs: list[str]) -> bytes:
+    plain = [p.encode("cp1252", "ignore").decode("cp1252").replace("(", "").replace(")", "") for p in paragraphs]
+    return make_pdf(*([line] for line in plain))
+
+
+def as_csv(paragraphs: list[str]) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["question", "answer"])
+    writer.writerows([f"¿Qué {n}?", paragraph] for n, paragraph in enumerate(paragraphs))
+    return out.getvalue().encode()
+
+
+MAKERS: dict[DocumentFormat, Callable[[list[str]], bytes]] = {
+    DocumentFormat.TEXT: lambda paragraphs: "\n\n".join(paragraphs).encode(),
+    DocumentFormat.MARKDOWN: lambda paragraphs: ("# Título\n\n" + "\n\n".join(paragraphs)).encode(),
+    DocumentFormat.HTML: lambda paragraphs: "".join(f"<p>{html.escape(p)}</p>" for p in paragraphs).encode(),
+    DocumentFormat.DOCX: as_docx,
+    DocumentFormat.PDF: as_pdf,
+    DocumentFormat.CSV: as_csv,
+    DocumentFormat.JSONL: lambda paragraphs: "\n".join(json.dumps({"body": p}) for p in paragraphs).encode(),
+}
+
+
+@pytest.mark.parametrize("document_format", list(DocumentFormat))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(paragraphs=PARAGRAPHS)
+def test_every_quote_stands_where_its_citation_says(
+    agent: Agent, document_format: DocumentFormat, paragraphs: list[str]
+) -> None:
+    try:
+        ingested = agent.add_document("a", MAKERS[document_format](paragraphs), document_format)
+    except AgentError:
+        return  # nothing but marks and spaces
+    text = agent.store.document_text(ingested.document.document_id)
+    citations = agent.search(paragraphs[0], count=50) + agent.query(paragraphs[-1]).citations
+    assert citations
+    for citation in citations:
+        assert text[citation.start : citation.end] == citation.quote
+        assert citation.quote.strip()

@@ -1,0 +1,121 @@
+"""Examples for the reader: the questions written by hand, and what is made from guides."""
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from student.artifacts.json_lines import DataRefused, read_rows
+from teacher.corpora.answerability import MESSAGES, SEGMENTS, ask, make_examples, shorten
+from teacher.corpora.guide_passages import GUIDES, LICENSES, QUESTIONS, GuidePassage, examples_lineage, read_written
+from tests.conftest import ROOT
+
+DATA = ROOT.parent / "shared" / "data"
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not here")
+
+
+def rows() -> list[dict[str, Any]]:
+    return list(read_rows(QUESTIONS))
+
+
+def test_there_are_questions_of_every_kind_in_both_languages_each_asked_once() -> None:
+    counts = Counter((row["kind"], row["language"]) for row in rows())
+    assert set(counts) == {(kind, lang) for kind in ("answered", "neighbour", "domain") for lang in ("en", "es")}
+    assert min(counts.values()) >= 100
+    assert len({row["text"] for row in rows()}) == len(rows()) == len({row["id"] for row in rows()})
+
+
+def test_questions_name_their_passage_and_do_not_hold_it() -> None:
+    for row in rows():
+        assert set(row) - {"quote_start", "quote_end"} == {
+            *("id", "language", "text", "kind", "data", "guide", "start", "end", "sha256")
+        }
+        assert ("quote_start" in row) == (row["kind"] == "answered")
+
+
+@needs_data
+def test_every_question_finds_its_passage_and_every_answer_stands_in_it() -> None:
+    found = list(read_written(QUESTIONS, DATA))
+    assert len(found) == len(rows())
+    for row, passage in found:
+        if row["kind"] == "answered":
+            assert passage.text[row["quote_start"] : row["quote_end"]].strip()
+
+
+@needs_data
+def test_the_lineage_names_every_file_that_examples_are_made_of() -> None:
+    named = {origin.name for origin in examples_lineage(DATA)}
+    assert named == {"teacher/data/answerability.jsonl", *LICENSES}
+    assert {*GUIDES, *MESSAGES, SEGMENTS} == set(LICENSES)
+
+
+def write_guides(folder: Path, body: str) -> Path:
+    guide = {"id": "g1", "lang": "en", "title": "Backups", "body_markdown": body}
+    folder.mkdir(exist_ok=True)
+    (folder / "guides.jsonl").write_text(json.dumps(guide))
+    return folder
+
+
+def test_a_question_for_another_text_of_a_guide_is_refused(tmp_path: Path) -> None:
+    data = write_guides(tmp_path / "data", "Backups are kept for fourteen days.")
+    question = {"id": "q", "text": "?", "kind": "domain", "data": "guides.jsonl", "guide": "g1", "start": 0, "end": 9}
+    (tmp_path / "q.jsonl").write_text(json.dumps(question | {"sha256": "0" * 64}))
+    with pytest.raises(DataRefused, match="another text of guide g1"):
+        list(read_written(tmp_path / "q.jsonl", data))
+
+
+def test_an_answer_is_asked_of_its_passage_and_of_the_passage_without_it(tmp_path: Path) -> None:
+    (tmp_path / "parallel_en_es").mkdir()
+    (tmp_path / "parallel_en_es" / "segments.jsonl").write_text("")
+    for name in ("banking77/train", "nlupp/hotels", "clinc150/oos_train", "clinc150/train"):
+        (tmp_path / f"{name}.jsonl").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"text": f"message of {name}"}))
+    text = "Backups are kept for fourteen days. They are made every night. Nobody has to ask for them."
+    asked = {"id": "q", "text": "how long?", "kind": "answered", "sha256": "a" * 64, "quote_start": 21, "quote_end": 34}
+    passages = [GuidePassage(s, f"g{n}", "en", "T", "", f"{text} {n}") for n, s in enumerate(["help", "help", "other"])]
+    written = [(asked, GuidePassage("help", "g9", "en", "Backups", "Copies", text))]
+
+    def encode(texts: Any) -> Any:
+        rng = np.random.default_rng(len(texts))
+        made = rng.normal(size=(len(texts), 8)).astype(np.float32)
+        return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+    made = list(make_examples(passages, written, tmp_path, encode, random.Random(0)))
+    whole = next(e for e in made if e.kind == "written: answered")
+    assert whole.heading == "Backups\nCopies"
+    assert whole.span
+    assert whole.text[slice(*whole.span)] == "Backups are kept for fourteen days."
+    without = next(e for e in made if e.kind == "written: answer removed")
+    assert without.text == "They are made every night. Nobody has to ask for them."
+    assert without.span is None
+    assert {e.span for e in made if e.kind == "outside"} == {None}
+    for example in made:
+        if example.kind == "words" and example.span:
+            removed = example.text[slice(*example.span)]
+            assert not any(
+                removed in e.text
+                for e in made
+                if e.kind == "words"
+                and not e.span
+                and e.question == example.question
+                and e.group == example.group
+                and len(e.text) < len(example.text)
+            )
+
+
+def test_shortened_sentences_keep_some_of_their_words_and_nothing_else() -> None:
+    sentence = "You can restore files, databases and mailboxes by yourself from the control panel at any time of day."
+    words = {word.strip(",.").lower() for word in sentence.split()}
+    generator = random.Random(3)
+    shortened = [shorten(sentence, generator).lower().split() for _ in range(50)]
+    assert all({word.strip(",.") for word in some} <= words for some in shortened)
+    assert 2 < np.mean([len(some) for some in shortened]) < len(words)
+
+
+def test_openings_do_not_change_what_is_asked() -> None:
+    generator = random.Random(3)
+    assert all("restore files" in ask("restore files", language, generator) for language in ("en", "es", "fr") * 20)

@@ -1,0 +1,142 @@
+"""The corpus: what comes in, what is held out, and the refusal of files of another form."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from student.artifacts.json_lines import DataRefused, is_held_out
+from teacher.corpora.corpus import CorpusRecipe, Example, Source, read_corpus_recipe, read_examples
+from tests.conftest import ROOT, require_data
+
+GUIDE = "# How to pay\n\nOpen the page of invoices and choose one. Then press the button to pay it.\n"
+
+
+def source(kind: str, file: str, **fields: object) -> Source:
+    return Source.model_validate({"mix": kind, "kind": kind, "file": file, "license": "Apache-2.0", **fields})
+
+
+def write_rows(path: Path, *rows: object) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def read(data: Path, *sources: Source, held_out: tuple[Source, ...] = ()) -> list[Example]:
+    recipe = CorpusRecipe(name="test", source=list(sources), guides_held_out=list(held_out))
+    return list(read_examples(recipe, data))
+
+
+def test_a_translation_has_its_english_side_as_the_teachers_text(tmp_path: Path) -> None:
+    write_rows(tmp_path / "pairs.jsonl", {"en": "Pay now", "es": "Pague ahora"})
+    assert read(tmp_path, source("pairs", "pairs.jsonl")) == [
+        Example("Pay now", "Pay now", "pairs"),
+        Example("Pague ahora", "Pay now", "pairs"),
+    ]
+
+
+def test_empty_and_repeated_texts_and_blank_lines_are_left_out(tmp_path: Path) -> None:
+    rows = [{"text": "one"}, {"text": "  "}, {"text": "one"}, {"text": " two "}]
+    (tmp_path / "texts.jsonl").write_text("\n".join(json.dumps(row) for row in rows) + "\n\n\n")
+    assert [e.text for e in read(tmp_path, source("texts", "texts.jsonl"))] == ["one", "two"]
+
+
+def test_passages_join_consecutive_pairs_of_both_languages_alike(tmp_path: Path) -> None:
+    write_rows(tmp_path / "p.jsonl", *({"en": f"en {n}", "es": f"es {n}"} for n in range(20)))
+    examples = read(tmp_path, source("passages", "p.jsonl"))
+    for english, spanish in zip(examples[::2], examples[1::2], strict=True):
+        assert spanish.text == english.text.replace("en", "es")
+        assert spanish.teacher_text == english.text
+        assert 1 <= english.text.count("en") <= 6
+
+
+def test_guides_give_titles_excerpts_and_passages_of_one_language(tmp_path: Path) -> None:
+    row = {"id": "x:en:pay", "lang": "en", "title": "How to pay", "excerpt": "Paying.", "body_markdown": GUIDE}
+    write_rows(tmp_path / "g.jsonl", row, row | {"id": "x:es:pay", "lang": "es", "title": "Cómo pagar"})
+    texts = [e.text for e in read(tmp_path, source("guides", "g.jsonl", language="en"))]
+    assert texts[:2] == ["How to pay", "Paying."]
+    assert "press the button" in texts[2]
+    assert len(texts) == 3
+
+
+def test_what_is_held_out_comes_in_by_no_way(tmp_path: Path) -> None:
+    keys = [f"guide-{n}" for n in range(40)]
+    guides = [
+        {"id": f"x:en:{key}", "lang": "en", "title": f"Title {key}", "body_markdown": f"The {key} says so and so."}
+        for key in keys
+    ]
+    write_rows(tmp_path / "g.jsonl", *guides)
+    write_rows(
+        tmp_path / "p.jsonl", *({"en": f"The **{key}** says so, and so", "es": f"La {key} dice eso"} for key in keys)
+    )
+    mine = source("guides", "g.jsonl", language="en", hold_out=0.3)
+    examples = read(tmp_path, mine, source("pairs", "p.jsonl"), source("passages", "p.jsonl"), held_out=(mine,))
+    held_out = [key for key in keys if is_held_out(key, 0.3)]
+    assert 4 < len(held_out) < 24
+    everything = "\n".join(e.text + e.teacher_text for e in examples) + "\n"
+    for key in keys:
+        came_in = f"{key} " in everything or f"{key}*" in everything
+        assert came_in == (key not in held_out)
+
+
+def test_holding_out_depends_on_the_key_alone() -> None:
+    assert is_held_out("LocalFunctionality/Spain/cartera-module", 1.0)
+    assert not is_held_out("LocalFunctionality/Spain/cartera-module", 0.0)
+    share = sum(is_held_out(str(n), 0.2) for n in range(5000)) / 5000
+    assert share == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "match"),
+    [
+        (lambda path: path.unlink(), "cannot be read"),
+        (lambda path: path.write_text("not json\n"), "line 1 is not a JSON object"),
+        (lambda path: path.write_bytes(b'{"text": "caf\xe9"}\n'), "line 1 is not a JSON object"),
+        (lambda path: path.write_text("[1]\n"), "line 1 is not a JSON object"),
+        (
+            lambda path: path.write_text('{"name": "x"}\n'),
+            r"without the text column 'text'; its columns are \['name'\]",
+        ),
+        (lambda path: path.write_text('{"text": 7}\n'), "without the text column"),
+    ],
+)
+def test_files_of_another_form_are_refused(tmp_path: Path, spoil: Callable[[Path], object], match: str) -> None:
+    write_rows(tmp_path / "texts.jsonl", {"text": "one"})
+    spoil(tmp_path / "texts.jsonl")
+    with pytest.raises(DataRefused, match=match):
+        read(tmp_path, source("texts", "texts.jsonl"))
+
+
+@pytest.mark.parametrize("text", ["", "name = 1", "[[source]]\nkind = 'other'", "not toml ["])
+def test_recipes_of_another_form_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(DataRefused, match="cannot be used"):
+        read_corpus_recipe(tmp_path / "r.toml")
+
+
+def test_the_public_recipe_names_only_files_that_are_there() -> None:
+    data = require_data("banking77/train.jsonl").parents[1]
+    recipe = read_corpus_recipe(ROOT / "teacher" / "recipes" / "public.toml")
+    for item in (*recipe.source, *recipe.guides_held_out):
+        assert (data / item.file).is_file()
+
+
+def test_a_share_of_the_corpus_keeps_translations_together(tmp_path: Path) -> None:
+    write_rows(tmp_path / "pairs.jsonl", *({"en": f"text {n}", "es": f"texto {n}"} for n in range(200)))
+    recipe = CorpusRecipe(name="test", source=[source("pairs", "pairs.jsonl")])
+    some = list(read_examples(recipe, tmp_path, share=0.3))
+    assert 80 < len(some) < 160
+    assert {example.text for example in some if example.text.startswith("texto")} == {
+        example.text.replace("text", "texto") for example in some if not example.text.startswith("texto")
+    }
+    assert list(read_examples(recipe, tmp_path, share=0.0)) == []
+
+
+def test_pages_are_as_long_as_a_window_and_join_as_many_pairs_as_asked(tmp_path: Path) -> None:
+    body = " ".join(f"w{n}" for n in range(400))
+    write_rows(tmp_path / "guides.jsonl", {"id": "x:en:a", "lang": "en", "title": "t", "body_markdown": body})
+    pages = read(tmp_path, source("guide_pages", "guides.jsonl", language="en"))
+    assert [len(example.text.split()) for example in pages] == [180, 180, 40]
+    write_rows(tmp_path / "pairs.jsonl", *({"en": f"text {n}", "es": f"texto {n}"} for n in range(60)))
+    joined = read(tmp_path, source("passages", "pairs.jsonl", joined=(5, 9)))
+    assert all(5 <= len(example.text.split("\n")) <= 9 for example in joined[:-2])
+    assert sum(len(example.text.split("\n")) for example in joined) == 120
