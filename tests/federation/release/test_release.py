@@ -290,7 +290,7 @@ def test_reading_a_release_needs_neither_torch_nor_flower(lab: Lab, release: Pat
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Absent())\n"
         "from pathlib import Path\n"
-        "from federation.release import read_release\n"
+        "from federation.release.format import read_release\n"
         "print(read_release(Path(sys.argv[1]), Path(sys.argv[2])).release.serial)\n"
     )
     command = [sys.executable, "-c", code, str(release), str(key_of(lab))]

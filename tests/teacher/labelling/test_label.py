@@ -77,7 +77,7 @@ def test_a_killed_labelling_continues_and_ends_like_one_that_was_not(
         "import sys, time; from pathlib import Path\n"
         "from tests.teacher.test_label import RECIPE, fake_free_encode\n"
         "from dataclasses import replace; from student.distill.pretrained import find_minilm\n"
-        "from teacher.label import label\n"
+        "from teacher.labelling.label import label\n"
         "def slow(texts):\n    time.sleep(0.2)\n    return fake_free_encode(texts)\n"
         "label(replace(find_minilm(), dimension=8), RECIPE, Path(sys.argv[1]), Path(sys.argv[2]), encode=slow)\n"
     )
