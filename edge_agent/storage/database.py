@@ -22,6 +22,8 @@ from edge_agent.errors import (
 from edge_agent.storage.checksums import checksum
 from edge_agent.storage.commit_watermark import AcknowledgedChanges
 
+DATABASE = "orilla.db"
+"""Name of the store's file in its folder."""
 SCHEMA_VERSION = 3
 _APPLICATION_ID = 0x4F52494C  # "ORIL"
 _FULL = ("SQLITE_FULL", "ENOSPC", "EDQUOT", "EFBIG")

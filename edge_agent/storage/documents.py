@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 from edge_agent.errors import DocumentUnknown, StoreDamaged
 from edge_agent.ingest.chunking import ChunkingRecipe, PassageSpan
 from edge_agent.storage.checksums import checksum, passage_checksum, span_checksum
-from edge_agent.storage.database import Database, damaged
+from edge_agent.storage.database import DATABASE, Database, damaged
 from edge_agent.storage.embeddings import EmbeddingTable, insert_embeddings
 from edge_agent.storage.records import Change, Counts, Document, Filter, NewDocument, Passage, document_id_of
 from student.embeddings import Embeddings
 
-DATABASE = "orilla.db"
 NO_FILTER = Filter()
 MAX_MATCHES = 2_000
 """Passages that the words of a question may match together, a microsecond each; see `Store.bm25`."""

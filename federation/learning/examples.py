@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.storage.database import SCHEMA_VERSION
-from edge_agent.storage.documents import DATABASE
+from edge_agent.storage.database import DATABASE, SCHEMA_VERSION
 from federation.errors import ExamplesInvalid
 from student.artifacts.digests import digest_bytes
 from student.artifacts.json_lines import DataRefused, column, read_rows

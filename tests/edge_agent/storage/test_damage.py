@@ -22,7 +22,8 @@ from edge_agent.errors import (
 )
 from edge_agent.feedback.log import FeedbackLog, NewFeedback
 from edge_agent.ingest.chunking import ChunkingRecipe, PassageSpan
-from edge_agent.storage.documents import DATABASE, Store
+from edge_agent.storage.database import DATABASE
+from edge_agent.storage.documents import Store
 from edge_agent.storage.records import Document, NewDocument, Passage, document_id_of
 from student.embeddings import Embeddings
 from tests.conftest import ROOT, ServeStore, run_orilla

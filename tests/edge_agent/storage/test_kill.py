@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from benchmarks.kills import Promised, check_promises, kill_and_check
-from edge_agent.storage.documents import DATABASE, Store
+from edge_agent.storage.database import DATABASE
+from edge_agent.storage.documents import Store
 from student.bundle.folder import DEFAULT_BUNDLE
 from tests.conftest import ROOT, ServeStore
 

@@ -10,7 +10,8 @@ import pytest
 
 from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreLocked, StoreTooNew, StoreTooOld
 from edge_agent.ingest.chunking import ChunkingRecipe, PassageSpan
-from edge_agent.storage.documents import DATABASE, Store
+from edge_agent.storage.database import DATABASE
+from edge_agent.storage.documents import Store
 from edge_agent.storage.lock import StoreLock, holder_url
 from edge_agent.storage.records import NewDocument, document_id_of
 from edge_agent.text import content_terms
