@@ -136,7 +136,8 @@ def test_a_killed_run_continues_and_ends_like_one_that_was_not(
     code = (
         "import sys; from pathlib import Path\n"
         "from tests.student.distill.test_distill import RECIPE\n"
-        "from student.distill.encoder.distillation import distill; from student.distill.pretrained import open_pretrained\n"
+        "from student.distill.encoder.distillation import distill\n"
+        "from student.distill.pretrained import open_pretrained\n"
         "from student.distill.targets import read_targets\n"
         "teacher = open_pretrained(Path(sys.argv[1]), name='tiny teacher', license_='Apache-2.0')\n"
         "distill(teacher, read_targets(Path(sys.argv[2])), RECIPE, Path(sys.argv[3]))\n"

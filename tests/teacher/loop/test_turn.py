@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.storage.documents import DATABASE
+from edge_agent.storage.database import DATABASE
 from federation.privacy.ledger import read_ledger
 from student.artifacts.json_lines import read_rows
 from student.bundle.folder import open_bundle
