@@ -26,9 +26,9 @@ def learn_turn(adapter: QueryAdapter, bundle: Bundle, targets: Path, count: int)
 
 
 def check_turn(
-    old: QueryAdapter | None, new: QueryAdapter, pairs: list[Pair], most_lost: float, encode: Encode
+    old: QueryAdapter | None, new: QueryAdapter, pairs: list[Pair], max_regression: float, encode: Encode
 ) -> list[Gate]:
-    """The gates of a new adapter: for how many of the centre's queries the passage that answers is nearest.
+    """The gates of a new adapter: for how many of the center's queries the passage that answers is nearest.
 
     Raises:
         AbsorptionRefused: the whole, a language or a segment would lose too much.
@@ -41,7 +41,7 @@ def check_turn(
     after = _is_nearest(new.turn(queries), documents, own)
     groups = {"language": [pair.language for pair in pairs], "segment": [pair.segment for pair in pairs]}
     gates = compare(before, after, groups)
-    require_passed(gates, most_lost, loss="find less", measure="right passage first")
+    require_passed(gates, max_regression, loss="find less", measure="right passage first")
     return gates
 
 

@@ -24,9 +24,9 @@ from edge_agent.ingest.folder import sync
 from edge_agent.settings import AgentSettings
 from federation.branch.client_app import SETTINGS, app
 from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch
-from federation.center.home import CENTRE_FILE, Centre, set_up_centre
+from federation.center.home import CENTER_FILE, Center, set_up_center
 from federation.center.publishing import publish
-from federation.center.rounds import carry_out
+from federation.center.rounds import run_rounds
 from federation.center.run_recipe import RunRecipe, prepare_run
 from federation.learning.round_parameters import BranchPolicy
 from federation.release.format import apply_release
@@ -181,8 +181,8 @@ def _serve(ground: Ground, recipe: TurnRecipe, messages: Path, places: Places, n
 
 def _federate(recipe: TurnRecipe, world: World, places: Places) -> Path:
     """A run of the federation and its release: rounds that are finished are not asked for again."""
-    if not (places.centre / CENTRE_FILE).exists():
-        set_up_centre(places.centre, Centre(federation=_FEDERATION, address=_ADDRESS), now=datetime.now(UTC))
+    if not (places.centre / CENTER_FILE).exists():
+        set_up_center(places.centre, Center(federation=_FEDERATION, address=_ADDRESS), now=datetime.now(UTC))
     asked: dict[str, Any] = recipe.federation.model_dump()
     run = RunRecipe(
         run_id="turn-1",
@@ -201,7 +201,7 @@ def _federate(recipe: TurnRecipe, world: World, places: Places) -> Path:
     prepared = prepare_run(run, folder)
     if not (folder / "release").exists():
         configs = [{SETTINGS: str(places.branch(n) / SETTINGS_FILE)} for n in range(1, recipe.branches + 1)]
-        carry_out(LocalGrid(app, configs, {}), prepared, folder)
+        run_rounds(LocalGrid(app, configs, {}), prepared, folder)
     return publish(places.centre, folder).release
 
 

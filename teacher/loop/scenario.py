@@ -33,7 +33,7 @@ class Federating(BaseModel):
     momentum: float
     clip_norm: float
     feature_dimension: int
-    most_lost: float
+    max_regression: float
 
 
 class TurnRecipe(BaseModel):

@@ -37,9 +37,9 @@ RECIPE = {
         "momentum": 0.5,
         "clip_norm": 0.6,
         "feature_dimension": 16,
-        "most_lost": 1.0,
+        "max_regression": 1.0,
     },
-    "absorption": {"name": "tiny", "texts": 200, "most_lost": 1.0, "cautions": [0.0]},
+    "absorption": {"name": "tiny", "texts": 200, "max_regression": 1.0, "regularizations": [0.0]},
     "student": {
         "name": "tiny student",
         "languages": ["en"],
