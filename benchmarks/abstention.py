@@ -52,7 +52,7 @@ def look(agent: Agent, text: str) -> tuple[list[float], str]:
     """The evidence (`EVIDENCE`) for an answer to a question, and the source it would cite."""
     answering, student = agent.questions.answering, agent.student
     encoding, tokens = student.encoder.encode_with_tokens(text)
-    question = student.turn(encoding[None])[0]
+    question = student.adapt(encoding[None])[0]
     language = detect_language(text) or ""
     nearest = find(agent.store, agent.index, text, question, 2 * answering.passages, language=language)
     candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: answering.passages]])
@@ -60,7 +60,7 @@ def look(agent: Agent, text: str) -> tuple[list[float], str]:
     word = least_spoken_of(text, tokens, embeddings)
     composed = compose(candidates, embeddings, question, answering, word=word, language=language)
     where = worth_reading(candidates, embeddings, question)
-    reading = PassageReading(student.encoder, student.reader).logit(tokens, *where) if student.reader else 0
+    reading = PassageReading(student.encoder, student.verifier).logit(tokens, *where) if student.verifier else 0
     evidence = composed.evidence
     return [evidence.passage, evidence.sentence, evidence.word, reading], composed.citations[0].source
 

@@ -36,7 +36,7 @@ from federation.privacy.accounting import guarantee
 from student.artifacts.digests import digest_json
 from student.artifacts.json_lines import is_held_out, read_rows
 from student.bundle.linear_head import LinearHead
-from student.distill.heads.head_distillation import LabelledEmbeddings, SoftTexts, teach_head
+from student.distill.heads.head_distillation import LabelledEmbeddings, SoftLabels, distill_head
 from student.distill.heads.intent_head import LabelledTexts, calibrate
 from student.distill.pretrained import find_minilm
 from student.embeddings import Embeddings
@@ -166,7 +166,7 @@ def take_turn(world: World, turn: Turn, epsilon: float | None) -> tuple[dict[str
     teacher = _by_labels(task, world.teacher_train, rows)
     released, promised = federate(world, turn, bundle, rows["validation"], epsilon)
     seen = rows["train"]
-    soft = SoftTexts(
+    soft = SoftLabels(
         np.concatenate([world.teacher_public, world.teacher_train[seen]]),
         released.logits(np.concatenate([world.student_public, train.embeddings[seen]])),
         released.labels,
@@ -178,9 +178,9 @@ def take_turn(world: World, turn: Turn, epsilon: float | None) -> tuple[dict[str
         absorbed, caution = learned.head, learned.regularization
     except AbsorptionRefused:
         absorbed, caution = teacher, float("nan")
-    following = SoftTexts(world.student_public, absorbed.logits(world.teacher_public), absorbed.labels)
+    following = SoftLabels(world.student_public, absorbed.logits(world.teacher_public), absorbed.labels)
     labels = absorbed.labels
-    following_head = teach_head(labels, _embedded(task, train.embeddings, seen, labels), following)
+    following_head = distill_head(labels, _embedded(task, train.embeddings, seen, labels), following)
     checked = _embedded(task, train.embeddings, rows["validation"], labels)
     next_student = calibrate(following_head, checked.embeddings, checked.targets)
     figures = {
@@ -235,7 +235,7 @@ def _by_labels(task: Task, embeddings: Embeddings, rows: dict[str, NDArray[np.in
     """What the center's labels alone teach."""
     labels = tuple(sorted({task.labels[target] for target in task.train.targets[rows["train"]]}))
     train, validation = (_embedded(task, embeddings, rows[part], labels) for part in ("train", "validation"))
-    return calibrate(teach_head(labels, train, None), validation.embeddings, validation.targets)
+    return calibrate(distill_head(labels, train, None), validation.embeddings, validation.targets)
 
 
 def _embedded(

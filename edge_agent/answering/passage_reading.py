@@ -8,7 +8,7 @@ from cachetools import LRUCache
 from edge_agent.storage.records import Passage
 from student.embeddings import TokenEmbeddings
 from student.runtime.encoder import Encoder
-from student.runtime.verifier import Reader
+from student.runtime.verifier import Verifier
 
 TOKEN_BYTES = 32_000_000
 _Parts = tuple[TokenEmbeddings, TokenEmbeddings]
@@ -20,8 +20,8 @@ class PassageReading:
     Tokens are good for ever, since passages never change and their ids are never used again.
     """
 
-    def __init__(self, encoder: Encoder, reader: Reader, *, size_bytes: int = TOKEN_BYTES) -> None:
-        self._encoder, self._reader, self._lock = encoder, reader, threading.Lock()
+    def __init__(self, encoder: Encoder, verifier: Verifier, *, size_bytes: int = TOKEN_BYTES) -> None:
+        self._encoder, self._verifier, self._lock = encoder, verifier, threading.Lock()
         self._tokens: LRUCache[tuple[int, int, int], _Parts] = LRUCache(size_bytes, getsizeof=_bytes)
 
     def logit(self, question: TokenEmbeddings, passage: Passage, start: int, end: int) -> float:
@@ -39,7 +39,7 @@ class PassageReading:
             if _bytes(parts) <= self._tokens.maxsize:
                 with self._lock:
                     self._tokens[key] = parts
-        return self._reader.read(question, *parts)
+        return self._verifier.logit(question, *parts)
 
 
 def headings(passage: Passage) -> str:

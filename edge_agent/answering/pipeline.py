@@ -54,7 +54,7 @@ class Questions:
         self._bundle, self._revision = bundle, revision
         self._find = partial(find, store, index, revision=revision)
         self._answers = AnswerCache(revision)
-        self._reading = PassageReading(student.encoder, student.reader) if student.reader else None
+        self._reading = PassageReading(student.encoder, student.verifier) if student.verifier else None
         self._sessions = Sessions()
         self._sentences = SentenceCache(
             lambda ids: store.embeddings.of_sentences(
@@ -66,7 +66,7 @@ class Questions:
     def search(self, text: str, *, count: int, where: Filter, diversity: float) -> list[Citation]:
         """See `Agent.search`."""
         text = self.checked(text)
-        embedding = self._student.turn(self._student.encoder.encode([text]))[0]
+        embedding = self._student.adapt(self._student.encoder.encode([text]))[0]
         found = self._find(text, embedding, count, where=where, diversity=diversity)
         return [cite(f.passage, f.passage.start, f.passage.end, f.similarity) for f in found]
 
@@ -78,7 +78,7 @@ class Questions:
         if not texts and source is None:
             raise InputInvalid("nothing to start from; expected texts, a source, or both")
         latest = " ".join(texts[-1:])
-        rows: list[Embeddings] = list(self._student.turn(self._student.encoder.encode(texts)))
+        rows: list[Embeddings] = list(self._student.adapt(self._student.encoder.encode(texts)))
         language: str = detect_language(latest) or ""
         if source is not None:
             document, embedding = self._embedding_of(checked_source(source))
@@ -116,7 +116,7 @@ class Questions:
     def _answer(self, text: str, language: str, where: Filter) -> Answer:
         started = time.perf_counter()
         encoding, tokens = self._student.encoder.encode_with_tokens(text)
-        question = self._student.turn(encoding[None])[0]
+        question = self._student.adapt(encoding[None])[0]
         encoded = time.perf_counter()
         nearest = self._find(text, question, 2 * self.answering.passages, where=where, language=language)
         found = time.perf_counter()

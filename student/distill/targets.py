@@ -22,7 +22,7 @@ from student.artifacts.durable import write_durably
 from student.bundle.manifest import FileName, Origin, PrivacySpent
 from student.errors import OrillaError
 
-MANIFEST = "targets.json"
+TARGETS_MANIFEST = "targets.json"
 
 
 class TargetsRefused(OrillaError):
@@ -118,9 +118,9 @@ def write_shard(
     return Shard(file=path.name, sha256=digest_bytes(content), rows=len(texts))
 
 
-def write_manifest(folder: Path, manifest: TargetsManifest) -> None:
+def write_targets_manifest(folder: Path, manifest: TargetsManifest) -> None:
     """Writes `targets.json`, which makes a folder of shards complete."""
-    write_durably(folder / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+    write_durably(folder / TARGETS_MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
 
 
 def read_targets(folder: Path) -> Targets:
@@ -129,7 +129,7 @@ def read_targets(folder: Path) -> Targets:
     Raises:
         TargetsRefused: as `read_shards`.
     """
-    manifest, digest = read_manifest(folder)
+    manifest, digest = read_targets_manifest(folder)
     parts = list(read_shards(folder))
     intents = None
     if manifest.intents:
@@ -151,7 +151,7 @@ def read_shards(folder: Path) -> Iterator[Targets]:
     Raises:
         TargetsRefused: it is missing or unfinished, a shard differs from its digest, or a column is missing.
     """
-    manifest, digest = read_manifest(folder)
+    manifest, digest = read_targets_manifest(folder)
     for shard in manifest.shards:
         table = _read_shard(folder / shard.file, shard, manifest)
         intents = None
@@ -162,13 +162,13 @@ def read_shards(folder: Path) -> Iterator[Targets]:
         yield Targets(manifest, digest, table["text"].to_pylist(), table["mix"].to_pylist(), embeddings, intents)
 
 
-def read_manifest(folder: Path) -> tuple[TargetsManifest, str]:
+def read_targets_manifest(folder: Path) -> tuple[TargetsManifest, str]:
     """`targets.json` of a folder, and its digest.
 
     Raises:
         TargetsRefused: it is missing or breaks the format.
     """
-    path = folder / MANIFEST
+    path = folder / TARGETS_MANIFEST
     if not path.is_file():
         raise TargetsRefused(f"{folder} holds no finished targets; run: orilla teacher label")
     content = path.read_bytes()
@@ -182,7 +182,7 @@ def read_manifest(folder: Path) -> tuple[TargetsManifest, str]:
 def _read_shard(path: Path, shard: Shard, manifest: TargetsManifest) -> pa.Table:
     if not path.is_file() or digest_file(path) != shard.sha256:
         raise TargetsRefused(
-            f"{path} is missing or differs from its digest; delete {MANIFEST} beside it and label again"
+            f"{path} is missing or differs from its digest; delete {TARGETS_MANIFEST} beside it and label again"
         )
     columns = ["text", "mix", "embedding", *(["intent_logits", "intent"] if manifest.intents else [])]
     try:

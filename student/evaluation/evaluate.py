@@ -12,9 +12,10 @@ from student.bundle.folder import open_bundle
 from student.bundle.manifest import MANIFEST
 from student.distill.encoder.torch_encoder import open_torch_encoder
 from student.distill.pretrained import open_pretrained
-from student.evaluation.figures import Encode, TaskEmbeddings, encode_task, measure
+from student.embeddings import Encode
+from student.evaluation.figures import TaskEmbeddings, encode_task, measure_task
 from student.evaluation.report import CUT_MARK
-from student.evaluation.tasks import RetrievalTask, Task
+from student.evaluation.tasks import EvaluationTask, RetrievalTask
 from student.runtime.encoder import Encoder
 
 ASYMMETRIC = "asymmetric"
@@ -44,10 +45,10 @@ def open_system(name: str, path: Path) -> System:
     return System(name, open_torch_encoder(pretrained, precision="float32"), size)
 
 
-def evaluate(
+def evaluate_systems(
     teacher: System,
     systems: Sequence[System],
-    tasks: Sequence[Task],
+    tasks: Sequence[EvaluationTask],
     *,
     teacher_language: str,
     dimensions: Sequence[int] = (),
@@ -76,16 +77,16 @@ def evaluate(
         for task in tasks:
             on_step(f"{system.name}: {task.name}")
             embedded = encode_task(task, system.encode)
-            measured[task.name] = measure(embedded)
+            measured[task.name] = measure_task(embedded)
             if not isinstance(task, RetrievalTask):
                 continue
             for size, at_size in cuts.items():
-                at_size[task.name] = measure(embedded.cut(size))
+                at_size[task.name] = measure_task(embedded.cut(size))
             if task.document_language == teacher_language:
                 documents = teacher_documents.setdefault(task.name, embedded.parts[1])
                 if system is not teacher:
                     mixed = TaskEmbeddings(task, (embedded.parts[0], documents))
-                    measured[f"{task.name} {ASYMMETRIC}"] = measure(mixed)
+                    measured[f"{task.name} {ASYMMETRIC}"] = measure_task(mixed)
         figures |= {f"{system.name}{CUT_MARK}{size}": at_size for size, at_size in cuts.items()}
     latency = _latency((teacher, *systems))
     reference = figures[teacher.name]
@@ -129,7 +130,7 @@ def _shares(
     }
 
 
-def _sizes(task: Task) -> dict[str, int]:
+def _sizes(task: EvaluationTask) -> dict[str, int]:
     if isinstance(task, RetrievalTask):
         return {"queries": len(task.queries), "documents": len(task.documents)}
     return {"train": len(task.train.texts), "test": len(task.test.texts), "out_of_scope": len(task.out_of_scope)}

@@ -1,16 +1,13 @@
 """The figures of one encoder on the tasks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from student.distill.heads.intent_head import calibration_error
-from student.embeddings import Embeddings
-from student.evaluation.tasks import IntentTask, RetrievalTask, Task
-
-Encode = Callable[[list[str]], Embeddings]
+from student.embeddings import Embeddings, Encode
+from student.evaluation.tasks import EvaluationTask, IntentTask, RetrievalTask
 
 CUT = 10
 """Of nDCG and recall."""
@@ -20,7 +17,7 @@ CUT = 10
 class TaskEmbeddings:
     """The texts of a task, encoded: queries and documents, or training, test and out-of-scope texts."""
 
-    task: Task
+    task: EvaluationTask
     parts: tuple[Embeddings, ...]
 
     def cut(self, dimensions: int) -> "TaskEmbeddings":
@@ -29,7 +26,7 @@ class TaskEmbeddings:
         return TaskEmbeddings(self.task, tuple(p / np.linalg.norm(p, axis=1, keepdims=True) for p in parts))
 
 
-def encode_task(task: Task, encode: Encode) -> TaskEmbeddings:
+def encode_task(task: EvaluationTask, encode: Encode) -> TaskEmbeddings:
     """Encodes the texts of a task."""
     if isinstance(task, RetrievalTask):
         return TaskEmbeddings(task, (encode(task.queries), encode(task.documents)))
@@ -37,7 +34,7 @@ def encode_task(task: Task, encode: Encode) -> TaskEmbeddings:
     return TaskEmbeddings(task, (encode(task.train.texts), encode(task.test.texts), outside))
 
 
-def measure(embedded: TaskEmbeddings) -> dict[str, float]:
+def measure_task(embedded: TaskEmbeddings) -> dict[str, float]:
     """The figures of one task."""
     if isinstance(embedded.task, RetrievalTask):
         return measure_retrieval(embedded.task, *embedded.parts)

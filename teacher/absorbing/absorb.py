@@ -36,7 +36,7 @@ from student.bundle.manifest import Origin
 from student.bundle.query_adapter import pack_adapter
 from student.distill.heads.intent_head import read_labelled
 from student.distill.pretrained import QUERY_ADAPTER, TEACHER_TRAINING, Pretrained, intent_head_files
-from student.distill.targets import read_manifest
+from student.distill.targets import read_targets_manifest
 from teacher.absorbing.gates import Gate
 from teacher.absorbing.query_side import check_turn, learn_turn
 from teacher.absorbing.release_check import check_release
@@ -186,7 +186,7 @@ def _verify(teacher: Pretrained, sources: Sources, recipe: Absorption) -> _Verif
     release, ledgers = released.release, _ledgers(teacher)
     left = ledgers.get(release.federation, {})
     check_release(released, bundle, teacher.embedding_space, teacher.privacy, left, max_epsilon=recipe.max_epsilon)
-    targets, targets_digest = read_manifest(sources.targets)
+    targets, targets_digest = read_targets_manifest(sources.targets)
     if targets.embedding_space != teacher.embedding_space:
         raise AbsorptionRefused(f"{sources.targets} was labelled by another teacher; name targets of this one")
     own = sources.own(released)

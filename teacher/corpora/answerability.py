@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_agent.text import split_sentences
 from student.artifacts.json_lines import column, is_held_out, read_rows
-from student.distill.verifier.examples import ReadingExample
+from student.distill.verifier.examples import VerifierExample
 from student.embeddings import Embeddings
 from teacher.corpora.guide_passages import GuidePassage
 
@@ -37,7 +37,7 @@ def make_examples(
     data: Path,
     encode: Callable[[Sequence[str]], Embeddings],
     generator: random.Random,
-) -> Iterator[ReadingExample]:
+) -> Iterator[VerifierExample]:
     """All examples: of questions written by hand, of guides, and of messages from elsewhere.
 
     Args:
@@ -68,7 +68,7 @@ def _of_written(
     embeddings: Embeddings,
     encode: Callable[[Sequence[str]], Embeddings],
     generator: random.Random,
-) -> Iterator[ReadingExample]:
+) -> Iterator[VerifierExample]:
     """What was written, the passages without their answer, and others near to the question or far from it."""
     questions = encode([row["text"] for row, _ in written])
     own = encode([f"{passage.headings}\n{passage.text}" for _, passage in written])
@@ -98,7 +98,7 @@ def _of_guides(
     embeddings: Embeddings,
     translations: dict[str, str],
     generator: random.Random,
-) -> Iterator[ReadingExample]:
+) -> Iterator[VerifierExample]:
     """Titles and headings ask for what follows them, sentences for the passage that they stand in."""
     guides: dict[str, list[int]] = {}
     for row, passage in enumerate(passages):
@@ -127,7 +127,7 @@ def _of_guides(
 
 def _of_sentences(
     passage: GuidePassage, others: Sequence[GuidePassage], translations: dict[str, str], generator: random.Random
-) -> Iterator[ReadingExample]:
+) -> Iterator[VerifierExample]:
     spans = [s for s in split_sentences(passage.text) if 5 <= len(passage.text[s[0] : s[1]].split()) <= 45]
     if len(spans) < 2:
         return
@@ -175,8 +175,8 @@ def ask(text: str, language: str, generator: random.Random) -> str:
 
 def _example(
     kind: str, question: str, passage: GuidePassage, span: tuple[int, int] | None, *, group: str
-) -> ReadingExample:
-    return ReadingExample(kind, passage.language, question, passage.headings, passage.text, span, group)
+) -> VerifierExample:
+    return VerifierExample(kind, passage.language, question, passage.headings, passage.text, span, group)
 
 
 def _without(passage: GuidePassage, span: tuple[int, int]) -> GuidePassage:

@@ -20,7 +20,7 @@ from student.embeddings import Embeddings
 from teacher.corpora.corpus import CorpusRecipe, passages_of, read_guides
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
-LEAST_WORDS = 12
+MIN_WORDS = 12
 """Of a passage worth asking for."""
 
 
@@ -56,7 +56,7 @@ def make_pairs(recipe: CorpusRecipe, data: Path) -> Iterator[Pair]:
             name, language = str(guide["id"]), str(guide.get("lang") or source.language or "")
             for position, (heading, text) in enumerate(passages):
                 for query, passage, maker in _ask(guide["title"], heading, text, is_first=position == 0):
-                    if len(passage.split()) >= LEAST_WORDS:
+                    if len(passage.split()) >= MIN_WORDS:
                         yield Pair(query, passage, name, maker, language, source.file.split("/")[0])
 
 

@@ -19,13 +19,13 @@ from student.distill.targets import (
     IntentTargets,
     Shard,
     TargetsManifest,
-    read_manifest,
     read_shards,
-    write_manifest,
+    read_targets_manifest,
     write_shard,
+    write_targets_manifest,
 )
 from student.embeddings import Embeddings
-from teacher.corpora.corpus import CORPUS_ROLE, CorpusRecipe, Example, corpus_lineage, read_examples
+from teacher.corpora.corpus import CORPUS_ROLE, CorpusRecipe, Example, corpus_lineage, read_corpus
 from teacher.errors import LabelsDiffer
 
 ROWS_IN_A_SHARD = 8192
@@ -64,7 +64,7 @@ def label(
     Raises:
         DataRefused: see `teacher.corpora.corpus`. LabelsDiffer: the folder holds something else's beginning.
     """
-    examples = list(read_examples(recipe, data, share=share))
+    examples = list(read_corpus(recipe, data, share=share))
     lineage = corpus_lineage(recipe, data)
     teacher = [pretrained.weights_sha256, *([pretrained.intent_head_sha256] if pretrained.intent_head_sha256 else [])]
     job = digest_json([*teacher, ROWS_IN_A_SHARD, [astuple(example) for example in examples]])
@@ -81,7 +81,7 @@ def label(
             _save_progress(folder, job, shards)
             written += len(rows)
         on_rows(min((number + 1) * ROWS_IN_A_SHARD, len(examples)), len(examples))
-    write_manifest(
+    write_targets_manifest(
         folder,
         TargetsManifest(
             embedding_space=pretrained.embedding_space,
@@ -107,7 +107,7 @@ def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
     Raises:
         LabelsDiffer: the teacher has no intent head, or another space. TargetsRefused: the targets cannot be read.
     """
-    before, _ = read_manifest(targets)
+    before, _ = read_targets_manifest(targets)
     head = pretrained.intent_head
     if head is None or before.embedding_space != pretrained.embedding_space:
         raise LabelsDiffer(
@@ -134,7 +134,7 @@ def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
             "shards": shards,
         }
     )
-    write_manifest(folder, manifest)
+    write_targets_manifest(folder, manifest)
     rows = sum(shard.rows for shard in shards)
     return Labelled(rows, rows)
 

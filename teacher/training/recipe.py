@@ -9,7 +9,7 @@ from student.artifacts.settings import read_settings
 from teacher.errors import AbsorptionRefused, TrainingRefused
 
 
-class FineTuning(BaseModel):
+class FineTuningRecipe(BaseModel):
     """How a teacher is fine-tuned.
 
     Attributes:
@@ -52,9 +52,9 @@ class FineTuning(BaseModel):
     seed: int = 0
 
 
-def read_fine_tuning(path: Path) -> FineTuning:
+def read_fine_tuning_recipe(path: Path) -> FineTuningRecipe:
     """Reads a recipe. Raises `TrainingRefused`."""
-    return read_settings(path, FineTuning, "recipe", TrainingRefused)
+    return read_settings(path, FineTuningRecipe, "recipe", TrainingRefused)
 
 
 class Absorption(BaseModel):

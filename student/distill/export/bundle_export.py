@@ -17,18 +17,18 @@ from student.bundle.query_adapter import QueryAdapter, pack_adapter
 from student.distill.encoder.recipe import Bounds
 from student.distill.export.fidelity import (
     Fidelity,
-    compare,
+    compare_embeddings,
     encode_with_torch,
     require_fidelity,
     require_teacher_similarity,
 )
 from student.distill.export.model_card import write_model_card
 from student.distill.export.onnx_graph import export_graph, export_plain_graph, quantize_graph
-from student.distill.heads.adapter_distillation import read_taught_turn
-from student.distill.heads.head_distillation import read_soft_texts
+from student.distill.heads.adapter_distillation import distill_adapter_from_targets
+from student.distill.heads.head_distillation import read_soft_labels
 from student.distill.heads.intent_head import read_labelled, read_texts, train_intent_head
 from student.distill.pretrained import Pretrained, read_query_adapter
-from student.distill.targets import MANIFEST, read_manifest
+from student.distill.targets import TARGETS_MANIFEST, read_targets_manifest
 from student.errors import OrillaError
 from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
@@ -52,8 +52,8 @@ PROBE_TEXTS = [
     "verán el servidor antiguo y otros el nuevo, así que conviene dejar los dos encendidos.",
 ]
 MIN_PROBE_SIMILARITY = 0.995
-ADAPTER_FILE = "adapter.safetensors"
-_SOFT_TEXTS = 20_000
+_ADAPTER_FILE = "adapter.safetensors"
+_MAX_SOFT_LABELS = 20_000
 
 
 class OutputExists(OrillaError):
@@ -124,9 +124,9 @@ def export_bundle(
     encoder = _encoder(pretrained, graph, tokenizer)
     on_step(f"training the intent head on {len(data.texts)} texts")
     outside = read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
-    soft = read_soft_texts(recipe.targets, encoder.encode, count=_SOFT_TEXTS) if recipe.targets else None
+    soft = read_soft_labels(recipe.targets, encoder.encode, count=_MAX_SOFT_LABELS) if recipe.targets else None
     head, head_metrics = train_intent_head(data, outside, encoder.encode, soft=soft, seed=recipe.seed)
-    adapter = _learn_turn(recipe, pretrained.dimension, encoder)
+    adapter = _distill_adapter(recipe, pretrained.dimension, encoder)
     on_step("writing the bundle")
     metrics = {
         "onnx_against_torch": exported.as_metrics(),
@@ -144,18 +144,18 @@ def export_bundle(
         "MODEL_CARD.md": write_model_card(fields).encode(),
     }
     if adapter:
-        fields["adapter"] = {"file": ADAPTER_FILE, "rank": len(adapter.a)}
-        contents[ADAPTER_FILE] = pack_adapter(adapter)
+        fields["adapter"] = {"file": _ADAPTER_FILE, "rank": len(adapter.a)}
+        contents[_ADAPTER_FILE] = pack_adapter(adapter)
     encoder.close()
     return write_bundle(path, fields, contents, replace=replace)
 
 
-def _learn_turn(recipe: ExportRecipe, dimension: int, encoder: Encoder) -> QueryAdapter | None:
+def _distill_adapter(recipe: ExportRecipe, dimension: int, encoder: Encoder) -> QueryAdapter | None:
     """The bundle's query adapter, as the teacher's teaches it on its targets."""
     if recipe.query_adapter is None or recipe.targets is None:
         return None
     taught = read_query_adapter(recipe.query_adapter, dimension)
-    return read_taught_turn(recipe.targets, taught, encoder.encode, count=_SOFT_TEXTS)
+    return distill_adapter_from_targets(recipe.targets, taught, encoder.encode, count=_MAX_SOFT_LABELS)
 
 
 def export_onnx(pretrained: Pretrained, folder: Path) -> Path:
@@ -197,7 +197,7 @@ def _compare_all(
     float_embeddings, int8_embeddings = float_encoder.encode(texts), int8_encoder.encode(texts)
     float_encoder.close()
     int8_encoder.close()
-    return compare(float_embeddings, torch_embeddings), compare(int8_embeddings, float_embeddings)
+    return compare_embeddings(float_embeddings, torch_embeddings), compare_embeddings(int8_embeddings, float_embeddings)
 
 
 def _encoder(pretrained: Pretrained, graph: bytes, tokenizer: bytes) -> Encoder:
@@ -251,8 +251,8 @@ def _manifest_fields(
             }
         )
     if recipe.targets:
-        targets, digest = read_manifest(recipe.targets)
-        origins += [{"role": "targets", "name": MANIFEST, "sha256": digest, "license": "Apache-2.0"}]
+        targets, digest = read_targets_manifest(recipe.targets)
+        origins += [{"role": "targets", "name": TARGETS_MANIFEST, "sha256": digest, "license": "Apache-2.0"}]
         origins += [origin.model_dump() for origin in targets.lineage]
         privacy += targets.privacy
     spent = {each.sha256: each.model_dump() for each in privacy}

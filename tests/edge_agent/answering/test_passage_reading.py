@@ -37,19 +37,19 @@ def confidence(agent: Agent, *, doubt: tuple[float, float], reading: float) -> f
 
 
 def test_a_reading_is_that_of_the_parts_and_the_same_when_they_are_known(agent: Agent) -> None:
-    passage, encoder, reader = first_passage(agent), agent.student.encoder, agent.student.reader
-    assert reader is not None
-    reading = PassageReading(encoder, reader)
+    passage, encoder, verifier = first_passage(agent), agent.student.encoder, agent.student.verifier
+    assert verifier is not None
+    reading = PassageReading(encoder, verifier)
     parts, whole = encoder.encode_each_tokens([QUESTION, headings(passage), passage.text]), all_of(passage)
-    assert reading.logit(parts[0], *whole) == reading.logit(parts[0], *whole) == reader.read(*parts)
+    assert reading.logit(parts[0], *whole) == reading.logit(parts[0], *whole) == verifier.logit(*parts)
 
 
 def test_tokens_are_made_once_and_only_what_fits_is_kept(agent: Agent) -> None:
-    passage, encoder, reader = first_passage(agent), agent.student.encoder, agent.student.reader
-    assert reader is not None
+    passage, encoder, verifier = first_passage(agent), agent.student.encoder, agent.student.verifier
+    assert verifier is not None
     for size_bytes, runs in ((10_000_000, 1), (100, 2)):
         counted = Mock(wraps=encoder)
-        reading = PassageReading(counted, reader, size_bytes=size_bytes)
+        reading = PassageReading(counted, verifier, size_bytes=size_bytes)
         for _ in range(2):
             reading.logit(encoder.encode_tokens(QUESTION), *all_of(passage))
         assert counted.encode_each_tokens.call_count == runs
@@ -80,7 +80,7 @@ def test_a_passage_is_read_only_where_the_answer_is_in_doubt(agent: Agent) -> No
 def test_a_bundle_without_a_reader_answers(tmp_path: Path) -> None:
     bundle = open_bundle(DEFAULT_BUNDLE)
     contents = {name: bundle.read(name) for name in bundle.manifest.files if name != "reader.onnx"}
-    fields = bundle.manifest.model_dump(exclude={"files", "reader"})
+    fields = bundle.manifest.model_dump(exclude={"files", "verifier"})
     path = write_bundle(tmp_path / "bundle", fields, contents).path
     with Agent(AgentSettings(store=tmp_path / "store", bundle=path)) as agent:
         first_passage(agent)

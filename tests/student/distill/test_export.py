@@ -15,7 +15,7 @@ from student.distill.export.bundle_export import ExportRecipe, OutputExists, exp
 from student.distill.export.fidelity import (
     Fidelity,
     FidelityLost,
-    compare,
+    compare_embeddings,
     require_fidelity,
     require_teacher_similarity,
 )
@@ -116,11 +116,11 @@ def test_comparison_matches_a_hand_computation() -> None:
     rng = np.random.default_rng(0)
     reference = rng.normal(size=(30, 8)).astype(np.float32)
     reference /= np.linalg.norm(reference, axis=1, keepdims=True)
-    same = compare(reference, reference)
+    same = compare_embeddings(reference, reference)
     assert (same.max_difference, same.top10_overlap) == (0.0, 1.0)
     moved = reference.copy()
     moved[0] = -moved[0]
-    assert compare(moved, reference).min_similarity == pytest.approx(-1.0)
+    assert compare_embeddings(moved, reference).min_similarity == pytest.approx(-1.0)
 
 
 def test_weights_with_another_digest_are_refused(tmp_path: Path) -> None:

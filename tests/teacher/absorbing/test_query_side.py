@@ -64,7 +64,7 @@ def test_the_teachers_query_side_turns_as_the_students(center: TinyCenter, tmp_p
     made = open_teacher(tmp_path / "new")
     assert made.query_adapter is not None
     questions = center.encode([f"{label}3 {label}5 filler1" for label in LABELS])
-    turned, wanted = made.query_adapter[0].turn(questions), adapter.turn(questions)
+    turned, wanted = made.query_adapter[0].adapt(questions), adapter.adapt(questions)
     assert (turned * wanted).sum(axis=1).min() > 0.98
     assert (questions * wanted).sum(axis=1).min() < (turned * wanted).sum(axis=1).min()
     assert made.embedding_space == center.teacher.embedding_space
