@@ -9,11 +9,12 @@ from pathlib import Path
 
 from federation.branch.client_app import SETTINGS, app
 from federation.branch.settings import SETTINGS_FILE
-from federation.center.home import CENTER_FILE, Center, set_up_center
+from federation.center.home import Center, set_up_center
 from federation.center.publishing import publish
 from federation.center.rounds import run_rounds
 from federation.center.run_recipe import RunRecipe, prepare_run
 from federation.transport.local_grid import LocalGrid
+from student.artifacts.durable import making_folder
 from student.artifacts.json_lines import read_rows
 from teacher.loop.inputs import IterationRecipe
 from teacher.loop.paths import IterationPaths
@@ -24,8 +25,9 @@ _FEDERATION, _ADDRESS = "loop", "127.0.0.1:8000"
 
 def run_federation(recipe: IterationRecipe, scenario: Scenario, paths: IterationPaths) -> Path:
     """A run of the federation and its release; rounds that are finished are not run again."""
-    if not (paths.center / CENTER_FILE).exists():
-        set_up_center(paths.center, Center(federation=_FEDERATION, address=_ADDRESS), now=datetime.now(UTC))
+    if not paths.center.exists():
+        with making_folder(paths.center) as folder:  # keys are never written over, so a killed start must leave none
+            set_up_center(folder, Center(federation=_FEDERATION, address=_ADDRESS), now=datetime.now(UTC))
     run = RunRecipe(
         run_id="iteration-1",
         branches=recipe.branches,
