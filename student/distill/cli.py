@@ -66,7 +66,8 @@ def export_command(
     console = Console(stderr=True)
     with console.status("loading torch") as status:
         import_extra()
-        from student.distill.export.bundle_export import ExportRecipe, export_bundle
+        from student.distill.export.bundle_export import export_bundle
+        from student.distill.export.recipe import ExportRecipe
         from student.distill.pretrained import open_model
 
         recipe = ExportRecipe(
@@ -105,7 +106,7 @@ def export_onnx_command(
     console = Console(stderr=True)
     with console.status("exporting to ONNX"):
         import_extra()
-        from student.distill.export.bundle_export import export_onnx
+        from student.distill.export.plain_onnx import export_onnx
         from student.distill.pretrained import open_model
 
         export_onnx(open_model(model, name="model", license_="LicenseRef-unknown"), out)

@@ -7,7 +7,8 @@ from tokenizers import Tokenizer
 
 from student.distill.encoder.distillation import STUDENT_FOLDER, distill_student
 from student.distill.encoder.vocabulary import read_pieces
-from student.distill.export.bundle_export import ExportRecipe, export_bundle
+from student.distill.export.bundle_export import export_bundle
+from student.distill.export.recipe import ExportRecipe
 from student.distill.pretrained import Pretrained, open_pretrained
 from student.distill.targets import TARGETS_MANIFEST, read_targets
 from teacher.corpora.corpus import CorpusRecipe, Source

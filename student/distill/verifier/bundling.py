@@ -15,8 +15,8 @@ from student.artifacts.json_lines import is_held_out
 from student.bundle.folder import Bundle, open_bundle, write_bundle
 from student.bundle.linear_head import read_head
 from student.bundle.manifest import Origin, created_at
-from student.distill.export.bundle_export import PROBE_TEXTS
 from student.distill.export.model_card import write_model_card
+from student.distill.export.probe_texts import PROBE_TEXTS
 from student.distill.training.loop import TrainingProgress
 from student.distill.verifier.examples import (
     VERIFIER_ROLE,

@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 
 from student.bundle.folder import DEFAULT_BUNDLE, Bundle, open_bundle
 from student.distill.encoder.recipe import Bounds
-from student.distill.export.bundle_export import ExportRecipe, OutputExists, export_bundle, export_onnx
+from student.distill.export.bundle_export import export_bundle
 from student.distill.export.fidelity import (
     Fidelity,
     FidelityLost,
@@ -19,6 +19,8 @@ from student.distill.export.fidelity import (
     require_fidelity,
     require_teacher_similarity,
 )
+from student.distill.export.plain_onnx import OutputExists, export_onnx
+from student.distill.export.recipe import ExportRecipe
 from student.distill.heads.intent_head import calibration_error, read_labelled, train_intent_head
 from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained
 from student.runtime.student import load_student
