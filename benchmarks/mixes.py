@@ -1,4 +1,4 @@
-"""What the data mix does: the default recipe, briefly, with parts of the mix left out.
+"""Effect of the data mix: the default recipe, briefly, with parts of the mix left out.
 
     python -m benchmarks.mixes --targets .run/targets [--steps 250]
 

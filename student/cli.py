@@ -16,7 +16,7 @@ def show_command(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder.")] = DEFAULT_BUNDLE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Verify a bundle, run its probes on this machine and say what it is."""
+    """Verify a bundle, run its probes on this machine and show its facts."""
     from student.runtime.student import load_student
 
     student = load_student(bundle)

@@ -27,7 +27,7 @@ class Bundle:
 
     Attributes:
         path: its folder.
-        manifest: what it says of itself.
+        manifest: its description of itself.
         digest: SHA-256 of the manifest's bytes: the bundle's identity.
     """
 
@@ -78,7 +78,7 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, bytes], *, replace: bool = False) -> Bundle:
-    """Writes a bundle aside, every file fsynced, and renames it into place.
+    """Writes a bundle to a temporary folder, every file fsynced, and renames it into place.
 
     A crash leaves no half-written bundle at `path`: the old one, the new one, or for one instant of a
     replacement none, with both in a hidden folder beside it.

@@ -22,7 +22,7 @@ Created = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:
 
 
 def created_at(now: datetime) -> str:
-    """A time as a manifest says it."""
+    """A time as a manifest writes it."""
     return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -35,7 +35,7 @@ class _Part(BaseModel):
 
 
 class FileEntry(_Part):
-    """What the manifest says of one file."""
+    """Digest and size of one file."""
 
     sha256: Digest
     size_bytes: Annotated[int, Field(ge=0)]
@@ -84,7 +84,7 @@ class ProbesEntry(_Part):
 
 
 class Origin(_Part):
-    """One thing the bundle was made from: a teacher, a data set, an earlier bundle, a release."""
+    """A thing that an artefact was made from: a teacher, a data set, an earlier bundle, a release."""
 
     role: str
     name: str
@@ -93,13 +93,13 @@ class Origin(_Part):
 
 
 class PrivacySpent(_Part):
-    """What one release of a federation, that this was taught by, cost a customer of its branches at most.
+    """Privacy that one release behind this bundle cost a customer of a branch, at most.
 
     Attributes:
         federation, serial, sha256: the release.
         run_id: of the run it came from, with its `rounds` and the `fewest_branches` in one of them.
-        epsilon, delta: of that run; `unit`, `neighboring`, `accountant` and `mechanism` say what they mean.
-        largest_ledger_epsilon: largest total over all runs that a branch's ledger said after it.
+        epsilon, delta: of that run; `unit`, `neighboring`, `accountant` and `mechanism` define them.
+        largest_ledger_epsilon: largest total over all runs in a branch's ledger after it.
     """
 
     federation: str

@@ -184,7 +184,7 @@ def verifier_command(
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra("training a verifier")
-        from student.distill.verifier.bundling import make_verifier
+        from student.distill.verifier.bundling import VERIFIER_METRICS, make_verifier
         from student.distill.verifier.recipe import read_verifier_recipe
 
         verifier_recipe = read_verifier_recipe(recipe)
@@ -202,7 +202,7 @@ def verifier_command(
             on_progress=lambda p: show(p.step, p.steps, f"loss {p.loss:.4f}"),
         )
     console.print(f"bundle {out}: serial {serial}, digest {made.digest}")
-    for name, figure in made.manifest.metrics["reader_on_held_out_questions"].items():
+    for name, figure in made.manifest.metrics[VERIFIER_METRICS].items():
         console.print(f"  {name}: {figure}")
 
 

@@ -42,7 +42,8 @@ class Shard(BaseModel):
 class TargetsManifest(BaseModel):
     """`targets.json`: whose embeddings these are, of what, in which files.
 
-    `intent_temperature` divides the logits of the teacher's head; `privacy` is what the teacher was taught at.
+    `intent_temperature` divides the logits of the teacher's head; `privacy` was spent by the
+    releases that it has absorbed.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
@@ -60,7 +61,7 @@ class TargetsManifest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class IntentTargets:
-    """What the teacher's intent head says of N texts, and what is known of them.
+    """Soft labels of the teacher's intent head for N texts, and the known labels.
 
     Attributes:
         logits: float16 (N, C).
@@ -71,7 +72,7 @@ class IntentTargets:
     known: NDArray[np.int16]
 
     def rows(self, rows: NDArray[np.int64]) -> "IntentTargets":
-        """Those of some rows."""
+        """The targets of some rows."""
         return IntentTargets(self.logits[rows], self.known[rows])
 
 
@@ -90,7 +91,7 @@ class Targets:
     intents: IntentTargets | None = None
 
     def rows(self, rows: NDArray[np.int64]) -> "Targets":
-        """Those of some rows."""
+        """The targets of some rows."""
         texts, mixes = [self.texts[i] for i in rows], [self.mixes[i] for i in rows]
         intents = self.intents.rows(rows) if self.intents else None
         return replace(self, texts=texts, mixes=mixes, embeddings=self.embeddings[rows], intents=intents)
@@ -103,7 +104,7 @@ def write_shard(
     embeddings: NDArray[Any],
     intents: IntentTargets | None = None,
 ) -> Shard:
-    """Writes N texts with embeddings (N, D) aside and renames the file into place."""
+    """Writes N texts with embeddings (N, D) durably."""
     columns = {
         "text": pa.array(texts, pa.string()),
         "mix": pa.array(mixes, pa.string()).dictionary_encode(),
@@ -206,5 +207,5 @@ def _read_rows(column: pa.ChunkedArray, width: int) -> NDArray[np.float16]:
 
 
 def describe_mix(targets: Targets) -> dict[str, int]:
-    """How many texts each part of the mix has."""
+    """Number of texts in each part of the mix."""
     return {mix: targets.mixes.count(mix) for mix in sorted(set(targets.mixes))}

@@ -53,9 +53,9 @@ def evaluate_command(
         names = [path.resolve().name for path in systems]
         unique = len({*names, "teacher"}) == len(names) + 1
         opened = [open_system(name if unique else str(path), path) for name, path in zip(names, systems, strict=True)]
-        taught_by = open_model(teacher, name="teacher", license_="LicenseRef-unknown")
+        baseline = open_model(teacher, name="teacher", license_="LicenseRef-unknown")
         result = measure(
-            open_system("teacher", taught_by.path),
+            open_system("teacher", baseline.path),
             opened,
             tasks,
             teacher_language=what.teacher_language,

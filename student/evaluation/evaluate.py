@@ -19,7 +19,7 @@ from student.evaluation.tasks import EvaluationTask, RetrievalTask
 from student.runtime.encoder import Encoder
 
 ASYMMETRIC = "asymmetric"
-Figures = dict[str, dict[str, dict[str, float]]]
+_Figures = dict[str, dict[str, dict[str, float]]]
 """System → task → figure → value."""
 SHORT_QUERY = "How do I reset my password?"
 
@@ -71,7 +71,7 @@ def evaluate_systems(
         `share_of_teacher` (its figure over the teacher's of the same task) and `share_of_teacher_language` (its
         retrieval figure over the teacher's of the same group in the teacher's own language).
     """
-    figures: Figures = {}
+    figures: _Figures = {}
     teacher_documents: dict[str, Embeddings] = {}
     for system in (teacher, *systems):
         figures |= _measure_system(
@@ -110,8 +110,8 @@ def _measure_system(
     teacher_language: str,
     dimensions: Sequence[int],
     on_step: Callable[[str], None],
-) -> Figures:
-    """Figures of one system, whole and with each number of dimensions.
+) -> _Figures:
+    """_Figures of one system, whole and with each number of dimensions.
 
     `teacher_documents` holds the teacher's embeddings of each task's documents in its language; it is the first to be
     measured, and puts them there.

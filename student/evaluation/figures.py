@@ -62,7 +62,7 @@ def ranks_of(queries: Embeddings, documents: Embeddings, answers: NDArray[np.int
 
 
 def gains_of(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What each query adds to nDCG@10 where it has one answer: `1 / log2(rank + 1)`, 0 past the tenth place."""
+    """Gain of each query, its part of nDCG@10 where it has one answer: `1 / log2(rank + 1)`, 0 past rank 10."""
     return np.where(ranks <= CUT, 1 / np.log2(ranks + 1), 0)
 
 
@@ -74,11 +74,11 @@ def measure_intents(task: IntentTask, train: Embeddings, test: Embeddings, outsi
     model = LogisticRegression(C=30, max_iter=500).fit(train, task.train.labels)
     probabilities = model.predict_proba(test)  # (M, C)
     labels = np.array(task.test.labels)
-    said, confidence = model.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1)
+    predicted, confidence = model.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1)
     figures = {
-        "accuracy": float((said == labels).mean()),
-        "macro-F1": float(f1_score(labels, said, average="macro")),
-        "calibration error": calibration_error(confidence, said == labels),
+        "accuracy": float((predicted == labels).mean()),
+        "macro-F1": float(f1_score(labels, predicted, average="macro")),
+        "calibration error": calibration_error(confidence, predicted == labels),
     }
     if len(outside):
         inside = np.arange(len(test) + len(outside)) < len(test)

@@ -1,6 +1,6 @@
-"""What is measured, read from a recipe: finding a document, and naming an intent.
+"""Tasks of an evaluation, read from a recipe: finding a document, and naming an intent.
 
-A recipe is a TOML file; the files that it names are found from its own folder. What a file holds out of training is
+A recipe is a TOML file; the files that it names are found from its own folder. Which rows are held out of training is
 decided by `student.artifacts.json_lines.is_held_out`, as `orilla teacher label` decides it.
 """
 
@@ -123,10 +123,10 @@ TaskEntry = Annotated[GuidesEntry | TranslationsEntry | QuestionsEntry | Intents
 
 
 class EvaluationRecipe(_Part):
-    """What is measured.
+    """Settings of an evaluation.
 
     Attributes:
-        teacher_language: the language that the teacher knows; its figures there are what students are held against.
+        teacher_language: the language that the teacher knows; its figures in it are the baseline of students.
         task: see the classes above.
     """
 

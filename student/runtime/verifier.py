@@ -43,7 +43,7 @@ class Verifier:
         return cls(bundle.read(entry.file), dimension=bundle.manifest.encoder.dimension) if entry else None
 
     def logit(self, question: TokenEmbeddings, heading: TokenEmbeddings, text: TokenEmbeddings) -> float:
-        """How much a passage answers a question: a logit, above 0 where it more likely does than not, not calibrated.
+        """Logit that a passage answers a question: above 0 where it more likely does than not, not calibrated.
 
         Args:
             question: its tokens.

@@ -30,10 +30,10 @@ def absorb_command(
     model_name: ModelNameOption = "local model",
     model_license: ModelLicenseOption = "LicenseRef-unknown",
 ) -> None:
-    """Teach the teacher what branches have taught the student; refused where it would lose what it knew.
+    """Let the teacher absorb a release of branches; refused where it would lose what it knew.
 
-    The release is verified first: signature, lineage, replay, ledgers and budget. Then the aggregated student says what
-    it thinks of public texts, and the teacher's intent head learns it, mixed with the center's labelled texts. The
+    The release is verified first: signature, lineage, replay, ledgers and budget. Then the teacher's intent head learns
+    the aggregated student's soft labels of public texts, mixed with the center's labelled texts. The
     encoder stays, so the embedding space does too. Run again it changes nothing. Example:
 
       orilla teacher absorb runs/week-7/release --key release.pub --bundle b7 --targets targets --intents own.jsonl

@@ -54,7 +54,7 @@ def relabel_command(
     model_name: ModelNameOption = "local model",
     model_license: ModelLicenseOption = "LicenseRef-unknown",
 ) -> None:
-    """Say anew what the teacher's intent head thinks of targets, after it has learned more; nothing is embedded again.
+    """Compute the intents of existing targets again, after the teacher has learned more; nothing is embedded again.
 
     Then `orilla student export --targets OUT` gives the next bundle's head what the teacher has learned.
     """

@@ -1,7 +1,7 @@
-"""Examples for the reader: questions that a passage answers, and questions that it seems to answer but does not.
+"""Examples for the answerability verifier: questions that a passage answers, and ones that it only seems to answer.
 
 Two kinds of sources. Questions written by hand (`teacher/data/answerability.jsonl`, our own writing): each names a
-passage of a public guide by file, guide, place and digest, so that no text of the guides is in this repository. And
+passage of a public guide by file, guide, offsets and digest, so that no text of the guides is in this repository. And
 examples made from the guides themselves: a translated or shortened sentence asks for the passage that it stands in, a
 title or heading for what follows it; the same passage without that sentence, and its neighbors, do not answer.
 """
@@ -22,10 +22,10 @@ from student.embeddings import Embeddings
 from teacher.corpora.guide_passages import GuidePassage
 
 MESSAGES = ("banking77/train.jsonl", "nlupp/hotels.jsonl", "clinc150/oos_train.jsonl", "clinc150/train.jsonl")
-"""Messages that no help centre about software answers."""
+"""Messages that no help center about software answers."""
 SEGMENTS = "parallel_en_es/segments.jsonl"
 MESSAGES_HELD_OUT = 0.15
-"""Share of the messages that no example is made of, to measure with (`benchmarks/abstention.py`)."""
+"""Share of the messages that are held out, to measure with (`benchmarks/abstention.py`)."""
 OUTSIDE_EACH = 1200
 TOO_NEAR = 0.93
 """Cosine of two passages that may both answer what one of them does."""
@@ -69,7 +69,7 @@ def _of_written(
     encode: Callable[[Sequence[str]], Embeddings],
     generator: random.Random,
 ) -> Iterator[VerifierExample]:
-    """What was written, the passages without their answer, and others near to the question or far from it."""
+    """Written questions, the passages without their answer, and others near to the question or far from it."""
     questions = encode([row["text"] for row, _ in written])
     own = encode([f"{passage.headings}\n{passage.text}" for _, passage in written])
     segments = np.array([passage.segment for passage in passages])

@@ -64,7 +64,7 @@ class GuidePassage:
 
 
 def examples_lineage(data: Path) -> list[Origin]:
-    """Name, digest and licence of every file that the examples are made of."""
+    """Name, digest and licence of every file that the examples are made from."""
     own = {"teacher/data/answerability.jsonl": (WRITTEN_QUESTIONS, _OWN_LICENSE)}
     files = own | {name: (data / name, license_) for name, license_ in LICENSES.items()}
     return [
@@ -116,7 +116,7 @@ def read_written(path: Path, data: Path) -> Iterator[tuple[dict[str, Any], Guide
 
 
 def _heading_at(made: Extract, start: int) -> str:
-    """The headings above a place in a text: every section is one passage where no token counts."""
+    """The headings above a position in a text: every section is one passage where no token counts."""
     sections = chunk(made, np.empty(0, dtype=np.int64), max_tokens=1)
     return next((span.heading for span in sections if span.start <= start < span.end), "")
 

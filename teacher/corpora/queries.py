@@ -21,7 +21,7 @@ from teacher.corpora.corpus import CorpusRecipe, passages_of, read_guides
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 MIN_WORDS = 12
-"""Of a passage worth asking for."""
+"""Words of a passage that queries are made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def add_written(
         encode: texts → embeddings (N, D), by the teacher that searches the passages.
         maker: the writer's name.
         found_among: a query is kept if its passage is among so many nearest ones.
-        on_passage: told how many of how many passages are done.
+        on_passage: called with the numbers of passages done and of all.
     """
     of_passage = {pair.passage: pair for pair in pairs}
     passages = list(of_passage)
@@ -105,7 +105,7 @@ def add_written(
 
 
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> int:
-    """Writes pairs as JSON lines, aside and renamed into place; returns how many."""
+    """Writes pairs as JSON lines durably; returns their number."""
     lines = [json.dumps(asdict(pair), ensure_ascii=False) for pair in pairs]
     write_durably(path, ("\n".join(lines) + "\n").encode())
     return len(lines)

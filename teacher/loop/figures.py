@@ -23,7 +23,7 @@ from teacher.loop.paths import IterationPaths
 from teacher.loop.scenario import Scenario
 from teacher.training.training_data import split_messages
 
-_PLACES = 10
+_CUT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class IterationFigures:
     """All figures of an iteration.
 
     Attributes:
@@ -74,7 +74,7 @@ class Figures:
 
 def measure_iteration(
     recipe: IterationRecipe, inputs: IterationInputs, scenario: Scenario, home: Path, questions: Path
-) -> Figures:
+) -> IterationFigures:
     """Figures of a finished iteration.
 
     Args:
@@ -90,7 +90,7 @@ def measure_iteration(
     is_new = np.isin(labels, scenario.new)
     first, last = paths.branch(1) / "bundle", paths.branch(recipe.branches) / "bundle"
     before = _rates(*_student(paths.first_bundle, texts), labels, is_new)
-    taught, following = (_rates(*_student(path, texts), labels, is_new) for path in (first, paths.next_bundle))
+    updated, following = (_rates(*_student(path, texts), labels, is_new) for path in (first, paths.next_bundle))
     others = _rates(*_student(last, texts), labels, is_new)
     by_teacher = inputs.encode(texts)
     teacher_before = _rates(_teacher_before(recipe, inputs, scenario), by_teacher, labels, is_new)
@@ -101,9 +101,9 @@ def measure_iteration(
     found_before, _ = _found(paths.branch(1) / "store", paths.first_bundle, asked)
     found_after, reembedded = _found(paths.branch(1) / "store", paths.next_bundle, asked)
     nodes = list(trace(paths.next_bundle, [home]).walk())
-    return Figures(
+    return IterationFigures(
         [
-            _row("student of a branch that met them", before, taught),
+            _row("student of a branch that met them", before, updated),
             _row("student of a branch that never did", before, others),
             _row("teacher at the center", teacher_before, teacher_after),
             _row("next student", before, following),
@@ -126,8 +126,8 @@ def _row(who: str, before: tuple[float, float], after: tuple[float, float]) -> R
 def _rates(
     head: LinearHead, embeddings: Embeddings, labels: list[str], is_new: NDArray[np.bool_]
 ) -> tuple[float, float]:
-    said = np.array(head.labels)[head.logits(embeddings).argmax(axis=1)]
-    is_right = said == np.array(labels)
+    predicted = np.array(head.labels)[head.logits(embeddings).argmax(axis=1)]
+    is_right = predicted == np.array(labels)
     return float(is_right[is_new].mean()), float(is_right[~is_new].mean())
 
 
@@ -155,9 +155,9 @@ def _found(store: Path, bundle: Path, asked: list[dict[str, str]]) -> tuple[floa
     with Agent(AgentSettings(store=store, bundle=bundle)) as agent:
         left = agent.readiness().passages_to_reembed
         for row in asked:
-            sources = dict.fromkeys(citation.source for citation in agent.search(row["text"], count=3 * _PLACES))
-            paths = [place for place, source in enumerate(list(sources)[:_PLACES]) if source == row["gold"]]
-            gains.append(1 / np.log2(paths[0] + 2) if paths else 0.0)
+            sources = dict.fromkeys(citation.source for citation in agent.search(row["text"], count=3 * _CUT))
+            ranks = [rank for rank, source in enumerate(list(sources)[:_CUT]) if source == row["gold"]]
+            gains.append(1 / np.log2(ranks[0] + 2) if ranks else 0.0)
     return float(np.mean(gains)) if gains else 0.0, left
 
 

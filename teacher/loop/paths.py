@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class IterationPaths:
-    """Where the artefacts of an iteration are; `home` is the folder of all."""
+    """Folders of an iteration's artefacts; `home` holds them all."""
 
     home: Path
 

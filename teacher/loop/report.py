@@ -9,13 +9,13 @@ from rich.table import Table
 
 from federation.center.report_page import facts, page, picture, section, table, to_png
 from student.artifacts.durable import write_durably
-from teacher.loop.figures import Figures, Row
+from teacher.loop.figures import IterationFigures, Row
 
 ITERATION_PAGE, _PICTURE, _VALUES = "report.html", "report.png", "figures.json"
 _BEFORE, _AFTER = "#b8c1cb", "#1f6f8b"
 
 
-def make_table(figures: Figures) -> Table:
+def make_table(figures: IterationFigures) -> Table:
     """Accuracy of every model before and after, for the terminal."""
     table = Table(
         "model", "new intents", "", "intents known before", "", title="Accuracy before and after one iteration"
@@ -27,7 +27,7 @@ def make_table(figures: Figures) -> Table:
     return table
 
 
-def write_page(figures: Figures, home: Path) -> Path:
+def write_page(figures: IterationFigures, home: Path) -> Path:
     """Writes page, picture and values into an iteration's folder; returns the page."""
     png = to_png(lambda figure: _draw(figures, figure), 10, 3.6)
     write_durably(home / _VALUES, (json.dumps(asdict(figures), indent=2) + "\n").encode())
@@ -36,7 +36,7 @@ def write_page(figures: Figures, home: Path) -> Path:
     return home / ITERATION_PAGE
 
 
-def _draw(figures: Figures, figure: Any) -> None:
+def _draw(figures: IterationFigures, figure: Any) -> None:
     rows = figures.rows
     for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("new", "old"), strict=True):
         for shift, when, color in ((-0.2, "before", _BEFORE), (0.2, "after", _AFTER)):
@@ -55,7 +55,7 @@ def _wrapped(text: str) -> str:
     return text.replace(" of a branch ", "\nof a branch\n").replace(" at the ", "\nat the ")
 
 
-def _page(figures: Figures, png: bytes) -> bytes:
+def _page(figures: IterationFigures, png: bytes) -> bytes:
     everything_else = [
         (
             f"Knowledge base, nDCG@10 on {figures.questions} questions",

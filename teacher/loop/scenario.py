@@ -1,7 +1,7 @@
 """The scenario of an iteration: messages split between the center, the branches and the test.
 
 Some intents are known at branches only, and not at the last branch either: there it shows whether what the others
-taught arrives. The split depends on digests of the texts alone, so it is the same whenever it is made again.
+taught arrives. The split depends only on digests of the texts, so it is the same whenever it is made again.
 """
 
 import json
@@ -78,7 +78,7 @@ def _distribute(
     )
     at_branches: list[list[dict[str, str]]] = [[] for _ in branches]
     labelled = dict.fromkeys(labels, 0)
-    for place, row in enumerate(messages):
+    for number, row in enumerate(messages):
         label = row["label"]
         if is_held_out(row["text"], recipe.hold_out):
             files["test"].append(row)
@@ -87,7 +87,7 @@ def _distribute(
             files["validation" if labelled[label] % 4 == 0 else "intents"].append(row)
         else:
             others = len(branches) - (label in new)
-            at_branches[place % others].append(row | {"customer": f"customer-{place}"})
+            at_branches[number % others].append(row | {"customer": f"customer-{number}"})
     for name, rows in files.items():
         _write_rows(folder / f"{name}.jsonl", rows)
     for path, rows in zip(branches, at_branches, strict=True):

@@ -47,11 +47,11 @@ def _retrieval(data: TrainingData, encode: Encode) -> dict[str, Any]:
 def _intents(messages: LabelledTexts, encode: Encode, head: LinearHead) -> dict[str, Any]:
     from sklearn.metrics import f1_score  # noqa: PLC0415  (a second to import)
 
-    said = [head.labels[i] for i in head.probabilities(encode(messages.texts)).argmax(axis=1)]
+    predicted = [head.labels[i] for i in head.probabilities(encode(messages.texts)).argmax(axis=1)]
     labels = messages.labels
-    is_right = np.array([a == b for a, b in zip(said, labels, strict=True)], dtype=np.float64)
+    is_right = np.array([a == b for a, b in zip(predicted, labels, strict=True)], dtype=np.float64)
     classes = sorted(set(labels))
-    by_class = f1_score(labels, said, labels=classes, average=None, zero_division=0)
+    by_class = f1_score(labels, predicted, labels=classes, average=None, zero_division=0)
     return {
         "messages": len(labels),
         "accuracy": _mean(is_right),

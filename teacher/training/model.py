@@ -17,7 +17,7 @@ from student.embeddings import Embeddings
 TokenizedBatch = dict[str, Tensor]
 
 LOGIT_SCALE = 10.0
-"""Unit embeddings are scaled so before the head, which would need large weights otherwise."""
+"""Unit embeddings are scaled so before the head, so that its weights stay small."""
 
 
 class TeacherModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read by mypy here

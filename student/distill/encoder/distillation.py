@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,11 +61,7 @@ def distill_student(
         vocabulary = read_pieces(start.path / "tokenizer.json")
     pieces = _vocabulary(teacher, targets, recipe, folder / "vocab.txt", vocabulary)
     training_part, validation_part = _split(targets)
-    student = (
-        open_student(start, recipe.architecture, teacher.dimension)
-        if start
-        else cut_student(teacher, recipe.architecture, pieces)
-    )
+    student = _first_student(teacher, recipe, start, pieces)
     tokenizer = Tokenizer.from_str(tokenizer_json(pieces, recipe.architecture.max_tokens))
 
     def validate(model: StudentModel) -> dict[str, float]:
@@ -84,16 +81,21 @@ def distill_student(
     )
     facts = {
         "embedding_space": teacher.embedding_space,
-        "languages": recipe.languages,
-        "recipe": recipe.model_dump(),
         "mix": describe_mix(training_part),
-        "lineage": [origin.model_dump() for origin in _lineage(targets, recipe, start, pieces)],
-        "privacy": [each.model_dump() for each in targets.manifest.privacy],
         "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
+        **_facts(targets, recipe, start, pieces),
     }
     max_tokens = recipe.architecture.max_tokens
     save_sentence_transformer(student.cpu(), pieces, folder / STUDENT_FOLDER, max_tokens=max_tokens, facts=facts)
     return folder / STUDENT_FOLDER
+
+
+def _first_student(
+    teacher: Pretrained, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]
+) -> StudentModel:
+    if start:
+        return open_student(start, recipe.architecture, teacher.dimension)
+    return cut_student(teacher, recipe.architecture, pieces)
 
 
 def _require_fitting_targets(teacher: Pretrained, targets: Targets, recipe: StudentRecipe) -> None:
@@ -109,18 +111,24 @@ def _require_fitting_targets(teacher: Pretrained, targets: Targets, recipe: Stud
         )
 
 
-def _lineage(targets: Targets, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]) -> list[Origin]:
-    """Everything that the student is made from."""
+def _facts(targets: Targets, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]) -> dict[str, Any]:
+    """The part of the student's facts that is known before it is trained: recipe, lineage, privacy."""
     own = {
         ("vocabulary", "vocab.txt"): digest_bytes("\n".join(pieces).encode()),
         ("targets", "targets.json"): targets.digest,
         ("recipe", recipe.name): digest_json(recipe.model_dump()),
     }
-    return [
+    lineage = [
         *targets.manifest.lineage,
         *([start.as_origin("student started from")] if start else []),
         *(Origin(role=role, name=name, sha256=sha256, license="Apache-2.0") for (role, name), sha256 in own.items()),
     ]
+    return {
+        "languages": recipe.languages,
+        "recipe": recipe.model_dump(),
+        "lineage": [origin.model_dump() for origin in lineage],
+        "privacy": [each.model_dump() for each in targets.manifest.privacy],
+    }
 
 
 def encode_with_student(student: StudentModel, tokenizer: Tokenizer, texts: list[str], *, precision: str) -> Embeddings:

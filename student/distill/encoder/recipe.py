@@ -33,7 +33,7 @@ class Architecture(_Part):
 
 
 class EncoderTraining(_Part):
-    """How it is trained.
+    """Settings of the training.
 
     Attributes:
         steps, batch_size: batches, and texts in each.
@@ -67,7 +67,7 @@ class EncoderTraining(_Part):
 
 
 class Bounds(_Part):
-    """What a student must keep for a bundle to be written of it.
+    """Bounds that a student must keep for a bundle to be written of it.
 
     Attributes:
         teacher_similarity: least mean cosine to the teacher on the validation texts at the end of the run.

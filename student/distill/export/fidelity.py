@@ -1,4 +1,4 @@
-"""How close the exported and the quantized encoder stay to the one they were made from."""
+"""Fidelity of the exported and the quantized encoder to the original."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -83,8 +83,8 @@ def _privacy(spent: Sequence[Mapping[str, Any]]) -> list[str]:
     if not spent:
         return ["No data of any branch or customer went into this bundle, so no privacy was spent on it."]
     return [
-        "Branches taught the teacher of this bundle through these releases. Distilling from it spends nothing more "
-        "(post-processing), on the condition that the public and the centre's texts hold nothing from a branch.",
+        "The teacher of this bundle has absorbed these releases of branches. Distilling from it spends nothing more "
+        "(post-processing), on the condition that the public and the center's texts hold nothing from a branch.",
         "",
         "| release | epsilon of its run | delta | largest ledger after it | rounds | fewest branches |",
         "|---|---|---|---|---|---|",

@@ -18,4 +18,3 @@ PROBE_TEXTS = [
     "operador guarda la respuesta anterior durante el tiempo que indica el TTL. Mientras tanto, unos visitantes "
     "verán el servidor antiguo y otros el nuevo, así que conviene dejar los dos encendidos.",
 ]
-MIN_PROBE_SIMILARITY = 0.995

@@ -1,6 +1,6 @@
 """Distillation of a query adapter: it moves its own encoder's questions as another one moves those of its encoder.
 
-Both encoders share a space, but not a reading of every word, so an adapter learned on one's embeddings is not quite
+Both encoders share a space, but do not embed every word alike, so an adapter learned on one's embeddings is not quite
 right on the other's. From public texts: with x the learner's embeddings, m the moves that the other makes of its own,
 
     M = argmin |x M - m|^2 + penalty |M|^2,   then the map of rank r nearest to it on these texts

@@ -34,7 +34,7 @@ _SCALE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class LabelledEmbeddings:
-    """Embeddings (N, D) and their labels' places (N,) in the learner's list of labels."""
+    """Embeddings (N, D) and their labels (N,), by number in the learner's list."""
 
     embeddings: Embeddings
     targets: NDArray[np.int64]
@@ -94,8 +94,8 @@ def distill_head(
     from scipy.optimize import minimize  # noqa: PLC0415  (half a second to import)
 
     count, dimension = len(labels), labelled.embeddings.shape[1]
-    used, places = np.unique(labelled.targets, return_inverse=True)
-    ones = np.eye(len(used), dtype=np.float32)[places]
+    used, positions = np.unique(labelled.targets, return_inverse=True)
+    ones = np.eye(len(used), dtype=np.float32)[positions]
     rows = _scaled(labelled.embeddings)
     parts = [(1.0, _Part(rows, ones, used, 1.0))]
     if regularization:

@@ -21,7 +21,7 @@ class EarlyStopping:
 
     @property
     def is_over(self) -> bool:
-        """Whether the run ends here."""
+        """True if the run ends here."""
         return self.stale >= self.patience
 
     def is_best(self, step: int, score: float) -> bool:

@@ -6,7 +6,7 @@ progress, log, checkpoints, and going on after a kill (docs/adr/0050).
 
 Guarantees:
     A run that was killed and is started again takes the same steps from its last checkpoint as one that was not,
-    if what `compute_gradients` does depends on weights, step and `seed_step` alone.
+    if what `compute_gradients` does depends only on weights, step and `seed_step`.
 """
 
 import json
@@ -28,7 +28,7 @@ _MAX_GRADIENT_NORM = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long a run is and how often something happens, in steps; everything happens at the last step too.
+    """Length of a run and intervals, in steps; everything happens at the last step too.
 
     Attributes:
         steps: at most.
@@ -44,7 +44,7 @@ class Schedule:
     validation_steps: int | None = None
 
     def is_due(self, done: int, every: int | None) -> bool:
-        """Whether something that happens so often happens after this many steps."""
+        """True if something with this interval happens after this many steps."""
         return every is not None and (done % every == 0 or done == self.steps)
 
 
@@ -68,7 +68,7 @@ class TrainingRun:
 
     Attributes:
         digest: of all that makes the run what it is; a checkpoint of another digest is refused.
-        folder: of checkpoint and log.
+        folder: of checkpoint and log, made where it is missing.
         model: trained in place.
         optimizer: of its parameters; each group's learning rate is its highest.
         schedule: see `Schedule`.
@@ -77,7 +77,7 @@ class TrainingRun:
         validate: number of steps done → figures for the log; may leave the model in evaluation mode.
         stopping: ends the run early; `validate` keeps it up to date.
         on_progress: progress callback.
-        is_writer: whether this process writes log and checkpoints; one of several does.
+        is_writer: True if this process writes log and checkpoints; one of several does.
     """
 
     digest: str
@@ -100,6 +100,7 @@ def run_training(run: TrainingRun) -> None:
         AnotherRun: the folder holds the checkpoint of another run.
     """
     schedule, optimizer, stopping = run.schedule, run.optimizer, run.stopping
+    run.folder.mkdir(parents=True, exist_ok=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
     done = reported = _resume(run)
     since = time.perf_counter()

@@ -1,6 +1,6 @@
 """Batches of examples for a verifier: which are drawn at a step, and how they are padded.
 
-What is drawn depends on seed and step alone.
+What is drawn depends only on seed and step.
 """
 
 from collections.abc import Sequence

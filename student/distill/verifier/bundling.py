@@ -33,6 +33,7 @@ from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
 from student.runtime.verifier import Verifier
 
+VERIFIER_METRICS = "reader_on_held_out_questions"
 MAX_LOGIT_DIFFERENCE = 0.5
 """Between CPUs: int8 and float32 of the same verifier differ by 0.07."""
 PROBE_PASSAGES = [
@@ -153,7 +154,7 @@ def add_verifier(
         "reader": {"file": _FILE, "max_logit_difference": MAX_LOGIT_DIFFERENCE},
         "lineage": [o for o in fields["lineage"] if o["role"] != VERIFIER_ROLE] + [o.model_dump() for o in origins],
         "limits": limits,
-        "metrics": fields["metrics"] | {"reader_on_held_out_questions": metrics},
+        "metrics": fields["metrics"] | {VERIFIER_METRICS: metrics},
     }
     contents = {name: bundle.read(name) for name in bundle.manifest.files} | {
         _FILE: graph,

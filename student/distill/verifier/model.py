@@ -75,7 +75,7 @@ class VerifierModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read
 
 
 class _Matches:
-    """How well each token of the question is matched in a part of the passage: by cosine, and as the same piece."""
+    """Best match of each token of the question in a part of the passage: by cosine, and as the same piece."""
 
     def __init__(self, question: Tokens, part: Tokens) -> None:
         cosines = F.normalize(question.embeddings, dim=-1) @ F.normalize(part.embeddings, dim=-1).transpose(1, 2)

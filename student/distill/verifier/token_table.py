@@ -10,7 +10,7 @@ from student.runtime.encoder import Encoder
 
 
 class TokenTable:
-    """The token embeddings of many texts, float16 in a file of the run, and each token's id and place."""
+    """The token embeddings of many texts, float16 in a file of the run, and each token's id and offsets."""
 
     def __init__(self, texts: Sequence[str], encoder: Encoder, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

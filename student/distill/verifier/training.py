@@ -27,8 +27,8 @@ def verifier_loss(model: VerifierModel, batch: Batch, recipe: VerifierRecipe) ->
     answered = (batch.is_answered > 0) & batch.is_answer.any(1)
     if answered.any():
         scores = scores.float()[answered].log_softmax(1)
-        place = scores.masked_fill(~batch.is_answer[answered], -1e4).logsumexp(1)
-        loss = loss - recipe.place_weight * place.mean()
+        answer = scores.masked_fill(~batch.is_answer[answered], -1e4).logsumexp(1)
+        loss = loss - recipe.place_weight * answer.mean()
     return loss
 
 
@@ -46,7 +46,6 @@ def train_verifier(
     Raises:
         AnotherRun: the folder holds a run of another recipe or other examples.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     draws = ExampleDraws(examples, recipe)
 
     def compute_gradients(step: int) -> Tensor:

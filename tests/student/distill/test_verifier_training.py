@@ -37,7 +37,7 @@ ORIGINS = [Origin(role="reader", name="kept things", sha256="0" * 64, license="C
 
 
 def examples() -> list[VerifierExample]:
-    """What is asked for stands in the text, or something else does."""
+    """Passages that hold the answer, and the same ones about another thing."""
     made = []
     for number, thing in enumerate(THINGS):
         text = f"The {thing} is kept for {number + 2} days. Nothing else is kept."
