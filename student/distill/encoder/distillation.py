@@ -40,8 +40,7 @@ def distill_student(
 
     Args:
         teacher: whose layers and embeddings the student starts from, and whose targets they are.
-        targets: see `student.distill.targets`.
-        recipe: see `student.distill.encoder.recipe`.
+        targets, recipe: see `student.distill.targets` and `student.distill.encoder.recipe`.
         folder: of vocabulary, checkpoints, log and result; a killed run is continued there.
         start: an earlier student of the recipe's size to go on from, with its vocabulary; by default the student is
             cut from the teacher.

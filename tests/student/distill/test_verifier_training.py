@@ -12,13 +12,13 @@ from student.bundle.manifest import Origin
 from student.distill.training.checkpoint import AnotherRun
 from student.distill.training.loop import TrainingProgress
 from student.distill.verifier.batches import make_batch
-from student.distill.verifier.bundling import make_verifier
 from student.distill.verifier.examples import (
     VerifierExample,
     read_example_origins,
     read_verifier_examples,
     write_verifier_examples,
 )
+from student.distill.verifier.making import make_verifier
 from student.distill.verifier.model import VerifierModel
 from student.distill.verifier.onnx_export import export_verifier
 from student.distill.verifier.recipe import VerifierRecipe
