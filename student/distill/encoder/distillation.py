@@ -40,10 +40,10 @@ def distill_student(
 
     Args:
         teacher: whose layers and embeddings the student starts from, and whose targets they are.
-        targets, recipe: see `student.distill.targets` and `student.distill.encoder.recipe`.
+        targets: see `student.distill.targets`.
+        recipe: see `student.distill.encoder.recipe`.
         folder: of vocabulary, checkpoints, log and result; a killed run is continued there.
-        start: an earlier student of the recipe's size to go on from, with its vocabulary; by default the student is
-            cut from the teacher.
+        start: an earlier student of that size to go on from, with its vocabulary; None to cut one from the teacher.
         vocabulary: the student's pieces, to repeat an earlier run: training them again gives slightly other ones,
             since the library breaks ties at random.
         on_progress: progress callback, every few steps.
