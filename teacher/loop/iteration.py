@@ -23,14 +23,15 @@ from edge_agent.feedback.log import NewFeedback
 from edge_agent.ingest.folder import sync
 from edge_agent.settings import AgentSettings
 from federation.branch.client_app import SETTINGS, app
+from federation.branch.policy import BranchPolicy
 from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch
 from federation.center.home import CENTER_FILE, Center, set_up_center
+from federation.center.prepared_run import prepare_run
 from federation.center.publishing import publish
 from federation.center.rounds import run_rounds
-from federation.center.run_recipe import RunRecipe, prepare_run
-from federation.learning.round_parameters import BranchPolicy
-from federation.release.format import apply_release
-from federation.transport.certificates import SIGNING_PUBLIC_KEY
+from federation.center.run_recipe import RunRecipe
+from federation.release.applying import apply_release
+from federation.release.signing import SIGNING_PUBLIC_KEY
 from federation.transport.local_grid import LocalGrid
 from student.artifacts.json_lines import read_rows
 from student.distill.encoder.distillation import distill
@@ -39,7 +40,8 @@ from student.distill.export.bundle_export import ExportRecipe, export_bundle
 from student.distill.pretrained import Pretrained, open_pretrained
 from student.distill.targets import MANIFEST, read_targets
 from student.embeddings import Embeddings
-from teacher.absorbing.absorb import Sources, absorb
+from teacher.absorbing.absorb import absorb
+from teacher.absorbing.part import Sources
 from teacher.corpora.corpus import CorpusRecipe, Source
 from teacher.labelling.label import label, relabel
 from teacher.loop.scenario import TurnRecipe, World, make_world

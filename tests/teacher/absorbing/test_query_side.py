@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from federation.release.format import ADAPTER_FILE, HEAD_FILE
 from student.artifacts.digests import digest_bytes
 from student.bundle.query_adapter import QueryAdapter, pack_adapter
 from student.distill.pretrained import QUERY_ADAPTER, WeightsRefused
-from teacher.absorbing.absorb import Sources, absorb
+from teacher.absorbing.absorb import absorb
+from teacher.absorbing.part import Sources
 from teacher.errors import AbsorptionRefused
-from tests.federation.lab import DIMENSION, LABELS, write_lines
+from tests.federation.lab import ADAPTER_FILE, DIMENSION, HEAD_FILE, LABELS, write_lines
 from tests.teacher.absorption import (
     RECIPE,
     TinyCenter,
@@ -47,9 +47,7 @@ def sources_of(center: TinyCenter, folder: Path, adapter: QueryAdapter) -> Sourc
     (release / ADAPTER_FILE).write_bytes(content)
 
     def change(value: dict[str, Any]) -> None:
-        value.update(
-            part="adapter", rank=len(adapter.a), labels=[], adapter_sha256=digest_bytes(content), head_sha256=None
-        )
+        value.update(part="adapter", rank=len(adapter.a), labels=[], learned_sha256=digest_bytes(content))
 
     sign_again(center.lab, release, change)
     passages = [f"{label}{n} {label}{n + 1} {label}{n + 2}" for label in LABELS for n in range(10)]
