@@ -27,10 +27,9 @@ from benchmarks.federated_data import (
     select,
     split_over_branches,
 )
-from benchmarks.federation import DELTA, Setting, fit_map, head_plan
-from federation.center.run_recipe import NAME_STRENGTH
+from benchmarks.federation import DELTA, Setting, Training, fit_map, head_plan
 from federation.learning.features import FeatureMap
-from federation.learning.plan import Training
+from federation.learning.intent_head import NAME_STRENGTH
 from federation.learning.simulation import simulate
 from federation.privacy.accounting import guarantee
 from student.artifacts.digests import digest_json

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from benchmarks import federated_adapter as branches
 from benchmarks.closed_loop import encode_by_teacher
 from benchmarks.federated_data import encode_cached
-from federation.learning.adapter_run import to_adapter
 from federation.learning.examples import FoundDocument
+from federation.learning.query_adapter import to_adapter
 from federation.privacy.accounting import guarantee
 from student.artifacts.json_lines import is_held_out
 from student.bundle.query_adapter import QueryAdapter

@@ -18,11 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.federated_data import DATA, encode_cached
+from benchmarks.federation import Training
 from benchmarks.known_items import GUIDES, masked, question_of
 from benchmarks.measure import summarize_ranks
-from federation.learning.examples import AdapterExamples, FoundDocument, pick_candidates
-from federation.learning.plan import Cohort, RunPlan, Training, plan_run
-from federation.learning.query_adapter import adapt, new_adapter
+from federation.learning.examples import FoundDocument
+from federation.learning.part import PublicShape
+from federation.learning.plan import RunPlan, plan_run
+from federation.learning.query_adapter import AdapterExamples, adapt, new_adapter, pick_candidates
+from federation.learning.run_settings import RunSettings
 from federation.learning.simulation import Noise, simulate
 from federation.privacy.accounting import guarantee
 from student.artifacts.json_lines import is_held_out, read_rows
@@ -206,17 +209,18 @@ def _spoken(
 
 def plan_of(base: Base, epsilon: float, training: Training, *, customers: int) -> RunPlan:
     """The run of an epsilon."""
-    return plan_run(
-        "adapter",
-        "adapter",
+    settings = RunSettings(
+        run_id="adapter",
         epsilon=epsilon,
         delta=DELTA,
-        dimension=base.passages.shape[1],
-        embedding_space=base.space,
-        cohort=Cohort(BRANCHES, BRANCHES - DROPPED, customers),
-        training=training,
-        rank=RANK,
+        branches=BRANCHES,
+        minimum_survivors=BRANCHES - DROPPED,
+        colluders=1,
+        customers=customers,
+        **training._asdict(),
     )
+    shape = PublicShape(part="adapter", rank=RANK, dimension=base.passages.shape[1], embedding_space=base.space)
+    return plan_run(settings, shape)
 
 
 def train(
@@ -227,7 +231,7 @@ def train(
     rounds = simulate(
         plan,
         branches,
-        new_adapter(base.public, plan.rank),
+        new_adapter(base.public, plan.shape.rank),
         feature_map=None,
         random_bytes=source.bytes,
         drop=lambda _: [int(lost) for lost in generator.choice(len(branches), DROPPED, replace=False)],

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.learning.examples import HeadExamples
+from federation.learning.intent_head import HeadExamples
 from student.artifacts.digests import digest_json
 from student.artifacts.json_lines import is_held_out, read_rows
 from student.embeddings import Embeddings

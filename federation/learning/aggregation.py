@@ -20,8 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from federation.errors import CheckpointInvalid, UpdateInvalid
-from federation.learning.plan import Cohort, Training
 from federation.learning.round_parameters import RoundParameters
+from federation.learning.run_settings import RunSettings
 from federation.privacy.accounting import Guarantee, Spending, guarantee
 from federation.privacy.discrete_gaussian import Integers
 from federation.privacy.noise import decode, sensitivity
@@ -83,8 +83,7 @@ def step(
     parameters: RoundParameters,
     *,
     survivors: int,
-    cohort: Cohort,
-    training: Training,
+    settings: RunSettings,
     attempts: int = 1,
 ) -> RunState:
     """The run after a round.
@@ -94,8 +93,7 @@ def step(
         total: the sum of the survivors' updates, (size,); wrapped modulo 2^32 or not.
         parameters: of the round.
         survivors: branches in the sum.
-        cohort: of the plan.
-        training: of the plan.
+        settings: of the run.
         attempts: times that branches spent for this round.
 
     Raises:
@@ -110,18 +108,18 @@ def step(
         raise UpdateInvalid(
             f"{survivors} branches are in the sum, expected {parameters.minimum_survivors} or more; run the round again"
         )
-    gradient = check_sum(total, parameters, customers=cohort.customers, branches=survivors)
-    expected = cohort.customers * survivors / cohort.branches
-    velocity = training.momentum * state.velocity + gradient / expected
+    gradient = check_sum(total, parameters, customers=settings.customers, branches=survivors)
+    expected = settings.customers * survivors / settings.branches
+    velocity = settings.momentum * state.velocity + gradient / expected
     done = FinishedRound(
         parameters.round_number,
         parameters.digest,
         parameters.noise_multiplier,
-        cohort.branches,
+        settings.branches,
         survivors,
         attempts,
     )
-    weights = (state.weights - training.learning_rate * velocity).astype(np.float32)
+    weights = (state.weights - settings.learning_rate * velocity).astype(np.float32)
     return replace(state, weights=weights, velocity=velocity, finished=(*state.finished, done))
 
 

@@ -10,10 +10,10 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 
 from federation.branch.client_app import app
 from federation.branch.settings import LEDGER_FILE, POLICY_FILE
+from federation.center.prepared_run import PreparedRun, prepare_run
 from federation.center.rounds import ATTEMPT_FILE, STATE_FILE, Finished, RoundRecord, read_progress, run_rounds
-from federation.center.run_recipe import PreparedRun, prepare_run
 from federation.errors import CheckpointInvalid, RunFailed
-from federation.privacy.ledger import read_ledger
+from federation.privacy.ledger_file import read_ledger
 from federation.secure_aggregation.primitives import to_integers
 from federation.transport.local_grid import LocalGrid, Loss
 from federation.transport.wire import RECORD
@@ -63,7 +63,7 @@ def changed(reply: Message, original: Message, **values: bytes | str) -> Message
 def test_a_run_teaches_the_head_and_its_history_agrees_with_every_ledger(lab: Lab) -> None:
     run, _ = prepared(lab)
     finished = run_in_process(lab)
-    assert run.accuracy(finished.state.weights) > run.baseline + 0.3
+    assert run.accuracy(finished.state.weights) > run.prepared.baseline + 0.3
     assert [record.round_number for record in finished.history] == [1, 2, 3]
     for branch in lab.branches:
         ledger = read_ledger(branch / LEDGER_FILE)
@@ -406,15 +406,15 @@ def test_the_feature_map_is_sent_once_in_a_run(lab: Lab) -> None:
 def test_a_plain_update_is_not_given_in_a_secure_round(lab: Lab) -> None:
     run, folder = prepared(lab)
     grid = LocalGrid(app, lab.node_configs, {})
-    parameters = run.plan.round(1, run.start)
-    assert run.feature_map is not None
+    parameters = run.plan.round(1, run.prepared.start)
+    assert run.prepared.feature_map is not None
     record = ConfigRecord(
         {
             "step": "train",
             "session": b"s" * 16,
             "parameters": parameters.to_json(),
-            "weights": run.start.tobytes(),
-            "feature_map": run.feature_map.to_bytes(),
+            "weights": run.prepared.start.tobytes(),
+            "feature_map": run.prepared.feature_map.to_bytes(),
         }
     )
     (reply,) = grid.send_and_receive([Message(RecordDict({RECORD: record}), 1000, "train", group_id="1")])

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from federation.errors import UpdateInvalid
-from federation.learning.intent_head import clip_factors, head_sum
+from federation.learning.clipping import clip_factors
+from federation.learning.intent_head import head_sum
 from federation.learning.query_adapter import adapt, adapter_sum, new_adapter
 
 numbers = st.floats(-1e3, 1e3, width=32)

@@ -1,15 +1,15 @@
-"""Who is trained on and who is kept for evaluation."""
+"""The split of customers into those trained on and those held out for the evaluation."""
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federation.branch.contribution import clipped_sum, release_of
+from federation.branch.contribution import release_of
 from federation.learning.examples import NO_CUSTOMER
 from federation.learning.holdout import hash_bucket, select_customers
 from federation.learning.round_parameters import RoundParameters
 from federation.privacy.accounting import BucketRange
-from tests.federation.rounds import examples, feature_map, parameters, weights
+from tests.federation.rounds import clipped_sum, examples, feature_map, parameters, weights
 
 KEY = "ab" * 16
 

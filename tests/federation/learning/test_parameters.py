@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from federation.branch.policy import read_policy
 from federation.errors import ParametersInvalid, PolicyInvalid, PolicyRefused
-from federation.learning.round_parameters import digest_array, parse_round, read_policy
+from federation.learning.features import digest_array
+from federation.learning.round_parameters import parse_round
 from tests.federation.rounds import parameters, policy
 
 ADAPTER = {"part": "adapter", "labels": (), "rank": 2, "feature_map_digest": None}
