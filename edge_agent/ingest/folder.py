@@ -6,8 +6,8 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from edge_agent.answering.results import Ingested, Outcome
 from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
+from edge_agent.ingest.outcome import Ingested, Outcome
 from edge_agent.ingest.parsing.formats import FORMAT_OF_SUFFIX, DocumentFormat, format_of
 from edge_agent.settings import Limits
 
@@ -123,7 +123,7 @@ def _follow(documents: Documents, folder: Path, changed: Iterable[Path], tags: S
 
 def _take_in(documents: Documents, root: Path, file: Path, synced: Synced, tags: Sequence[str]) -> None:
     source = file.relative_to(root).as_posix()
-    max_bytes = Limits().reading.bytes
+    max_bytes = Limits().parsing.bytes
     try:
         if not file.resolve().is_relative_to(root.resolve()):
             raise InputInvalid("the file is a link to somewhere outside the folder; copy it there instead")

@@ -26,8 +26,9 @@ from edge_agent.errors import (
     TextNotUtf8,
 )
 from edge_agent.ingest.parsing.blocks import Extract
-from edge_agent.ingest.parsing.extraction import ReadingLimits, require_size
+from edge_agent.ingest.parsing.extraction import require_size
 from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.settings import ParsingLimits
 
 REFUSALS: dict[str, type[AgentError]] = {
     kind.__name__: kind for kind in (ContentTooLarge, FormatUnsupported, InputInvalid, TextNotUtf8)
@@ -51,10 +52,10 @@ class Reply:
 REPLY = TypeAdapter(Reply)
 
 
-class IsolatedReader:
+class IsolatedParser:
     """Reads documents in a child that is started when the first one comes. Safe to use from several threads."""
 
-    def __init__(self, limits: ReadingLimits, *, timeout_s: float = 60, memory_bytes: int = 1_500_000_000) -> None:
+    def __init__(self, limits: ParsingLimits, *, timeout_s: float = 60, memory_bytes: int = 1_500_000_000) -> None:
         self._limits, self._timeout_s, self._memory_bytes = limits, timeout_s, memory_bytes
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
