@@ -1,6 +1,6 @@
-"""The feedback log: what staff say of answers and what is worth a review, masked before it is written.
+"""The feedback log: judgements of answers and the queue of reviews, masked before they are written.
 
-`read_since` gives rows in the order they were written, so that a reader that keeps its cursor misses none and sees none
+`read_since` gives rows in the order they were written, so that whoever keeps a cursor misses none and sees none
 twice.
 """
 

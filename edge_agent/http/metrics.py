@@ -6,7 +6,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge_agent.agent import Agent
-from edge_agent.answering.results import Answer
 from edge_agent.ingest.jobs import Jobs
 from edge_agent.storage.records import Counts
 
@@ -28,11 +27,11 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._answers = Counter("orilla_answers", "Questions.", ["outcome"], registry=self._registry)
-        self._cache = Counter(
+        self.answers = Counter("orilla_answers", "Questions.", ["outcome"], registry=self._registry)
+        self.cache = Counter(
             "orilla_answer_cache", "Questions asked before (hit) or not (miss).", ["outcome"], registry=self._registry
         )
-        self._stages = Histogram(
+        self.stages = Histogram(
             "orilla_query_stage_seconds",
             "Time of a stage.",
             ["stage"],
@@ -50,17 +49,6 @@ class Metrics:
         bundle = agent.models.active.bundle
         info = Gauge("orilla_bundle", "1 for the bundle served.", ["name", "serial", "digest"], registry=self._registry)
         info.labels(bundle.name, str(bundle.serial), bundle.digest).set(1)
-
-    def count_answer(self, answer: Answer) -> None:
-        """Counts an answered question."""
-        self._answers.labels("abstained" if answer.abstained else "answered").inc()
-        self._cache.labels("hit" if answer.is_repeated else "miss").inc()
-        if answer.is_repeated:
-            return
-        timings = answer.timings
-        stages = {"encode": timings.encode_ms, "search": timings.search_ms, "answer": timings.answer_ms}
-        for stage, milliseconds in stages.items():
-            self._stages.labels(stage).observe(milliseconds / 1000)
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""

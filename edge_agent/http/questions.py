@@ -38,7 +38,7 @@ class _FilteredRequest(Request):
         if self.source_prefix is not None:
             require_text(self.source_prefix, "source_prefix")
         since = self.added_since.astimezone(UTC).isoformat(timespec="seconds") if self.added_since else None
-        return Filter(self.language, self.source_prefix, since, checked_tags(self.tags))
+        return Filter(self.language, self.source_prefix, since, checked_tags(self.tags) if self.tags else ())
 
 
 class QueryRequest(_FilteredRequest):
@@ -103,7 +103,7 @@ def add_question_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     def query(request: QueryRequest) -> Answer:
         """Answers a question with cited sentences, or abstains and offers the nearest documents."""
         answer = agent.questions.query(request.text, session=request.session, where=request.where())
-        metrics.count_answer(answer)
+        _count(metrics, answer)
         return answer
 
     @app.post("/v1/search", tags=["questions"], responses=responses)
@@ -127,3 +127,14 @@ def add_question_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
         """Names the intent of a message, with alternatives; the label is null when the message is out of scope."""
         intent = agent.lookup.classify(request.text, alternatives=request.alternatives)
         return ClassifyResponse(intent=intent, bundle=agent.models.active.bundle)
+
+
+def _count(metrics: Metrics, answer: Answer) -> None:
+    """Counts an answered question, and times its stages where it was not answered before."""
+    metrics.answers.labels("abstained" if answer.abstained else "answered").inc()
+    metrics.cache.labels("hit" if answer.is_repeated else "miss").inc()
+    if not answer.is_repeated:
+        timings = answer.timings
+        stages = {"encode": timings.encode_ms, "search": timings.search_ms, "answer": timings.answer_ms}
+        for stage, milliseconds in stages.items():
+            metrics.stages.labels(stage).observe(milliseconds / 1000)

@@ -35,7 +35,7 @@ OnPassages = Callable[[int, int], None]
 
 
 class JobState(StrEnum):
-    """Where a job is."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -49,7 +49,7 @@ class Job:
 
     Attributes:
         job_id: its id.
-        state: where it is.
+        state: see `JobState`.
         source, format, tags: of the document, as given.
         size_bytes: of its content.
         accepted_at: RFC 3339, UTC.

@@ -32,22 +32,22 @@ def keep_fallback(store: Path, bundle: Bundle) -> None:
     kept = store / _FOLDER
     if _digest(kept) == bundle.digest:
         return
-    aside = store / f".{_FOLDER}.new"
+    temporary = store / f".{_FOLDER}.new"
     try:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         for name in (*bundle.manifest.files, MANIFEST):
-            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):
-                os.link(bundle.path / name, aside / name)
+                os.link(bundle.path / name, temporary / name)
                 continue
             if shutil.disk_usage(store).free < (bundle.path / name).stat().st_size + _ROOM_LEFT_BYTES:
                 raise OSError(errno.ENOSPC, "it would fill the disk")
-            shutil.copyfile(bundle.path / name, aside / name)
+            shutil.copyfile(bundle.path / name, temporary / name)
         shutil.rmtree(kept, ignore_errors=True)
-        aside.rename(kept)
+        temporary.rename(kept)
         sync(store)
     except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         log.warning("the bundle was not kept beside the store: %s", error.strerror or error)
 
 

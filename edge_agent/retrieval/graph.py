@@ -22,7 +22,7 @@ RECALL = 0.995
 
 
 class Graph:
-    """Approximate nearest neighbors. Removed passages stay in it, marked, until it is built anew.
+    """Approximate nearest neighbors. Removed passages stay in it, marked, until it is built again.
 
     Attributes:
         ef: candidates that a search keeps.

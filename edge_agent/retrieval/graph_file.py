@@ -53,12 +53,12 @@ def write_graph(folder: Path, graph: Graph, embedding_space: str, dimension: int
         OSError: the disk is full or not writable; the old one stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / "graph.new"
+    temporary = folder / "graph.new"
     try:
-        graph.save(aside)
-        with aside.open("rb+") as file:
+        graph.save(temporary)
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        sha256 = digest_file(aside)
+        sha256 = digest_file(temporary)
         record = GraphRecord(
             format_version=FORMAT_VERSION,
             embedding_space=embedding_space,
@@ -67,15 +67,15 @@ def write_graph(folder: Path, graph: Graph, embedding_space: str, dimension: int
             ef_construction=EF_CONSTRUCTION,
             ef=graph.ef,
             tuned_at=graph.tuned_at,
-            size_bytes=aside.stat().st_size,
+            size_bytes=temporary.stat().st_size,
             sha256=sha256,
         )
         path = folder / _name(record)
-        aside.rename(path)
+        temporary.rename(path)
         sync(folder)
         write_durably(folder / _RECORD, record.model_dump_json(indent=2).encode())
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         _tidy(folder)
 
 

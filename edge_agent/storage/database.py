@@ -23,8 +23,8 @@ class Database:
     """An open store file: one writing connection, used by one thread at a time, and snapshots for whoever reads.
 
     Attributes:
-        published: how many changes those who follow the store have been told of (`transaction`); a snapshot with more
-            is of a moment between a commit and the word of it.
+        published: how many changes the index has followed (`transaction`); a snapshot with more is of a moment between
+            a commit and its publication.
 
     Guarantees:
         What SQLite finds broken, full or out of reach comes out as StoreDamaged, StoreFull or StoreUnavailable, which

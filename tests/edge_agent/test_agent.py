@@ -98,7 +98,7 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
         assert agent.lookup.search("how long are backups kept") == before
 
 
-def test_a_change_of_passage_size_is_told_and_taking_in_again_cuts_anew(
+def test_a_change_of_passage_size_makes_chunking_stale_until_the_documents_are_ingested_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = AgentSettings(store=tmp_path)
@@ -107,7 +107,7 @@ def test_a_change_of_passage_size_is_told_and_taking_in_again_cuts_anew(
         assert agent.stale_documents() == []
     with Agent(dataclasses.replace(settings, chunking=Chunking(max_tokens=8))) as agent:
         assert agent.stale_documents() == ["backups.md"]
-        assert "1 documents are cut into passages of another size" in caplog.text
+        assert "1 documents have stale chunking" in caplog.text
         assert agent.add_document("backups.md", BACKUPS, MARKDOWN).document.passages > 1
         assert agent.stale_documents() == []
 

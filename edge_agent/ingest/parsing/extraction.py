@@ -1,4 +1,4 @@
-"""From the bytes of a document to its text, title and blocks: the one function that knows all formats."""
+"""Extraction: the bytes of a document become its text, title and blocks; the one function that knows all formats."""
 
 import re
 import unicodedata
@@ -95,7 +95,7 @@ def normalize(text: str) -> str:
 
 
 def _normalized(made: Extract) -> Extract:
-    """What parsers give may hold anything: built anew where normalizing changes it."""
+    """An extract whose text is normalized; parsers may give anything."""
     title = " ".join(normalize(made.title).split()) or None if made.title else None
     if normalize(made.text) == made.text:
         return replace(made, title=title)

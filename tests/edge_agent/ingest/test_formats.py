@@ -232,7 +232,7 @@ def test_a_pdf_of_too_many_pages_is_refused() -> None:
     reader.close()
 
 
-def test_a_child_that_hangs_dies_or_grows_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_child_that_hangs_dies_or_grows_is_replaced(tmp_path: Path) -> None:
     """The parser is really made to hang, to die and to grow, by a module that the child imports at its start."""
     (tmp_path / "sitecustomize.py").write_text(
         "import builtins, os, time\n"
@@ -245,20 +245,17 @@ def test_a_child_that_hangs_dies_or_grows_is_replaced(monkeypatch: pytest.Monkey
         "    return real(content, *rest)\n"
         "e.extract = extract\n"
     )
-    monkeypatch.setattr(
-        "edge_agent.ingest.parsing.isolation._ENVIRONMENT",
-        os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
-    )
-    reader = IsolatedParser(ParsingLimits(), timeout_s=10, memory_bytes=1_000_000_000)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    parser = IsolatedParser(ParsingLimits(), timeout_s=10, memory_bytes=1_000_000_000, environment=environment)
     started = time.monotonic()
     with pytest.raises(DocumentUnreadable, match="within 10 s"):
-        reader.read(b"hang", DocumentFormat.TEXT)
+        parser.read(b"hang", DocumentFormat.TEXT)
     assert time.monotonic() - started < 60
     for content in (b"die", b"grow"):
         with pytest.raises(DocumentUnreadable, match="crashed or ran out of memory"):
-            reader.read(content, DocumentFormat.TEXT)
-    assert reader.read(b"Still here.", DocumentFormat.TEXT).text == "Still here."
-    reader.close()
+            parser.read(content, DocumentFormat.TEXT)
+    assert parser.read(b"Still here.", DocumentFormat.TEXT).text == "Still here."
+    parser.close()
 
 
 def test_the_page_of_a_quote_is_cited(agent: Agent) -> None:
