@@ -2,8 +2,8 @@
 # make test    every check, as CI runs them
 # make bench   measure, write benchmarks/results and the README's figures
 # make bundle  make the default bundle again from the official weights and the public data: about two hours on two cores
-# make loop    take one whole turn of the loop on this machine: minutes, with a report page
-# make adapted teach the teacher its field first, and distill a student of it from the default one: about an hour more
+# make loop    run one whole iteration of the loop on this machine: minutes, with a report page
+# make adapted fine-tune the teacher on its field first, and distill a student of it from the default one: about an hour more
 
 PYTHON ?= python3
 PORT ?= 8080
@@ -13,7 +13,7 @@ STORE := .run/demo-store
 DATA := ../shared/data
 STUDENT ?= .run/student/model
 
-.PHONY: run test bench bundle adapted export reader loop clean
+.PHONY: run test bench bundle adapted export verifier loop clean
 
 run: .venv/base.stamp
 	@$(BIN)/orilla edge ingest demo/knowledge_base --store $(STORE)
@@ -37,7 +37,7 @@ bundle: .venv/all.stamp
 	$(BIN)/orilla student distill --targets .run/targets --out .run/student \
 	  --vocabulary student/default_bundle/tokenizer.json
 	$(MAKE) export
-	$(MAKE) reader
+	$(MAKE) verifier
 	$(BIN)/orilla student evaluate student/default_bundle $(STUDENT) --recipe benchmarks/evaluation.toml \
 	  --out .run/evaluation --dimensions 256 --dimensions 128
 
@@ -45,10 +45,10 @@ adapted: .venv/all.stamp
 	$(BIN)/orilla teacher queries --data $(DATA) --out .run/pairs.jsonl
 	$(BIN)/orilla teacher train --pairs .run/pairs.jsonl --intents $(DATA)/banking77/train.jsonl --hold-out 0.2 \
 	  --out .run/teacher
-	$(BIN)/orilla teacher label --data $(DATA) --model .run/teacher/model --model-name "MiniLM adapted to help centres" \
+	$(BIN)/orilla teacher label --data $(DATA) --model .run/teacher/model --model-name "MiniLM adapted to help centers" \
 	  --model-license Apache-2.0 --share 0.4 --out .run/adapted-targets
 	$(BIN)/orilla student distill --recipe student/distill/recipes/adapted.toml --targets .run/adapted-targets \
-	  --model .run/teacher/model --model-name "MiniLM adapted to help centres" --model-license Apache-2.0 \
+	  --model .run/teacher/model --model-name "MiniLM adapted to help centers" --model-license Apache-2.0 \
 	  --start $(STUDENT) --out .run/adapted
 	$(BIN)/orilla student evaluate .run/teacher/model .run/adapted/model --recipe benchmarks/evaluation.toml \
 	  --out .run/adapted-evaluation
@@ -56,7 +56,7 @@ adapted: .venv/all.stamp
 # The architecture in action: with the public data where they are, else with the demo's own.
 loop: .venv/all.stamp
 	$(BIN)/orilla loop --out .run/loop --knowledge-base demo/knowledge_base --questions demo/questions.jsonl \
-	  $(if $(wildcard $(DATA)/banking77/train.jsonl),--data $(DATA),--data demo --recipe teacher/recipes/demo-turn.toml)
+	  $(if $(wildcard $(DATA)/banking77/train.jsonl),--data $(DATA),--data demo --recipe teacher/recipes/demo-iteration.toml)
 
 # The last step alone, from a student that is already distilled.
 export: .venv/all.stamp
@@ -66,10 +66,10 @@ export: .venv/all.stamp
 	  --intents-name "Bitext customer support utterances (2023-08-18)" --intents-license CDLA-Sharing-1.0 \
 	  --out-of-scope $(DATA)/clinc150/oos_val.jsonl --passages demo/knowledge_base
 
-# The reader of the default bundle, learned anew: a quarter of an hour.
-reader: .venv/all.stamp
-	$(BIN)/orilla teacher questions --data $(DATA) --out .run/reading.jsonl
-	$(BIN)/orilla student reader --examples .run/reading.jsonl --run .run/reader --out student/default_bundle --force --serial 4
+# The answerability verifier of the default bundle, trained again: a quarter of an hour.
+verifier: .venv/all.stamp
+	$(BIN)/orilla teacher questions --data $(DATA) --out .run/answerability.jsonl
+	$(BIN)/orilla student verifier --examples .run/answerability.jsonl --run .run/verifier --out student/default_bundle --force --serial 4
 
 clean:
 	rm -rf .venv .run

@@ -13,7 +13,7 @@ _RUNS = ("without privacy", "epsilon 8", "epsilon 3")
 _WHO = {
     "student of a branch that met them": ("branch's student, intents it met,", "released student, old intents"),
     "student of a branch that never did": ("branch's student, intents it never met,", "released student, old intents"),
-    "teacher at the centre": ("teacher, new intents", "teacher, old intents"),
+    "teacher at the center": ("teacher, new intents", "teacher, old intents"),
     "next student": ("next student, new intents", "next student, old intents"),
 }
 _WORDS = {"branch's student": "branches' students", "teacher": "teacher", "next student": "next student"}
