@@ -161,3 +161,30 @@ def test_links_and_paths_in_documents_lead_somewhere(path: Path) -> None:
             assert (path.parent / target).exists(), target
     for target in re.findall(r"`((?:student|edge_agent|benchmarks|docs|tests|demo)/[\w./-]*)`", text):
         assert (ROOT / target).exists(), target
+
+
+def test_the_version_is_the_newest_of_the_changelog() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    newest = re.search(r"^## (\S+) — ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == project["version"]
+
+
+def test_every_public_data_set_that_is_read_is_described() -> None:
+    described = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    readers = [ROOT / "Makefile", *(ROOT / "benchmarks").glob("*.*"), *(ROOT / "teacher").rglob("*.toml")]
+    readers += [*(ROOT / "teacher" / "corpora").glob("*.py")]
+    text = "".join(path.read_text(encoding="utf-8") for path in readers)
+    read = set(re.findall(r"(?<!\.)\b([a-z_0-9]+)/[a-z_]+\.jsonl", text)) | set(
+        re.findall(r"\bhelp_[a-z0-9_]+\b", text)
+    )
+    ours = {"data", "demo", "help_centers", "help_adobe"}
+    assert {name for name in read - ours if f"`{name}" not in described} == set()
+    assert {"help_bc", "banking77", "clinc150", "tau2_banking_documents"} <= read
+
+
+def test_make_lists_every_target_with_what_it_does() -> None:
+    shown = subprocess.run(["make"], capture_output=True, text=True, cwd=ROOT, timeout=30, check=True).stdout
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert phony is not None
+    assert set(re.findall(r"^  make (\w+) +\S", shown, re.MULTILINE)) == set(phony[1].split())

@@ -44,9 +44,9 @@ def render_million(result: dict[str, Any]) -> str:
     """The graph alone at a million embeddings."""
     alone = fast_enough(result)
     return (
-        f"## A million passages\n\nThe graph alone holds a million embeddings (made from real ones) in {result['memory_mb']:.0f} MB, "
-        f"is built in {result['build_s'] / 60:.0f} minutes, loads in {result['load_s']:.1f} s, and answers in "
-        f"{alone['p50_ms']} ms at recall@10 {alone['recall_at_10']}."
+        "## A million passages\n\nThe graph alone holds a million embeddings (made from real ones) in "
+        f"{result['memory_mb']:.0f} MB, is built in {result['build_s'] / 60:.0f} minutes, loads in "
+        f"{result['load_s']:.1f} s, and answers in {alone['p50_ms']} ms at recall@10 {alone['recall_at_10']}."
     )
 
 
