@@ -57,7 +57,10 @@ def test_what_is_no_store_is_refused_and_not_made(tmp_path: Path) -> None:
 
 def test_candidates_are_the_branchs_own_passages_the_right_one_first(store: Path, tmp_path: Path) -> None:
     with Agent(AgentSettings(store=store)) as agent:
-        space, encoder = agent.student.bundle.manifest.embedding_space, agent.student.encoder
+        space, encoder = (
+            agent.models.active.student.bundle.manifest.embedding_space,
+            agent.models.active.student.encoder,
+        )
         cache = EmbeddingCache(tmp_path / "cache.db", encoder.encode, "d" * 64, dimension=384)
         found = [*read_feedback(store)[1], FoundDocument("gone", "no-longer-there.md")]
         made = make_adapter_examples(store, found, cache, space, candidates=5)
