@@ -109,7 +109,7 @@ def test_no_retired_word_is_an_identifier_or_a_file_name(package: str) -> None:
         parts = [*path.relative_to(ROOT).parts[:-1], path.stem]
         names = [*identifiers(ast.parse(path.read_text(encoding="utf-8"))), *((part, 0) for part in parts)]
         wrong |= {f"{path.relative_to(ROOT)}:{line} {said}" for name, line in names if (said := found(name))}
-    assert sorted(wrong) == []
+    assert not wrong, "\n".join(sorted(wrong))
 
 
 @pytest.mark.parametrize("package", PRODUCT)
@@ -117,7 +117,7 @@ def test_no_retired_word_is_a_field_of_a_recipe(package: str) -> None:
     for path in files(package, "*.toml"):
         fields = re.findall(r"^(\w+) *=", path.read_text(encoding="utf-8"), re.MULTILINE)
         wrong = [said for name in [*fields, path.stem] if (said := found(name.replace("-", "_")))]
-        assert wrong == [], path
+        assert not wrong, f"{path}: {wrong}"
 
 
 @pytest.mark.parametrize("package", PRODUCT)
@@ -128,7 +128,7 @@ def test_no_retired_phrase_is_in_docstrings_comments_or_messages(package: str) -
         for old, say in RETIRED_PHRASES.items():
             matches = re.finditer(rf".{{0,20}}{old}.{{0,20}}", text, re.IGNORECASE)
             wrong += [f"{path.relative_to(ROOT)}: {match[0]!r}: say {say}" for match in matches]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("package", PRODUCT)
@@ -140,7 +140,7 @@ def test_docstrings_open_with_what_the_thing_is(package: str) -> None:
                 docstring = ast.get_docstring(node) or ""
                 if docstring.split(" ", 1)[0] in NO_OPENING:
                     wrong.append(f"{path.relative_to(ROOT)}:{node.body[0].lineno} {docstring[:60]!r}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_a_retired_word_is_noticed_in_every_form() -> None:
