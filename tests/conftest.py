@@ -1,6 +1,7 @@
 """What tests share: the default bundle, agents on new stores, real server processes, and the public data."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -102,3 +103,20 @@ def require_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"the public data is not here: {path}")
     return path
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Names the modules whose branches the tests cover least. A figure to look at, not a bound."""
+    report = ROOT / ".run" / "coverage.json"
+    if not config.pluginmanager.hasplugin("_cov") or not report.exists():
+        return
+    figures = json.loads(report.read_text(encoding="utf-8"))
+    shares = {name: file["summary"]["percent_covered"] for name, file in figures["files"].items()}
+    terminalreporter.section("coverage")
+    terminalreporter.line(
+        f"lines and branches covered: {figures['totals']['percent_covered']:.1f} % "
+        "(code that runs only in child processes counts as not covered)"
+    )
+    for name in sorted(shares, key=lambda name: shares[name])[:10]:
+        terminalreporter.line(f"{shares[name]:6.1f} %  {name}")

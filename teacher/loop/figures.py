@@ -155,7 +155,7 @@ def _found(store: Path, bundle: Path, asked: list[dict[str, str]]) -> tuple[floa
     with Agent(AgentSettings(store=store, bundle=bundle)) as agent:
         left = agent.readiness().passages_to_reembed
         for row in asked:
-            sources = dict.fromkeys(citation.source for citation in agent.search(row["text"], count=3 * _CUT))
+            sources = dict.fromkeys(citation.source for citation in agent.lookup.search(row["text"], count=3 * _CUT))
             ranks = [rank for rank, source in enumerate(list(sources)[:_CUT]) if source == row["gold"]]
             gains.append(1 / np.log2(ranks[0] + 2) if ranks else 0.0)
     return float(np.mean(gains)) if gains else 0.0, left
