@@ -44,7 +44,7 @@ bench: .venv/bench.stamp ## measure: benchmarks/results, the README's table, doc
 
 loop: .venv/all.stamp ## one whole iteration of the loop on this machine: minutes, with a report page
 	$(BIN)/orilla loop --out .run/loop --knowledge-base demo/knowledge_base --questions demo/questions.jsonl \
-	  $(if $(wildcard $(DATA)/banking77/train.jsonl),--data $(DATA),--data demo --recipe teacher/recipes/demo-turn.toml)
+	  $(if $(wildcard $(DATA)/banking77/train.jsonl),--data $(DATA),--data demo --recipe teacher/recipes/demo-iteration.toml)
 
 bundle: .venv/all.stamp ## make the default bundle again from official weights and public data (two hours)
 	$(BIN)/orilla teacher label --data $(DATA) --out .run/targets
@@ -64,7 +64,7 @@ export: .venv/all.stamp ## the last step of it alone, from a student that is alr
 
 verifier: .venv/all.stamp ## train the default bundle's answerability verifier again (a quarter of an hour)
 	$(BIN)/orilla teacher questions --data $(DATA) --out .run/verification.jsonl
-	$(BIN)/orilla student reader --examples .run/verification.jsonl --run .run/verifier --out student/default_bundle \
+	$(BIN)/orilla student verifier --examples .run/verification.jsonl --run .run/verifier --out student/default_bundle \
 	  --force --serial 4
 
 adapted: .venv/all.stamp ## adapt the teacher to help centers and distill a student of it (an hour more)

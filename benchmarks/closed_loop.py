@@ -1,7 +1,7 @@
 """One turn of the loop: intents only branches know, at branches that never met them, the teacher, the next student.
 
-BANKING77 with fifteen of its 77 intents unknown to the centre, each known at three of fifty branches; a tenth of the
-branches is lost in every round. The centre has labelled thirty messages of each intent that it knows. Branches teach
+BANKING77 with fifteen of its 77 intents unknown to the center, each known at three of fifty branches; a tenth of the
+branches is lost in every round. The center has labelled thirty messages of each intent that it knows. Branches teach
 the bundle's head under differential privacy (the product's mechanism in simulation), the teacher absorbs the aggregate
 by the product's own lesson and gates, and the next student's head learns from the teacher. The encoder is the default
 bundle's, the teacher all-MiniLM-L6-v2, the public texts NLU++ and CLINC150; the encoder is not distilled anew, since
@@ -36,7 +36,7 @@ from federation.privacy.accounting import guarantee
 from student.artifacts.digests import digest_json
 from student.artifacts.json_lines import is_held_out, read_rows
 from student.bundle.linear_head import LinearHead
-from student.distill.heads.head_distillation import LabelledEmbeddings, SoftTexts, teach_head
+from student.distill.heads.head_distillation import LabelledEmbeddings, SoftLabels, distill_head
 from student.distill.heads.intent_head import LabelledTexts, calibrate
 from student.distill.pretrained import find_minilm
 from student.embeddings import Embeddings
@@ -70,14 +70,14 @@ class Turn:
 
     Attributes:
         seed: of it, of drop-outs and of noise.
-        new: labels that the centre does not know.
-        centre: rows of the training messages that it has labelled.
+        new: labels that the center does not know.
+        center: rows of the training messages that it has labelled.
         branch_of: rows of the others, and the branch of each.
     """
 
     seed: int
     new: NDArray[np.int64]
-    centre: NDArray[np.int64]
+    center: NDArray[np.int64]
     rest: NDArray[np.int64]
     branch_of: NDArray[np.int64]
 
@@ -101,7 +101,7 @@ def run() -> dict[str, Any]:
         "lost in a round": DROPPED,
         "intents only at branches": NEW,
         "branches that know each": KNOWN_AT,
-        "messages of each other intent that the centre has labelled": LABELLED,
+        "messages of each other intent that the center has labelled": LABELLED,
         "test messages": len(world.task.test.targets),
         **{name: {"guarantee": guarantees[name], **_summary(rows)} for name, rows in measured.items()},
     }
@@ -145,20 +145,20 @@ def draw(world: World, seed: int) -> Turn:
     new = np.sort(generator.choice(len(world.task.labels), NEW, replace=False))
     order = generator.permutation(len(train.targets))
     known = [label for label in range(len(world.task.labels)) if label not in new]
-    centre = np.concatenate([order[train.targets[order] == label][:LABELLED] for label in known])
-    rest = generator.permutation(np.setdiff1d(np.arange(len(train.targets)), centre))
+    center = np.concatenate([order[train.targets[order] == label][:LABELLED] for label in known])
+    rest = generator.permutation(np.setdiff1d(np.arange(len(train.targets)), center))
     branch_of = split_over_branches(train.targets[rest], BRANCHES, generator)
     for label in new:
         rows = np.flatnonzero(train.targets[rest] == label)
         branch_of[rows] = generator.choice(generator.choice(BRANCHES, KNOWN_AT, replace=False), len(rows))
-    return Turn(seed, new, centre, rest, branch_of)
+    return Turn(seed, new, center, rest, branch_of)
 
 
 def take_turn(world: World, turn: Turn, epsilon: float | None) -> tuple[dict[str, float], str]:
     """Figures before and after one turn, and what was promised."""
     task, train = world.task, world.task.train
     recipe = read_absorption(Path("teacher/recipes/absorption.toml"))
-    own = LabelledTexts([world.texts[i] for i in turn.centre], [task.labels[t] for t in train.targets[turn.centre]])
+    own = LabelledTexts([world.texts[i] for i in turn.center], [task.labels[t] for t in train.targets[turn.center]])
     row_of = {text: row for row, text in enumerate(world.texts)}
     parts = split_messages(own, validation=recipe.validation_share, test=recipe.test_share, seed=recipe.seed)
     rows = {name: np.array([row_of[text] for text in part.texts]) for name, part in parts.items()}
@@ -166,7 +166,7 @@ def take_turn(world: World, turn: Turn, epsilon: float | None) -> tuple[dict[str
     teacher = _by_labels(task, world.teacher_train, rows)
     released, promised = federate(world, turn, bundle, rows["validation"], epsilon)
     seen = rows["train"]
-    soft = SoftTexts(
+    soft = SoftLabels(
         np.concatenate([world.teacher_public, world.teacher_train[seen]]),
         released.logits(np.concatenate([world.student_public, train.embeddings[seen]])),
         released.labels,
@@ -175,12 +175,12 @@ def take_turn(world: World, turn: Turn, epsilon: float | None) -> tuple[dict[str
         learned = learn(
             teacher, parts, soft, recipe, lambda texts: world.teacher_train[[row_of[text] for text in texts]]
         )
-        absorbed, caution = learned.head, learned.caution
+        absorbed, caution = learned.head, learned.regularization
     except AbsorptionRefused:
         absorbed, caution = teacher, float("nan")
-    following = SoftTexts(world.student_public, absorbed.logits(world.teacher_public), absorbed.labels)
+    following = SoftLabels(world.student_public, absorbed.logits(world.teacher_public), absorbed.labels)
     labels = absorbed.labels
-    following_head = teach_head(labels, _embedded(task, train.embeddings, seen, labels), following)
+    following_head = distill_head(labels, _embedded(task, train.embeddings, seen, labels), following)
     checked = _embedded(task, train.embeddings, rows["validation"], labels)
     next_student = calibrate(following_head, checked.embeddings, checked.targets)
     figures = {
@@ -196,7 +196,7 @@ def take_turn(world: World, turn: Turn, epsilon: float | None) -> tuple[dict[str
 def federate(
     world: World, turn: Turn, bundle: LinearHead, validation: NDArray[np.int64], epsilon: float | None
 ) -> tuple[LinearHead, str]:
-    """The head that branches teach, calibrated by the centre, and its guarantee."""
+    """The head that branches teach, calibrated by the center, and its guarantee."""
     task, feature_map = world.task, fit_map(world.task)
     plan = head_plan(
         task,
@@ -232,10 +232,10 @@ def _start(task: Task, feature_map: FeatureMap, bundle: LinearHead) -> NDArray[n
 
 
 def _by_labels(task: Task, embeddings: Embeddings, rows: dict[str, NDArray[np.int64]]) -> LinearHead:
-    """What the centre's labels alone teach."""
+    """What the center's labels alone teach."""
     labels = tuple(sorted({task.labels[target] for target in task.train.targets[rows["train"]]}))
     train, validation = (_embedded(task, embeddings, rows[part], labels) for part in ("train", "validation"))
-    return calibrate(teach_head(labels, train, None), validation.embeddings, validation.targets)
+    return calibrate(distill_head(labels, train, None), validation.embeddings, validation.targets)
 
 
 def _embedded(

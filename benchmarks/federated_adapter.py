@@ -63,7 +63,7 @@ class Base:
         passages: embeddings (N, D) of the guides' first sections, without titles.
         guides: of which each passage is (N,).
         questions: what the guides are asked for by: title, excerpt, and title with each heading.
-        public: embeddings of another program's titles and excerpts: what the centre has.
+        public: embeddings of another program's titles and excerpts: what the center has.
         space: of the embeddings.
     """
 

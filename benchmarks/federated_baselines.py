@@ -23,7 +23,7 @@ def central_accuracy(train: Messages, test: Messages) -> float:
 
 
 def seed_weights(x: NDArray[np.float32], targets: NDArray[np.int64], *, strength: float) -> NDArray[np.float32]:
-    """A head (K, C) without bias, fitted on the few messages that the centre has labelled itself."""
+    """A head (K, C) without bias, fitted on the few messages that the center has labelled itself."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
     fitted = LogisticRegression(C=strength, max_iter=1000, fit_intercept=False).fit(x, targets)

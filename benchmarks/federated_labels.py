@@ -1,6 +1,6 @@
 """Labels that only some branches know: whether the head that all get recognizes them everywhere.
 
-The centre has labelled ten messages of each label that it knows; of the others it has the names alone. Each of those is
+The center has labelled ten messages of each label that it knows; of the others it has the names alone. Each of those is
 known at three branches; the test messages stand for all branches, most of which never saw it. Before, the head cannot
 name what it does not know, so its recall there is zero.
 """

@@ -196,7 +196,7 @@ def _accuracy_of(task: Task, feature_map: FeatureMap, setting: Setting, epsilon:
 
 
 def pick_seeds(train: Messages, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Rows of the ten messages an intent that the centre has labelled itself."""
+    """Rows of the ten messages an intent that the center has labelled itself."""
     order = generator.permutation(len(train.targets))
     picked = [order[train.targets[order] == label][:SEED_MESSAGES] for label in np.unique(train.targets)]
     return np.concatenate(picked)

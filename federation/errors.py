@@ -17,7 +17,7 @@
         ├── KeysInvalid            a key or certificate is missing, of another kind, or would be written over
         ├── DeploymentFailed       a process of the federation does not start, or a command to it fails
         ├── RunFailed              a run ends without a release: too few branches, or a gate not passed
-        └── ReleaseRefused         a release is not signed by the centre, altered, replayed or past its budget
+        └── ReleaseRefused         a release is not signed by the center, altered, replayed or past its budget
 
 No message holds text of a ticket, a customer, or a number derived from a branch's examples.
 """
@@ -90,4 +90,4 @@ class RunFailed(FederationError):
 
 
 class ReleaseRefused(FederationError):
-    """A release is not signed by the centre, altered, replayed, of another federation, or past its budget."""
+    """A release is not signed by the center, altered, replayed, of another federation, or past its budget."""

@@ -41,7 +41,7 @@ def answer(message: Message, context: Context) -> Message:
     step, session = asked.get("step"), asked.get("session")
     try:
         if not isinstance(session, bytes) or step not in _STEPS:
-            raise ParametersInvalid(f"step {step!r} is unknown to this branch; upgrade orilla here or at the centre")
+            raise ParametersInvalid(f"step {step!r} is unknown to this branch; upgrade orilla here or at the center")
         body = _STEPS[str(step)](asked, session, message.metadata.dst_node_id, context)
     except _TELLABLE as error:
         _forget(context)
@@ -62,7 +62,7 @@ def answer(message: Message, context: Context) -> Message:
 def _advertise(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Body:
     parameters = _allowed(asked, context)
     if parameters.mechanism != "secure":
-        raise ParametersInvalid("keys are asked for in a round without secure aggregation; the centre's run is wrong")
+        raise ParametersInvalid("keys are asked for in a round without secure aggregation; the center's run is wrong")
     check_budget(_settings(context), parameters)  # a round that it cannot end is not begun: others would pay for it
     session = begin_session(name, node)
     _keep(context, session, parameters)
@@ -94,7 +94,7 @@ def _reveal(asked: ConfigRecord, name: bytes, node: int, context: Context) -> Bo
     _forget(context)  # before the answer leaves: the other share of a peer is never given
     survivors = asked.get("survivors")
     if not isinstance(survivors, list):
-        raise AggregationRefused("the centre did not say who is in the sum; it stays closed")
+        raise AggregationRefused("the center did not say who is in the sum; it stays closed")
     shares = session.reveal([int(other) for other in survivors], min_survivors=parameters.minimum_survivors)
     return {"nodes": list(shares), "values": list(shares.values())}
 

@@ -1,6 +1,6 @@
 """The only door through which anything derived from a branch's examples leaves it. Torch-free.
 
-This code is installed at the branch by its administrator; the centre sends numbers and public parameters, never code.
+This code is installed at the branch by its administrator; the center sends numbers and public parameters, never code.
 In this order: the policy is asked, what was sent is held against what it says it is, the ledger records the spending,
 and only then are examples touched.
 
@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.errors import UpdateInvalid
-from federation.learning.evaluation import chosen_now, tally
+from federation.learning.evaluation import baseline_predictions, count_correct
 from federation.learning.examples import AdapterExamples, HeadExamples, bound_contributions
 from federation.learning.features import FeatureMap
-from federation.learning.holdout import take_customers
+from federation.learning.holdout import select_customers
 from federation.learning.intent_head import check_weights, head_sum
 from federation.learning.query_adapter import adapter_sum
 from federation.learning.round_parameters import BranchPolicy, RoundParameters, digest_array
-from federation.privacy.accounting import Places
+from federation.privacy.accounting import BucketRange
 from federation.privacy.discrete_gaussian import Integers
 from federation.privacy.ledger import Budget, Entry, Ledger, Release
 from federation.privacy.noise import encode, share_variance
@@ -63,8 +63,8 @@ def make_update(
     """Takes part in a round.
 
     Args:
-        parameters: as the centre sent them.
-        weights: as the centre sent them, of the shape that the parameters name.
+        parameters: as the center sent them.
+        weights: as the center sent them, of the shape that the parameters name.
         examples: the branch's own, for the part that is trained.
         feature_map: for the head; None for the adapter.
         policy: the branch's own.
@@ -83,8 +83,8 @@ def make_update(
     _check_what_was_sent(parameters, weights, examples, feature_map)
     release = release_of(parameters)
     entry = ledger.spend(release, Budget(policy.max_epsilon, policy.delta), now=now)
-    among = Places(release.customers_from, release.customers_to)
-    own = take_customers(examples, among, key=ledger.state.ledger_id)
+    among = BucketRange(release.customers_from, release.customers_to)
+    own = select_customers(examples, among, key=ledger.state.ledger_id)
     return Update(encode(clipped_sum(parameters, weights, own, feature_map, served), parameters), entry)
 
 
@@ -109,7 +109,7 @@ def _check_what_was_sent(
         if expected != got:
             raise UpdateInvalid(
                 f"round {parameters.round_number} of run {parameters.run_id}: {what} is {got}, but its parameters name "
-                f"{expected}; the branch's bundle may be older than the run: update it, or ask the centre"
+                f"{expected}; the branch's bundle may be older than the run: update it, or ask the center"
             )
 
 
@@ -135,8 +135,8 @@ def clipped_sum(
     targets = np.array([columns[examples.labels[i]] for i in rows], dtype=np.int64)
     customers = _number([of_whom[i] for i in kept])
     if parameters.purpose == "evaluate":
-        return tally(
-            chosen_now(served, examples.embeddings[rows], parameters.labels),
+        return count_correct(
+            baseline_predictions(served, examples.embeddings[rows], parameters.labels),
             (features @ weights).argmax(axis=1),
             targets,
             customers,
@@ -161,6 +161,6 @@ def release_of(parameters: RoundParameters) -> Release:
         mechanism=parameters.mechanism,
         noise_multiplier=parameters.noise_multiplier,
         parameters_digest=parameters.digest,
-        customers_from=parameters.set_aside if is_training else 0.0,
-        customers_to=1.0 if is_training else parameters.set_aside,
+        customers_from=parameters.holdout_share if is_training else 0.0,
+        customers_to=1.0 if is_training else parameters.holdout_share,
     )

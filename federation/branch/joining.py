@@ -1,6 +1,6 @@
 """A branch's part in a deployment: its SuperNode, kept running, and the executor that answers for it.
 
-One process a branch. The SuperNode is a child of it and ends with it. Where the centre refuses the key, because it is
+One process a branch. The SuperNode is a child of it and ends with it. Where the center refuses the key, because it is
 not registered or because the last SuperNode of the branch is still thought to be there (Flower keeps it for a minute
 after a crash), it is tried again after a pause.
 """
@@ -33,7 +33,7 @@ def keep_joined(
     Args:
         folder: the branch's, with its kit and settings.
         stop: set it to end.
-        pause_s: between attempts where the centre refuses the key.
+        pause_s: between attempts where the center refuses the key.
         say: told what happens, in one line.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the centre makes for a branch and the branch brings home: keys, certificate, and where to join."""
+"""What the center makes for a branch and the branch brings home: keys, certificate, and where to join."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ JOIN_FILE = "join.json"
 
 
 class Joining(BaseModel):
-    """What a kit says: the branch's name, the federation's, and where its centre is."""
+    """What a kit says: the branch's name, the federation's, and where its center is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,7 +30,7 @@ def read_joining(folder: Path) -> Joining:
     try:
         joining = Joining.model_validate_json((folder / JOIN_FILE).read_bytes())
     except (OSError, ValidationError) as error:
-        raise DeploymentFailed(f"{folder} is no branch's kit; get one from the centre (federation enroll)") from error
+        raise DeploymentFailed(f"{folder} is no branch's kit; get one from the center (federation enroll)") from error
     if not (folder / BRANCH_KEY).exists():
         raise DeploymentFailed(f"{folder} lacks {BRANCH_KEY}; put the branch's private key there")
     return joining

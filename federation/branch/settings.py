@@ -1,7 +1,7 @@
 """What a branch's administrator sets: one JSON file that names the policy, the ledger, and where examples come from.
 
 Read by the client app at every message, so a changed policy holds from the next one on. Nothing of it comes from the
-centre, and nothing of it goes there.
+center, and nothing of it goes there.
 """
 
 import json

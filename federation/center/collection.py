@@ -1,4 +1,4 @@
-"""One round at the centre: what is sent to branches, how long it is waited for, and what of the answers is used.
+"""One round at the center: what is sent to branches, how long it is waited for, and what of the answers is used.
 
 Flower carries the messages; the waiting is ours. Every step has a deadline, a late answer is an absent one, an answer
 that is of another round, session or shape is refused, and a round that ends with too few branches gives nothing
@@ -265,32 +265,32 @@ def _gather_secure(
 ) -> tuple[NDArray[np.int64], int, dict[int, Receipt]]:
     shuffled = list(nodes)
     secrets.SystemRandom().shuffle(shuffled)
-    centre = CentralSession(exchange.session, neighborhoods(shuffled), parameters.size, parameters.minimum_survivors)
+    center = CentralSession(exchange.session, neighborhoods(shuffled), parameters.size, parameters.minimum_survivors)
     offer: Body = {"parameters": parameters.to_json()}
     for node, record in exchange.ask("advertise", dict.fromkeys(nodes, offer)).items():
         with _leaving_out(exchange, node):
-            centre.add_keys(node, Keys(read_bytes(record, "masking"), read_bytes(record, "sealing")))
+            center.add_keys(node, Keys(read_bytes(record, "masking"), read_bytes(record, "sealing")))
             material.note(node, record)
-    _need(centre.advertised, parameters.minimum_survivors, "are there")
-    relayed = {node: _packed(centre.keys_for(node)) for node in centre.advertised}
+    _need(center.advertised, parameters.minimum_survivors, "are there")
+    relayed = {node: _packed(center.keys_for(node)) for node in center.advertised}
     for node, record in exchange.ask("share", relayed).items():
         with _leaving_out(exchange, node):
-            centre.add_shares(node, read_by_node(record, "values"))
-    _need(centre.sharing, parameters.minimum_survivors, "have shared keys")
+            center.add_shares(node, read_by_node(record, "values"))
+    _need(center.sharing, parameters.minimum_survivors, "have shared keys")
     material.on_spending()
-    requests = {node: material.body_for(node) | _listed(centre.shares_for(node)) for node in centre.sharing}
+    requests = {node: material.body_for(node) | _listed(center.shares_for(node)) for node in center.sharing}
     receipts = {}
     for node, record in exchange.ask("mask", requests).items():
         with _leaving_out(exchange, node):
             receipts[node] = exchange.receipt(node, record)
-            centre.add_masked(node, _words(record))
-    survivors = centre.survivors
+            center.add_masked(node, _words(record))
+    survivors = center.survivors
     answers = exchange.ask("reveal", {node: {"survivors": survivors} for node in survivors})
     revealed = {}
     for node, record in answers.items():
         with _leaving_out(exchange, node):
             revealed[node] = read_by_node(record, "values")
-    return centre.open_sum(revealed), len(survivors), receipts
+    return center.open_sum(revealed), len(survivors), receipts
 
 
 def _gather_local(

@@ -3,7 +3,7 @@
     evaluation_asked.json   before branches are asked for what costs them
     evaluation.json         what came of it, or why nothing did
 
-It is sized for one payment of the customers set aside, so once branches may have paid it is never asked for again,
+It is sized for one payment of the held-out customers, so once branches may have paid it is never asked for again,
 after a kill neither. A run without it is whole: its report says why, and only a gate that needs it holds its release.
 """
 
@@ -18,7 +18,7 @@ from federation.center.collection import ask_branches
 from federation.center.run_recipe import PreparedRun
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
 from federation.learning.aggregation import check_sum
-from federation.learning.evaluation import Reached, read_tally
+from federation.learning.evaluation import AccuracyEstimate, read_counts
 from federation.learning.features import Weights
 from federation.privacy.accounting import Spending, epsilon_of
 from federation.release.format import LedgerEntry
@@ -26,7 +26,7 @@ from student.artifacts.durable import write_durably
 
 _log = logging.getLogger(__name__)
 EVALUATION_FILE, ASKED_FILE = "evaluation.json", "evaluation_asked.json"
-_CUT_OFF = "the centre was stopped after branches may have paid for it; it is not asked for twice"
+_CUT_OFF = "the center was stopped after branches may have paid for it; it is not asked for twice"
 
 
 class RunEvaluation(BaseModel):
@@ -36,7 +36,7 @@ class RunEvaluation(BaseModel):
         why_not: why there is none; empty where there is.
         whole: of all labels.
         new_labels: of those that the bundle's head lacks, where it lacks some and not all.
-        epsilon: what it cost a customer set aside, at the recipe's delta.
+        epsilon: what it cost a customer held out, at the recipe's delta.
         noise_multiplier: of its sum.
         survivors, asked: branches in the sum, and asked.
         ledgers: branch → its ledger after it, of those whose counts came.
@@ -47,8 +47,8 @@ class RunEvaluation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     why_not: str = ""
-    whole: Reached | None = None
-    new_labels: Reached | None = None
+    whole: AccuracyEstimate | None = None
+    new_labels: AccuracyEstimate | None = None
     epsilon: float = 0.0
     noise_multiplier: float = 0.0
     survivors: int = 0
@@ -59,7 +59,7 @@ class RunEvaluation(BaseModel):
     seconds: float = 0.0
 
 
-def settle(grid: Grid, run: PreparedRun, folder: Path, weights: Weights) -> None:
+def run_evaluation(grid: Grid, run: PreparedRun, folder: Path, weights: Weights) -> None:
     """Has the branches evaluate weights, where the run's plan says so and it has not been done; writes what came of it.
 
     Args:
@@ -68,7 +68,7 @@ def settle(grid: Grid, run: PreparedRun, folder: Path, weights: Weights) -> None
         folder: of the run, which the caller holds alone.
         weights: after the last round.
     """
-    if is_settled(run, folder):
+    if has_no_evaluation_left(run, folder):
         return
     reasons: list[str] = [_CUT_OFF] if (folder / ASKED_FILE).exists() else []
     found = None
@@ -82,9 +82,9 @@ def settle(grid: Grid, run: PreparedRun, folder: Path, weights: Weights) -> None
     write_durably(folder / EVALUATION_FILE, found.model_dump_json(indent=1).encode())
 
 
-def is_settled(run: PreparedRun, folder: Path) -> bool:
+def has_no_evaluation_left(run: PreparedRun, folder: Path) -> bool:
     """Whether no evaluation is left to do."""
-    return not run.plan.set_aside or (folder / EVALUATION_FILE).exists()
+    return not run.plan.holdout_share or (folder / EVALUATION_FILE).exists()
 
 
 def read_evaluation(folder: Path) -> RunEvaluation | None:
@@ -110,7 +110,7 @@ def _ask(grid: Grid, run: PreparedRun, folder: Path, weights: Weights) -> RunEva
         grid, run, folder, parameters, weights, on_spending=lambda: write_durably(asked, parameters.to_json().encode())
     )
     check_sum(collected.total, parameters, customers=cohort.customers, branches=collected.survivors)
-    whole, new_labels = read_tally(collected.total, parameters, collected.survivors)
+    whole, new_labels = read_counts(collected.total, parameters, collected.survivors)
     return RunEvaluation(
         whole=whole,
         new_labels=new_labels,

@@ -1,8 +1,8 @@
-"""The centre's folder and processes: certificates, enrolled branches, the SuperLink, and runs handed to it.
+"""The center's folder and processes: certificates, enrolled branches, the SuperLink, and runs handed to it.
 
 ca.crt ca.key server.crt server.key   certificates.write_authority, or a firm's own authority
 release.key release.pub               releases are signed with, and verified
-centre.json                           what the federation is called, and where it is reached
+center.json                           what the federation is called, and where it is reached
 branches/NAME.pub NAME.node           keys that may join, and the SuperLink's numbers of them
 kits/NAME/                            what to bring to a branch
 runs/RUN/                             run_recipe.py, submission.py, rounds.py, release.py
@@ -38,11 +38,11 @@ from federation.transport.processes import (
 )
 from student.artifacts.durable import write_durably
 
-CENTRE_FILE, UP_FILE = "centre.json", "up.json"
+CENTER_FILE, UP_FILE = "center.json", "up.json"
 SUPERLINK_LOG = "superlink.log"
 
 
-class Centre(BaseModel):
+class Center(BaseModel):
     """What a federation is called, and the `host:port` under which branches reach it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,27 +51,27 @@ class Centre(BaseModel):
     address: Annotated[str, StringConstraints(pattern=r"^[^\s:]+:\d{1,5}$")]
 
 
-def set_up_centre(home: Path, centre: Centre, *, now: datetime) -> None:
+def set_up_center(home: Path, center: Center, *, now: datetime) -> None:
     """Makes the folder of a federation, with a lab's own authority.
 
     Raises:
         KeysInvalid: there is one: nothing is written over.
     """
-    if (home / CENTRE_FILE).exists():
+    if (home / CENTER_FILE).exists():
         raise KeysInvalid(f"{home} holds a federation already; name another folder, or use it as it is")
-    host = centre.address.rpartition(":")[0]
+    host = center.address.rpartition(":")[0]
     write_authority(home, list(dict.fromkeys([host, "localhost", "127.0.0.1"])), now=now)
-    write_durably(home / CENTRE_FILE, (centre.model_dump_json(indent=2) + "\n").encode())
+    write_durably(home / CENTER_FILE, (center.model_dump_json(indent=2) + "\n").encode())
 
 
-def read_centre(home: Path) -> Centre:
+def read_center(home: Path) -> Center:
     """The federation of a folder.
 
     Raises:
         DeploymentFailed: it holds none.
     """
     try:
-        return Centre.model_validate_json((home / CENTRE_FILE).read_bytes())
+        return Center.model_validate_json((home / CENTER_FILE).read_bytes())
     except (OSError, ValidationError) as error:
         raise DeploymentFailed(
             f"{home} holds no federation; make one with orilla federation up --home {home}"
@@ -79,7 +79,7 @@ def read_centre(home: Path) -> Centre:
 
 
 def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Path:
-    """Lets a branch join: registers its key, now or when the centre comes up, and makes what to bring there.
+    """Lets a branch join: registers its key, now or when the center comes up, and makes what to bring there.
 
     Args:
         home: the federation's folder.
@@ -94,7 +94,7 @@ def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Pa
     """
     if not re.fullmatch(NAME, branch):
         raise KeysInvalid(f"{branch!r} is no branch's name; expected letters, digits, dots, dashes, at most 64")
-    centre = read_centre(home)
+    center = read_center(home)
     known, kit = home / "branches" / f"{branch}.pub", home / "kits" / branch
     if known.exists():
         raise KeysInvalid(f"branch {branch} is enrolled; remove {known} first to give it another key")
@@ -107,7 +107,7 @@ def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Pa
         content = write_branch_key(kit).read_bytes()
     for name in (CA_CERTIFICATE, SIGNING_PUBLIC_KEY):
         write_durably(kit / name, (home / name).read_bytes())
-    joining = Joining(branch=branch, federation=centre.federation, address=centre.address)
+    joining = Joining(branch=branch, federation=center.federation, address=center.address)
     write_durably(kit / JOIN_FILE, (joining.model_dump_json(indent=2) + "\n").encode())
     known.parent.mkdir(exist_ok=True)
     write_durably(known, content)
@@ -146,13 +146,13 @@ def bring_up(home: Path, host: str, *, port: int) -> "subprocess.Popen[bytes]":
     Args:
         home: the federation's folder.
         host: address to listen on.
-        port: to listen on; branches use that of `centre.json`, which a router may map to this one.
+        port: to listen on; branches use that of `center.json`, which a router may map to this one.
 
     Raises:
         DeploymentFailed: it is up already, or does not start.
     """
     if is_up(home):
-        raise DeploymentFailed(f"the centre of {home} is up already; stop it first, or use it as it is")
+        raise DeploymentFailed(f"the center of {home} is up already; stop it first, or use it as it is")
     log = home / SUPERLINK_LOG
     process = start_superlink(home, host, port, log)
     local = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  (compared, not bound)
@@ -181,7 +181,7 @@ def online_branches(home: Path) -> list[str]:
     """Names of the branches whose SuperNodes are there.
 
     Raises:
-        DeploymentFailed: the centre does not answer.
+        DeploymentFailed: the center does not answer.
     """
     names = enrolled_nodes(home)
     nodes = run_flower(home, "supernode", "list", CONNECTION).get("nodes", [])

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from federation.center.evaluation_round import RunEvaluation
-from federation.center.home import read_centre
-from federation.center.rounds import RoundRecord, alone, read_finished
+from federation.center.home import read_center
+from federation.center.rounds import RoundRecord, exclusive_lock, read_finished
 from federation.center.run_recipe import PreparedRun, read_run
 from federation.errors import RunFailed
 from federation.learning.adapter_run import to_adapter
@@ -65,7 +65,7 @@ def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Publish
         ReleaseRefused: it has been released, and that was altered since.
     """
     path = folder / "release"
-    with alone(folder, wait_s=_WAIT_S):
+    with exclusive_lock(folder, wait_s=_WAIT_S):
         if not path.exists():
             _release(home, folder, path, now or datetime.now(UTC))
     release = read_any_release(path, home / SIGNING_PUBLIC_KEY).release
@@ -84,17 +84,17 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
     state, history = finished.state, finished.history
     accuracy = history[-1].accuracy
     before = max(run.baseline, run.accuracy(run.start))
-    if not pass_gate(accuracy, before, tolerance=run.recipe.most_lost):
+    if not pass_gate(accuracy, before, tolerance=run.recipe.max_regression):
         raise RunFailed(
             f"run {run.plan.run_id} reaches accuracy {accuracy:.4f} where the bundle has {run.baseline:.4f} and "
-            f"the first round began at {before:.4f}, and may lose {run.recipe.most_lost:g}; nothing is released"
+            f"the first round began at {before:.4f}, and may lose {run.recipe.max_regression:g}; nothing is released"
         )
     _check_branches(run, finished.evaluation)
     content, learned = _learned(run, state.weights)
     serial = 1 + sum(1 for _ in folder.parent.glob(f"*/release/{RELEASE_FILE}"))
     guarantee = state.guarantee(run.recipe.delta)
     release = Release(
-        federation=read_centre(home).federation,
+        federation=read_center(home).federation,
         serial=serial,
         run_id=run.plan.run_id,
         created=created_at(now),
@@ -125,19 +125,19 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
 
 def _check_branches(run: PreparedRun, evaluation: RunEvaluation | None) -> None:
     """Holds a release back where the recipe says so: by what branches counted, or for want of it."""
-    name, most_lost = run.plan.run_id, run.recipe.most_lost_at_branches
-    if run.plan.set_aside and evaluation is None:
+    name, max_regression = run.plan.run_id, run.recipe.max_regression_at_branches
+    if run.plan.holdout_share and evaluation is None:
         raise RunFailed(f"run {name} has not been evaluated at its branches; go on with it first")
-    if most_lost is None or evaluation is None:
+    if max_regression is None or evaluation is None:
         return
     change = evaluation.whole.change if evaluation.whole else None
     if change is None:
         why = evaluation.why_not or "the noise hides how many customers were counted"
-        raise RunFailed(f"run {name} may lose {most_lost:g} at its branches, and what it lost is unknown: {why}")
-    if change.value + _SURE * change.error < -most_lost:
+        raise RunFailed(f"run {name} may lose {max_regression:g} at its branches, and what it lost is unknown: {why}")
+    if change.value + _SURE * change.error < -max_regression:
         raise RunFailed(
-            f"run {name} changes accuracy at its branches by {change} (noise), beyond which it may lose {most_lost:g}; "
-            "nothing is released"
+            f"run {name} changes accuracy at its branches by {change} (noise), beyond which it may lose "
+            f"{max_regression:g}; nothing is released"
         )
 
 

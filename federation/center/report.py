@@ -14,7 +14,7 @@ from federation.center.rounds import RoundRecord, read_progress
 from federation.center.run_recipe import PreparedRun, read_run
 from federation.errors import RunFailed
 from federation.learning.canary_audit import AuditReport, audit_run
-from federation.learning.evaluation import Reached
+from federation.learning.evaluation import AccuracyEstimate
 from student.artifacts.durable import write_durably
 
 PAGE, PICTURE, AUDIT = "report.html", "report.png", "audit.json"
@@ -70,7 +70,7 @@ def _draw(run: PreparedRun, history: Sequence[RoundRecord], figure: Any) -> None
         ha="right",
         color="#5c6772",
     )
-    accuracy.set(title=f"{_figure(run)} on the centre's validation set", ylim=(0, 1))
+    accuracy.set(title=f"{_figure(run)} on the center's validation set", ylim=(0, 1))
     epsilon.plot([0, *numbers], [0, *(record.epsilon for record in history)], marker="o", ms=3, color="#a23b3b")
     epsilon.axhline(run.recipe.epsilon, ls="--", lw=1, color="#8a94a0")
     epsilon.set(title=f"Epsilon at delta {run.recipe.delta:g}, per customer", ylim=(0, run.recipe.epsilon * 1.15))
@@ -146,7 +146,7 @@ def _audit(audit: AuditReport | None) -> list[tuple[str, str]]:
 
 def _at_branches(run: PreparedRun, evaluation: RunEvaluation | None) -> list[tuple[str, str]]:
     """Noisy accuracies at the branches, each with the standard error of its noise."""
-    if not run.plan.set_aside:
+    if not run.plan.holdout_share:
         return []
     name = "Accuracy at the branches, noisy"
     if evaluation is None or evaluation.whole is None:
@@ -162,7 +162,7 @@ def _at_branches(run: PreparedRun, evaluation: RunEvaluation | None) -> list[tup
     ]
 
 
-def _reached(reached: Reached) -> str:
+def _reached(reached: AccuracyEstimate) -> str:
     if reached.before is None:
         return f"too few customers ({reached.customers}) for any figure under this noise"
     return f"{reached.before} before, {reached.after} after, change {reached.change}, {reached.customers} customers"

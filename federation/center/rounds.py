@@ -1,4 +1,4 @@
-"""A run at the centre, round after round, from where its folder says it stands.
+"""A run at the center, round after round, from where its folder says it stands.
 
     run.json, feature_map…, start…   made ready once            run_recipe.py
     attempt.json                     before branches are asked  here
@@ -6,7 +6,7 @@
     history.json                     after a round              here
     state.safetensors                after a round, last        aggregation.py
 
-A centre killed at any moment goes on after the last round that `state.safetensors` holds. The round that was under way
+A center killed at any moment goes on after the last round that `state.safetensors` holds. The round that was under way
 is asked for anew with fresh noise, and branches pay for it again: what they sent may have been seen. That is counted.
 """
 
@@ -23,7 +23,7 @@ from flwr.serverapp import Grid
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from federation.center.collection import Collected, ask_branches
-from federation.center.evaluation_round import RunEvaluation, is_settled, read_evaluation, settle
+from federation.center.evaluation_round import RunEvaluation, has_no_evaluation_left, read_evaluation, run_evaluation
 from federation.center.run_recipe import PreparedRun
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
 from federation.learning.aggregation import RunState, load_state, save_state, start_run, step
@@ -40,7 +40,7 @@ class RoundRecord(BaseModel):
 
     Attributes:
         epsilon: of the run so far at the recipe's delta, for a customer of a branch that took part in every attempt.
-        accuracy: on the centre's own validation set.
+        accuracy: on the center's own validation set.
         ledgers: branch → its ledger after the round, of those whose updates came.
         survivors, asked: branches in the sum, and asked.
         attempts: times that branches were asked for updates, and may have paid.
@@ -79,7 +79,7 @@ class Finished:
 _HISTORY = TypeAdapter(tuple[RoundRecord, ...])
 
 
-def carry_out(
+def run_rounds(
     grid: Grid, run: PreparedRun, folder: Path, on_round: Callable[[RoundRecord], None] = lambda record: None
 ) -> Finished:
     """Runs the rounds that are left, then the evaluation; what a round has given is durable before the next begins.
@@ -97,7 +97,7 @@ def carry_out(
         RunFailed: too few branches came, or a round failed as often as the recipe allows; run it again to go on. Or
             branches have paid for the whole run and no round was finished, or another process is at it.
     """
-    with alone(folder):
+    with exclusive_lock(folder):
         state, history = read_progress(folder, run)
         while not is_finished(run, state, folder):
             started = time.monotonic()
@@ -110,12 +110,12 @@ def carry_out(
             save_state(folder / STATE_FILE, state)
             _log.info("round %d: accuracy %.4f, epsilon %.3f", record.round_number, record.accuracy, record.epsilon)
             on_round(record)
-        settle(grid, run, folder, read_finished(folder, run).state.weights)
+        run_evaluation(grid, run, folder, read_finished(folder, run).state.weights)
         return read_finished(folder, run)
 
 
 @contextmanager
-def alone(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
+def exclusive_lock(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Holds a run's folder until the end, or the end of the process, however that comes.
 
     Raises:
@@ -157,7 +157,7 @@ def is_finished(run: PreparedRun, state: RunState, folder: Path) -> bool:
 
 def is_over(run: PreparedRun, folder: Path) -> bool:
     """Whether nothing is left to do: no round, and no evaluation."""
-    return is_finished(run, read_progress(folder, run)[0], folder) and is_settled(run, folder)
+    return is_finished(run, read_progress(folder, run)[0], folder) and has_no_evaluation_left(run, folder)
 
 
 def read_progress(folder: Path, run: PreparedRun) -> tuple[RunState, tuple[RoundRecord, ...]]:

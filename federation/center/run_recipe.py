@@ -20,7 +20,7 @@ from federation.learning.adapter_run import read_pairs, right_first, start_of
 from federation.learning.examples import read_lines, read_tickets
 from federation.learning.features import FeatureMap, Weights
 from federation.learning.plan import Cohort, RunPlan, Training, plan_run
-from federation.learning.round_parameters import MIN_SECURE_COHORT, MOST_SET_ASIDE, Label, Mechanism, Name, Part
+from federation.learning.round_parameters import MAX_HOLDOUT_SHARE, MIN_SECURE_COHORT, Label, Mechanism, Name, Part
 from student.artifacts.digests import digest_json
 from student.artifacts.durable import write_durably
 from student.artifacts.settings import read_settings
@@ -54,20 +54,20 @@ class RunRecipe(BaseModel):
         minimum_survivors: branches whose updates must be in a sum.
         colluders: of those, how many may subtract their own noise with the guarantee still standing.
         customers: of all branches together, an estimate from public knowledge; sums are divided by it.
-        learning_rate, momentum: of the centre's steps.
+        learning_rate, momentum: of the center's steps.
         new_labels: that the bundle's head lacks; they start from what their names mean.
         keeps_labels: whether the head's own labels stay; if not, new_labels are all there are.
         bundle: folder of the bundle that branches have, relative to the recipe; by default the one that is installed.
         public_texts: texts like those at the branches, none of them from one: `{"text": …}` lines.
         feature_dimension: directions of the feature map; for the head.
-        validation: the centre's own labelled texts, `{"text": …, "intent": …}` lines; for the adapter questions and
+        validation: the center's own labelled texts, `{"text": …, "intent": …}` lines; for the adapter questions and
             what answers them, `{"text": …, "passage": …}`.
-        most_lost: accuracy on it that a release may lose against the bundle's head, or against the start of the first
-            round where that is better; more, and there is none.
-        evaluation_share: of each branch's customers, kept from training for one evaluation at the end; 0 for none.
+        max_regression: accuracy on it that a release may lose against the bundle's head, or against the start of the
+            first round where that is better; more, and there is none.
+        holdout_share: of each branch's customers, kept from training for one evaluation at the end; 0 for none.
         evaluation_epsilon: what the evaluation may cost those customers, and at most `epsilon`.
-        most_lost_at_branches: accuracy there that a release may lose, beyond twice the standard error of the noise;
-            None to report it alone.
+        max_regression_at_branches: accuracy there that a release may lose, beyond twice the standard error of the
+            noise; None to report it alone.
         attempts: at a round that ends with too few branches; each costs those that took part.
         branches_timeout_s: for `branches` to be there.
         step_timeout_s: for the answers to one message.
@@ -96,10 +96,10 @@ class RunRecipe(BaseModel):
     public_texts: Path
     feature_dimension: Annotated[int, Field(ge=2, le=8192)] = 256
     validation: Path
-    most_lost: Annotated[float, Field(ge=0, le=1)] = 0.0
-    evaluation_share: Annotated[float, Field(ge=0, le=MOST_SET_ASIDE)] = 0.0
+    max_regression: Annotated[float, Field(ge=0, le=1)] = 0.0
+    holdout_share: Annotated[float, Field(ge=0, le=MAX_HOLDOUT_SHARE)] = 0.0
     evaluation_epsilon: Positive = 3.0
-    most_lost_at_branches: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_regression_at_branches: Annotated[float, Field(ge=0, le=1)] | None = None
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
     branches_timeout_s: Positive = 600.0
     step_timeout_s: Positive = 120.0
@@ -112,10 +112,10 @@ class RunRecipe(BaseModel):
             raise ValueError("a run of the head has no rank")
         if self.part == "adapter" and (self.rank < 1 or self.new_labels):
             raise ValueError("a run of the adapter needs a rank of 1 or more, and no new_labels")
-        if self.part == "adapter" and self.evaluation_share:
+        if self.part == "adapter" and self.holdout_share:
             raise ValueError("an evaluation counts intents: a run of the adapter has none")
-        if self.most_lost_at_branches is not None and not self.evaluation_share:
-            raise ValueError("most_lost_at_branches needs an evaluation_share")
+        if self.max_regression_at_branches is not None and not self.holdout_share:
+            raise ValueError("max_regression_at_branches needs an holdout_share")
         if self.mechanism == "secure" and self.minimum_survivors < MIN_SECURE_COHORT:
             raise ValueError(f"a secure sum needs minimum_survivors of {MIN_SECURE_COHORT} or more")
         return self
@@ -153,7 +153,7 @@ class PreparedRun:
     baseline: float
 
     def accuracy(self, weights: Weights) -> float:
-        """Share of the centre's validation set that weights name rightly, or find the right passage of first."""
+        """Share of the center's validation set that weights name rightly, or find the right passage of first."""
         if self.feature_map is None:
             return right_first(weights, self.embeddings, self.passages, self.targets)
         return float(((self.feature_map.apply(self.embeddings) @ weights).argmax(axis=1) == self.targets).mean())
@@ -331,7 +331,7 @@ def _plan(
         labels=labels,
         rank=rank,
         feature_map_digest=feature_map_digest,
-        set_aside=recipe.evaluation_share,
+        holdout_share=recipe.holdout_share,
         evaluation_epsilon=min(recipe.evaluation_epsilon, recipe.epsilon),
         known_labels=known_labels,
     )

@@ -1,4 +1,4 @@
-"""The centre's Flower app: carries out the run that its configuration names. Numpy only, as deployed and in simulation.
+"""The center's Flower app: carries out the run that its configuration names. Numpy only, as deployed and in simulation.
 
 Flower shows nothing of what this process prints, so it logs into the run's folder, and tells how it ended there.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from federation.center.rounds import carry_out
+from federation.center.rounds import run_rounds
 from federation.center.run_recipe import read_run
 from federation.errors import RunFailed
 from federation.transport.processes import HOME_VARIABLE
@@ -29,7 +29,7 @@ def main(grid: Grid, context: Context) -> None:
     """Goes on with the run until its last round.
 
     Raises:
-        RunFailed: as `carry_out`, and where the configuration names no run.
+        RunFailed: as `run_rounds`, and where the configuration names no run.
     """
     folder = run_folder(context)
     handler = logging.FileHandler(folder / LOG_FILE)
@@ -39,7 +39,7 @@ def main(grid: Grid, context: Context) -> None:
     logger.setLevel(logging.INFO)
     (folder / FAILURE_FILE).unlink(missing_ok=True)
     try:
-        carry_out(grid, read_run(folder), folder)
+        run_rounds(grid, read_run(folder), folder)
     except OrillaError as error:
         logger.error("%s", error)
         write_durably(folder / FAILURE_FILE, f"{error}\n".encode())

@@ -15,8 +15,8 @@ from flwr.app import Message
 
 from federation.branch.client_app import SETTINGS, app
 from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch
-from federation.center.home import CENTRE_FILE, Centre, set_up_centre
-from federation.center.rounds import RoundRecord, carry_out
+from federation.center.home import CENTER_FILE, Center, set_up_center
+from federation.center.rounds import RoundRecord, run_rounds
 from federation.center.run_recipe import RunRecipe, prepare_run, read_recipe
 from federation.learning.examples import LabelledText, read_tickets
 from federation.learning.round_parameters import BranchPolicy
@@ -51,8 +51,8 @@ def simulate_run(
     plan = read_recipe(recipe).model_copy(
         update={"branches": branches, "branches_timeout_s": 1.0, "step_timeout_s": 0.01}
     )
-    if not (folder / CENTRE_FILE).exists():
-        set_up_centre(folder, Centre(federation="simulation", address=ADDRESS), now=datetime.now(UTC))
+    if not (folder / CENTER_FILE).exists():
+        set_up_center(folder, Center(federation="simulation", address=ADDRESS), now=datetime.now(UTC))
     places = [_make_branch(folder, number, rows, plan) for number, rows in enumerate(_split(tickets, branches, seed))]
     run_folder = folder / "runs" / plan.run_id
     run = prepare_run(plan, run_folder)
@@ -67,7 +67,7 @@ def simulate_run(
         return "reply" if is_masking and node in picked[group] else None
 
     grid = LocalGrid(app, [{SETTINGS: str(place / SETTINGS_FILE)} for place in places], {}, lose)
-    carry_out(grid, run, run_folder, lambda record: on_round(record, plan.rounds))
+    run_rounds(grid, run, run_folder, lambda record: on_round(record, plan.rounds))
     return run_folder
 
 

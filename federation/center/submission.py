@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from federation.center.evaluation_round import is_settled
+from federation.center.evaluation_round import has_no_evaluation_left
 from federation.center.rounds import is_over, read_progress
 from federation.center.run_recipe import PreparedRun
 from federation.center.server_app import FAILURE_FILE
@@ -22,7 +22,7 @@ _LOOK_S, _ASK_S = 0.5, 8.0
 """Between looks into the run's folder, and between questions to Flower, each of which starts a process."""
 
 
-def carry_out_deployed(
+def run_deployed(
     home: Path, run: PreparedRun, folder: Path, on_rounds: Callable[[int], None] = lambda done: None
 ) -> None:
     """Has the SuperLink carry out a run with the branches that have joined, and waits until its last round.
@@ -34,7 +34,7 @@ def carry_out_deployed(
         on_rounds: told how many rounds are finished.
 
     Raises:
-        DeploymentFailed: the centre does not answer.
+        DeploymentFailed: the center does not answer.
         RunFailed: too few branches came, or a round failed as often as the recipe allows.
     """
     number = _going(home, folder)
@@ -44,7 +44,7 @@ def carry_out_deployed(
             return
         number = _submit(home, run, folder)
     asked = time.monotonic()
-    while _count_rounds(run, folder, on_rounds) < run.plan.training.rounds or not is_settled(run, folder):
+    while _count_rounds(run, folder, on_rounds) < run.plan.training.rounds or not has_no_evaluation_left(run, folder):
         time.sleep(_LOOK_S)
         if not (folder / FAILURE_FILE).exists() and time.monotonic() - asked < _ASK_S:
             continue

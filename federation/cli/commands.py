@@ -14,7 +14,7 @@ from student.terminal import progress_bar
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Teach the student at its branches, under differential privacy. To try it: simulate. For real, the centre: "
+    help="Teach the student at its branches, under differential privacy. To try it: simulate. For real, the center: "
     "up, enroll BRANCH, run RECIPE; each branch: join KIT, then apply RELEASE. docs/federation.md has the whole of it.",
 )
 ledger_app = typer.Typer(no_args_is_help=True, help="A branch's privacy ledger: what its customers have lost so far.")
@@ -32,30 +32,30 @@ def up(
     home: HomeOption = DEFAULT_HOME,
     name: Annotated[str, typer.Option(help="What the federation is called; used when its folder is made.")] = "orilla",
     address: Annotated[
-        str, typer.Option(help="host:port under which branches reach the centre; used when its folder is made.")
+        str, typer.Option(help="host:port under which branches reach the center; used when its folder is made.")
     ] = "127.0.0.1:8000",
     listen: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on. [default: as address]")] = None,
 ) -> None:
-    """Start the centre and keep it up until interrupted.
+    """Start the center and keep it up until interrupted.
 
-    The first time it makes the folder: a lab's certificate authority, the centre's certificate, and the key that
+    The first time it makes the folder: a lab's certificate authority, the center's certificate, and the key that
     releases are signed with. Flower's SuperLink then serves over TLS, and lets in none but enrolled branches.
     """
     import signal
     from datetime import UTC, datetime
 
-    from federation.center.home import CENTRE_FILE, Centre, bring_up, read_centre, set_up_centre
+    from federation.center.home import CENTER_FILE, Center, bring_up, read_center, set_up_center
     from federation.transport.processes import end_process
 
-    if not (home / CENTRE_FILE).exists():
-        set_up_centre(home, Centre(federation=name, address=address), now=datetime.now(UTC))
-    centre = read_centre(home)
-    process = bring_up(home, listen, port=port or int(centre.address.rpartition(":")[2]))
+    if not (home / CENTER_FILE).exists():
+        set_up_center(home, Center(federation=name, address=address), now=datetime.now(UTC))
+    center = read_center(home)
+    process = bring_up(home, listen, port=port or int(center.address.rpartition(":")[2]))
     try:
         for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs are started deaf to the second
             signal.signal(number, signal.default_int_handler)
-        typer.echo(f"federation {centre.federation} is up at {centre.address}; interrupt to end", err=True)
+        typer.echo(f"federation {center.federation} is up at {center.address}; interrupt to end", err=True)
         raise typer.Exit(process.wait())
     except KeyboardInterrupt:
         typer.echo("ending", err=True)
@@ -106,7 +106,7 @@ def join(
     """Take part in rounds until interrupted, within the branch's own policy and budget.
 
     The options are used the first time; then they stand in branch.json and policy.json in the kit, to be edited there.
-    What the centre sends is numbers: no code of it is run here.
+    What the center sends is numbers: no code of it is run here.
     """
     import signal
     import threading
@@ -144,13 +144,13 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
     Then it is checked against the gate, released and reported, in runs/RUN of the federation's folder.
     """
     from federation.center.run_recipe import prepare_run, read_recipe
-    from federation.center.submission import carry_out_deployed
+    from federation.center.submission import run_deployed
 
     plan = read_recipe(recipe)
     folder = home / "runs" / plan.run_id
     with progress_bar("encoding public texts") as show:
         prepared = prepare_run(plan, folder, lambda done, total: show(done, total, "encoding public texts"))
-        carry_out_deployed(home, prepared, folder, lambda rounds: show(rounds, plan.rounds, "rounds"))
+        run_deployed(home, prepared, folder, lambda rounds: show(rounds, plan.rounds, "rounds"))
     _finish(home, folder, as_json)
 
 
@@ -183,11 +183,11 @@ def simulate(
 @app.command()
 def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """What is up, who is enrolled and there, and how far each run has come."""
-    from federation.center.home import enrolled_branches, is_up, online_branches, read_centre
+    from federation.center.home import enrolled_branches, is_up, online_branches, read_center
     from federation.center.rounds import read_progress
     from federation.center.run_recipe import RUN_FILE, read_run
 
-    centre, is_there, enrolled = read_centre(home), is_up(home), enrolled_branches(home)
+    center, is_there, enrolled = read_center(home), is_up(home), enrolled_branches(home)
     online = online_branches(home) if is_there else []
     runs: list[dict[str, Any]] = []
     for folder in sorted(path.parent for path in (home / "runs").glob(f"*/{RUN_FILE}")):
@@ -196,8 +196,8 @@ def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
         last = history[-1].model_dump(include={"accuracy", "epsilon", "survivors"}) if history else {}
         runs.append({"run_id": prepared.plan.run_id, "round": len(history), "rounds": prepared.recipe.rounds, **last})
     value = {
-        "federation": centre.federation,
-        "address": centre.address,
+        "federation": center.federation,
+        "address": center.address,
         "is_up": is_there,
         "enrolled": enrolled,
         "online": online,
@@ -206,7 +206,7 @@ def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     if as_json:
         typer.echo(json.dumps(value))
         return
-    typer.echo(f"{centre.federation} at {centre.address}: {'up' if is_there else 'down'}")
+    typer.echo(f"{center.federation} at {center.address}: {'up' if is_there else 'down'}")
     typer.echo(f"{len(enrolled)} branches enrolled, {len(online)} there: {', '.join(online) or 'none'}")
     for item in runs:
         done = f"accuracy {item['accuracy']:.3f}, epsilon {item['epsilon']:.3f}" if item["round"] else "not begun"

@@ -1,6 +1,6 @@
-"""What a run of the query adapter begins with and is measured by at the centre; the head's is in `run_recipe.py`.
+"""What a run of the query adapter begins with and is measured by at the center; the head's is in `run_recipe.py`.
 
-The centre's validation set is questions, each with the passage that answers it. The figure is the share of questions
+The center's validation set is questions, each with the passage that answers it. The figure is the share of questions
 whose own passage is nearest among all of them: what an adapter is for, in the smallest form.
 """
 

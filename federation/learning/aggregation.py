@@ -1,11 +1,11 @@
-"""The centre's side of a round: the sum is checked, the weights take a step, and the run can go on from there.
+"""The center's side of a round: the sum is checked, the weights take a step, and the run can go on from there.
 
-What can be checked depends on what is seen. In secure mode the centre sees nothing but the sum of a cohort, so it can
-check that sum (shape, range, norm) and what it makes of the weights (`pass_gate`, on a validation set of the centre's
+What can be checked depends on what is seen. In secure mode the center sees nothing but the sum of a cohort, so it can
+check that sum (shape, range, norm) and what it makes of the weights (`pass_gate`, on a validation set of the center's
 own); a branch that poisons within its bounds cannot be told from one whose customers are unusual, and is limited by
 clipping in honest code alone. In local mode every update is checked by itself.
 
-A `RunState` is written after every round. A killed centre goes on at the last finished round.
+A `RunState` is written after every round. A killed center goes on at the last finished round.
 """
 
 import json
@@ -151,7 +151,7 @@ def check_sum(total: Integers, parameters: RoundParameters, *, customers: int, b
 
 
 def pass_gate(accuracy: float, baseline: float, *, tolerance: float = 0.0) -> bool:
-    """Whether new weights may be released: on the centre's validation set they lose at most the tolerance."""
+    """Whether new weights may be released: on the center's validation set they lose at most the tolerance."""
     return math.isfinite(accuracy) and accuracy >= baseline - tolerance
 
 

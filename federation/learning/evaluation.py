@@ -1,6 +1,6 @@
 """What a run has reached at the branches: noisy counts of right answers, of customers that it never trained on.
 
-Each branch counts, of the customers set aside there, how many the head that it serves and the new head name rightly. A
+Each branch counts, of the held-out customers there, how many the head that it serves and the new head name rightly. A
 customer counts once: its three numbers (right before, right after, 1) are shares of its own messages, so they are no
 longer than sqrt(3) together, and are divided by it. Where the run has new labels they are counted apart; a customer's
 messages of both groups still add up to one. The sum goes the way of every round's: noise, masks, ledger.
@@ -42,11 +42,11 @@ class Estimate(_Public):
         return f"{self.value:.4f} ± {self.error:.4f}"
 
 
-class Reached(_Public):
+class AccuracyEstimate(_Public):
     """Of one group of labels: accuracies are averages over customers; None where noise hides how many there are.
 
     Attributes:
-        customers: set aside, counted by the share of their messages that are of the group.
+        customers: held out, counted by the share of their messages that are of the group.
         before: share that the heads which the branches serve name rightly.
         after: share that the run's head names rightly.
         change: of one against the other; its noise is not that of two independent figures.
@@ -58,7 +58,7 @@ class Reached(_Public):
     change: Estimate | None
 
 
-def chosen_now(served: LinearHead | None, embeddings: Embeddings, labels: Sequence[str]) -> NDArray[np.int64]:
+def baseline_predictions(served: LinearHead | None, embeddings: Embeddings, labels: Sequence[str]) -> NDArray[np.int64]:
     """Columns (n,) of the labels that the served head gives to embeddings (n, D); -1 for others, and without a head."""
     if served is None or not len(embeddings):
         return np.full(len(embeddings), -1, dtype=np.int64)
@@ -67,7 +67,7 @@ def chosen_now(served: LinearHead | None, embeddings: Embeddings, labels: Sequen
     return np.asarray(of_served[served.logits(embeddings).argmax(axis=1)], dtype=np.int64)
 
 
-def tally(
+def count_correct(
     before: NDArray[np.int64],
     after: NDArray[np.int64],
     targets: NDArray[np.int64],
@@ -96,7 +96,9 @@ def tally(
     return counted
 
 
-def read_tally(total: Integers, parameters: RoundParameters, survivors: int) -> tuple[Reached, Reached | None]:
+def read_counts(
+    total: Integers, parameters: RoundParameters, survivors: int
+) -> tuple[AccuracyEstimate, AccuracyEstimate | None]:
     """What a sum of counts says, of all labels and, where they were counted apart, of the new ones.
 
     Args:
@@ -110,14 +112,14 @@ def read_tally(total: Integers, parameters: RoundParameters, survivors: int) -> 
     return whole, _reached(counts[1], noise) if len(counts) > 1 else None
 
 
-def _reached(counts: NDArray[np.float64], noise: float) -> Reached:
+def _reached(counts: NDArray[np.float64], noise: float) -> AccuracyEstimate:
     """Of counts (3,) with independent noise of this deviation: the errors of their ratios, to first order."""
     before, after, customers = (float(count) for count in counts)
     known = Estimate(value=customers, error=noise)
     if customers < _TELLABLE * noise:
-        return Reached(customers=known, before=None, after=None, change=None)
+        return AccuracyEstimate(customers=known, before=None, after=None, change=None)
     change = (after - before) / customers
-    return Reached(
+    return AccuracyEstimate(
         customers=known,
         before=_share(before / customers, noise / customers),
         after=_share(after / customers, noise / customers),

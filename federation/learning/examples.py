@@ -200,7 +200,7 @@ def pick_candidates(
 
 
 def bound_contributions(customers: Sequence[str], most: int) -> NDArray[np.int64]:
-    """Places of the newest `most` examples of each customer, in order."""
+    """BucketRange of the newest `most` examples of each customer, in order."""
     seen: dict[str, int] = {}
     kept = []
     for place in range(len(customers) - 1, -1, -1):

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from federation.learning.examples import NO_CUSTOMER, AdapterExamples, HeadExamples
-from federation.privacy.accounting import Places
+from federation.privacy.accounting import BucketRange
 
 _Examples = TypeVar("_Examples", HeadExamples, AdapterExamples, HeadExamples | AdapterExamples)
 _BITS = 53
@@ -25,7 +25,7 @@ _BITS = 53
 _LAST = 1 - 2.0**-_BITS
 
 
-def place_of(customer: str, key: str) -> float:
+def hash_bucket(customer: str, key: str) -> float:
     """A customer's place in [0, 1), uniform over pseudonyms.
 
     All rows without a customer may be most of what a branch has, and are one customer: it has the last place, which is
@@ -41,9 +41,9 @@ def place_of(customer: str, key: str) -> float:
     return float(int.from_bytes(digest[:8], "big") >> (64 - _BITS)) / 2.0**_BITS
 
 
-def take_customers(examples: _Examples, among: Places, *, key: str) -> _Examples:
+def select_customers(examples: _Examples, among: BucketRange, *, key: str) -> _Examples:
     """The examples of customers at these places, in their order."""
-    if among == Places():
+    if among == BucketRange():
         return examples
-    is_in = {customer: place_of(customer, key) in among for customer in set(examples.customers)}
+    is_in = {customer: hash_bucket(customer, key) in among for customer in set(examples.customers)}
     return examples.take(np.array([i for i, who in enumerate(examples.customers) if is_in[who]], dtype=np.int64))

@@ -58,7 +58,7 @@ def head_sum(
 
 
 def check_weights(weights: NDArray[np.float32], shape: tuple[int, int]) -> None:
-    """Refuses weights from the centre that could make a gradient something else than a number.
+    """Refuses weights from the center that could make a gradient something else than a number.
 
     Raises:
         UpdateInvalid: they are of another shape, not finite or past 1e6.
@@ -66,7 +66,7 @@ def check_weights(weights: NDArray[np.float32], shape: tuple[int, int]) -> None:
     if weights.shape != shape or not (np.abs(weights) <= _LARGEST_WEIGHT).all():
         raise UpdateInvalid(
             f"the round's weights are of shape {weights.shape} or hold numbers past {_LARGEST_WEIGHT:g}; "
-            f"expected {shape}, finite; the centre's run has failed"
+            f"expected {shape}, finite; the center's run has failed"
         )
 
 

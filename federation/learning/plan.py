@@ -1,4 +1,4 @@
-"""A run as the centre plans it: everything public that its rounds have in common."""
+"""A run as the center plans it: everything public that its rounds have in common."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class RunPlan:
         rank: of the adapter; 0 for the head.
         embedding_space: of the bundle.
         feature_map_digest: of the head's map; None for the adapter.
-        set_aside: share of the customers that is kept for the evaluation; 0 where there is none.
+        holdout_share: share of the customers that is kept for the evaluation; 0 where there is none.
         evaluation_multiplier: noise multiplier of the evaluation.
         known_labels: so many of the first labels are of the bundle's head.
     """
@@ -79,7 +79,7 @@ class RunPlan:
     rank: int
     embedding_space: str
     feature_map_digest: str | None
-    set_aside: float = 0.0
+    holdout_share: float = 0.0
     evaluation_multiplier: float = 0.0
     known_labels: int = 0
 
@@ -150,7 +150,7 @@ class RunPlan:
                 noise_shares=survivors - colluders,
             ),
             purpose=purpose,
-            set_aside=self.set_aside,
+            holdout_share=self.holdout_share,
             known_labels=known_labels,
         )
 
@@ -170,7 +170,7 @@ def plan_run(
     rank: int = 0,
     feature_map_digest: str | None = None,
     spent: Mapping[Spending, int] | None = None,
-    set_aside: float = 0.0,
+    holdout_share: float = 0.0,
     evaluation_epsilon: float = 0.0,
     known_labels: int = 0,
 ) -> RunPlan:
@@ -190,7 +190,7 @@ def plan_run(
         rank: of the adapter.
         feature_map_digest: of the head's map.
         spent: by earlier runs on the same customers.
-        set_aside: share of the customers for an evaluation.
+        holdout_share: share of the customers for an evaluation.
         evaluation_epsilon: what it costs those, at most `epsilon`; nothing else of the run costs them anything.
         known_labels: so many of the first labels are of the bundle's head.
 
@@ -209,7 +209,7 @@ def plan_run(
         rank=rank,
         embedding_space=embedding_space,
         feature_map_digest=feature_map_digest,
-        set_aside=set_aside,
-        evaluation_multiplier=calibrate_noise(evaluation_epsilon, delta, 1, spent=spent) if set_aside else 0.0,
+        holdout_share=holdout_share,
+        evaluation_multiplier=calibrate_noise(evaluation_epsilon, delta, 1, spent=spent) if holdout_share else 0.0,
         known_labels=known_labels,
     )

@@ -1,6 +1,6 @@
 """What a round says of itself, all of it public, and what a branch's administrator allows.
 
-The centre writes `RoundParameters` and sends them with every round. The branch reads them as untrusted input, holds
+The center writes `RoundParameters` and sends them with every round. The branch reads them as untrusted input, holds
 them against its own `BranchPolicy`, and only then looks at its examples (`branch.contribution`). Nothing here is
 derived from anyone's data. Torch-free.
 """
@@ -30,10 +30,10 @@ MIN_SECURE_COHORT = 3
 Mechanism = Literal["secure", "local"]
 Part = Literal["head", "adapter"]
 Purpose = Literal["train", "evaluate"]
-MOST_SET_ASIDE: Final = 0.5
+MAX_HOLDOUT_SHARE: Final = 0.5
 COUNTS: Final = 3
 """Counted of each group of labels: right before, right after, and all (`federation.learning.evaluation`)."""
-_LEFT_OUT = {"purpose": "train", "set_aside": 0.0, "known_labels": 0}
+_LEFT_OUT = {"purpose": "train", "holdout_share": 0.0, "known_labels": 0}
 """Fields that are not written where they say nothing: a run without evaluation is what it was before there were any."""
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -62,7 +62,7 @@ class RoundParameters(BaseModel):
         weights_digest: of the weights this round's gradients are taken at.
         scale: integer units to 1.0 in the encoded sum, a power of two.
         purpose: "train", or "evaluate": count what the weights get right, of customers that are not trained on.
-        set_aside: share of the customers that the run never trains on, and evaluates with.
+        holdout_share: share of the customers that the run never trains on, and evaluates with.
         known_labels: so many of the first labels are of the bundle's head, the others are counted apart.
     """
 
@@ -88,7 +88,7 @@ class RoundParameters(BaseModel):
     weights_digest: Digest
     scale: Annotated[int, Field(ge=2**6, le=2**20)] = 2**16
     purpose: Purpose = "train"
-    set_aside: Annotated[float, Field(ge=0, le=MOST_SET_ASIDE)] = 0.0
+    holdout_share: Annotated[float, Field(ge=0, le=MAX_HOLDOUT_SHARE)] = 0.0
     known_labels: Annotated[int, Field(ge=0)] = 0
     unit: Literal["customer"] = UNIT
     neighboring: Literal["add-or-remove"] = NEIGHBORING
@@ -107,8 +107,8 @@ class RoundParameters(BaseModel):
             "an adapter needs a rank and no labels": self.part == "adapter" and (self.rank < 1 or bool(self.labels)),
             "a head needs a feature map, an adapter none": (self.part == "head") == (self.feature_map_digest is None),
             "labels repeat": len(set(self.labels)) != len(self.labels),
-            "an evaluation is of a head, with clip_norm 1, and needs customers set aside": self.purpose == "evaluate"
-            and (self.part != "head" or self.clip_norm != 1 or self.set_aside == 0),
+            "an evaluation is of a head, with clip_norm 1, and needs held-out customers": self.purpose == "evaluate"
+            and (self.part != "head" or self.clip_norm != 1 or self.holdout_share == 0),
             "known_labels is past labels": self.known_labels > len(self.labels),
             "scale is no power of two": self.scale & (self.scale - 1) != 0,
         }
@@ -174,7 +174,7 @@ def parse_round(text: str | bytes) -> RoundParameters:
 
 
 class BranchPolicy(BaseModel):
-    """What the branch's administrator allows, whatever the centre asks for.
+    """What the branch's administrator allows, whatever the center asks for.
 
     Attributes:
         branch: the name of this branch.
@@ -212,7 +212,7 @@ class BranchPolicy(BaseModel):
             if not is_allowed:
                 raise PolicyRefused(
                     f"round {parameters.round_number} of run {parameters.run_id} asks for {what} {got}; "
-                    f"this branch's policy allows {expected}; ask the centre for other parameters, or change the policy"
+                    f"this branch's policy allows {expected}; ask the center for other parameters, or change the policy"
                 )
 
     def _rules(self, asked: RoundParameters) -> list[tuple[bool, str, object, object]]:

@@ -1,6 +1,6 @@
 """Many branches in one process, for experiments: the same mechanism as in deployment, without its messages.
 
-Secure aggregation gives the centre the sum modulo 2^32 of the survivors' integers and nothing else; here that sum is
+Secure aggregation gives the center the sum modulo 2^32 of the survivors' integers and nothing else; here that sum is
 computed directly, so what the weights become is what they become in deployment. Branches are measured one at a time.
 No ledger and no policy: nothing here is fit for anyone's data but public data.
 """
@@ -38,7 +38,7 @@ class SimulatedRound:
         state: of the run.
         survivors: branches in the sum.
         branch_s: the longest that a branch took.
-        total_s: all branches, one after another, and the centre.
+        total_s: all branches, one after another, and the center.
         bytes_up: from one branch, as secure aggregation packs it, without its keys.
         bytes_down: the weights, to one branch.
     """

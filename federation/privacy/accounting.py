@@ -35,7 +35,7 @@ class Spending:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class BucketRange:
     """Customers whose place is in [begin, end): a customer's place in [0, 1) is a function of its pseudonym alone."""
 
     begin: float = 0.0
@@ -77,7 +77,7 @@ def epsilon_of(releases: Mapping[Spending, int], delta: float) -> float:
     return _gaussian_epsilon(combined_multiplier(used), delta) if _are_whole(used) else _pld_epsilon(used, delta)
 
 
-def epsilon_of_worst(releases: Mapping[tuple[Spending, Places], int], delta: float) -> float:
+def epsilon_of_worst(releases: Mapping[tuple[Spending, BucketRange], int], delta: float) -> float:
     """The most that any customer loses, where each release is of the customers at some places (parallel composition).
 
     A place is fixed whatever the data, so adding or removing a customer touches the releases that hold its place and no

@@ -27,7 +27,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from federation.errors import BudgetRefused, LedgerCorrupt, LedgerLocked, LedgerMissing
-from federation.privacy.accounting import Places, Spending, epsilon_of_worst
+from federation.privacy.accounting import BucketRange, Spending, epsilon_of_worst
 from student.artifacts.digests import digest_bytes
 from student.artifacts.durable import write_durably
 
@@ -164,8 +164,8 @@ class LedgerState:
         return epsilon
 
     @property
-    def _by_customers(self) -> Counter[tuple[Spending, Places]]:
-        counts: Counter[tuple[Spending, Places]] = Counter()
+    def _by_customers(self) -> Counter[tuple[Spending, BucketRange]]:
+        counts: Counter[tuple[Spending, BucketRange]] = Counter()
         for entry in self.entries:
             counts[_kind_of(entry)] += entry.steps
         return counts
@@ -306,8 +306,8 @@ class Ledger:
         _write_head(self.path, self.state.serial, self.state.head)
 
 
-def _kind_of(one: Release | Entry) -> tuple[Spending, Places]:
-    return Spending(one.noise_multiplier, one.sample_rate), Places(one.customers_from, one.customers_to)
+def _kind_of(one: Release | Entry) -> tuple[Spending, BucketRange]:
+    return Spending(one.noise_multiplier, one.sample_rate), BucketRange(one.customers_from, one.customers_to)
 
 
 def _check_head(path: Path, state: LedgerState, lines: list[bytes]) -> None:

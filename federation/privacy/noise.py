@@ -1,7 +1,7 @@
 """From a clipped sum to what leaves the branch: rounded to integers, with this branch's share of the noise.
 
 Secure mode is the distributed discrete Gaussian mechanism (Kairouz, Liu & Steinke 2021, arXiv 2102.06387): every branch
-adds a discrete Gaussian, and the centre sees only the sum modulo 2^32. Local mode is the same code with one share.
+adds a discrete Gaussian, and the center sees only the sum modulo 2^32. Local mode is the same code with one share.
 
 Why the accountant's Gaussian figures hold for it (the proof is in docs/privacy.md):
 1. Rounding. With and without a customer, a branch's sum differs by at most `clip_norm`; after scaling and rounding
@@ -52,7 +52,7 @@ def share_variance(parameters: RoundParameters) -> int:
     if share < _SMALLEST_SHARE:
         raise ParametersInvalid(
             f"a share of the noise has variance {share} in integer units, expected {_SMALLEST_SHARE} or more; "
-            "ask the centre for a larger scale"
+            "ask the center for a larger scale"
         )
     return share
 

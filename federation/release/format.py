@@ -34,7 +34,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from federation.errors import ReleaseRefused
-from federation.learning.evaluation import Reached
+from federation.learning.evaluation import AccuracyEstimate
 from federation.privacy.accounting import Spending, epsilon_of
 from federation.transport.certificates import read_verifying_key
 from student.artifacts.digests import Digest, digest_bytes
@@ -91,8 +91,8 @@ class Privacy(_Part):
 class AtBranches(_Part):
     """What branches counted of customers that were not trained on: noisy, with its own cost to those."""
 
-    whole: Reached
-    new_labels: Reached | None = None
+    whole: AccuracyEstimate
+    new_labels: AccuracyEstimate | None = None
     epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     noise_multiplier: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     survivors: Annotated[int, Field(ge=1)]
@@ -100,7 +100,7 @@ class AtBranches(_Part):
 
 
 class Evaluation(_Part):
-    """On the centre's own validation set: the bundle's head before, and the released one; and at the branches."""
+    """On the center's own validation set: the bundle's head before, and the released one; and at the branches."""
 
     baseline: Annotated[float, Field(ge=0, le=1)]
     accuracy: Annotated[float, Field(ge=0, le=1)]
@@ -164,7 +164,7 @@ class Release(_Part):
         return self
 
     def _check_evaluation(self) -> None:
-        """It costs what it claims to the customers set aside, and no more than training costs the others."""
+        """It costs what it claims to the held-out customers, and no more than training costs the others."""
         found = self.evaluation.at_branches
         if found is None:
             return
@@ -439,7 +439,7 @@ def _model_card_part(release: Release) -> str:
         f"{release.fewest_branches} branches or more in each. It costs a customer at most epsilon "
         f"{privacy.epsilon:.3f} at delta {privacy.delta:g} (per "
         f"{privacy.unit}, {privacy.neighboring} neighbors, {privacy.accountant}, {privacy.mechanism} noise). {figure} "
-        f"on {evaluation.texts} texts of the centre's own: {evaluation.baseline:.4f} before, "
+        f"on {evaluation.texts} texts of the center's own: {evaluation.baseline:.4f} before, "
         f"{evaluation.accuracy:.4f} after.\n{_counted(release)}"
     )
 

@@ -1,4 +1,4 @@
-"""Secure aggregation: integers in at each branch, their exact sum modulo 2^32 out at the centre, nothing in between.
+"""Secure aggregation: integers in at each branch, their exact sum modulo 2^32 out at the center, nothing in between.
 
 The protocol is that of Bonawitz et al., "Practical Secure Aggregation for Privacy-Preserving Machine Learning"
 (CCS 2017), on the sparse graph of Bell et al. (CCS 2020): each branch hides its vector under one mask of its own and
@@ -10,7 +10,7 @@ its key that its peers hold. Four messages to each branch:
     mask        peers' shares in; the masked vector out
     reveal      who is in the sum in; for each peer one share out: of its mask if it is in, of its key if it is lost
 
-Deciding code only: it sends nothing and knows nothing of Flower. Trust: the centre follows the protocol but looks at
+Deciding code only: it sends nothing and knows nothing of Flower. Trust: the center follows the protocol but looks at
 all it sees, alone or with fewer than `threshold` of a branch's peers (docs/privacy.md).
 
 Guarantees:
@@ -92,7 +92,7 @@ class BranchSession:
         """Splits this branch's secrets among its peers.
 
         Args:
-            keys: of this branch and its peers, as the centre relays them.
+            keys: of this branch and its peers, as the center relays them.
 
         Returns:
             The session, and what to send: peer → sealed shares.
@@ -105,7 +105,7 @@ class BranchSession:
         if len(keys) < MIN_SECURE_COHORT:
             raise AggregationRefused(f"{len(keys)} branches are in the sum, expected at least {MIN_SECURE_COHORT}")
         if keys.get(self.node) != self.keys:
-            raise AggregationRefused("the centre relays other keys for this branch than its own; the round is given up")
+            raise AggregationRefused("the center relays other keys for this branch than its own; the round is given up")
         every = [key for pair in keys.values() for key in (pair.masking, pair.sealing)]
         if len(set(every)) != len(every):
             raise AggregationRefused("two parties show the same key; the round is given up")
@@ -171,7 +171,7 @@ class BranchSession:
         The session must be forgotten before the answer leaves, so that the other share is never given.
 
         Args:
-            survivors: every branch whose masked vector the centre has.
+            survivors: every branch whose masked vector the center has.
             min_survivors: fewest that the branch's policy, and the size of its noise, allow.
 
         Raises:
@@ -207,7 +207,7 @@ def neighborhoods(nodes: Sequence[int]) -> dict[int, set[int]]:
 def threshold_of(parties: int) -> int:
     """Shares that give a secret back: two thirds of the parties, rounded up.
 
-    Over one half is needed so that no centre collects both shares of one branch by telling each half of its peers a
+    Over one half is needed so that no center collects both shares of one branch by telling each half of its peers a
     different story; two thirds leave room for some who help it.
     """
     return -(-2 * parties // 3)
@@ -222,7 +222,7 @@ def pair_mask(session: bytes, seed: bytes, node: int, other: int, *, other_key: 
 
 @dataclass(slots=True)
 class CentralSession:
-    """The centre's side of one secure sum.
+    """The center's side of one secure sum.
 
     Attributes:
         session: what this sum is called.

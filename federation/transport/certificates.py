@@ -1,8 +1,8 @@
-"""Keys and certificates of a federation: a lab's own authority, the centre's TLS certificate, each branch's key.
+"""Keys and certificates of a federation: a lab's own authority, the center's TLS certificate, each branch's key.
 
 All through `cryptography`; no openssl program is needed. A firm with an authority of its own puts `ca.crt`,
 `server.crt` and `server.key` of that authority in the folder instead (docs/federation.md). Branches are known to the
-centre by an elliptic-curve key (P-384) with which every request is signed; Flower has no client certificates.
+center by an elliptic-curve key (P-384) with which every request is signed; Flower has no client certificates.
 """
 
 import ipaddress
@@ -35,11 +35,11 @@ _CURVE = ec.SECP384R1
 
 
 def write_authority(folder: Path, hosts: Sequence[str], *, now: datetime, days: int = 365) -> None:
-    """Makes a lab's authority and the centre's certificate from it, and the key that releases are signed with.
+    """Makes a lab's authority and the center's certificate from it, and the key that releases are signed with.
 
     Args:
         folder: where `ca.crt`, `ca.key`, `server.crt`, `server.key`, `release.key` and `release.pub` go.
-        hosts: names and addresses under which branches reach the centre.
+        hosts: names and addresses under which branches reach the center.
         now: from when the certificates are valid; five minutes are granted to clocks that are behind.
         days: how long they are.
 
@@ -132,9 +132,9 @@ def read_verifying_key(path: Path) -> ed25519.Ed25519PublicKey:
     try:
         key = load_pem_public_key(_read(path))
     except ValueError as error:
-        raise KeysInvalid(f"{path} is not a public key in PEM; get {SIGNING_PUBLIC_KEY} from the centre") from error
+        raise KeysInvalid(f"{path} is not a public key in PEM; get {SIGNING_PUBLIC_KEY} from the center") from error
     if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise KeysInvalid(f"{path} is not an Ed25519 public key; get {SIGNING_PUBLIC_KEY} from the centre")
+        raise KeysInvalid(f"{path} is not an Ed25519 public key; get {SIGNING_PUBLIC_KEY} from the center")
     return key
 
 

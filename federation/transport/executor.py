@@ -1,7 +1,7 @@
 """A branch's resident process: takes tasks from its SuperNode and answers them with the installed client app.
 
 It stands where Flower's own `flower-superexec` and `flwr-clientapp` would, and differs in two ways (docs/adr/0035):
-what a centre's app brings is neither unpacked nor run, whatever it names, and the process stays, so that
+what a center's app brings is neither unpacked nor run, whatever it names, and the process stays, so that
 no message costs a start. The SuperNode gives tasks only to who knows its secret.
 """
 

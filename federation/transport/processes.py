@@ -41,7 +41,7 @@ def flower_environment(flower_home: Path) -> dict[str, str]:
 
 
 def start_superlink(home: Path, host: str, port: int, log: Path) -> "subprocess.Popen[bytes]":
-    """Starts the centre's SuperLink over TLS; only registered branch keys are let in.
+    """Starts the center's SuperLink over TLS; only registered branch keys are let in.
 
     Args:
         home: the federation's folder, with certificates as `certificates.write_authority` names them.
@@ -71,7 +71,7 @@ def start_supernode(
 
     Args:
         folder: the branch's, with its key and the authority's certificate.
-        address: of the centre, `host:port`.
+        address: of the center, `host:port`.
         port: of its own interface, on this machine alone.
         secret_file: what `executor.execute_tasks` is to show.
         node_config: what the client app finds in its context.
@@ -92,7 +92,7 @@ def start_supernode(
 
 
 def connect_operator(home: Path, address: str) -> None:
-    """Writes where Flower's command line finds the centre, for `run_flower`."""
+    """Writes where Flower's command line finds the center, for `run_flower`."""
     flower_home = home / "operator"
     flower_home.mkdir(parents=True, exist_ok=True)
     certificate = json.dumps(str((home / CA_CERTIFICATE).absolute()))
@@ -104,7 +104,7 @@ def connect_operator(home: Path, address: str) -> None:
 
 
 def run_flower(home: Path, *arguments: str) -> dict[str, Any]:
-    """Runs one of Flower's commands against the centre and reads its JSON.
+    """Runs one of Flower's commands against the center and reads its JSON.
 
     Raises:
         DeploymentFailed: it failed, or said nothing that can be read.
@@ -125,7 +125,7 @@ def run_flower(home: Path, *arguments: str) -> dict[str, Any]:
     if done.returncode or not value.get("success", True) or not value:
         said = " ".join(str(value.get("error-message") or done.stderr or done.stdout).split())[-500:]
         raise DeploymentFailed(
-            f'"flwr {" ".join(arguments[:2])}" failed: {said}; is the centre up? (orilla federation up)'
+            f'"flwr {" ".join(arguments[:2])}" failed: {said}; is the center up? (orilla federation up)'
         )
     return dict(value)
 

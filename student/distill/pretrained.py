@@ -1,4 +1,4 @@
-"""Where a pretrained encoder comes from, and the check that it is the one it claims to be."""
+"""A pretrained encoder on disk, and the check that it is the one it claims to be."""
 
 import json
 from dataclasses import dataclass
@@ -41,9 +41,9 @@ class Pretrained:
         embedding_space: digest of what fixes the space: of its own weights, pooling, normalization and size, or its
             teacher's when it was distilled.
         distillation: what `orilla student distill` wrote of it (recipe, mix, lineage, log); None of other encoders.
-        lineage: what it was trained from, as far as its folder says.
-        intent_head: of a teacher that was taught intents; `intent_head_sha256` is the digest of its file.
-        privacy: what the releases that taught it have cost.
+        lineage: its origins, as far as its folder names them.
+        intent_head: of a teacher that was trained on intents; `intent_head_sha256` is the digest of its file.
+        privacy: spent by the releases that it has absorbed.
         query_adapter: of a teacher that has absorbed one, with the digest of its file.
     """
 

@@ -2,7 +2,7 @@
 
 The aggregated student (the bundle's encoder with the released head) says what it thinks of public texts and of the
 labels' own names, and the teacher's intent head learns to say the same of the teacher's embeddings of these texts,
-together with what the centre's labelled texts ask for. New labels come with it. Where branches taught the query
+together with what the center's labelled texts ask for. New labels come with it. Where branches taught the query
 adapter, the teacher's query side learns to turn these texts as the student's does. The encoder stays as it is, so the
 embedding space is kept and no index at any branch is rebuilt.
 
@@ -36,11 +36,11 @@ from student.bundle.manifest import Origin
 from student.bundle.query_adapter import pack_adapter
 from student.distill.heads.intent_head import read_labelled
 from student.distill.pretrained import QUERY_ADAPTER, TEACHER_TRAINING, Pretrained, intent_head_files
-from student.distill.targets import read_manifest
+from student.distill.targets import read_targets_manifest
 from teacher.absorbing.gates import Gate
 from teacher.absorbing.query_side import check_turn, learn_turn
 from teacher.absorbing.release_check import check_release
-from teacher.absorbing.soft_labels import Encode, PublicTexts, ask_student, learn
+from teacher.absorbing.soft_labels import Encode, PublicTexts, learn, make_soft_labels
 from teacher.corpora.queries import read_pairs
 from teacher.errors import AbsorptionRefused
 from teacher.training.recipe import Absorption
@@ -48,7 +48,7 @@ from teacher.training.training_data import split_messages
 
 REPORT = "absorption.json"
 CONDITION = (
-    "No further privacy is spent by post-processing, on the condition that the public texts and the centre's own "
+    "No further privacy is spent by post-processing, on the condition that the public texts and the center's own "
     "texts hold nothing that came from a branch."
 )
 
@@ -61,8 +61,8 @@ class Sources:
         release: its folder; `key` the file of the federation's public key.
         bundle: of the student that the branches taught.
         targets: public texts labelled by the teacher.
-        labelled: the centre's own labelled texts, for a release of the intent head.
-        pairs: the centre's own queries and passages, for one of the query adapter.
+        labelled: the center's own labelled texts, for a release of the intent head.
+        pairs: the center's own queries and passages, for one of the query adapter.
         own_license: of these, an SPDX identifier.
     """
 
@@ -75,10 +75,10 @@ class Sources:
     own_license: str = "LicenseRef-own"
 
     def own(self, released: ReleasedHead | ReleasedAdapter) -> Path:
-        """What the centre has of its own for a release of this part. Raises `AbsorptionRefused` where there is none."""
+        """What the center has of its own for a release of this part. Raises `AbsorptionRefused` where there is none."""
         file, option = (self.labelled, "--intents") if released.release.part == "head" else (self.pairs, "--pairs")
         if file is None:
-            raise AbsorptionRefused(f"this release is of the {released.release.part}; name the centre's data: {option}")
+            raise AbsorptionRefused(f"this release is of the {released.release.part}; name the center's data: {option}")
         return file
 
 
@@ -153,13 +153,13 @@ def _learn_head(
         seed=recipe.seed,
     )
     texts = PublicTexts(sources.targets, recipe.texts, parts["train"].texts)
-    soft = ask_student(verified.released.head, verified.bundle, texts, encode)
+    soft = make_soft_labels(verified.released.head, verified.bundle, texts, encode)
     learned = learn(teacher.intent_head, parts, soft, recipe, encode)
     known = set(teacher.intent_head.labels if teacher.intent_head else verified.bundle_labels)
     return intent_head_files(learned.head), {
         "new_labels": sorted(set(learned.head.labels) - known),
         "public_texts": len(soft.logits),
-        "caution": learned.caution,
+        "regularization": learned.regularization,
         "agrees_with_student": round(learned.agreement, 4),
         "gates": _shown(learned.gates),
     }
@@ -173,7 +173,7 @@ def _learn_turn(
     pairs = read_pairs(sources.own(verified.released))
     adapter, texts = learn_turn(verified.released.adapter, verified.bundle, sources.targets, recipe.texts)
     old = teacher.query_adapter[0] if teacher.query_adapter else None
-    gates = check_turn(old, adapter, pairs, recipe.most_lost, encode)
+    gates = check_turn(old, adapter, pairs, recipe.max_regression, encode)
     return {QUERY_ADAPTER: pack_adapter(adapter)}, {"public_texts": texts, "gates": _shown(gates)}
 
 
@@ -186,7 +186,7 @@ def _verify(teacher: Pretrained, sources: Sources, recipe: Absorption) -> _Verif
     release, ledgers = released.release, _ledgers(teacher)
     left = ledgers.get(release.federation, {})
     check_release(released, bundle, teacher.embedding_space, teacher.privacy, left, max_epsilon=recipe.max_epsilon)
-    targets, targets_digest = read_manifest(sources.targets)
+    targets, targets_digest = read_targets_manifest(sources.targets)
     if targets.embedding_space != teacher.embedding_space:
         raise AbsorptionRefused(f"{sources.targets} was labelled by another teacher; name targets of this one")
     own = sources.own(released)

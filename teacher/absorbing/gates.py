@@ -21,7 +21,7 @@ _CHANCE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One group of the centre's own texts, before and after.
+    """One group of the center's own texts, before and after.
 
     Attributes:
         kind: "all", "language", "segment" or "label".
@@ -45,35 +45,35 @@ class Gate:
         """Accuracy in [0, 1]."""
         return self.before - (self.lost - self.gained) / self.texts
 
-    def is_passed(self, most_lost: float) -> bool:
+    def is_passed(self, max_regression: float) -> bool:
         """Whether at most that share of the texts is lost, net, or no more than chance loses.
 
         Chance: of the texts that changed, each is as likely to be gained as lost (a one-sided sign test in its normal
         approximation, at 1 % for all groups of the kind together, after Bonferroni). Of few texts one may be lost.
         """
         by_chance = NormalDist().inv_cdf(1 - _CHANCE / self.groups) * math.sqrt(self.lost + self.gained)
-        return self.lost - self.gained <= max(most_lost * self.texts, by_chance, 1.0)
+        return self.lost - self.gained <= max(max_regression * self.texts, by_chance, 1.0)
 
 
-def require_passed(gates: Sequence[Gate], most_lost: float, *, loss: str, measure: str) -> None:
+def require_passed(gates: Sequence[Gate], max_regression: float, *, loss: str, measure: str) -> None:
     """Says nothing where every gate is passed.
 
     Args:
         gates: of one comparison.
-        most_lost: share of a group's texts that may be lost.
+        max_regression: share of a group's texts that may be lost.
         loss: what the teacher would do, for the error: "lose", say.
         measure: what `before` and `after` are shares of.
 
     Raises:
         AbsorptionRefused: some are not; the worst is named.
     """
-    failed = [gate for gate in gates if not gate.is_passed(most_lost)]
+    failed = [gate for gate in gates if not gate.is_passed(max_regression)]
     if failed:
         worst = max(failed, key=lambda gate: gate.before - gate.after)
         raise AbsorptionRefused(
-            f"the teacher would {loss} in {len(failed)} of {len(gates)} groups of the centre's texts, most in "
+            f"the teacher would {loss} in {len(failed)} of {len(gates)} groups of the center's texts, most in "
             f"{worst.kind} {worst.group}: {measure} {worst.before:.4f} before, {worst.after:.4f} after, on "
-            f"{worst.texts} texts; at most {most_lost:g} may be lost, or what chance loses: the old teacher stays"
+            f"{worst.texts} texts; at most {max_regression:g} may be lost, or what chance loses: the old teacher stays"
         )
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from student.bundle.folder import Bundle
 from student.bundle.query_adapter import QueryAdapter
-from student.distill.heads.adapter_distillation import read_both, teach_turn
+from student.distill.heads.adapter_distillation import distill_adapter, read_both
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 from teacher.absorbing.gates import Gate, compare, require_passed
@@ -22,13 +22,13 @@ def learn_turn(adapter: QueryAdapter, bundle: Bundle, targets: Path, count: int)
         by_teacher, by_student = read_both(targets, student.encode, count=count)
     finally:
         student.close()
-    return teach_turn(by_teacher, by_student, adapter), len(by_teacher)
+    return distill_adapter(by_teacher, by_student, adapter), len(by_teacher)
 
 
 def check_turn(
-    old: QueryAdapter | None, new: QueryAdapter, pairs: list[Pair], most_lost: float, encode: Encode
+    old: QueryAdapter | None, new: QueryAdapter, pairs: list[Pair], max_regression: float, encode: Encode
 ) -> list[Gate]:
-    """The gates of a new adapter: for how many of the centre's queries the passage that answers is nearest.
+    """The gates of a new adapter: for how many of the center's queries the passage that answers is nearest.
 
     Raises:
         AbsorptionRefused: the whole, a language or a segment would lose too much.
@@ -37,11 +37,11 @@ def check_turn(
     place = {passage: i for i, passage in enumerate(passages)}
     own = np.array([place[pair.passage] for pair in pairs])
     documents, queries = encode(passages), encode([pair.query for pair in pairs])
-    before = _is_nearest(old.turn(queries) if old else queries, documents, own)
-    after = _is_nearest(new.turn(queries), documents, own)
+    before = _is_nearest(old.adapt(queries) if old else queries, documents, own)
+    after = _is_nearest(new.adapt(queries), documents, own)
     groups = {"language": [pair.language for pair in pairs], "segment": [pair.segment for pair in pairs]}
     gates = compare(before, after, groups)
-    require_passed(gates, most_lost, loss="find less", measure="right passage first")
+    require_passed(gates, max_regression, loss="find less", measure="right passage first")
     return gates
 
 

@@ -65,7 +65,7 @@ def check_release(
 
 
 def _check_ledgers(release: Release, ledgers: Mapping[str, LedgerEntry], max_epsilon: float) -> None:
-    """Each goes on from where the last absorbed release left it, and none is past the centre's limit."""
+    """Each goes on from where the last absorbed release left it, and none is past the center's limit."""
     left = dict(ledgers)
     for what, each in release.sums:
         for branch, entry in each.ledgers.items():

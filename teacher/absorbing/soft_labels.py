@@ -9,7 +9,7 @@ import numpy as np
 from student.bundle.folder import Bundle
 from student.bundle.linear_head import LinearHead
 from student.distill.heads.adapter_distillation import read_both
-from student.distill.heads.head_distillation import LabelledEmbeddings, SoftTexts, teach_head
+from student.distill.heads.head_distillation import LabelledEmbeddings, SoftLabels, distill_head
 from student.distill.heads.intent_head import LabelledTexts, calibrate
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
@@ -25,13 +25,13 @@ class Learned:
 
     Attributes:
         head: calibrated.
-        caution: that it was taught with.
+        regularization: that it was taught with.
         agreement: share of the public texts where it says what the aggregated student says.
-        gates: on the test part of the centre's texts.
+        gates: on the test part of the center's texts.
     """
 
     head: LinearHead
-    caution: float
+    regularization: float
     agreement: float
     gates: list[Gate]
 
@@ -51,7 +51,7 @@ class PublicTexts:
     more: list[str]
 
 
-def ask_student(head: LinearHead, bundle: Bundle, texts: PublicTexts, encode: Encode) -> SoftTexts:
+def make_soft_labels(head: LinearHead, bundle: Bundle, texts: PublicTexts, encode: Encode) -> SoftLabels:
     """A released head's answers on public texts and on its labels' own names, beside the teacher's embeddings of them.
 
     Args:
@@ -67,21 +67,21 @@ def ask_student(head: LinearHead, bundle: Bundle, texts: PublicTexts, encode: En
         by_student = np.concatenate([student.encode(more), by_student])
     finally:
         student.close()
-    return SoftTexts(np.concatenate([encode(more), by_teacher]), head.logits(by_student), head.labels)
+    return SoftLabels(np.concatenate([encode(more), by_teacher]), head.logits(by_student), head.labels)
 
 
 def learn(
-    old: LinearHead | None, parts: Mapping[str, LabelledTexts], soft: SoftTexts, recipe: Absorption, encode: Encode
+    old: LinearHead | None, parts: Mapping[str, LabelledTexts], soft: SoftLabels, recipe: Absorption, encode: Encode
 ) -> Learned:
-    """The head of the least caution that loses next to nothing on the validation part, if it passes on the test part.
+    """The least regularized head that loses next to nothing on the validation part, if it passes on the test part.
 
-    On the validation part the whole must lose no more than `most_lost`, chance or not; where no caution comes to that,
-    the one that loses least is tried on the test part.
+    On the validation part the whole must lose no more than `max_regression`, chance or not; where no regularization
+    achieves that, the head that loses least is tried on the test part.
 
     Args:
-        old: the teacher's; None to hold the new one against what the centre's labels alone would teach.
-        parts: the centre's own texts, `train`, `validation` and `test`.
-        soft: see `ask_student`.
+        old: the teacher's; None to hold the new one against what the center's labels alone would teach.
+        parts: the center's own texts, `train`, `validation` and `test`.
+        soft: see `make_soft_labels`.
         recipe: see `Absorption`.
         encode: texts → embeddings (N, D), by the teacher.
 
@@ -93,29 +93,29 @@ def learn(
     labels = tuple(dict.fromkeys((*before.labels, *soft.labels, *sorted(set(parts["train"].labels)))))
     train, validation = (_labelled(embedded[name], parts[name], labels) for name in ("train", "validation"))
     tried: list[tuple[int, LinearHead, float]] = []
-    for caution in recipe.cautions:
-        head = teach_head(labels, train, soft, caution=caution)
+    for regularization in recipe.regularizations:
+        head = distill_head(labels, train, soft, regularization=regularization)
         head = calibrate(head, validation.embeddings, validation.targets)
         whole, *groups = compare_heads(before, head, embedded["validation"], parts["validation"])
-        tried.append((whole.lost - whole.gained, head, caution))
-        is_kept = whole.lost - whole.gained <= recipe.most_lost * whole.texts
-        if is_kept and all(gate.is_passed(recipe.most_lost) for gate in groups):
+        tried.append((whole.lost - whole.gained, head, regularization))
+        is_kept = whole.lost - whole.gained <= recipe.max_regression * whole.texts
+        if is_kept and all(gate.is_passed(recipe.max_regression) for gate in groups):
             break
     else:
         tried.sort(key=lambda one: one[0], reverse=True)
-    _, head, caution = tried[-1]
+    _, head, regularization = tried[-1]
     gates = compare_heads(before, head, embedded["test"], parts["test"])
-    require_passed(gates, recipe.most_lost, loss="lose", measure="accuracy")
+    require_passed(gates, recipe.max_regression, loss="lose", measure="accuracy")
     columns = [labels.index(label) for label in soft.labels]
     said = head.logits(soft.embeddings)[:, columns].argmax(axis=1)
-    return Learned(head, caution, float((said == soft.logits.argmax(axis=1)).mean()), gates)
+    return Learned(head, regularization, float((said == soft.logits.argmax(axis=1)).mean()), gates)
 
 
 def taught_by_labels(parts: Mapping[str, LabelledTexts], embedded: Mapping[str, Embeddings]) -> LinearHead:
-    """What the centre's labels alone teach a teacher without an intent head."""
+    """What the center's labels alone teach a teacher without an intent head."""
     labels = tuple(sorted(set(parts["train"].labels)))
     train, validation = (_labelled(embedded[name], parts[name], labels) for name in ("train", "validation"))
-    return calibrate(teach_head(labels, train, None), validation.embeddings, validation.targets)
+    return calibrate(distill_head(labels, train, None), validation.embeddings, validation.targets)
 
 
 def _labelled(embeddings: Embeddings, texts: LabelledTexts, labels: tuple[str, ...]) -> LabelledEmbeddings:

@@ -26,7 +26,7 @@ DIMENSION = 16
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """Folders: of the centre, and of each branch with its settings."""
+    """Folders: of the center, and of each branch with its settings."""
 
     home: Path
     bundle: Path
@@ -62,7 +62,7 @@ def build_lab(
 ) -> Lab:
     """Builds it; every branch has forty customers with two tickets each, of two intents more than of the others."""
     generator = random.Random(seed)
-    home = folder / "centre"
+    home = folder / "center"
     home.mkdir(parents=True)
     write_lines(home / "public.jsonl", [{"text": sentence(generator, generator.choice(LABELS))} for _ in range(200)])
     write_lines(home / "validation.jsonl", [ticket(generator, label) for label in LABELS * 25])

@@ -14,9 +14,9 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from federation.branch.client_app import app
-from federation.center.home import CENTRE_FILE, Centre, set_up_centre
+from federation.center.home import CENTER_FILE, Center, set_up_center
 from federation.center.publishing import publish
-from federation.center.rounds import carry_out
+from federation.center.rounds import run_rounds
 from federation.center.run_recipe import prepare_run
 from federation.release.format import RELEASE_FILE, SIGNATURE_FILE
 from federation.transport.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
@@ -25,7 +25,7 @@ from student.artifacts.digests import digest_file
 from student.bundle.folder import open_bundle
 from student.bundle.manifest import Origin
 from student.distill.pretrained import Pretrained, open_pretrained
-from student.distill.targets import TargetsManifest, write_manifest, write_shard
+from student.distill.targets import TargetsManifest, write_shard, write_targets_manifest
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 from teacher.absorbing.absorb import Sources
@@ -36,16 +36,16 @@ from tests.federation.lab import DIMENSION, LABELS, Lab, build_lab, sentence, ti
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 KNOWN = LABELS[:3]
 NEW = LABELS[3]
-"""What branches know and the centre does not."""
+"""What branches know and the center does not."""
 RECIPE = read_absorption(ROOT / "teacher" / "recipes" / "absorption.toml").model_copy(
-    update={"max_epsilon": 100.0, "most_lost": 0.25}
+    update={"max_epsilon": 100.0, "max_regression": 0.25}
 )
 """In sixteen dimensions and under noise another label costs the others several points."""
 
 
 @dataclass(frozen=True, slots=True)
-class TinyCentre:
-    """The centre before anything is absorbed."""
+class TinyCenter:
+    """The center before anything is absorbed."""
 
     lab: Lab
     teacher: Pretrained
@@ -60,7 +60,7 @@ class TinyCentre:
             encoder.close()
 
 
-def build_centre(folder: Path) -> TinyCentre:
+def build_center(folder: Path) -> TinyCenter:
     """A teacher without an intent head, 480 labelled texts of three labels, and 400 public texts in two shards."""
     lab = build_lab(folder / "federation", max_epsilon=100.0)
     bundle, generator = open_bundle(lab.bundle), random.Random(11)
@@ -69,7 +69,7 @@ def build_centre(folder: Path) -> TinyCentre:
         [ticket(generator, label) | {"language": "en"} for label in KNOWN for _ in range(160)],
     )
     teacher = write_teacher(folder / "teacher", bundle.manifest.embedding_space)
-    centre = TinyCentre(
+    center = TinyCenter(
         lab,
         teacher,
         Sources(
@@ -85,15 +85,15 @@ def build_centre(folder: Path) -> TinyCentre:
     for number in range(2):
         texts = [sentence(generator, generator.choice(LABELS)) for _ in range(200)]
         path = folder / "targets" / f"shard-{number:05d}.parquet"
-        shards.append(write_shard(path, texts, ["public"] * 200, centre.encode(texts)))
+        shards.append(write_shard(path, texts, ["public"] * 200, center.encode(texts)))
     origin = teacher.as_origin("teacher")
     manifest = TargetsManifest(
         embedding_space=teacher.embedding_space, dimension=DIMENSION, lineage=[origin], shards=shards
     )
-    write_manifest(folder / "targets", manifest)
+    write_targets_manifest(folder / "targets", manifest)
     for number in (1, 2):
         shutil.copytree(make_release(lab, f"run-{number}"), folder / f"release-{number}")
-    return centre
+    return center
 
 
 def write_teacher(path: Path, embedding_space: str) -> Pretrained:
@@ -118,10 +118,10 @@ def open_teacher(path: Path) -> Pretrained:
 
 def make_release(lab: Lab, run_id: str) -> Path:
     """Runs a federation of the lab in this process and publishes what it taught."""
-    if not (lab.home / CENTRE_FILE).exists():
-        set_up_centre(lab.home, Centre(federation="lab", address="127.0.0.1:8000"), now=NOW)
+    if not (lab.home / CENTER_FILE).exists():
+        set_up_center(lab.home, Center(federation="lab", address="127.0.0.1:8000"), now=NOW)
     folder = lab.home / "runs" / run_id
-    carry_out(
+    run_rounds(
         LocalGrid(app, lab.node_configs, {}),
         prepare_run(lab.recipe(run_id=run_id, rounds=4, epsilon=30.0), folder),
         folder,
@@ -130,7 +130,7 @@ def make_release(lab: Lab, run_id: str) -> Path:
 
 
 def sign_again(lab: Lab, release: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """What only the centre could do: other words, rightly signed."""
+    """What only the center could do: other words, rightly signed."""
     value = json.loads((release / RELEASE_FILE).read_bytes())
     change(value)
     content = json.dumps(value).encode()

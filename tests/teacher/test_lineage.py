@@ -14,18 +14,18 @@ from teacher.errors import LineageBroken
 from teacher.labelling.label import relabel
 from teacher.lineage import Node, trace
 from tests.conftest import run_orilla
-from tests.teacher.absorption import RECIPE, TinyCentre, build_centre, open_teacher
+from tests.teacher.absorption import RECIPE, TinyCenter, build_center, open_teacher
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> TinyCentre:
-    return build_centre(tmp_path_factory.mktemp("centre"))
+def built(tmp_path_factory: pytest.TempPathFactory) -> TinyCenter:
+    return build_center(tmp_path_factory.mktemp("center"))
 
 
 @pytest.fixture
-def centre(built: TinyCentre, tmp_path: Path) -> Path:
-    """A copy of the centre's folder with a bundle made from its first release, to be damaged."""
-    folder = Path(shutil.copytree(built.sources.targets.parent, tmp_path / "centre"))
+def center(built: TinyCenter, tmp_path: Path) -> Path:
+    """A copy of the center's folder with a bundle made from its first release, to be damaged."""
+    folder = Path(shutil.copytree(built.sources.targets.parent, tmp_path / "center"))
     apply_release(folder / "release-1", built.lab.bundle, folder / "applied", key=built.sources.key)
     return folder
 
@@ -37,47 +37,47 @@ def by_role(node: Node) -> dict[str, list[Node]]:
     return found
 
 
-def test_a_bundle_leads_to_its_release_its_run_and_the_ledgers_of_all_branches(built: TinyCentre, centre: Path) -> None:
-    found = by_role(trace(centre / "applied", [centre], key=built.sources.key))
+def test_a_bundle_leads_to_its_release_its_run_and_the_ledgers_of_all_branches(built: TinyCenter, center: Path) -> None:
+    found = by_role(trace(center / "applied", [center], key=built.sources.key))
     assert [node.path is not None for role in ("release", "recipe") for node in found[role]] == [True, True]
     assert {node.name for node in found["ledger"] if node.path} == {f"branch-{number}" for number in range(5)}
 
 
-def test_an_answer_leads_to_the_bundle_that_gave_it(centre: Path) -> None:
-    digest = digest_file(centre / "applied" / "manifest.json")
-    answer = centre / "answer.json"
+def test_an_answer_leads_to_the_bundle_that_gave_it(center: Path) -> None:
+    digest = digest_file(center / "applied" / "manifest.json")
+    answer = center / "answer.json"
     answer.write_text(json.dumps({"answer": "…", "bundle": {"name": "tiny", "serial": 5, "digest": digest}}))
-    node = trace(answer, [centre])
-    assert [below.path for below in node.made_from] == [centre / "applied" / "manifest.json"]
+    node = trace(answer, [center])
+    assert [below.path for below in node.made_from] == [center / "applied" / "manifest.json"]
 
 
-def test_targets_of_an_absorbed_teacher_lead_to_the_release(built: TinyCentre, centre: Path, tmp_path: Path) -> None:
-    absorb(built.teacher, built.sources, RECIPE, centre / "absorbed", encode=built.encode)
-    relabel(open_teacher(centre / "absorbed"), built.sources.targets, centre / "next-targets")
-    digest = digest_file(centre / "next-targets" / "targets.json")
-    manifest = json.loads((centre / "applied" / "manifest.json").read_text())
+def test_targets_of_an_absorbed_teacher_lead_to_the_release(built: TinyCenter, center: Path, tmp_path: Path) -> None:
+    absorb(built.teacher, built.sources, RECIPE, center / "absorbed", encode=built.encode)
+    relabel(open_teacher(center / "absorbed"), built.sources.targets, center / "next-targets")
+    digest = digest_file(center / "next-targets" / "targets.json")
+    manifest = json.loads((center / "applied" / "manifest.json").read_text())
     manifest["lineage"].append({"role": "targets", "name": "targets.json", "sha256": digest, "license": "x"})
-    (centre / "applied" / "manifest.json").write_text(json.dumps(manifest))
-    found = by_role(trace(centre / "applied", [centre]))
-    assert found["teacher's intent head"][0].path == centre / "absorbed" / "intent_head.safetensors"
-    assert [node.path for node in found["intents"]] == [centre / "labelled.jsonl"]
+    (center / "applied" / "manifest.json").write_text(json.dumps(manifest))
+    found = by_role(trace(center / "applied", [center]))
+    assert found["teacher's intent head"][0].path == center / "absorbed" / "intent_head.safetensors"
+    assert [node.path for node in found["intents"]] == [center / "labelled.jsonl"]
 
 
-def test_what_is_not_here_stays_a_name(centre: Path, tmp_path: Path) -> None:
-    alone = Path(shutil.copytree(centre / "applied", tmp_path / "elsewhere" / "applied"))
+def test_what_is_not_here_stays_a_name(center: Path, tmp_path: Path) -> None:
+    alone = Path(shutil.copytree(center / "applied", tmp_path / "elsewhere" / "applied"))
     found = by_role(trace(alone, []))
     assert found["release"][0].path is None
     assert "ledger" not in found
 
 
-def damage_release(centre: Path) -> None:
-    for path in centre.rglob(HEAD_FILE):
+def damage_release(center: Path) -> None:
+    for path in center.rglob(HEAD_FILE):
         path.write_bytes(b"other")
 
 
-def cut_ledger(centre: Path) -> None:
+def cut_ledger(center: Path) -> None:
     """An earlier backup of the ledger and its head, put back."""
-    folder = centre / "federation" / "branch-2"
+    folder = center / "federation" / "branch-2"
     lines = (folder / "ledger.jsonl").read_bytes().split(b"\n")
     for path in folder.glob("ledger.*"):
         path.unlink()
@@ -85,8 +85,8 @@ def cut_ledger(centre: Path) -> None:
     create_ledger(folder / "ledger.jsonl", "branch-2")
 
 
-def damage_bundle(centre: Path) -> None:
-    (centre / "applied" / "probes.json").write_text("[]")
+def damage_bundle(center: Path) -> None:
+    (center / "applied" / "probes.json").write_text("[]")
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def damage_bundle(centre: Path) -> None:
         (damage_bundle, "is not whole"),
     ],
 )
-def test_what_is_found_and_is_not_what_it_says_breaks_the_lineage(centre: Path, damage: object, why: str) -> None:
+def test_what_is_found_and_is_not_what_it_says_breaks_the_lineage(center: Path, damage: object, why: str) -> None:
     assert callable(damage)
-    damage(centre)
+    damage(center)
     with pytest.raises(LineageBroken, match=why):
-        trace(centre / "applied", [centre])
+        trace(center / "applied", [center])
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -110,10 +110,10 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
         trace(tmp_path / "x.json", [])
 
 
-def test_the_command_prints_the_tree(built: TinyCentre, centre: Path) -> None:
-    done = run_orilla("lineage", str(centre / "applied"), "--in", str(centre), "--key", str(built.sources.key))
+def test_the_command_prints_the_tree(built: TinyCenter, center: Path) -> None:
+    done = run_orilla("lineage", str(center / "applied"), "--in", str(center), "--key", str(built.sources.key))
     assert done.returncode == 0, done.stderr
     assert "release" in done.stdout
     assert "branch-4" in done.stdout
-    as_json = run_orilla("lineage", str(centre / "applied"), "--in", str(centre), "--json")
+    as_json = run_orilla("lineage", str(center / "applied"), "--in", str(center), "--json")
     assert json.loads(as_json.stdout)["role"] == "bundle"

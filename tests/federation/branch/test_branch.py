@@ -14,7 +14,7 @@ from federation.branch.contribution import clipped_sum, make_update
 from federation.errors import BudgetRefused, FederationError, PolicyRefused, UpdateInvalid
 from federation.learning.examples import HeadExamples
 from federation.learning.features import FeatureMap
-from federation.learning.holdout import place_of
+from federation.learning.holdout import hash_bucket
 from federation.privacy.ledger import Ledger, create_ledger, read_ledger
 from federation.privacy.noise import share_variance
 from tests.federation.rounds import LABELS, SPACE, D, examples, feature_map, parameters, policy, weights
@@ -79,11 +79,11 @@ def test_a_round_is_of_the_customers_that_its_entry_in_the_ledger_names_and_of_n
         seen.extend(own.customers)
         return real(parameters, weights, own, *rest)
 
-    own, asked = examples(200, customers=30), parameters(purpose=purpose, set_aside=0.4)
+    own, asked = examples(200, customers=30), parameters(purpose=purpose, holdout_share=0.4)
     with mock.patch.object(branch, "clipped_sum", look):
         entry = update(ledger_path, examples=own, parameters=asked).entry
     key = read_ledger(ledger_path).ledger_id
-    is_named = {who: entry.customers_from <= place_of(who, key) < entry.customers_to for who in own.customers}
+    is_named = {who: entry.customers_from <= hash_bucket(who, key) < entry.customers_to for who in own.customers}
     assert seen == [who for who in own.customers if is_named[who]]
     assert 0 < len(seen) < 200
 

@@ -15,11 +15,11 @@ from federation.branch.settings import LEDGER_FILE, POLICY_FILE
 from federation.center.evaluation_round import ASKED_FILE, EVALUATION_FILE
 from federation.center.publishing import publish
 from federation.center.report import write_report
-from federation.center.rounds import Finished, carry_out
+from federation.center.rounds import Finished, run_rounds
 from federation.center.run_recipe import PreparedRun, prepare_run
 from federation.errors import ReleaseRefused, RunFailed
 from federation.learning.examples import read_tickets
-from federation.learning.holdout import place_of
+from federation.learning.holdout import hash_bucket
 from federation.privacy.ledger import read_ledger
 from federation.release.format import apply_release, read_release
 from federation.transport.local_grid import LocalGrid, Loss
@@ -43,7 +43,7 @@ def evaluated(
     lab: Lab, lose: Lose = lambda branch, step: None, **changes: object
 ) -> tuple[Finished, PreparedRun, Path]:
     """A run of one round; `lose` is asked of its evaluation alone."""
-    recipe = lab.recipe(**{"rounds": 1, "evaluation_share": SHARE, **changes})
+    recipe = lab.recipe(**{"rounds": 1, "holdout_share": SHARE, **changes})
     folder = lab.home / "runs" / recipe.run_id
     run = prepare_run(recipe, folder)
 
@@ -51,17 +51,17 @@ def evaluated(
         step = str(message.content.config_records[RECORD]["step"])
         return lose(node - 1000, step) if message.metadata.group_id.endswith("evaluation") else None
 
-    return carry_out(LocalGrid(app, lab.node_configs, {}, lost), run, folder), run, folder
+    return run_rounds(LocalGrid(app, lab.node_configs, {}, lost), run, folder), run, folder
 
 
 def counted(lab: Lab, run: PreparedRun, weights: np.ndarray) -> np.ndarray:
-    """Right before, right after and all, of the customers set aside, added up in the open."""
+    """Right before, right after and all, of the held-out customers, added up in the open."""
     bundle, sums = open_bundle(lab.bundle), np.zeros(3)
     head, encoder = read_head(bundle, "intent"), Encoder.from_bundle(bundle, workers=1)
     assert run.feature_map is not None
     for place in lab.branches:
         key = read_ledger(place / LEDGER_FILE).ledger_id
-        rows = [row for row in read_tickets(place / "tickets.jsonl") if place_of(row.customer, key) < SHARE]
+        rows = [row for row in read_tickets(place / "tickets.jsonl") if hash_bucket(row.customer, key) < SHARE]
         for row in rows:
             embedding = encoder.encode([row.text])
             now = run.plan.labels[int(np.argmax(run.feature_map.apply(embedding) @ weights))]
@@ -72,7 +72,7 @@ def counted(lab: Lab, run: PreparedRun, weights: np.ndarray) -> np.ndarray:
     return sums
 
 
-def test_sums_of_three_branches_are_right_without_noise_one_of_them_with_no_customer_set_aside(lab: Lab) -> None:
+def test_sums_of_three_branches_are_right_without_noise_one_of_them_with_no_customer_held_out(lab: Lab) -> None:
     nobody = [{"text": "billing1 billing2", "intent": "billing"}]  # no customer: always trained on
     write_lines(lab.branches[1] / "tickets.jsonl", nobody)
     with mock.patch("federation.privacy.noise.sample_discrete_gaussian", lambda v, n, b: np.zeros(n, dtype=np.int64)):
@@ -90,7 +90,7 @@ def test_sums_of_three_branches_are_right_without_noise_one_of_them_with_no_cust
     assert found.whole.after.value == pytest.approx(after / customers, abs=1e-4)
 
 
-def test_it_costs_customers_set_aside_and_no_others_and_ledgers_agree(lab: Lab) -> None:
+def test_it_costs_held_out_customers_and_no_others_and_ledgers_agree(lab: Lab) -> None:
     finished, _, _ = evaluated(lab)
     assert finished.evaluation is not None
     assert finished.evaluation.epsilon == pytest.approx(3.0)
@@ -156,11 +156,11 @@ def test_as_long_as_nobody_has_paid_it_is_tried_again(lab: Lab) -> None:
 
 
 class Killed(BaseException):
-    """Ends the centre where it stands."""
+    """Ends the center where it stands."""
 
 
 @pytest.mark.parametrize(("at", "why", "spent"), [("advertise", "", 2), ("reveal", "not asked for twice", 2)])
-def test_a_centre_killed_in_it_goes_on_with_it_or_without(lab: Lab, at: str, why: str, spent: int) -> None:
+def test_a_center_killed_in_it_goes_on_with_it_or_without(lab: Lab, at: str, why: str, spent: int) -> None:
     def kill(branch: int, step: str) -> Loss | None:
         if step == at:
             raise Killed
@@ -179,7 +179,7 @@ def test_a_centre_killed_in_it_goes_on_with_it_or_without(lab: Lab, at: str, why
 
 
 def test_a_release_says_what_branches_counted_and_lies_about_its_cost_are_refused(lab: Lab, tmp_path: Path) -> None:
-    release = make_release(lab, "run-1", rounds=1, evaluation_share=SHARE)
+    release = make_release(lab, "run-1", rounds=1, holdout_share=SHARE)
     found = read_release(release, key_of(lab)).release.evaluation.at_branches
     assert found is not None
     assert found.whole.after is not None
@@ -197,8 +197,8 @@ def test_a_release_says_what_branches_counted_and_lies_about_its_cost_are_refuse
 
 
 def test_the_gate_uses_it_where_the_recipe_says_so_and_blames_no_noise(lab: Lab) -> None:
-    make_release(lab, "run-0", rounds=1)  # makes the centre
-    _, _, folder = evaluated(lab_with_more(lab), most_lost_at_branches=0.1)
+    make_release(lab, "run-0", rounds=1)  # makes the center
+    _, _, folder = evaluated(lab_with_more(lab), max_regression_at_branches=0.1)
     value = json.loads((folder / EVALUATION_FILE).read_bytes())
     value["whole"]["change"] = {"value": -0.3, "error": 0.02}
     (folder / EVALUATION_FILE).write_text(json.dumps(value))
@@ -224,7 +224,7 @@ def test_a_gate_that_needs_it_holds_a_release_for_want_of_it_and_another_does_no
     def lost(branch: int, step: str) -> Loss | None:
         return "message" if step == "advertise" and branch else None
 
-    needing = evaluated(lab, lost, run_id="run-1", most_lost_at_branches=0.1)[2]
+    needing = evaluated(lab, lost, run_id="run-1", max_regression_at_branches=0.1)[2]
     with pytest.raises(RunFailed, match="what it lost is unknown: 1 branches are there"):
         publish(lab.home, needing, now=NOW)
     free = evaluated(lab, lost, run_id="run-2")[2]
@@ -232,15 +232,15 @@ def test_a_gate_that_needs_it_holds_a_release_for_want_of_it_and_another_does_no
 
 
 def test_a_run_without_it_is_what_it_was(lab: Lab) -> None:
-    finished, run, folder = evaluated(lab, evaluation_share=0.0)
+    finished, run, folder = evaluated(lab, holdout_share=0.0)
     assert finished.evaluation is None
     assert not (folder / EVALUATION_FILE).exists()
-    assert {"purpose", "set_aside", "known_labels"}.isdisjoint(json.loads(run.plan.round(1, run.start).to_json()))
-    assert run.recipe.digest == lab.recipe(rounds=1).digest != lab.recipe(rounds=1, evaluation_share=SHARE).digest
+    assert {"purpose", "holdout_share", "known_labels"}.isdisjoint(json.loads(run.plan.round(1, run.start).to_json()))
+    assert run.recipe.digest == lab.recipe(rounds=1).digest != lab.recipe(rounds=1, holdout_share=SHARE).digest
     value = json.loads((folder / "run.json").read_bytes())
-    for name in ("set_aside", "evaluation_multiplier", "known_labels"):
+    for name in ("holdout_share", "evaluation_multiplier", "known_labels"):
         del value["plan"][name]
-    for name in ("evaluation_share", "evaluation_epsilon", "most_lost_at_branches"):
+    for name in ("holdout_share", "evaluation_epsilon", "max_regression_at_branches"):
         del value["recipe"][name]
     (folder / "run.json").write_text(json.dumps(value))  # as a run that was made ready before
-    assert evaluated(lab, evaluation_share=0.0)[0].history == finished.history
+    assert evaluated(lab, holdout_share=0.0)[0].history == finished.history

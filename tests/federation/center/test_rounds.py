@@ -10,7 +10,7 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 
 from federation.branch.client_app import app
 from federation.branch.settings import LEDGER_FILE, POLICY_FILE
-from federation.center.rounds import ATTEMPT_FILE, STATE_FILE, Finished, RoundRecord, carry_out, read_progress
+from federation.center.rounds import ATTEMPT_FILE, STATE_FILE, Finished, RoundRecord, read_progress, run_rounds
 from federation.center.run_recipe import PreparedRun, prepare_run
 from federation.errors import CheckpointInvalid, RunFailed
 from federation.privacy.ledger import read_ledger
@@ -43,7 +43,7 @@ def run_in_process(
 ) -> Finished:
     run, folder = prepared(lab, **changes)
     grid = LocalGrid(client, lab.node_configs, {}, lambda node, message: lose(node - 1000, step_of(message)))
-    return carry_out(grid, run, folder, on_round)
+    return run_rounds(grid, run, folder, on_round)
 
 
 def step_of(message: Message) -> str:
@@ -137,7 +137,7 @@ def test_a_branch_restarted_in_the_middle_of_a_round_is_left_out_of_it_and_back_
         return None
 
     grid = LocalGrid(app, lab.node_configs, {}, lose)
-    finished = carry_out(grid, run, folder)
+    finished = run_rounds(grid, run, folder)
     assert [record.survivors for record in finished.history] == [4, 5, 5]
     assert any("restarted in the middle" in why for why in finished.history[0].refusals)
     assert spent(lab) == [2, 3, 3, 3, 3]
@@ -163,7 +163,7 @@ def test_a_run_whose_every_attempt_failed_says_that_it_is_paid_out(lab: Lab) -> 
     assert spent(lab) == [3] * 5
 
 
-def test_two_processes_never_carry_out_one_run(lab: Lab) -> None:
+def test_two_processes_never_run_the_rounds_of_one_run(lab: Lab) -> None:
     def again(record: RoundRecord) -> None:
         with pytest.raises(RunFailed, match="under way in another process"):
             run_in_process(lab)
@@ -172,10 +172,10 @@ def test_two_processes_never_carry_out_one_run(lab: Lab) -> None:
 
 
 class Killed(BaseException):
-    """Ends the centre where it stands."""
+    """Ends the center where it stands."""
 
 
-def test_a_centre_killed_between_rounds_goes_on_after_the_last_one_and_spends_nothing_twice(lab: Lab) -> None:
+def test_a_center_killed_between_rounds_goes_on_after_the_last_one_and_spends_nothing_twice(lab: Lab) -> None:
     def kill(record: RoundRecord) -> None:
         if record.round_number == 2:
             raise Killed
@@ -189,7 +189,7 @@ def test_a_centre_killed_between_rounds_goes_on_after_the_last_one_and_spends_no
     assert finished.history[-1].epsilon == pytest.approx(8.0)
 
 
-def test_a_centre_killed_within_a_round_counts_what_the_branches_spent_for_it(lab: Lab) -> None:
+def test_a_center_killed_within_a_round_counts_what_the_branches_spent_for_it(lab: Lab) -> None:
     def kill(branch: int, step: str) -> Loss | None:
         if step == "reveal":
             raise Killed
@@ -207,7 +207,7 @@ def test_a_centre_killed_within_a_round_counts_what_the_branches_spent_for_it(la
         assert finished.history[-1].epsilon == pytest.approx(last.epsilon)
 
 
-def test_a_centre_killed_between_its_two_files_runs_that_round_again(lab: Lab) -> None:
+def test_a_center_killed_between_its_two_files_runs_that_round_again(lab: Lab) -> None:
     def kill(record: RoundRecord) -> None:
         raise Killed
 
@@ -346,7 +346,7 @@ def test_a_branch_without_examples_cannot_be_told_from_the_others(lab: Lab) -> N
     assert [record.refusals for record in finished.history] == [{}, {}, {}]
 
 
-def test_what_fails_inside_a_branch_is_not_told_to_the_centre(lab: Lab) -> None:
+def test_what_fails_inside_a_branch_is_not_told_to_the_center(lab: Lab) -> None:
     (lab.branches[0] / "tickets.jsonl").write_text("my card number is on the invoice")
     finished = run_in_process(lab)
     assert set(finished.history[0].refusals) == {"mask: the branch failed; its own log says why"}
@@ -360,7 +360,7 @@ def test_a_corrupt_ledger_keeps_its_branch_out(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(("mechanism", "share"), [("secure", 1 / 16), ("local", 1.0)])
-def test_the_centre_never_receives_an_unmasked_update_in_secure_mode(lab: Lab, mechanism: str, share: float) -> None:
+def test_the_center_never_receives_an_unmasked_update_in_secure_mode(lab: Lab, mechanism: str, share: float) -> None:
     """Updates are small beside 2^32; what crosses the wire is small by chance alone, and in the control always."""
     words: list[np.ndarray] = []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from federation.branch.client_app import app
-from federation.center.rounds import RoundRecord, carry_out
+from federation.center.rounds import RoundRecord, run_rounds
 from federation.center.run_recipe import prepare_run
 from federation.center.tracking import EXPERIMENT, track_run
 from federation.errors import RunFailed
@@ -17,7 +17,7 @@ HAS_MLFLOW = importlib.util.find_spec("mlflow") is not None
 
 
 class Killed(BaseException):
-    """Ends the centre where it stands."""
+    """Ends the center where it stands."""
 
 
 @pytest.mark.skipif(HAS_MLFLOW, reason="MLflow is installed")
@@ -40,9 +40,9 @@ def test_each_round_is_tracked_once_however_often_it_is_asked_for(tmp_path: Path
     folder = lab.home / "runs" / "run-1"
     run = prepare_run(lab.recipe(), folder)
     with pytest.raises(Killed):
-        carry_out(LocalGrid(app, lab.node_configs, {}), run, folder, kill)
+        run_rounds(LocalGrid(app, lab.node_configs, {}), run, folder, kill)
     first = track_run(folder, uri)
-    carry_out(LocalGrid(app, lab.node_configs, {}), run, folder)
+    run_rounds(LocalGrid(app, lab.node_configs, {}), run, folder)
     assert track_run(folder, uri) == track_run(folder, uri) == first
     client = MlflowClient(tracking_uri=uri)
     assert len(client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])) == 1

@@ -14,10 +14,10 @@ from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
 from federation.branch.client_app import app
 from federation.branch.settings import SETTINGS_FILE
-from federation.center.home import Centre, set_up_centre
+from federation.center.home import Center, set_up_center
 from federation.center.publishing import publish
 from federation.center.report import write_report
-from federation.center.rounds import carry_out
+from federation.center.rounds import run_rounds
 from federation.center.run_recipe import RunRecipe, prepare_run
 from federation.errors import ExamplesInvalid, ParametersInvalid, ReleaseRefused
 from federation.learning.adapter_run import read_pairs, to_adapter
@@ -62,7 +62,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
         give_store(branch, lab.bundle, generator)
     pairs = [pair(generator) for _ in range(120)]
     write_lines(lab.home / "pairs.jsonl", [{"text": text, "passage": document_of(at, k)} for text, at, k in pairs])
-    set_up_centre(lab.home, Centre(federation="lab", address="127.0.0.1:8000"), now=NOW)
+    set_up_center(lab.home, Center(federation="lab", address="127.0.0.1:8000"), now=NOW)
     return lab
 
 
@@ -84,7 +84,7 @@ def recipe_of(lab: Lab, **changes: object) -> RunRecipe:
 def release(lab: Lab) -> Path:
     recipe = recipe_of(lab)
     folder = lab.home / "runs" / recipe.run_id
-    carry_out(LocalGrid(app, lab.node_configs, {}), prepare_run(recipe, folder), folder)
+    run_rounds(LocalGrid(app, lab.node_configs, {}), prepare_run(recipe, folder), folder)
     return publish(lab.home, folder, now=NOW).release
 
 
@@ -114,13 +114,13 @@ def test_a_bundle_with_it_searches_better_over_the_same_index_and_names_intents_
 def test_the_turn_at_the_branch_is_the_one_that_was_trained(lab: Lab) -> None:
     questions = np.random.default_rng(1).standard_normal((20, 16)).astype(np.float32)
     weights = new_adapter(questions, 3) + np.float32(0.1)
-    assert np.allclose(to_adapter(weights, 16).turn(questions), adapt(weights, questions), atol=1e-6)
+    assert np.allclose(to_adapter(weights, 16).adapt(questions), adapt(weights, questions), atol=1e-6)
 
 
 def test_an_adapter_whose_b_is_zero_changes_no_question(lab: Lab) -> None:
     questions = np.random.default_rng(1).standard_normal((20, 16)).astype(np.float32)
     questions /= np.linalg.norm(questions, axis=1, keepdims=True)
-    assert np.allclose(to_adapter(new_adapter(questions, 3), 16).turn(questions), questions, atol=1e-6)
+    assert np.allclose(to_adapter(new_adapter(questions, 3), 16).adapt(questions), questions, atol=1e-6)
 
 
 def test_a_tampered_adapter_is_refused(lab: Lab, release: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The centre: what it refuses, how weights move, and that a killed run goes on."""
+"""The center: what it refuses, how weights move, and that a killed run goes on."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Counts at a branch: bounded for every input, noisy at their scale, read rightly at the centre."""
+"""Counts at a branch: bounded for every input, noisy at their scale, read rightly at the center."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from federation.branch import contribution as branch
 from federation.branch.contribution import clipped_sum, make_update
 from federation.errors import PolicyRefused, UpdateInvalid
-from federation.learning.evaluation import chosen_now, read_tally, tally
+from federation.learning.evaluation import baseline_predictions, count_correct, read_counts
 from federation.learning.round_parameters import RoundParameters
 from federation.privacy.ledger import Ledger, create_ledger, read_ledger
 from federation.privacy.noise import decode, encode, noise_of, round_sum
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def evaluation(**changes: object) -> RoundParameters:
-    values = {"purpose": "evaluate", "set_aside": 0.5, "rounds": 1, "noise_multiplier": 1.5, "known_labels": 2}
+    values = {"purpose": "evaluate", "holdout_share": 0.5, "rounds": 1, "noise_multiplier": 1.5, "known_labels": 2}
     return parameters(**values | changes)
 
 
@@ -46,7 +46,9 @@ def counts(draw):  # type: ignore[no-untyped-def]
 def test_one_customers_part_in_the_counts_has_norm_at_most_1(inputs: list[np.ndarray], known: int) -> None:
     def counted(rows: np.ndarray) -> np.ndarray:
         before, after, targets, customers = (each[rows] for each in inputs)
-        return tally(before, after, targets, customers, groups=(targets >= known).astype(np.int64), shape=(2, 3))
+        return count_correct(
+            before, after, targets, customers, groups=(targets >= known).astype(np.int64), shape=(2, 3)
+        )
 
     whole = counted(np.ones(len(inputs[0]), dtype=bool))
     for customer in np.unique(inputs[3]):
@@ -69,9 +71,9 @@ def test_counts_are_of_what_both_heads_name_rightly_each_customer_once() -> None
 
 def test_a_bundle_without_a_head_names_nothing_rightly_and_foreign_labels_are_no_labels() -> None:
     own = examples(12)
-    assert chosen_now(None, own.embeddings, LABELS).tolist() == [-1] * 12
-    assert set(chosen_now(served(), own.embeddings, LABELS).tolist()) <= {-1, 0, 1}
-    assert chosen_now(served(), own.embeddings[:0], LABELS).tolist() == []
+    assert baseline_predictions(None, own.embeddings, LABELS).tolist() == [-1] * 12
+    assert set(baseline_predictions(served(), own.embeddings, LABELS).tolist()) <= {-1, 0, 1}
+    assert baseline_predictions(served(), own.embeddings[:0], LABELS).tolist() == []
 
 
 def test_its_spending_is_durable_before_anything_is_counted(tmp_path: Path) -> None:
@@ -92,7 +94,7 @@ def test_its_spending_is_durable_before_anything_is_counted(tmp_path: Path) -> N
 
 def test_a_policy_without_evaluations_refuses_them_and_trains() -> None:
     strict = policy(evaluates=False)
-    strict.check(parameters(set_aside=0.5))
+    strict.check(parameters(holdout_share=0.5))
     with pytest.raises(PolicyRefused, match="asks for purpose evaluate; this branch's policy allows train"):
         strict.check(evaluation())
 
@@ -106,7 +108,7 @@ def test_noise_has_the_scale_that_the_errors_are_reckoned_with(known: int) -> No
     noise = np.array([decode(np.asarray(each), asked) - 3 * truth for each in sums])
     assert np.std(noise) == pytest.approx(noise_of(asked, 3), rel=0.06)
     assert noise_of(asked, 3) >= asked.noise_multiplier  # in units of one customer's norm
-    found = [read_tally(np.asarray(each), asked, 3)[0] for each in sums]
+    found = [read_counts(np.asarray(each), asked, 3)[0] for each in sums]
     for name in ("before", "after", "change"):
         estimates = [getattr(each, name) for each in found]
         reckoned = np.mean([each.error for each in estimates])
@@ -116,7 +118,7 @@ def test_noise_has_the_scale_that_the_errors_are_reckoned_with(known: int) -> No
 def test_without_noise_a_sum_reads_back_what_was_counted_and_new_labels_apart() -> None:
     asked = evaluation()
     of_known, of_new = np.array([40.0, 70.0, 100.0]), np.array([0.0, 30.0, 50.0])
-    whole, new = read_tally(round_sum(np.stack([of_known, of_new]) / np.sqrt(3), asked), asked, 3)
+    whole, new = read_counts(round_sum(np.stack([of_known, of_new]) / np.sqrt(3), asked), asked, 3)
     assert new is not None
     assert whole.before is not None
     assert whole.after is not None
@@ -127,11 +129,13 @@ def test_without_noise_a_sum_reads_back_what_was_counted_and_new_labels_apart() 
 
 def test_too_few_customers_for_the_noise_give_no_figure() -> None:
     asked = evaluation(known_labels=3)
-    few, new = read_tally(round_sum(np.array([[3.0, 4.0, 5.0]]) / np.sqrt(3), asked), asked, 3)
+    few, new = read_counts(round_sum(np.array([[3.0, 4.0, 5.0]]) / np.sqrt(3), asked), asked, 3)
     assert (few.before, few.after, few.change, new) == (None, None, None, None)
 
 
-@pytest.mark.parametrize("changes", [{"clip_norm": 2.0}, {"set_aside": 0.0}, {"set_aside": 0.6}, {"known_labels": 4}])
+@pytest.mark.parametrize(
+    "changes", [{"clip_norm": 2.0}, {"holdout_share": 0.0}, {"holdout_share": 0.6}, {"known_labels": 4}]
+)
 def test_an_evaluation_that_contradicts_itself_is_refused(changes: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"clip_norm 1|less than or equal|known_labels"):
         evaluation(**changes)

@@ -16,10 +16,10 @@ from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
 from federation.branch.client_app import app
-from federation.center.home import Centre, set_up_centre
+from federation.center.home import Center, set_up_center
 from federation.center.publishing import publish
 from federation.center.report import write_audit, write_report
-from federation.center.rounds import carry_out
+from federation.center.rounds import run_rounds
 from federation.center.run_recipe import prepare_run
 from federation.errors import KeysInvalid, ReleaseRefused, RunFailed
 from federation.release.format import HEAD_FILE, RELEASE_FILE, SIGNATURE_FILE, apply_release, read_release
@@ -58,11 +58,11 @@ def release(released: tuple[Lab, Path], tmp_path: Path) -> Path:
 
 
 def make_release(lab: Lab, run_id: str, **changes: object) -> Path:
-    if not (lab.home / "centre.json").exists():
-        set_up_centre(lab.home, Centre(federation="lab", address="127.0.0.1:8000"), now=NOW)
+    if not (lab.home / "center.json").exists():
+        set_up_center(lab.home, Center(federation="lab", address="127.0.0.1:8000"), now=NOW)
     recipe = lab.recipe(run_id=run_id, **changes)
     folder = lab.home / "runs" / run_id
-    carry_out(LocalGrid(app, lab.node_configs, {}), prepare_run(recipe, folder), folder)
+    run_rounds(LocalGrid(app, lab.node_configs, {}), prepare_run(recipe, folder), folder)
     return publish(lab.home, folder, now=NOW).release
 
 
@@ -71,7 +71,7 @@ def key_of(lab: Lab) -> Path:
 
 
 def sign_again(lab: Lab, release: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """What only the centre could do: other words, rightly signed."""
+    """What only the center could do: other words, rightly signed."""
     value = json.loads((release / RELEASE_FILE).read_bytes())
     change(value)
     content = json.dumps(value).encode()
@@ -156,7 +156,7 @@ def test_a_tampered_file_is_refused_and_nothing_is_written(lab: Lab, release: Pa
 
 
 def test_a_release_of_another_federation_is_refused(release: Path, tmp_path: Path) -> None:
-    set_up_centre(tmp_path / "other", Centre(federation="other", address="127.0.0.1:8000"), now=NOW)
+    set_up_center(tmp_path / "other", Center(federation="other", address="127.0.0.1:8000"), now=NOW)
     with pytest.raises(ReleaseRefused, match="of another federation"):
         read_release(release, tmp_path / "other" / SIGNING_PUBLIC_KEY)
 
@@ -252,7 +252,7 @@ def test_a_run_is_released_once_and_serials_grow(lab: Lab) -> None:
 def test_a_run_that_does_not_pass_the_gate_is_not_released(tmp_path: Path) -> None:
     lab = build_lab(tmp_path, head_knows=True)
     with pytest.raises(RunFailed, match="nothing is released"):
-        make_release(lab, "run-1", rounds=1, epsilon=0.05, most_lost=0.0, learning_rate=400.0)
+        make_release(lab, "run-1", rounds=1, epsilon=0.05, max_regression=0.0, learning_rate=400.0)
     assert not (lab.home / "runs" / "run-1" / "release").exists()
 
 

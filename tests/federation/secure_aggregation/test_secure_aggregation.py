@@ -36,21 +36,21 @@ def run(
 ) -> tuple[NDArray[np.int64], CentralSession]:
     nodes = sorted(vectors)
     branches = {node: begin_session(b"s", node) for node in nodes}
-    centre = CentralSession(b"s", neighborhoods(nodes), len(vectors[nodes[0]]), min_survivors)
+    center = CentralSession(b"s", neighborhoods(nodes), len(vectors[nodes[0]]), min_survivors)
     for node, branch in branches.items():
-        centre.add_keys(node, branch.keys)
+        center.add_keys(node, branch.keys)
     for node in set(nodes) - set(losses.before_sharing):
-        branches[node], sealed = branches[node].share(centre.keys_for(node))
-        centre.add_shares(node, sealed)
-    for node in set(centre.sharing) - set(losses.before_masking):
-        branches[node], words = branches[node].open_shares(centre.shares_for(node)).mask(vectors[node])
-        centre.add_masked(node, words)
-    survivors = centre.survivors
+        branches[node], sealed = branches[node].share(center.keys_for(node))
+        center.add_shares(node, sealed)
+    for node in set(center.sharing) - set(losses.before_masking):
+        branches[node], words = branches[node].open_shares(center.shares_for(node)).mask(vectors[node])
+        center.add_masked(node, words)
+    survivors = center.survivors
     revealed = {
         node: branches[node].reveal(survivors, min_survivors=min_survivors)
         for node in set(survivors) - set(losses.before_revealing)
     }
-    return centre.open_sum(revealed), centre
+    return center.open_sum(revealed), center
 
 
 def vectors_of(count: int, length: int = 50, seed: int = 1) -> dict[int, NDArray[np.int64]]:
@@ -104,16 +104,16 @@ def test_too_few_shares_open_nothing() -> None:
 def masked_branches(count: int = 4) -> tuple[dict[int, BranchSession], CentralSession]:
     vectors = dict(enumerate(vectors_of(count).values()))
     branches = {node: begin_session(b"s", node) for node in vectors}
-    centre = CentralSession(b"s", neighborhoods(sorted(vectors)), 50, 3)
+    center = CentralSession(b"s", neighborhoods(sorted(vectors)), 50, 3)
     for node, branch in branches.items():
-        centre.add_keys(node, branch.keys)
+        center.add_keys(node, branch.keys)
     for node in vectors:
-        branches[node], sealed = branches[node].share(centre.keys_for(node))
-        centre.add_shares(node, sealed)
+        branches[node], sealed = branches[node].share(center.keys_for(node))
+        center.add_shares(node, sealed)
     for node, vector in vectors.items():
-        branches[node], words = branches[node].open_shares(centre.shares_for(node)).mask(vector)
-        centre.add_masked(node, words)
-    return branches, centre
+        branches[node], words = branches[node].open_shares(center.shares_for(node)).mask(vector)
+        center.add_masked(node, words)
+    return branches, center
 
 
 def test_a_branch_reveals_nothing_for_fewer_survivors_than_its_policy_asks() -> None:
@@ -143,7 +143,7 @@ def test_a_second_vector_is_not_masked_with_the_same_masks() -> None:
         branches[0].mask(np.zeros(50, dtype=np.int64))
 
 
-def test_keys_that_the_centre_swapped_for_a_branch_are_noticed_by_it() -> None:
+def test_keys_that_the_center_swapped_for_a_branch_are_noticed_by_it() -> None:
     branches = {node: begin_session(b"s", node) for node in range(3)}
     keys = {node: branch.keys for node, branch in branches.items()} | {0: begin_session(b"s", 0).keys}
     with pytest.raises(AggregationRefused, match="other keys for this branch than its own"):
@@ -191,35 +191,35 @@ def test_shares_of_another_session_do_not_open() -> None:
 )
 def test_a_vector_of_the_wrong_shape_or_kind_is_left_out(words: NDArray[np.uint32]) -> None:
     branches = {node: begin_session(b"s", node) for node in range(3)}
-    centre = CentralSession(b"s", neighborhoods([0, 1, 2]), 50, 3)
+    center = CentralSession(b"s", neighborhoods([0, 1, 2]), 50, 3)
     for node, branch in branches.items():
-        centre.add_keys(node, branch.keys)
-    _, sealed = branches[0].share(centre.keys_for(0))
-    centre.add_shares(0, sealed)
+        center.add_keys(node, branch.keys)
+    _, sealed = branches[0].share(center.keys_for(0))
+    center.add_shares(0, sealed)
     with pytest.raises(AggregationRefused, match=r"expected \(50,\) of uint32"):
-        centre.add_masked(0, words)
+        center.add_masked(0, words)
 
 
 def test_a_vector_sent_twice_is_left_out() -> None:
-    _, centre = masked_branches()
+    _, center = masked_branches()
     with pytest.raises(AggregationRefused, match="once"):
-        centre.add_masked(0, np.zeros(50, np.uint32))
+        center.add_masked(0, np.zeros(50, np.uint32))
 
 
 def test_a_key_of_a_lost_branch_rebuilt_from_wrong_shares_opens_nothing() -> None:
-    branches, centre = masked_branches(5)
-    del centre._masked[4]
+    branches, center = masked_branches(5)
+    del center._masked[4]
     revealed = {node: branches[node].reveal([0, 1, 2, 3], min_survivors=3) for node in range(4)}
     revealed[1][4] = new_seed()
     with pytest.raises(AggregationRefused, match="are not of it"):
-        centre.open_sum(revealed)
+        center.open_sum(revealed)
 
 
 def test_what_a_branch_sends_says_nothing_of_its_vector() -> None:
     """The masked vector of zeros spreads over all words; without the masks (the negative control) it does not."""
     vectors: dict[int, NDArray[np.int64]] = {node: np.zeros(20_000, dtype=np.int64) for node in range(3)}
-    _, centre = run(vectors)
-    for words in centre._masked.values():
+    _, center = run(vectors)
+    for words in center._masked.values():
         assert chi_square_of_top_byte(words) < 340  # 255 degrees of freedom: 1 in 3,000
     assert chi_square_of_top_byte(np.zeros(20_000, np.uint32)) > 340
 

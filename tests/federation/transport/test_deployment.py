@@ -50,8 +50,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         return process
 
     yield run
-    branches, centre = processes[1:], processes[:1]  # who leaves a centre that is gone already waits for it
-    for some in (branches, centre):
+    branches, center = processes[1:], processes[:1]  # who leaves a center that is gone already waits for it
+    for some in (branches, center):
         for process in some:
             if process.poll() is None:
                 process.terminate()
@@ -119,7 +119,7 @@ def test_a_federation_over_tls_survives_a_crash_refuses_a_stranger_and_its_ledge
         assert last["epsilon"] == pytest.approx(history[-1]["epsilon"])
         assert ledger.head in read(Path(said["report"]))
     assert serial(kits[0]) == 1  # the round that it was killed in cost it nothing
-    assert not list((kits[1] / "flower").rglob("apps/*"))  # nothing that the centre's app brought was unpacked
+    assert not list((kits[1] / "flower").rglob("apps/*"))  # nothing that the center's app brought was unpacked
 
     verified = federation("ledger", "verify", str(kits[1]))
     assert (verified["is_sound"], verified["serial"]) == (True, serial(kits[1]))

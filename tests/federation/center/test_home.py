@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from federation.center.home import Centre, enroll_branch, enrolled_branches, set_up_centre
+from federation.center.home import Center, enroll_branch, enrolled_branches, set_up_center
 from federation.errors import DeploymentFailed, KeysInvalid
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -13,8 +13,8 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    set_up_centre(tmp_path / "centre", Centre(federation="lab", address="127.0.0.1:8000"), now=NOW)
-    return tmp_path / "centre"
+    set_up_center(tmp_path / "center", Center(federation="lab", address="127.0.0.1:8000"), now=NOW)
+    return tmp_path / "center"
 
 
 def test_an_enrolled_branch_gets_a_kit_with_a_key_of_its_own(home: Path) -> None:
@@ -28,7 +28,7 @@ def test_an_enrolled_branch_gets_a_kit_with_a_key_of_its_own(home: Path) -> None
     assert kits[0].joinpath("branch.key").read_bytes() != kits[1].joinpath("branch.key").read_bytes()
 
 
-def test_a_key_made_at_the_branch_never_comes_to_the_centre(home: Path, tmp_path: Path) -> None:
+def test_a_key_made_at_the_branch_never_comes_to_the_center(home: Path, tmp_path: Path) -> None:
     public = enroll_branch(home, "north") / "branch.pub"
     kit = enroll_branch(home, "south", public)
     assert not (kit / "branch.key").exists()

@@ -1,0 +1,1 @@
+DcisbvBKaShOsNnK0HSRsrzS9I6Ff5XEbb1o8ZkvR3DPTg73b+HRZloc989psLFao0uuzapG320U2vm8cKwuBg==

@@ -1,0 +1,1 @@
+k5WnqC/56MeKHDdH3pfjLyHgtJjNrGYaRJIx6+Ni3w4pxEy74czZGRdTT/uWMPQLuihurAlKLsIWRYTsm6FgDw==
