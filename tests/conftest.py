@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from edge_agent.agent import Agent
+from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
 from student.bundle.folder import DEFAULT_BUNDLE
 
@@ -28,6 +29,16 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
     """An agent with the default bundle on an empty store."""
     with Agent(AgentSettings(store=tmp_path / "store")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def english_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed store with the demo's English articles, made once with the default bundle: to be copied, not opened."""
+    store = tmp_path_factory.mktemp("english") / "store"
+    with Agent(AgentSettings(store=store)) as opened:
+        for path in sorted((ROOT / "demo" / "knowledge_base" / "en").glob("*.md")):
+            opened.add_document(path.name, path.read_bytes(), DocumentFormat.MARKDOWN)
+    return store
 
 
 @dataclass(slots=True)
@@ -103,6 +114,13 @@ def require_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"the public data is not here: {path}")
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts first what asks for more time than usual, so that no process ends with a long test alone."""
+    marks = [item.get_closest_marker("timeout") for item in items]
+    seconds = {id(item): mark.args[0] if mark else 0 for item, mark in zip(items, marks, strict=True)}
+    items.sort(key=lambda item: -seconds[id(item)])
 
 
 @pytest.hookimpl(trylast=True)

@@ -83,9 +83,9 @@ def shown_commands(path: Path) -> list[str]:
     """The `orilla` commands in a document's indented code, continued lines joined, without their comments."""
     text = path.read_text(encoding="utf-8")
     return [
-        re.sub(r"\\\n", " ", command)
+        command.replace("\\\n", " ")
         for command in re.findall(
-            r"^    +(?:\[.*?\] \|\| |torchrun .*?bin/)?(orilla (?:.*\\\n)*.*)$", text, re.MULTILINE
+            r"^    +(?:\[ .*?\] \|\| |torchrun .*? )?(?:[^\s#]*/)?(orilla (?:.*\\\n)*.*)$", text, re.MULTILINE
         )
     ]
 
@@ -98,17 +98,21 @@ def test_commands_in_documents_have_only_options_that_exist(path: Path) -> None:
             assert parse(typer.main.get_command(orilla.app), words) == [], shown
 
 
+def test_the_commands_of_documents_are_found() -> None:
+    assert len(shown_commands(ROOT / "README.md")) == README.count("orilla edge ") + README.count("orilla teacher ") + (
+        README.count("orilla student ") + README.count("orilla federation ")
+    )
+    assert len(shown_commands(ROOT / "docs" / "releasing.md")) == 4
+
+
 def parse(command: click.Command, words: list[str]) -> list[str]:
     """What of a command line is unknown or missing, without running it or looking for its files."""
-    while isinstance(command, click.Group):
-        name, words = words[0], words[1:]
-        if name not in command.commands:
-            return [f"no such command: {name}"]
-        command = command.commands[name]
     try:
-        values, rest, _ = command.make_parser(click.Context(command)).parse_args(words)
+        values, rest, _ = command.make_parser(click.Context(command)).parse_args(list(words))
     except click.UsageError as error:
         return [str(error)]
+    if isinstance(command, click.Group) and rest:
+        return parse(command.commands[rest[0]], rest[1:]) if rest[0] in command.commands else [f"unknown: {rest[0]}"]
     missing = [one.name or "" for one in command.params if one.required and values.get(one.name or "") in (None, ())]
     return [*rest, *(f"missing: {name}" for name in missing)]
 

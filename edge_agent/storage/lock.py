@@ -1,4 +1,4 @@
-"""The lock of a store: one process at a time, and a note beside it that says who that is and where it can be reached."""
+"""The lock of a store: one process at a time, and a note beside it that says who that is and where it answers."""
 
 import contextlib
 import json
