@@ -14,7 +14,7 @@ from federation.errors import ReleaseRefused
 from federation.learning.parts import part_named
 from federation.release.files import VerifiedRelease, read_release
 from federation.release.format import Release, last_ledgers
-from student.artifacts.durable import sync
+from student.artifacts.durable import fsync_path
 from student.bundle.folder import Bundle, open_bundle, write_bundle
 from student.bundle.manifest import PrivacySpent
 from student.runtime.student import load_student
@@ -57,7 +57,7 @@ def apply_release(path: Path, bundle: Path, out: Path, *, key: Path) -> Bundle:
         if out.exists():
             return _same(made, out)
         made.path.rename(out)
-    sync(out.parent)
+    fsync_path(out.parent)
     return open_bundle(out)
 
 

@@ -1,8 +1,9 @@
 """A bundle's verifier as part of the bundle: field, file, probes, lineage, notice and model card.
 
-The bundle format calls the verifier `reader`; so do the texts that stand in bundles.
+The bundle format calls the verifier `reader`.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -65,7 +66,8 @@ def add_verifier(
     heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
     fields = bundle.manifest.model_dump(exclude={"files"})
     limits = dict(fields["limits"])
-    limits["known"] = [limit for limit in limits.get("known", []) if limit != _LIMIT] + [_LIMIT]
+    others = [limit for limit in limits.get("known", []) if not _EARLIER_LIMIT.match(limit)]
+    limits["known"] = [*others, _LIMIT]
     fields |= {
         "serial": serial,
         "created": created_at(now),
@@ -84,15 +86,19 @@ def add_verifier(
 
 
 _LIMIT = (
-    "The reader learned from help centres of software and a bank. Of a passage that answers and one of its "
+    "The verifier learned from help centers of software and a bank. Of a passage that answers and one of its "
     "subject that does not, it prefers the right one seven times in ten; questions close to a document are "
     "often answered wrong."
 )
 _FILE = "reader.onnx"
-_NOTICE, _NOTICE_OPENING = "NOTICE.txt", "\nThe reader was trained on:\n"
+_NOTICE, _NOTICE_OPENING = "NOTICE.txt", "\nThe verifier was trained on:\n"
+_EARLIER_NOTICE = re.compile(r"\nThe (?:verifier|reader) was trained on:\n")
+_EARLIER_LIMIT = re.compile(r"The (?:verifier|reader) learned from ")
+"""In bundles of 0.1 the verifier is called reader."""
 
 
 def _notice(bundle: Bundle, origins: Sequence[Origin]) -> bytes:
-    old = bundle.read(_NOTICE).decode().split(_NOTICE_OPENING)[0] if _NOTICE in bundle.manifest.files else ""
+    before = bundle.read(_NOTICE).decode() if _NOTICE in bundle.manifest.files else ""
+    before = _EARLIER_NOTICE.split(before)[0]
     lines = "".join(f"  {origin.name} ({origin.license})\n" for origin in origins)
-    return f"{old}{_NOTICE_OPENING}{lines}The texts themselves are not part of the bundle.\n".encode()
+    return f"{before}{_NOTICE_OPENING}{lines}The texts themselves are not part of the bundle.\n".encode()

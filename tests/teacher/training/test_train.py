@@ -1,4 +1,4 @@
-"""Fine-tuning at small scale: a tiny teacher learns what its centre's words mean."""
+"""Fine-tuning at small scale: a tiny teacher learns what its center's words mean."""
 
 import json
 import os
