@@ -8,10 +8,10 @@ import numpy as np
 
 from benchmarks.known_items import GUIDES
 from edge_agent.agent import Agent
-from edge_agent.answering.coverage import least_spoken_of
-from edge_agent.answering.evidence import candidate_sentences, compose, worth_reading
-from edge_agent.answering.passage_reading import PassageReading
-from edge_agent.retrieval.search import find
+from edge_agent.answering.evidence import choose_sentences
+from edge_agent.answering.pipeline import gather, open_current, understand
+from edge_agent.retrieval.search import retrieve
+from edge_agent.storage.records import NO_FILTER
 from edge_agent.text import detect_language
 from student.artifacts.json_lines import is_held_out, read_rows
 
@@ -20,7 +20,7 @@ WRITTEN = Path(__file__).parents[1] / "teacher" / "data" / "answerability.jsonl"
 NOT_HOSTING = ("tau2_banking", "help_bc", "help_adobe", "help_m365")
 """Guides about what nobody asks a hosting company; the questions written on them are asked."""
 HELD_OUT, EACH = 0.15, 200
-EVIDENCE = ("passage", "sentence", "word", "reading")
+EVIDENCE = ("passage", "sentence", "term", "verification")
 
 
 def out_of_domain_questions(split: str) -> dict[str, list[str]]:
@@ -42,27 +42,24 @@ def out_of_domain_questions(split: str) -> dict[str, list[str]]:
 
 def out_of_domain(agent: Agent) -> dict[str, dict[str, float]]:
     """Share declined, and number, of questions from other fields, test half."""
-    return {
-        name: {"declined": round(float(np.mean([agent.query(t).abstained for t in texts])), 4), "questions": len(texts)}
+    declined = {
+        name: [agent.questions.query(text).abstained for text in texts]
         for name, texts in out_of_domain_questions("test").items()
     }
+    return {name: {"declined": round(float(np.mean(a)), 4), "questions": len(a)} for name, a in declined.items()}
 
 
 def look(agent: Agent, text: str) -> tuple[list[float], str]:
     """The evidence (`EVIDENCE`) for an answer to a question, and the source it would cite."""
-    answering, student = agent.questions.answering, agent.student
-    encoding, tokens = student.encoder.encode_with_tokens(text)
-    question = student.turn(encoding[None])[0]
-    language = detect_language(text) or ""
-    nearest = find(agent.store, agent.index, text, question, 2 * answering.passages, language=language)
-    candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: answering.passages]])
-    embeddings = student.encoder.encode([candidate.text for candidate in candidates])
-    word = least_spoken_of(text, tokens, embeddings)
-    composed = compose(candidates, embeddings, question, answering, word=word, language=language)
-    where = worth_reading(candidates, embeddings, question)
-    reading = PassageReading(student.encoder, student.reader).logit(tokens, *where) if student.reader else 0
-    evidence = composed.evidence
-    return [evidence.passage, evidence.sentence, evidence.word, reading], composed.citations[0].source
+    answering, language = agent.questions.answering, detect_language(text) or ""
+    with open_current(agent.models, agent.store) as (model, snapshot):
+        question = understand(model, text, language, NO_FILTER)
+        found = retrieve(snapshot, text, question.embedding, 2 * answering.passages, language=language)
+        evidence = gather(model, snapshot, question, found[: answering.passages])
+    assert evidence is not None
+    verification = agent.questions.verify(model, question, evidence) if model.student.reader else 0
+    source = choose_sentences(evidence, answering, language=language)[0].source
+    return [evidence.passage, evidence.sentence, evidence.term, verification], source
 
 
 def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -86,11 +83,9 @@ def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[s
     weights = np.where(is_answerable, 1.0, is_answerable.sum() / (~is_answerable).sum())
     fitted, confidences = {}, np.zeros(len(evidence))
     low, high = agent.questions.answering.doubt
-    for name, count in {"unread": 3, "with_reading": 4}.items():
+    for name, count in {"unverified": 3, "verified": 4}.items():
         model = LogisticRegression(C=100, max_iter=1000).fit(evidence[:, :count], is_answerable, weights)
-        is_doubtful = (
-            (confidences >= low) & (confidences < high) if name == "with_reading" else np.full_like(is_demo, 1)
-        )
+        is_doubtful = (confidences >= low) & (confidences < high) if name == "verified" else np.full_like(is_demo, 1)
         confidences = np.where(is_doubtful, model.predict_proba(evidence[:, :count])[:, 1], confidences)
         threshold = float(np.quantile(confidences[is_answerable], 0.1))
         values = dict(zip([*EVIDENCE[:count], "intercept"], [*model.coef_[0], model.intercept_[0]], strict=True))

@@ -28,18 +28,18 @@ def main() -> None:
     started = time.perf_counter()
     with Agent(settings) as agent:
         first_start_s = time.perf_counter() - started
-        agent.index.wait_until_built(timeout_s=3600)
+        agent.models.active.index.wait_until_built(timeout_s=3600)
         built_s = time.perf_counter() - started
         answers = _ask(agent, questions)
         inserted = _insert(agent)
         passages = agent.readiness().passages
-        ef = agent.index.ef
+        ef = agent.models.active.index.ef
         recall = _recall(agent, questions)
     started = time.perf_counter()
     with Agent(settings) as agent:
         again_s = time.perf_counter() - started
         memory = resident_bytes()
-        is_exact = agent.index.is_exact
+        is_exact = agent.models.active.index.is_exact
     print(
         json.dumps(
             {
@@ -62,8 +62,8 @@ def main() -> None:
 def _ask(agent: Agent, questions: list[str]) -> dict[str, Any]:
     """Percentiles of whole queries and of their parts; each question once, so that no answer is repeated."""
     for question in questions[:WARM]:
-        agent.query(question)
-    timings = [agent.query(question).timings for question in questions[WARM:]]
+        agent.questions.query(question)
+    timings = [agent.questions.query(question).timings for question in questions[WARM:]]
     parts = ("encode_ms", "search_ms", "answer_ms", "total_ms")
     return {part.removesuffix("_ms"): percentiles([getattr(t, part) / 1000 for t in timings]) for part in parts}
 
@@ -81,12 +81,13 @@ def _insert(agent: Agent) -> dict[str, float]:
 
 def _recall(agent: Agent, questions: list[str]) -> float:
     """Of the ten passages really nearest to each question, the share that the index finds."""
-    ids = [int(i) for i in agent.index.ids()]
+    view = agent.models.active.index.view()
+    ids = [int(i) for i in view.ids()]
     found = []
-    rows = agent.index.embeddings(ids)[1]
-    for query in agent.student.encoder.encode(questions):
+    rows = view.embeddings(ids)[1]
+    for query in agent.models.active.student.encoder.encode(questions):
         nearest = {ids[row] for row in np.argpartition(-(rows @ query), 10)[:10]}
-        found.append(len(nearest & {n.passage_id for n in agent.index.search(query, 10)}) / 10)
+        found.append(len(nearest & {n.passage_id for n in view.search(query, 10)}) / 10)
     return round(float(np.mean(found)), 4)
 
 

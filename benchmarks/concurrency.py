@@ -19,8 +19,9 @@ from typing import Any
 
 import httpx
 
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.settings import ParsingLimits
 from edge_agent.storage.records import document_id_of
 
 READERS, WRITERS, SECONDS = 50, 4, 60.0
@@ -148,7 +149,7 @@ def _write(load: Load, http: httpx.Client, number: int) -> None:
         sent_at = time.monotonic()
         response = http.post("/v1/documents", json={"source": source, "text": text, "format": "text"})
         digest = response.raise_for_status().json()["document"]["content_sha256"]
-        stored = extract(text.encode(), DocumentFormat.TEXT, ReadingLimits()).text
+        stored = extract(text.encode(), DocumentFormat.TEXT, ParsingLimits()).text
         if source in current:
             current[source].ended_at = time.monotonic()
         current[source] = Version(stored, sent_at)

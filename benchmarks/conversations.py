@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.demo import LANGUAGES, ingest_demo, read
 from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
-from edge_agent.answering.conversation import Sessions
+from edge_agent.answering.conversation import Conversations
 from edge_agent.settings import AgentSettings
 
 
@@ -34,11 +34,11 @@ def _figures(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _resolved(row: dict[str, Any]) -> str:
-    sessions = Sessions()
+    sessions = Conversations()
     sessions.resolve("a", row["before"])
     return sessions.resolve("a", row["text"])
 
 
 def _ranking(agent: Agent, asked: list[tuple[str, str]]) -> dict[str, Any]:
-    ranks = [rank_of(gold, [found.source for found in agent.search(text, count=50)]) for gold, text in asked]
+    ranks = [rank_of(gold, [found.source for found in agent.lookup.search(text, count=50)]) for gold, text in asked]
     return asdict(summarize_ranks(ranks))

@@ -49,7 +49,7 @@ def fit() -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
         ingest_demo(agent)
         rows = read("questions.jsonl", split="dev") + read("unanswerable.jsonl", split="dev")
-        languages = agent.student.bundle.manifest.languages
+        languages = agent.models.active.student.bundle.manifest.languages
         return fit_confidence(agent, [row for row in rows if row["language"] in languages])
 
 
@@ -69,19 +69,19 @@ def _judged(agent: Agent, language: str) -> list[tuple[float, bool]]:
     """Confidence, and whether the right article is cited, of every test question of a language."""
     rows = read("questions.jsonl", split="test") + read("unanswerable.jsonl", split="test")
     rows = [row for row in rows if row["language"] == language]
-    return [(agent.query(row["text"]).confidence, look(agent, row["text"])[1] == row.get("gold")) for row in rows]
+    ask = agent.questions.query
+    return [(ask(row["text"]).confidence, look(agent, row["text"])[1] == row.get("gold")) for row in rows]
 
 
 def _figures(agent: Agent, language: str) -> dict[str, Any]:
     questions = [row for row in read("questions.jsonl", split="test") if row["language"] == language]
     unanswerable = [row for row in read("unanswerable.jsonl", split="test") if row["language"] == language]
-    ranks = [
-        rank_of(row["gold"], [result.source for result in agent.search(row["text"], count=50)]) for row in questions
-    ]
-    answers = [agent.query(row["text"]) for row in questions]
+    found = [(row["gold"], agent.lookup.search(row["text"], count=50)) for row in questions]
+    ranks = [rank_of(gold, [result.source for result in results]) for gold, results in found]
+    answers = [agent.questions.query(row["text"]) for row in questions]
     given = [(row, answer) for row, answer in zip(questions, answers, strict=True) if not answer.abstained]
     refusals = {
-        why: [agent.query(row["text"]).abstained for row in unanswerable if row["why"] == why]
+        why: [agent.questions.query(row["text"]).abstained for row in unanswerable if row["why"] == why]
         for why in ("elsewhere", "domain", "neighbour")
     }
     everything = [refused for group in refusals.values() for refused in group]

@@ -25,8 +25,9 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from edge_agent.errors import AgentError
 from edge_agent.ingest.parsing.blocks import Extract
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.settings import ParsingLimits
 
 RUNS, BATCH = 4000, 250
 MAX_SECONDS = 20
@@ -104,7 +105,7 @@ def fault_of(made: Extract) -> str | None:
 def outcome_of(content: bytes, document_format: DocumentFormat) -> str:
     """`read`, the name of our refusal, or what should not have happened, beginning with `!`."""
     try:
-        fault = fault_of(extract(content, document_format, ReadingLimits()))
+        fault = fault_of(extract(content, document_format, ParsingLimits()))
     except AgentError as error:
         return type(error).__name__
     except RecursionError:

@@ -17,9 +17,9 @@ from rich.progress import track
 from benchmarks.demo import ingest_demo, read
 from benchmarks.known_items import masked, neutral_title, question_of
 from edge_agent.agent import Agent
+from edge_agent.answering.pipeline import open_current
 from edge_agent.ingest.parsing.formats import DocumentFormat
-from edge_agent.retrieval.ranking import QUOTED, WORDS, fuse
-from edge_agent.retrieval.search import candidates, weigh_words
+from edge_agent.retrieval.search import QUOTED, WORDS, candidates, fuse, weigh_words
 from edge_agent.settings import AgentSettings
 from edge_agent.text import OTHER_LANGUAGE_PENALTY, detect_language
 from student.artifacts.digests import digest_bytes
@@ -130,12 +130,14 @@ def _propose(name: str) -> Iterator[Proposed]:
     """Ingests a base and asks both arms every question."""
     with tempfile.TemporaryDirectory() as folder, Agent(AgentSettings(store=Path(folder))) as agent:
         questions = _ingest_demo(agent) if name == "demo" else _ingest_guides(agent, name)
-        agent.index.wait_until_built(timeout_s=600)
+        agent.models.active.index.wait_until_built(timeout_s=600)
         for question in track(questions, description=f"asking {name}", transient=True):
-            embedding = agent.student.encoder.encode([question.text])[0]
-            similarities, bm25 = candidates(agent.store, agent.index, question.text, embedding, DEPTH)
-            about = {p.passage_id: (p.source, p.language) for p in agent.store.passages(list(similarities))}
-            weight = weigh_words(agent.store, question.text, bm25)
+            embedding = agent.models.active.student.encoder.encode([question.text])[0]
+            with open_current(agent.models, agent.store) as (_, snapshot):
+                similarities, bm25 = candidates(snapshot, question.text, embedding, DEPTH)
+                passages = snapshot.store.passages(list(similarities))
+                weight = weigh_words(snapshot, question.text, bm25)
+            about = {p.passage_id: (p.source, p.language) for p in passages}
             yield Proposed(question, similarities, bm25, about, quotation=(weight - WORDS) / QUOTED)
 
 

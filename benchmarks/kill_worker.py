@@ -38,7 +38,7 @@ def main() -> None:
 
 def _change(agent: Agent, generator: random.Random, texts: list[str], mark: str) -> None:
     source = generator.choice(SOURCES)
-    present = agent.store.document_of(source)
+    present = agent.store.snapshots.read(lambda s: s.document_of(source))
     kind = generator.choice(("put", "put", "delete", "feedback"))
     if kind == "delete" and present is not None:
         _say({"will": "delete", "source": source})

@@ -18,6 +18,7 @@ from typing import Any
 from edge_agent.agent import Agent
 from edge_agent.settings import AgentSettings
 from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
+from tests.edge_agent.reading import text_of
 
 KILLS = 200
 MOST_LINES, LONGEST_S = 50, 0.1
@@ -104,19 +105,20 @@ def kill_and_check(folder: Path, kills: int, generator: random.Random) -> dict[s
 def check_promises(store: Path, bundle: Path, promised: Promised) -> None:
     """Opens the store and compares all of it; what was under way is now known, and promised from here on."""
     with Agent(AgentSettings(store, bundle, workers=1, exact_below=EXACT_BELOW)) as agent:
-        agent.wait_until_reembedded(timeout_s=100)
-        agent.index.wait_until_built(timeout_s=100)
-        assert agent.store.check(agent.student.encoder.dimension) == []
+        agent.models.wait_until_promoted(timeout_s=100)
+        agent.models.active.index.wait_until_built(timeout_s=100)
+        assert agent.store.check(agent.models.active.student.encoder.dimension) == []
         assert agent.readiness().is_ready
-        stored = {d.source: d.content_sha256 for d in agent.store.documents(limit=1000)}
+        stored = {d.source: d.content_sha256 for d in agent.store.snapshots.read(lambda s: s.documents(limit=1000))}
         said = [row.text for row in agent.feedback.read_since(0, limit=1_000_000)]
-        for citation in agent.search("copias de seguridad", count=100):
-            text = agent.store.document_text(citation.document_id)
+        for citation in agent.lookup.search("copias de seguridad", count=100):
+            text = text_of(agent.store, citation.document_id)
             assert text[citation.start : citation.end] == citation.quote
-        promised.graphs_checked += not agent.index.is_exact
-        ids, embeddings = agent.index.embeddings(agent.index.ids().tolist())
+        promised.graphs_checked += not agent.models.active.index.is_exact
+        view = agent.models.active.index.view()
+        ids, embeddings = view.embeddings(view.ids().tolist())
         for passage_id, embedding in zip(ids, embeddings, strict=True):  # the same text may be there twice
-            assert agent.index.search(embedding, 1)[0].similarity > 0.999, passage_id
+            assert view.search(embedding, 1)[0].similarity > 0.999, passage_id
     unsure = promised.unsure
     for source in promised.documents.keys() | stored.keys():
         assert stored.get(source) == promised.documents.get(source) or source == unsure.get("source"), source

@@ -29,14 +29,14 @@ def run() -> dict[str, Any]:
         for guide in track(guides, description="ingesting guides", transient=True):
             agent.add_document(guide["id"], masked(guide).encode(), DocumentFormat.MARKDOWN, title=neutral_title(guide))
         seconds = time.perf_counter() - started
-        agent.index.wait_until_built(timeout_s=300)
+        agent.models.active.index.wait_until_built(timeout_s=300)
         readiness = agent.readiness()
         return {
             "guides": len(guides),
             "passages": readiness.passages,
             "is_search_exact": readiness.is_search_exact,
             "ingest_passages_per_s": round(readiness.passages / seconds, 1),
-            "store_problems": agent.store.check(agent.student.encoder.dimension),
+            "store_problems": agent.store.check(agent.models.active.student.encoder.dimension),
             **{language: _figures(agent, guides, language) for language in ("en", "es")},
         }
 
@@ -64,7 +64,7 @@ def _figures(agent: Agent, guides: list[dict[str, str]], language: str) -> dict[
         asked = [guide for guide in mine if guide.get(field)]
         ranks = []
         for guide in track(asked, description=f"asking by {field}", transient=True):
-            found = agent.search(question_of(guide[field]), count=100)
+            found = agent.lookup.search(question_of(guide[field]), count=100)
             ranks.append(rank_of(guide["id"], [result.source for result in found]))
         figures[f"by_{field}"] = asdict(summarize_ranks(ranks))
         every += ranks

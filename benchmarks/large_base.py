@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from edge_agent.errors import InputInvalid
-from edge_agent.ingest.chunking import PassageSpan, chunk
+from edge_agent.ingest.chunking import chunk
 from edge_agent.ingest.parsing.blocks import Extract
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.ingest.passage_encoding import encode_passages
+from edge_agent.settings import ParsingLimits
+from edge_agent.storage.records import PassageSpan
 from student.artifacts.digests import digest_bytes
 from student.artifacts.json_lines import read_rows
 from student.bundle.folder import DEFAULT_BUNDLE
@@ -96,7 +98,7 @@ def _cut(student: Student, max_tokens: int) -> list[LargeDocument]:
     passages = 0
     for source, title, body in sources:
         try:
-            made = extract(body.encode(), DocumentFormat.MARKDOWN, ReadingLimits())
+            made = extract(body.encode(), DocumentFormat.MARKDOWN, ParsingLimits())
         except InputInvalid:  # a guide without text
             continue
         spans = chunk(made, student.encoder.token_starts(made.text), max_tokens=max_tokens)[: PASSAGES - passages]

@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmarks.demo import DEMO, LANGUAGES, ingest_demo, read
 from edge_agent.agent import Agent
+from edge_agent.answering.pipeline import open_current
 from edge_agent.settings import AgentSettings
 from edge_agent.text import content_terms
 
@@ -71,22 +72,24 @@ def _popularity(related: dict[str, list[str]]) -> Offer:
 
 def _by_recommendation(agent: Agent, diversity: float) -> Offer:
     def offer(ticket: dict[str, Any], count: int) -> list[str]:
-        offered = agent.recommend([ticket["text"]], count=count, diversity=diversity)
+        offered = agent.lookup.recommend([ticket["text"]], count=count, diversity=diversity)
         return [document.source for document in offered]
 
     return offer
 
 
 def _by_words(agent: Agent, text: str, count: int) -> list[str]:
-    found = agent.store.bm25(content_terms(text), limit=100)
+    found = agent.store.snapshots.read(lambda s: s.bm25(content_terms(text), limit=100))
     ranked = sorted(found, key=found.__getitem__, reverse=True)
-    return list(dict.fromkeys(p.source for p in agent.store.passages(ranked)))[:count]
+    return list(dict.fromkeys(p.source for p in agent.store.snapshots.read(lambda s: s.passages(ranked))))[:count]
 
 
 def _document_vectors(agent: Agent) -> dict[str, np.ndarray]:
     """The mean embedding of each document, unit norm."""
     vectors = {}
-    for document in agent.store.documents(limit=1000):
-        mean = agent.index.embeddings(agent.store.passages_of(document.document_id))[1].mean(axis=0)
+    for document in agent.store.snapshots.read(lambda s: s.documents(limit=1000)):
+        with open_current(agent.models, agent.store) as (_, snapshot):
+            rows = snapshot.index.embeddings(snapshot.store.passages_of(document.document_id))[1]
+        mean = rows.mean(axis=0)
         vectors[document.source] = mean / np.linalg.norm(mean)
     return vectors

@@ -19,10 +19,10 @@ from rich.progress import track
 
 from benchmarks.demo import read
 from benchmarks.large_base import DATA, PASSAGES, LargeBase, load_large_base
-from edge_agent.ingest.chunking import RULES, ChunkingRecipe
+from edge_agent.ingest.chunking import RULES
 from edge_agent.settings import Chunking
 from edge_agent.storage.documents import Store
-from edge_agent.storage.records import NewDocument
+from edge_agent.storage.records import ChunkingRecipe, NewDocument
 from edge_agent.text import detect_language
 from student.artifacts.json_lines import read_rows
 from student.embeddings import Embeddings

@@ -44,8 +44,9 @@ def run() -> dict[str, Any]:
             started = time.perf_counter()
             ingest_demo(agent)
             ingest_s = time.perf_counter() - started
-            ids = sorted(agent.index.ids())
-            passages = [passage_input(p.title, p.heading, p.text) for p in agent.store.passages([int(i) for i in ids])]
+            ids = sorted(agent.models.active.index.view().ids())
+            stored = agent.store.snapshots.read(lambda s: s.passages([int(i) for i in ids]))
+            passages = [passage_input(p.title, p.heading, p.text) for p in stored]
             inside = _inside(agent, questions)
         graph = _export_minilm(Path(folder))
         turns: dict[str, list[dict[str, Any]]] = {system: [] for system in SYSTEMS}
@@ -75,10 +76,10 @@ def run() -> dict[str, Any]:
 
 def _inside(agent: Agent, questions: list[str]) -> dict[str, Any]:
     return {
-        "search": _timed(agent.search, questions),
-        "query": _timed(agent.query, questions, warm=_WARM),
-        "query_repeated": _timed(agent.query, questions),
-        "classify": _timed(agent.classify, questions),
+        "search": _timed(agent.lookup.search, questions),
+        "query": _timed(agent.questions.query, questions, warm=_WARM),
+        "query_repeated": _timed(agent.questions.query, questions),
+        "classify": _timed(agent.lookup.classify, questions),
     }
 
 

@@ -2,14 +2,15 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
 from pydantic import TypeAdapter
 
-from edge_agent.answering.results import Answer, Ingested
+from edge_agent.answering.results import Answer
 from edge_agent.errors import AgentError, ServerUnreachable
+from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.formats import FORMAT_OF_SUFFIX, DocumentFormat
 from edge_agent.storage.records import document_id_of
 
@@ -23,12 +24,24 @@ class RefusedByServer(AgentError):
     """The server answered with a problem; the message is its detail."""
 
 
+class RemoteQuestions:
+    """The part of `Questions` that commands use, served elsewhere."""
+
+    def __init__(self, ask: Callable[..., bytes]) -> None:
+        self._ask = ask
+
+    def query(self, text: str) -> Answer:
+        """See `Questions.query`. Raises `RefusedByServer`, `ServerUnreachable`."""
+        return _ANSWER.validate_json(self._ask("POST", "/v1/query", json={"text": text}))
+
+
 class RemoteAgent:
     """The part of `Agent` that commands use, served elsewhere."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(10, read=300), trust_env=False)
+        self.questions = RemoteQuestions(self._ask)
 
     def add_document(
         self, source: str, content: bytes, document_format: DocumentFormat, *, tags: Sequence[str] = ()
@@ -61,10 +74,6 @@ class RemoteAgent:
     def delete_source(self, source: str) -> None:
         """See `Agent.delete_source`."""
         self._ask("DELETE", f"/v1/documents/{document_id_of(source)}")
-
-    def query(self, text: str) -> Answer:
-        """See `Agent.query`. Raises `RefusedByServer`, `ServerUnreachable`."""
-        return _ANSWER.validate_json(self._ask("POST", "/v1/query", json={"text": text}))
 
     def close(self) -> None:
         """Closes the connection."""

@@ -1,4 +1,4 @@
-"""What the branch server refuses, below `student.errors.OrillaError`.
+"""The refusals of the branch server, below `student.errors.OrillaError`.
 
     OrillaError
     └── AgentError
@@ -10,7 +10,7 @@
         ├── DocumentUnknown        no document with that id                      (HTTP 404)
         ├── ReviewUnknown          no queued item with that id                   (HTTP 404)
         ├── JobUnknown             no job with that id                           (HTTP 404)
-        ├── JobQueueFull           too many documents wait to be taken in        (HTTP 503)
+        ├── JobQueueFull           too many documents wait to be ingested        (HTTP 503)
         ├── StoreForeign           a file that is not our store
         ├── StoreTooNew            a store of a later version
         ├── StoreTooOld            a store of a version that is no longer read
@@ -63,7 +63,7 @@ class JobUnknown(AgentError):
 
 
 class JobQueueFull(AgentError):
-    """Too many documents wait to be taken in."""
+    """Too many documents wait to be ingested."""
 
 
 class StoreForeign(AgentError):

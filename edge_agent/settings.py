@@ -1,10 +1,26 @@
-"""What an administrator can set, filled where a command starts and passed down."""
+"""Settings of the branch server, filled where a command starts and passed down."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_agent.ingest.parsing.extraction import ReadingLimits
 from student.bundle.folder import DEFAULT_BUNDLE
+
+
+@dataclass(frozen=True, slots=True)
+class ParsingLimits:
+    """Bounds on a document that is parsed.
+
+    Attributes:
+        bytes: of a document as it comes in.
+        unpacked_bytes: of the parts of a packed one.
+        pages: of a PDF.
+        chars: of the text that comes out.
+    """
+
+    bytes: int = 20_000_000
+    unpacked_bytes: int = 200_000_000
+    pages: int = 2_000
+    chars: int = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +29,12 @@ class Limits:
 
     Attributes:
         max_query_chars: of a question or a message.
-        reading: of a document, as it comes in and as it comes out.
+        parsing: of a document, as it comes in and as it comes out.
         max_request_bytes: of an HTTP body; a little more than a document, for its envelope.
     """
 
     max_query_chars: int = 4_000
-    reading: ReadingLimits = field(default_factory=ReadingLimits)
+    parsing: ParsingLimits = field(default_factory=ParsingLimits)
     max_request_bytes: int = 21_000_000
 
 

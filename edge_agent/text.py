@@ -1,7 +1,7 @@
-"""What can be told of a text without a model: whether it may come in, its language, its words, its sentences.
+"""Facts about a text that need no model: whether it may come in, its language, its words, its sentences.
 
-Language is told by the little words that every sentence has, and for titles by how their words end: enough to prefer
-documents in the language of the question, in microseconds. Other languages than Spanish and English are not told apart.
+Language is detected by the little words that every sentence has, and for titles by how their words end: enough to
+prefer documents in the language of the question, in microseconds. Only Spanish and English are detected.
 Words are folded as SQLite's FTS5 tokenizer `unicode61 remove_diacritics 2` folds them.
 """
 

@@ -1,4 +1,4 @@
-"""What the federation refuses, below `student.errors.OrillaError`.
+"""The errors of the federation, below `student.errors.OrillaError`.
 
     OrillaError
     └── FederationError

@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.settings import ParsingLimits
 from tests.conftest import ROOT
 
 DEMO = ROOT / "demo"
@@ -24,7 +25,7 @@ def plain(text: str) -> str:
 
 
 def text_of(article: str) -> str:
-    return extract((DEMO / "knowledge_base" / article).read_bytes(), DocumentFormat.MARKDOWN, ReadingLimits()).text
+    return extract((DEMO / "knowledge_base" / article).read_bytes(), DocumentFormat.MARKDOWN, ParsingLimits()).text
 
 
 def articles(language: str) -> list[Path]:

@@ -18,7 +18,7 @@ def test_english_guides_are_among_the_first_five(tmp_path: Path) -> None:
         for guide in guides:
             agent.add_document(guide["id"], masked(guide).encode(), DocumentFormat.MARKDOWN, title="Guide")
         ranks = [
-            rank_of(guide["id"], [result.source for result in agent.search(guide[field], count=50)])
+            rank_of(guide["id"], [result.source for result in agent.lookup.search(guide[field], count=50)])
             for guide in guides
             for field in ("title", "excerpt")
         ]

@@ -1,1 +1,1 @@
-"""From a question to a cited answer, or to none: the query pipeline, its typed stages and their results."""
+"""The query pipeline: a question, its stages and their results, to a cited answer or to none. Lookups beside it."""

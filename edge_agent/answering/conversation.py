@@ -1,4 +1,4 @@
-"""Follow-up questions: what was asked before in the same session, kept in memory for a while, and when it counts.
+"""Conversations: the question before, by session, kept in memory for a while, and when a follow-up leans on it.
 
 A follow-up ("and on the Oleaje plan?", "¿y en el plan Oleaje?") leaves out what the question before it named. It is
 searched together with that question; a question that stands on its own is not.
@@ -38,19 +38,19 @@ def is_follow_up(text: str) -> bool:
     return count <= MAX_TERMS or (count <= MAX_TERMS_POINTING and bool(_POINTING.search(folded)))
 
 
-class Sessions:
-    """The latest sessions by the id that their client chose. Safe to use from several threads; nothing is written."""
+class Conversations:
+    """The latest conversations by session id. Safe to use from several threads; nothing is written."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
-        self._turns: TTLCache[str, str] = TTLCache(MAX_SESSIONS, KEPT_S, timer=clock)
+        self._questions: TTLCache[str, str] = TTLCache(MAX_SESSIONS, KEPT_S, timer=clock)
 
     def resolve(self, session: str, text: str) -> str:
-        """What to search for: a follow-up with the question before it, any other as it is, kept for what follows."""
+        """The text to search for: a follow-up with the question before it, any other as it is, kept for later."""
         with self._lock:
-            before = self._turns.get(session)
+            before = self._questions.get(session)
             if before is not None and is_follow_up(text):
-                self._turns[session] = before  # for as long again
+                self._questions[session] = before  # for as long again
                 return f"{before} {text}"
-            self._turns[session] = text[:MAX_CONTEXT_CHARS]
+            self._questions[session] = text[:MAX_CONTEXT_CHARS]
         return text

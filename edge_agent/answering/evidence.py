@@ -1,7 +1,11 @@
-"""Answers made only of sentences of the branch's documents, each cited; or none at all.
+"""Evidence for an answer and the decision on it: sentences of the documents, cited, or none.
 
-Deciding code: it takes passages, embeddings and numbers, and does no I/O. A sentence is scored by its own
-similarity to the question and by its passage's, since a sentence alone may lack the subject that the passage names.
+Deciding code: it takes passages, embeddings and numbers, and does no I/O. A sentence is scored by its own similarity to
+the question and by its passage's, since a sentence alone may lack the subject that the passage names.
+
+A whole question is near to a passage when most of it is; the word that makes it another question ("does the mail work
+**with Outlook 2003**") is lost in the mean. So each content word is also compared on its own, in the context of its
+question, and the least similar one counts.
 """
 
 import math
@@ -9,108 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edge_agent.answering.results import Citation
 from edge_agent.storage.records import Passage
-from edge_agent.text import OTHER_LANGUAGE_PENALTY, split_sentences
-from student.embeddings import Embeddings
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """A quote and where it stands: `quote` equals code points `start:end` of the document's text.
-
-    The document is the one with this `content_sha256`: where it has another by now, it was replaced since.
-    `page` counts from 1 where the document has pages, else it is 0; `language` is the document's, "" where unknown.
-    """
-
-    document_id: str
-    content_sha256: str
-    passage_id: int
-    source: str
-    title: str
-    language: str
-    heading: str
-    page: int
-    start: int
-    end: int
-    quote: str
-    similarity: float
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What speaks for an answer: similarities to the question, in [-1, 1].
-
-    Attributes:
-        passage: of the nearest passage.
-        sentence: of the nearest sentence.
-        word: of the question's word that is spoken of least (`edge_agent.answering.coverage`).
-    """
-
-    passage: float
-    sentence: float
-    word: float
-
-
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """An answer before it is given or withheld; its citations are in the order of the text."""
-
-    citations: list[Citation]
-    evidence: Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """How sure an answer is, in [0, 1], and whether that is too little to give it."""
-
-    confidence: float
-    is_withheld: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Confidence:
-    """How sure an answer is: the logistic function of a weighted sum.
-
-    Attributes:
-        passage, sentence, word: weights of the evidence.
-        reading: weight of the reader's logit for the nearest passage.
-        intercept: added.
-        threshold: confidence below which the answer is withheld.
-    """
-
-    passage: float
-    sentence: float
-    word: float
-    reading: float
-    intercept: float
-    threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """How answers are made and withheld.
-
-    The weights were chosen and the confidences fitted on the development half of the demo's questions, with
-    `python -m benchmarks demo --fit`; they belong to one embedding space and to the languages of its bundle.
-
-    Attributes:
-        passages: nearest passages whose sentences are looked at.
-        max_sentences: most sentences in an answer.
-        passage_weight: share of the passage's similarity in a sentence's score, in [0, 1].
-        keep_above: further sentences are kept at this share of the best one's score.
-        unread, with_reading: the confidence without a reading of the nearest passage and with one.
-        doubt: unread confidences from the first to below the second are in doubt: there, and only there, the passage
-            is read, where it fits best and where the bundle has a reader.
-    """
-
-    passages: int = 4
-    max_sentences: int = 3
-    passage_weight: float = 0.5
-    keep_above: float = 0.8
-    unread: Confidence = Confidence(3.03, 6.63, 1.89, 0.0, -4.9, 0.308)
-    with_reading: Confidence = Confidence(2.21, 6.23, 0.75, 0.47, -2.82, 0.324)
-    doubt: tuple[float, float] = (0.1, 0.6)
+from edge_agent.text import OTHER_LANGUAGE_PENALTY, content_words, split_sentences
+from student.embeddings import Embeddings, TokenEmbeddings
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +32,90 @@ class Candidate:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The sentences that an answer may be made of, and what speaks for one.
+
+    Attributes:
+        candidates: K > 0 sentences, those of the nearest passage first.
+        similarities: of each to the question, (K,).
+        passage: similarity of the nearest passage, in [-1, 1].
+        sentence: similarity of the nearest sentence.
+        term: minimum term similarity: of the question's content word that the sentences are least similar to.
+    """
+
+    candidates: Sequence[Candidate]
+    similarities: NDArray[np.float32]
+    passage: float
+    sentence: float
+    term: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to answer, how sure, and with which sentences, in the order of the text."""
+
+    is_answered: bool
+    confidence: float
+    citations: list[Citation]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceModel:
+    """The confidence of an answer: the logistic function of a weighted sum.
+
+    Attributes:
+        passage, sentence, term: weights of the evidence.
+        verification: weight of the verifier's logit for the nearest passage.
+        intercept: added.
+        threshold: confidence below which nothing is answered.
+    """
+
+    passage: float
+    sentence: float
+    term: float
+    verification: float
+    intercept: float
+    threshold: float
+
+    def confidence(self, evidence: Evidence, *, verification: float = 0.0) -> float:
+        """The confidence in [0, 1], given the verifier's logit where it was asked."""
+        logit = (
+            self.passage * evidence.passage
+            + self.sentence * evidence.sentence
+            + self.term * evidence.term
+            + self.verification * verification
+            + self.intercept
+        )
+        return 1 / (1 + math.exp(-logit))
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How answers are composed and when none is given.
+
+    The weights were chosen and the confidence models fitted on the development half of the demo's questions, with
+    `python -m benchmarks demo --fit`; they belong to one embedding space and to the languages of its bundle.
+
+    Attributes:
+        passages: nearest passages whose sentences are looked at.
+        max_sentences: most sentences in an answer.
+        passage_weight: share of the passage's similarity in a sentence's score, in [0, 1].
+        keep_above: further sentences are kept at this share of the best one's score.
+        unverified, verified: the confidence without and with the verifier's logit for the nearest passage.
+        doubt: unverified confidences from the first to below the second are in doubt: there, and only there, the
+            verifier is asked, where the bundle has one.
+    """
+
+    passages: int = 4
+    max_sentences: int = 3
+    passage_weight: float = 0.5
+    keep_above: float = 0.8
+    unverified: ConfidenceModel = ConfidenceModel(3.03, 6.63, 1.89, 0.0, -4.9, 0.308)
+    verified: ConfidenceModel = ConfidenceModel(2.21, 6.23, 0.75, 0.47, -2.82, 0.324)
+    doubt: tuple[float, float] = (0.1, 0.6)
+
+
 def candidate_sentences(passages: Sequence[tuple[Passage, float]]) -> list[Candidate]:
     """The sentences of passages, given with their similarity to the question."""
     return [
@@ -133,52 +125,73 @@ def candidate_sentences(passages: Sequence[tuple[Passage, float]]) -> list[Candi
     ]
 
 
-def worth_reading(
-    candidates: Sequence[Candidate], embeddings: Embeddings, question: Embeddings
-) -> tuple[Passage, int, int]:
-    """Where in the nearest passage the answer would be: its sentence that fits best, and those beside it.
-
-    Args:
-        candidates: K > 0 sentences, those of the nearest passage first.
-        embeddings: theirs, (K, D).
-        question: its embedding, (D,).
-
-    Returns:
-        The passage, and `start, end` of the document's text.
-    """
-    passage = candidates[0].passage
-    own = [candidate for candidate in candidates if candidate.passage.passage_id == passage.passage_id]
-    best = int((embeddings[: len(own)] @ question).argmax())
-    beside = own[max(0, best - 1) : best + 2]
-    return passage, beside[0].start, beside[-1].end
-
-
-def compose(
-    candidates: Sequence[Candidate],
-    embeddings: Embeddings,
-    question: Embeddings,
-    answering: Answering,
-    *,
-    word: float,
-    language: str = "",
-) -> Composed:
-    """Picks the sentences that answer.
+def weigh_evidence(
+    candidates: Sequence[Candidate], embeddings: Embeddings, question: Embeddings, text: str, tokens: TokenEmbeddings
+) -> Evidence:
+    """The evidence for an answer.
 
     Args:
         candidates: K > 0 sentences.
         embeddings: theirs, (K, D).
         question: its embedding, (D,).
-        answering: weights and bounds.
-        word: the similarity of the word that is spoken of least (`edge_agent.answering.coverage`).
-        language: of the question, "" where unknown; sentences in another go after those nearly as good.
-
-    Returns:
-        The best sentence and those of the same document nearly as good, in the order of the text.
+        text: of the question.
+        tokens: its own.
     """
     similarities = embeddings @ question  # (K,)
+    passage = float(np.array([candidate.passage_similarity for candidate in candidates]).max())
+    return Evidence(
+        candidates,
+        similarities,
+        passage,
+        float(similarities.max()),
+        minimum_term_similarity(text, tokens, embeddings),
+    )
+
+
+def minimum_term_similarity(text: str, tokens: TokenEmbeddings, sentences: Embeddings) -> float:
+    """The lowest similarity, in [-1, 1], of a question's content words to the sentence nearest to each.
+
+    Args:
+        text: a question.
+        tokens: its own; words beyond them, which the encoder does not see, do not count.
+        sentences: (K, D), K > 0.
+
+    Returns:
+        0 for a question without a word: nothing speaks of it.
+    """
+    if not len(tokens.embeddings):
+        return 0.0
+    rows = tokens.embeddings / np.linalg.norm(tokens.embeddings, axis=1, keepdims=True)  # (T, D)
+    nearest = (rows @ sentences.T).max(axis=1)  # (T,)
+    starts, ends = tokens.offsets.T
+    words = [nearest[(starts < end) & (ends > start)] for start, end in content_words(text)]
+    return float(min((word.mean() for word in words if len(word)), default=0.0))
+
+
+def span_to_verify(evidence: Evidence) -> tuple[Passage, int, int]:
+    """Where the answer would stand in the nearest passage: the sentence that fits best, and those beside it.
+
+    Returns:
+        The passage, and `start, end` of the document's text.
+    """
+    passage = evidence.candidates[0].passage
+    own = [candidate for candidate in evidence.candidates if candidate.passage.passage_id == passage.passage_id]
+    best = int(evidence.similarities[: len(own)].argmax())
+    around = own[max(0, best - 1) : best + 2]
+    return passage, around[0].start, around[-1].end
+
+
+def choose_sentences(evidence: Evidence, answering: Answering, *, language: str = "") -> list[Citation]:
+    """The best sentence and those of the same document nearly as good, cited in the order of the text.
+
+    Args:
+        evidence: for the answer.
+        answering: weights and bounds.
+        language: of the question, "" where unknown; sentences in another go after those nearly as good.
+    """
+    candidates, weight = evidence.candidates, answering.passage_weight
     passage_similarities = np.array([candidate.passage_similarity for candidate in candidates])  # (K,)
-    weight = answering.passage_weight
-    scores = (1 - weight) * similarities + weight * passage_similarities  # (K,)
+    scores = (1 - weight) * evidence.similarities + weight * passage_similarities  # (K,)
     others = np.array([language != "" and c.passage.language not in (language, "") for c in candidates])
     scores = scores - OTHER_LANGUAGE_PENALTY * others  # (K,)
     order = np.argsort(-scores, kind="stable")
@@ -190,27 +203,14 @@ def compose(
         and candidates[i].passage.document_id == best.passage.document_id
     ][: answering.max_sentences]
     in_order = sorted(chosen, key=lambda i: candidates[i].start)
-    citations = [
-        cite(candidates[i].passage, candidates[i].start, candidates[i].end, float(similarities[i])) for i in in_order
+    return [
+        cite(candidates[i].passage, candidates[i].start, candidates[i].end, float(evidence.similarities[i]))
+        for i in in_order
     ]
-    return Composed(citations, Evidence(float(passage_similarities.max()), float(similarities.max()), word))
-
-
-def judge(evidence: Evidence, weights: Confidence, *, reading: float = 0.0) -> Judgement:
-    """How sure an answer with this evidence is, and a reading (the reader's logit) if there is one."""
-    logit = (
-        weights.passage * evidence.passage
-        + weights.sentence * evidence.sentence
-        + weights.word * evidence.word
-        + weights.reading * reading
-        + weights.intercept
-    )
-    confidence = 1 / (1 + math.exp(-logit))
-    return Judgement(confidence, confidence < weights.threshold)
 
 
 def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:
-    """Cites `start:end` of the document's text, which lies within a passage."""
+    """A citation of `start:end` of the document's text, which lies within a passage."""
     return Citation(
         document_id=passage.document_id,
         content_sha256=passage.content_sha256,

@@ -1,174 +1,263 @@
-"""What is asked of the base: questions, searches, recommendations, intents. It reads the store and never changes it."""
+"""The query pipeline: from a question to a cited answer, or to none, stage by stage.
 
+    question    checked, its conversation and language known, encoded             `understand`
+    retrieved   the passages nearest to it, of one snapshot of the base           `retrieve`
+    evidence    their sentences, and how near they come to it                     `gather`
+    decision    the confidence, verified where in doubt, and the sentences cited  `decide`
+    answer      the cited sentences joined, or none; documents near to it; its intent
+
+Everything is read from one snapshot, so concurrent changes reach no stage, and an answer may be given again for as long
+as the snapshot's version is the same.
+"""
+
+import contextlib
+import logging
+import threading
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
+from cachetools import LRUCache, cachedmethod
 
-from edge_agent.answering.caches import AnswerCache, Revision, SentenceCache
-from edge_agent.answering.conversation import Sessions
-from edge_agent.answering.coverage import least_spoken_of
+from edge_agent.answering.conversation import Conversations
 from edge_agent.answering.evidence import (
     Answering,
-    Citation,
-    Judgement,
+    Candidate,
+    Decision,
+    Evidence,
     candidate_sentences,
-    cite,
-    compose,
-    judge,
-    worth_reading,
+    choose_sentences,
+    span_to_verify,
+    weigh_evidence,
 )
-from edge_agent.answering.passage_reading import PassageReading
-from edge_agent.answering.results import Answer, BundleIdentity, NearestDocument, Timings
-from edge_agent.errors import InputInvalid
-from edge_agent.retrieval.index import GrowingIndex
-from edge_agent.retrieval.ranking import diversify
-from edge_agent.retrieval.search import CANDIDATES, Found, best_of_documents, find
+from edge_agent.answering.results import Answer, NearestDocument, Timings
+from edge_agent.errors import StoreDamaged, StoreFull, StoreUnavailable
+from edge_agent.feedback.log import FeedbackLog
+from edge_agent.models.active_model import ActiveModel
+from edge_agent.models.lifecycle import Models
+from edge_agent.retrieval.search import Found, Snapshot, best_of_documents, open_snapshot, retrieve
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
-from edge_agent.storage.records import Document, Filter, document_id_of
-from edge_agent.text import checked, checked_source, detect_language
+from edge_agent.storage.records import NO_FILTER, Filter, Passage
+from edge_agent.text import checked, detect_language
 from student.bundle.linear_head import INTENT, Classification
-from student.embeddings import Embeddings
-from student.runtime.student import Student
+from student.embeddings import Embeddings, TokenEmbeddings
+
+log = logging.getLogger(__name__)
+
+ANSWERS_KEPT = 1_000
+TOKEN_BYTES_KEPT = 32_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as the model reads it.
+
+    Attributes:
+        text: with the question before it where it is a follow-up.
+        language: `es`, `en`, or "" where it is neither.
+        where: which documents to look in.
+        encoding: its embedding (D,), which heads read.
+        embedding: the same, adapted to find documents (D,).
+        tokens: its own.
+    """
+
+    text: str
+    language: str
+    where: Filter
+    encoding: Embeddings
+    embedding: Embeddings
+    tokens: TokenEmbeddings
 
 
 class Questions:
-    """Answers from a store and an index with a student. Safe to use from several threads."""
+    """Answers from a store with the active model. Safe to use from several threads; nothing of the base is changed."""
 
     def __init__(
         self,
         settings: AgentSettings,
         store: Store,
-        student: Student,
-        index: GrowingIndex,
+        models: Models,
+        reviews: FeedbackLog | None,
         *,
-        bundle: BundleIdentity,
-        revision: Revision,
+        token_bytes: int = TOKEN_BYTES_KEPT,
     ) -> None:
-        """Keeps what it answers from; `revision` counts the changes of what it reads."""
+        """Opens the pipeline; questions that it is unsure of go to `reviews`, where there are any."""
         self.answering = Answering()
-        self._settings, self._store, self._student, self._index = settings, store, student, index
-        self._bundle, self._revision = bundle, revision
-        self._find = partial(find, store, index, revision=revision)
-        self._answers = AnswerCache(revision)
-        self._reading = PassageReading(student.encoder, student.reader) if student.reader else None
-        self._sessions = Sessions()
-        self._sentences = SentenceCache(
-            lambda ids: store.embeddings.of_sentences(
-                ids, student.bundle.manifest.embedding_space, student.encoder.dimension
-            ),
-            student.encoder.encode,
-        )
+        self._settings, self._store, self._models, self._reviews = settings, store, models, reviews
+        self._conversations = Conversations()
+        self._lock = threading.Lock()
+        self._answers: LRUCache[Hashable, Answer] = LRUCache(ANSWERS_KEPT)
+        self._tokens: LRUCache[Hashable, list[TokenEmbeddings]] = LRUCache(token_bytes, getsizeof=_size_bytes)
 
-    def search(self, text: str, *, count: int, where: Filter, diversity: float) -> list[Citation]:
-        """See `Agent.search`."""
-        text = self.checked(text)
-        embedding = self._student.turn(self._student.encoder.encode([text]))[0]
-        found = self._find(text, embedding, count, where=where, diversity=diversity)
-        return [cite(f.passage, f.passage.start, f.passage.end, f.similarity) for f in found]
+    def query(self, text: str, *, session: str | None = None, where: Filter = NO_FILTER) -> Answer:
+        """Answers a question from the documents, or abstains.
 
-    def recommend(
-        self, texts: Sequence[str], *, source: str | None, count: int, diversity: float
-    ) -> list[NearestDocument]:
-        """See `Agent.recommend`."""
-        texts = [self.checked(text) for text in texts]
-        if not texts and source is None:
-            raise InputInvalid("nothing to start from; expected texts, a source, or both")
-        latest = " ".join(texts[-1:])
-        rows: list[Embeddings] = list(self._student.turn(self._student.encoder.encode(texts)))
-        language: str = detect_language(latest) or ""
-        if source is not None:
-            document, embedding = self._embedding_of(checked_source(source))
-            language = language or document.language
-            rows.insert(0, embedding)
-        found = self._find(latest, _profile(rows), CANDIDATES, language=language or None)
-        offered = best_of_documents([f for f in found if f.passage.source != source])
-        known, embeddings = self._index.embeddings([f.passage.passage_id for f in offered])
-        offered = [f for f in offered if f.passage.passage_id in known]  # others were deleted just now
-        chosen = diversify([f.score for f in offered], embeddings, count, diversity=diversity)
-        return _documents(offered[row] for row in chosen)
+        Args:
+            text: the question.
+            session: an id that the client chose; a follow-up is searched together with the session's question before.
+            where: which documents to look in.
 
-    def classify(self, text: str, *, alternatives: int) -> Classification | None:
-        """See `Agent.classify`."""
-        return self._intent(self._student.encoder.encode([self.checked(text)])[0], alternatives)
-
-    def query(self, text: str, *, session: str | None, where: Filter) -> Answer:
-        """See `Agent.query`."""
+        Raises:
+            InputInvalid, ContentTooLarge: the text breaks its rules.
+        """
         started = time.perf_counter()
-        text = " ".join(self.checked(text).split())
-        asked = self._sessions.resolve(checked(session, "session", max_chars=100), text) if session else text
+        text = " ".join(checked(text, "text", max_chars=self._settings.limits.max_query_chars).split())
+        asked = self._conversations.resolve(checked(session, "session", max_chars=100), text) if session else text
         language = detect_language(text) or ""
-        key = (asked, language, where)
-        answer, is_repeated = self._answers.get(key, lambda: self._answer(asked, language, where))
+        with open_current(self._models, self._store) as (model, snapshot):
+            key = (model.bundle.digest, snapshot.version, asked, language, where)
+            with self._lock:
+                answer = self._answers.get(key)
+            if answer is not None:
+                answer = replace(answer, is_repeated=True, timings=Timings(0.0, 0.0, 0.0, _ms(started)))
+            else:
+                answer = self._answer(model, snapshot, asked, language, where)
+                with self._lock:
+                    self._answers[key] = answer
         answer = replace(answer, is_follow_up=asked != text)
-        if is_repeated:
-            total_ms = round(1000 * (time.perf_counter() - started), 3)
-            answer = replace(answer, is_repeated=True, timings=Timings(0.0, 0.0, 0.0, total_ms))
+        if self._reviews:
+            _queue_if_unsure(self._reviews, text, answer)
         return answer
 
-    def checked(self, text: str) -> str:
-        """A question or message from outside. Raises `InputInvalid`, `ContentTooLarge`."""
-        return checked(text, "text", max_chars=self._settings.limits.max_query_chars)
-
-    def _answer(self, text: str, language: str, where: Filter) -> Answer:
-        started = time.perf_counter()
-        encoding, tokens = self._student.encoder.encode_with_tokens(text)
-        question = self._student.turn(encoding[None])[0]
-        encoded = time.perf_counter()
-        nearest = self._find(text, question, 2 * self.answering.passages, where=where, language=language)
+    def _answer(self, model: ActiveModel, snapshot: Snapshot, text: str, language: str, where: Filter) -> Answer:
+        began = time.perf_counter()
+        question = understand(model, text, language, where)
+        understood = time.perf_counter()
+        retrieved = retrieve(
+            snapshot, text, question.embedding, 2 * self.answering.passages, where=where, language=language
+        )
         found = time.perf_counter()
-        candidates = candidate_sentences([(f.passage, f.similarity) for f in nearest[: self.answering.passages]])
-        judgement, citations = Judgement(0.0, is_withheld=True), []
-        if candidates:
-            embeddings = self._sentences.embeddings(candidates)
-            word = least_spoken_of(text, tokens, embeddings)
-            composed = compose(candidates, embeddings, question, self.answering, word=word, language=language)
-            judgement, citations = judge(composed.evidence, self.answering.unread), composed.citations
-            low, high = self.answering.doubt
-            if self._reading and low <= judgement.confidence < high:
-                reading = self._reading.logit(tokens, *worth_reading(candidates, embeddings, question))
-                judgement = judge(composed.evidence, self.answering.with_reading, reading=reading)
-        abstained = judgement.is_withheld
-        intent = self._intent(encoding, 3)
+        evidence = gather(model, snapshot, question, retrieved[: self.answering.passages])
+        decision = self._decide(model, question, evidence)
+        intent = classify(model, question.encoding)
         ended = time.perf_counter()
         return Answer(
-            answer=None if abstained else " ".join(citation.quote for citation in citations),
-            abstained=abstained,
-            confidence=round(judgement.confidence, 4),
-            citations=[] if abstained else citations,
-            nearest_documents=_documents(best_of_documents(nearest)[:3]),
+            answer=" ".join(citation.quote for citation in decision.citations) if decision.is_answered else None,
+            abstained=not decision.is_answered,
+            confidence=round(decision.confidence, 4),
+            citations=decision.citations,
+            nearest_documents=[nearest_document(f) for f in best_of_documents(retrieved)[:3]],
             intent=intent,
-            bundle=self._bundle,
+            bundle=model.bundle,
             is_follow_up=False,
             question_language=language,
-            answer_language=None if abstained else citations[0].language,
+            answer_language=decision.citations[0].language if decision.is_answered else None,
             is_repeated=False,
             timings=Timings(
-                *(round(1000 * s, 3) for s in (encoded - started, found - encoded, ended - found, ended - started))
+                *(round(1000 * s, 3) for s in (understood - began, found - understood, ended - found, ended - began))
             ),
         )
 
-    def _embedding_of(self, source: str) -> tuple[Document, Embeddings]:
-        """A document and the mean (D,) of its passages' embeddings. Raises `DocumentUnknown`."""
-        with self._revision.steady():
-            document = self._store.document(document_id_of(source))
-            _, rows = self._index.embeddings(self._store.passages_of(document.document_id))
-        return document, np.asarray(rows, dtype=np.float32).mean(axis=0)
+    def _decide(self, model: ActiveModel, question: Question, evidence: Evidence | None) -> Decision:
+        """Whether the evidence is enough; in doubt the bundle's verifier reads the nearest passage too."""
+        if evidence is None:
+            return Decision(is_answered=False, confidence=0.0, citations=[])
+        judge = self.answering.unverified
+        confidence = judge.confidence(evidence)
+        low, high = self.answering.doubt
+        if model.student.reader and low <= confidence < high:
+            judge = self.answering.verified
+            confidence = judge.confidence(evidence, verification=self.verify(model, question, evidence))
+        if confidence < judge.threshold:
+            return Decision(is_answered=False, confidence=confidence, citations=[])
+        citations = choose_sentences(evidence, self.answering, language=question.language)
+        return Decision(is_answered=True, confidence=confidence, citations=citations)
 
-    def _intent(self, embedding: Embeddings, alternatives: int) -> Classification | None:
-        head = self._student.heads.get(INTENT)
-        return head.classify(embedding, alternatives=alternatives) if head else None
+    def verify(self, model: ActiveModel, question: Question, evidence: Evidence) -> float:
+        """The verifier's logit: above 0 where the nearest passage more likely answers than not."""
+        assert model.student.reader is not None  # noqa: S101  (the caller has asked)
+        return model.student.reader.read(question.tokens, *self._encode_span(model, *span_to_verify(evidence)))
+
+    @cachedmethod(
+        attrgetter("_tokens"),
+        key=lambda self, model, passage, start, end: (model.bundle.digest, passage.passage_id, start, end),
+        lock=attrgetter("_lock"),
+    )
+    def _encode_span(self, model: ActiveModel, passage: Passage, start: int, end: int) -> list[TokenEmbeddings]:
+        """The tokens of a passage's headings and of `start:end` of its document's text; good for ever, so cached."""
+        text = passage.text[start - passage.start : end - passage.start]
+        return model.student.encoder.encode_each_tokens([headings(passage), text])
 
 
-def _profile(rows: Sequence[Embeddings]) -> Embeddings:
-    """One embedding (D,) for several, the latest last; each earlier one counts half as much as the one after it."""
-    weights = 0.5 ** np.arange(len(rows))[::-1]
-    profile = (np.stack(rows) * weights[:, None]).sum(axis=0)
-    return np.asarray(profile / np.linalg.norm(profile), dtype=np.float32)
+@contextlib.contextmanager
+def open_current(models: Models, store: Store) -> Iterator[tuple[ActiveModel, Snapshot]]:
+    """The active model and a snapshot of the base for its index."""
+    is_current = False
+    while not is_current:
+        model = models.active
+        with open_snapshot(store, model.index) as snapshot:
+            is_current = models.active is model  # else another was promoted, and this index no longer follows the store
+            if is_current:
+                yield model, snapshot
 
 
-def _documents(found: Iterable[Found]) -> list[NearestDocument]:
-    return [NearestDocument(f.passage.document_id, f.passage.source, f.passage.title, f.similarity) for f in found]
+def understand(model: ActiveModel, text: str, language: str, where: Filter) -> Question:
+    """Encodes a question; a query adapter, where the bundle has one, brings it nearer to the documents that answer."""
+    encoding, tokens = model.student.encoder.encode_with_tokens(text)
+    adapter = model.student.adapter
+    embedding = adapter.turn(encoding[None])[0] if adapter else encoding
+    return Question(text, language, where, encoding, embedding, tokens)
+
+
+def gather(model: ActiveModel, snapshot: Snapshot, question: Question, retrieved: list[Found]) -> Evidence | None:
+    """The sentences of the passages that were retrieved, and what they say for an answer; None without any."""
+    candidates = candidate_sentences([(f.passage, f.similarity) for f in retrieved])
+    if not candidates:
+        return None
+    embeddings = embed_sentences(model, snapshot, candidates)
+    return weigh_evidence(candidates, embeddings, question.embedding, question.text, question.tokens)
+
+
+def embed_sentences(model: ActiveModel, snapshot: Snapshot, candidates: list[Candidate]) -> Embeddings:
+    """The embeddings (K, D) of all sentences of some passages, stored at ingest; else, encoded now."""
+    texts: dict[int, list[str]] = {}
+    for candidate in candidates:
+        texts.setdefault(candidate.passage.passage_id, []).append(candidate.text)
+    encoder = model.student.encoder
+    rows = snapshot.store.sentence_embeddings(
+        list(texts), model.student.bundle.manifest.embedding_space, encoder.dimension
+    )
+    for passage_id, sentences in texts.items():
+        if len(rows.get(passage_id, ())) != len(sentences):  # chunked by other rules than now
+            rows[passage_id] = encoder.encode(sentences)
+    return np.concatenate([rows[passage_id] for passage_id in texts])
+
+
+def classify(model: ActiveModel, encoding: Embeddings, *, alternatives: int = 3) -> Classification | None:
+    """The intent of a message with this embedding (D,); None when the bundle has no intent head."""
+    head = model.student.heads.get(INTENT)
+    return head.classify(encoding, alternatives=alternatives) if head else None
+
+
+def _queue_if_unsure(reviews: FeedbackLog, text: str, answer: Answer) -> None:
+    """Queues a question for review; it is answered whether or not the queue can be written."""
+    intent = answer.intent
+    likeliest = intent.alternatives[0].label if intent else None
+    try:
+        if answer.abstained:
+            reviews.queue(text, "abstained", likeliest, answer.confidence, answer.bundle.digest)
+        elif intent and intent.label is None:
+            reviews.queue(text, "intent unknown", likeliest, intent.probability, answer.bundle.digest)
+    except (StoreFull, StoreUnavailable, StoreDamaged) as error:
+        log.error("a review could not be queued: %s", error)
+
+
+def headings(passage: Passage) -> str:
+    """The lines that the verifier reads above a passage's text: its title and headings."""
+    return "\n".join(part for part in (passage.title, passage.heading) if part) or "-"
+
+
+def nearest_document(found: Found) -> NearestDocument:
+    """A document to look at, by its best passage."""
+    return NearestDocument(found.passage.document_id, found.passage.source, found.passage.title, found.similarity)
+
+
+def _size_bytes(tokens: list[TokenEmbeddings]) -> int:
+    return int(np.sum([part.embeddings.nbytes for part in tokens]))
+
+
+def _ms(started: float) -> float:
+    return round(1000 * (time.perf_counter() - started), 3)

@@ -1,27 +1,31 @@
-"""What the agent says: the classes that HTTP shows and the client reads, the same ones on both sides."""
+"""Results of asking: the classes that HTTP shows and the client reads, the same ones on both sides."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from edge_agent.answering.evidence import Citation
-from edge_agent.storage.records import Document
+from edge_agent.models.identity import BundleIdentity
 from student.bundle.linear_head import Classification
 
 
-class Outcome(StrEnum):
-    """What taking in a document did."""
-
-    ADDED = "added"
-    REPLACED = "replaced"
-    UNCHANGED = "unchanged"
-
-
 @dataclass(frozen=True, slots=True)
-class Ingested:
-    """A document that was taken in, durably."""
+class Citation:
+    """A quote and where it stands: `quote` equals code points `start:end` of the document's text.
 
-    outcome: Outcome
-    document: Document
+    The document is the one with this `content_sha256`: where it has another by now, it was replaced since.
+    `page` counts from 1 where the document has pages, else it is 0; `language` is the document's, "" where unknown.
+    """
+
+    document_id: str
+    content_sha256: str
+    passage_id: int
+    source: str
+    title: str
+    language: str
+    heading: str
+    page: int
+    start: int
+    end: int
+    quote: str
+    similarity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +39,8 @@ class NearestDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class BundleIdentity:
-    """The bundle that something was answered with; `digest` is the SHA-256 of its manifest."""
-
-    name: str
-    serial: int
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
 class Timings:
-    """Where the time of a question went."""
+    """The time of a question, stage by stage."""
 
     encode_ms: float
     search_ms: float
@@ -55,7 +50,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the agent says to a question.
+    """The answer to a question, or the refusal to give one.
 
     Attributes:
         answer: the cited sentences joined, or None when it abstains.
@@ -84,27 +79,3 @@ class Answer:
     answer_language: str | None
     is_repeated: bool
     timings: Timings
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """Whether the agent can serve, and on what.
-
-    Attributes:
-        is_ready: index and store agree.
-        documents, passages: in the store.
-        indexed_passages: in the index.
-        is_search_exact: whether search scans all passages; a graph answers for large bases.
-        passages_to_reembed: that a bundle of another embedding space is being made ready for, while the former answers.
-        probe_min_similarity: of the bundle's probes on this CPU.
-        bundle: that answers.
-    """
-
-    is_ready: bool
-    documents: int
-    passages: int
-    indexed_passages: int
-    is_search_exact: bool
-    passages_to_reembed: int
-    probe_min_similarity: float
-    bundle: BundleIdentity

@@ -1,1 +1,1 @@
-"""What staff say of answers: identifiers masked before anything is written, and the queue of what is to be reviewed."""
+"""Judgements of answers and the queue of reviews: identifiers are masked before anything is written."""

@@ -53,7 +53,7 @@ def find_identifiers(text: str, regions: Sequence[str] = REGIONS) -> list[Span]:
 
 
 def _valid_prefixes(pattern: re.Pattern[str], text: str, is_valid: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
-    """Matches, or their longest beginning at a word's end, that are valid: a pattern with spaces may take in more."""
+    """Matches, or their longest beginning at a word's end, that are valid: a pattern with spaces may cover more."""
     for match in pattern.finditer(text):
         for end in [match.end(), *(match.start() + m.start() for m in reversed(list(re.finditer(r" ", match[0]))))]:
             if is_valid(text[match.start() : end]):

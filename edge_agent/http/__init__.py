@@ -1,1 +1,1 @@
-"""The agent over HTTP: FastAPI, problem+json errors, Prometheus metrics."""
+"""The agent over HTTP: routes by subject, limits, problem+json errors, Prometheus metrics."""

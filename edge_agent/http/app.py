@@ -8,19 +8,16 @@ import edge_agent
 from edge_agent.agent import Agent
 from edge_agent.http import problems
 from edge_agent.http.body_limit import BodyLimitMiddleware
+from edge_agent.http.documents import add_document_routes, add_upload_routes
+from edge_agent.http.feedback import add_feedback_routes
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
+from edge_agent.http.operations import add_operation_routes
 from edge_agent.http.problems import Problem
-from edge_agent.http.routes import (
-    add_document_routes,
-    add_feedback_routes,
-    add_operation_routes,
-    add_question_routes,
-    add_upload_routes,
-)
+from edge_agent.http.questions import add_question_routes
 from edge_agent.ingest.jobs import Jobs
 
-_TAKEN_IN_AT_ONCE = 4
-"""Documents; more wait for their turn, in no thread that a question needs."""
+_INGESTS_AT_ONCE = 4
+"""Documents; more wait, in no thread that a question needs."""
 
 
 def create_app(agent: Agent, jobs: Jobs) -> FastAPI:
@@ -39,9 +36,9 @@ def create_app(agent: Agent, jobs: Jobs) -> FastAPI:
     problems.install(app)
     add_question_routes(app, agent, metrics)
     add_feedback_routes(app, agent)
-    turns = CapacityLimiter(_TAKEN_IN_AT_ONCE)
-    add_document_routes(app, agent, turns)
-    add_upload_routes(app, agent, jobs, turns)
+    limiter = CapacityLimiter(_INGESTS_AT_ONCE)
+    add_document_routes(app, agent, limiter)
+    add_upload_routes(app, agent, jobs, limiter)
     add_operation_routes(app, agent, metrics)
     _document_problems(app)
     return app

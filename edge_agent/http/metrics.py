@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge_agent.agent import Agent
-from edge_agent.answering.results import Answer
 from edge_agent.ingest.jobs import Jobs
+from edge_agent.storage.records import Counts
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -27,11 +27,11 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._answers = Counter("orilla_answers", "Questions.", ["outcome"], registry=self._registry)
-        self._cache = Counter(
+        self.answers = Counter("orilla_answers", "Questions.", ["outcome"], registry=self._registry)
+        self.cache = Counter(
             "orilla_answer_cache", "Questions asked before (hit) or not (miss).", ["outcome"], registry=self._registry
         )
-        self._stages = Histogram(
+        self.stages = Histogram(
             "orilla_query_stage_seconds",
             "Time of a stage.",
             ["stage"],
@@ -39,26 +39,16 @@ class Metrics:
             registry=self._registry,
         )
         gauges = {
-            "orilla_jobs_pending": ("Documents that wait to be taken in.", lambda: jobs.pending),
-            "orilla_documents": ("Documents in the store.", lambda: agent.counts().documents),
-            "orilla_passages": ("Passages in the store.", lambda: agent.counts().passages),
-            "orilla_indexed_passages": ("Passages in the index.", lambda: len(agent.index)),
+            "orilla_jobs_pending": ("Documents that wait to be ingested.", lambda: jobs.pending),
+            "orilla_documents": ("Documents in the store.", lambda: _counts(agent).documents),
+            "orilla_passages": ("Passages in the store.", lambda: _counts(agent).passages),
+            "orilla_indexed_passages": ("Passages in the index.", lambda: len(agent.models.active.index)),
         }
         for name, (help_text, read) in gauges.items():
             Gauge(name, help_text, registry=self._registry).set_function(read)
+        bundle = agent.models.active.bundle
         info = Gauge("orilla_bundle", "1 for the bundle served.", ["name", "serial", "digest"], registry=self._registry)
-        info.labels(agent.bundle.name, str(agent.bundle.serial), agent.bundle.digest).set(1)
-
-    def count_answer(self, answer: Answer) -> None:
-        """Counts an answered question."""
-        self._answers.labels("abstained" if answer.abstained else "answered").inc()
-        self._cache.labels("hit" if answer.is_repeated else "miss").inc()
-        if answer.is_repeated:
-            return
-        timings = answer.timings
-        stages = {"encode": timings.encode_ms, "search": timings.search_ms, "answer": timings.answer_ms}
-        for stage, milliseconds in stages.items():
-            self._stages.labels(stage).observe(milliseconds / 1000)
+        info.labels(bundle.name, str(bundle.serial), bundle.digest).set(1)
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""
@@ -91,3 +81,7 @@ class MetricsMiddleware:
             route = getattr(scope.get("route"), "path", "unmatched")
             self._metrics.requests.labels(scope["method"], route, str(status)).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
+
+
+def _counts(agent: Agent) -> Counts:
+    return agent.store.snapshots.read(lambda snapshot: snapshot.counts())

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+import fastapi
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -45,6 +46,12 @@ STATUS_OF: Mapping[type[Exception], HTTPStatus] = {
     StoreFull: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 RETRY_AFTER_S = "5"
+
+
+class Request(BaseModel):
+    """A request body; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class FieldProblem(BaseModel):
@@ -110,14 +117,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _agent_error(request: Request, error: Exception) -> JSONResponse:
+def _agent_error(request: fastapi.Request, error: Exception) -> JSONResponse:
     status = STATUS_OF.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s: %s", request.method, request.scope.get("path"), error)
     return problem(status, _name_of(type(error).__name__), str(error))
 
 
-def _request_invalid(request: Request, error: Exception) -> JSONResponse:
+def _request_invalid(request: fastapi.Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     if any(item["type"] == "json_invalid" for item in error.errors()):
         return problem(HTTPStatus.BAD_REQUEST, "json-invalid", "the body is not valid JSON; send UTF-8 JSON")
@@ -128,7 +135,7 @@ def _request_invalid(request: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, problems)
 
 
-def _http_exception(request: Request, error: Exception) -> JSONResponse:
+def _http_exception(request: fastapi.Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSPC:  # while a file came in
         detail = "no space is left for the files that come in (TMPDIR); free some on the server, then try again"
@@ -140,7 +147,7 @@ def _http_exception(request: Request, error: Exception) -> JSONResponse:
     return problem(error.status_code, phrase.replace(" ", "-"), detail)
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def _unexpected(request: fastapi.Request, error: Exception) -> JSONResponse:
     log.error("unexpected %s while serving %s", type(error).__name__, request.scope.get("path"))
     return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -1,1 +1,1 @@
-"""From files to passages: parsing, chunking, encoding; folders that are synchronized and jobs that survive a kill."""
+"""Ingest: files are parsed, chunked into passages and encoded; folders are synchronized, jobs survive a kill."""

@@ -1,51 +1,23 @@
-"""Cuts a document into passages: the units that are embedded, found and cited."""
+"""Chunking: a document is divided into passages, the units that are embedded, found and cited."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract
+from edge_agent.storage.records import PassageSpan
 from edge_agent.text import split_sentences
 
 RULES = 2
-"""Counts the changes of `chunk` that make other passages of the same document."""
+"""Number of the chunking rules; grows when `chunk` makes other passages of the same document."""
 
 
 _MAX_HEADING_CHARS = 300  # each heading is repeated with every passage below it
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkingRecipe:
-    """What, besides a document's text, decides its passages; kept with each document.
-
-    Attributes:
-        rules: `RULES` when it was cut.
-        max_tokens: of a passage.
-        overlap_tokens: that neighbours share where a section is split. None do: it did not pay (docs/log.md).
-    """
-
-    rules: int
-    max_tokens: int
-    overlap_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PassageSpan:
-    """A passage to be: `text[start:end]`, below the headings `heading` (outermost first, joined by ` › `).
-
-    `page` counts from 1 where the format has pages, else it is 0.
-    """
-
-    start: int
-    end: int
-    heading: str
-    page: int = 0
-
-
 def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int) -> list[PassageSpan]:
-    """Cuts a document along its structure.
+    """Divides a document along its structure.
 
     Blocks of one section are packed into passages of at most `max_tokens` tokens; a block that is larger alone is
     cut at sentences, and a sentence that is larger alone between two tokens. No passage crosses a heading or a page.
@@ -91,7 +63,7 @@ def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int
 
 
 def passage_input(title: str, heading: str, text: str) -> str:
-    """What the encoder sees of a passage: its title and headings, since it may not name its own subject."""
+    """The text that the encoder sees of a passage: below its title and headings, since it may not name its subject."""
     return "\n".join(part for part in (title, heading, text) if part)
 
 

@@ -1,4 +1,4 @@
-"""Keeps a store like a folder of documents: what is new, changed or gone, once or as it happens."""
+"""Synchronization of a store with a folder of documents, once or as files change."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from edge_agent.answering.results import Ingested, Outcome
 from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
+from edge_agent.ingest.outcome import Ingested, Outcome
 from edge_agent.ingest.parsing.formats import FORMAT_OF_SUFFIX, DocumentFormat, format_of
 from edge_agent.settings import Limits
 
 
 class Documents(Protocol):
-    """The part of an agent, here or served elsewhere, that takes in and deletes documents."""
+    """The part of an agent, here or served elsewhere, that ingests and deletes documents."""
 
     def add_document(
         self, source: str, content: bytes, document_format: DocumentFormat, *, tags: Sequence[str] = ()
@@ -29,7 +29,7 @@ class Documents(Protocol):
 
 @dataclass(slots=True)
 class Synced:
-    """What was done: how many documents of each outcome, and which files were refused, why."""
+    """The result of a synchronization: documents by outcome, and the refused files with the reason."""
 
     added: int = 0
     replaced: int = 0
@@ -52,14 +52,14 @@ def sync(
     prune: bool = False,
     on_file: Callable[[int, int], None] = lambda *_: None,
 ) -> Synced:
-    """Takes in a file, or every document below a folder.
+    """Ingests a file, or every document below a folder.
 
     Args:
-        documents: where they go.
+        documents: that ingests them.
         path: a file or a folder; a document's source is its path below the folder.
         tags: of all these documents, beside those that they carry.
         prune: delete what the store has and the folder has not.
-        on_file: told how many of how many files are done.
+        on_file: called with the number of files done and that of all.
 
     Raises:
         InputInvalid: the path does not exist, or is a file that should prune.
@@ -73,7 +73,7 @@ def sync(
     files = [file for file in found if is_document(file)] if path.is_dir() else found
     synced = Synced(skipped=len(found) - len(files))
     for number, file in enumerate(files, start=1):
-        _take_in(documents, root, file, synced, tags)
+        _ingest(documents, root, file, synced, tags)
         on_file(number, len(files))
     if prune:
         kept = {file.relative_to(root).as_posix() for file in files}
@@ -113,7 +113,7 @@ def _follow(documents: Documents, folder: Path, changed: Iterable[Path], tags: S
     files = sorted(file for file in changed if is_document(file))
     for file in files:
         if file.is_file():
-            _take_in(documents, folder, file, synced, tags)
+            _ingest(documents, folder, file, synced, tags)
     gone = {file.relative_to(folder).as_posix() for file in files if not file.is_file()}
     for source in sorted(gone.intersection(documents.sources()) if gone else ()):
         documents.delete_source(source)
@@ -121,9 +121,9 @@ def _follow(documents: Documents, folder: Path, changed: Iterable[Path], tags: S
     return synced
 
 
-def _take_in(documents: Documents, root: Path, file: Path, synced: Synced, tags: Sequence[str]) -> None:
+def _ingest(documents: Documents, root: Path, file: Path, synced: Synced, tags: Sequence[str]) -> None:
     source = file.relative_to(root).as_posix()
-    max_bytes = Limits().reading.bytes
+    max_bytes = Limits().parsing.bytes
     try:
         if not file.resolve().is_relative_to(root.resolve()):
             raise InputInvalid("the file is a link to somewhere outside the folder; copy it there instead")

@@ -1,4 +1,4 @@
-"""Documents that are taken in after the answer: accepted onto disk, one after another, resumed after a kill.
+"""Ingest jobs: documents accepted onto disk, ingested one after another, resumed after a kill.
 
 Each job is a record (`ID.json`) and, until it has ended, the document's bytes (`ID.content`) in a folder of the store.
 The bytes are written first: a record says that they are whole. Ids sort by when they were given.
@@ -18,10 +18,10 @@ from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from edge_agent.answering.results import Ingested
 from edge_agent.errors import AgentError, JobQueueFull, JobUnknown
+from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.formats import DocumentFormat
-from edge_agent.storage.database import named_failures
+from edge_agent.storage.failures import named_failures
 from student.artifacts.durable import write_durably
 
 log = logging.getLogger(__name__)
@@ -31,10 +31,11 @@ MAX_ENDED = 200
 MAX_ATTEMPTS = 3
 INTERNAL = "InternalError"
 OnPassages = Callable[[int, int], None]
+"""Called with the number of passages embedded and that of all."""
 
 
 class JobState(StrEnum):
-    """Where a job is."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -48,7 +49,7 @@ class Job:
 
     Attributes:
         job_id: its id.
-        state: where it is.
+        state: see `JobState`.
         source, format, tags: of the document, as given.
         size_bytes: of its content.
         accepted_at: RFC 3339, UTC.
@@ -79,21 +80,21 @@ class Job:
         return self.state in (JobState.DONE, JobState.FAILED)
 
 
-TakeIn = Callable[[Job, bytes, OnPassages], Ingested]
-"""Takes in a job's document, given its bytes; tells the last argument how many of how many passages are embedded."""
+Ingest = Callable[[Job, bytes, OnPassages], Ingested]
+"""Ingests a job's document, given its bytes, with a progress callback."""
 
 
 class Jobs:
-    """The jobs of a store: a bounded queue, one worker, what became of the latest. Safe to use from several threads.
+    """The jobs of a store: a bounded queue, one worker, the results of the latest. Safe to use from several threads.
 
     Guarantees:
-        What was accepted is taken in or its refusal is told, also after a kill.
+        An accepted document is ingested or its refusal is kept for whoever asks, also after a kill.
     """
 
-    def __init__(self, folder: Path, take_in: TakeIn) -> None:
+    def __init__(self, folder: Path, ingest: Ingest) -> None:
         """Resumes what a folder holds and starts the worker; the folder is made if it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._take_in = folder, take_in
+        self._folder, self._ingest = folder, ingest
         self._lock, self._waiting = threading.Lock(), queue.SimpleQueue[str | None]()
         self._is_closing = False
         self._jobs = {job.job_id: job for job in self._read_folder()}
@@ -170,7 +171,7 @@ class Jobs:
 
     def _run(self, job: Job) -> None:
         if job.attempts >= MAX_ATTEMPTS:
-            detail = f"the server ended {MAX_ATTEMPTS} times while it took the document in; split or convert it"
+            detail = f"the server ended {MAX_ATTEMPTS} times while it ingested the document; split or convert it"
             self._end(replace(job, state=JobState.FAILED, refusal=INTERNAL, detail=detail))
             return
         job = self._change(replace(job, state=JobState.RUNNING, attempts=job.attempts + 1))
@@ -182,7 +183,7 @@ class Jobs:
 
         try:
             content = self._content(job.job_id).read_bytes()
-            ingested = self._take_in(job, content, on_passages)
+            ingested = self._ingest(job, content, on_passages)
         except _Interrupted:
             self._change(replace(job, state=JobState.QUEUED, attempts=job.attempts - 1))
             return

@@ -1,4 +1,4 @@
-"""What the student makes of passages before they are stored: the embedding of each, and those of its sentences."""
+"""Encoding of passages before they are stored: the embedding of each, and those of its sentences."""
 
 from collections.abc import Sequence
 

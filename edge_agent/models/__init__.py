@@ -1,1 +1,1 @@
-"""Which bundle answers, its index, and the change to a bundle of another embedding space without a pause."""
+"""The active model (bundle and index) and the change to a bundle of another embedding space without a pause."""

@@ -1,7 +1,7 @@
-"""The bundle that the store's embeddings were made with, kept beside them.
+"""The fallback bundle: a copy, beside the store's embeddings, of the bundle that they were made with.
 
-So that a bundle of another embedding space does not silence the branch: until every passage has its embedding in the
-new space the kept bundle goes on answering from the old ones (docs/adr/0021).
+With it a bundle of another embedding space does not silence the branch: until every passage has its embedding in the
+new space the fallback bundle goes on answering from the old ones (docs/adr/0021).
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _ROOM_LEFT_BYTES = 50_000_000
 """For documents, which matter more."""
 
 
-def keep_bundle(store: Path, bundle: Bundle) -> None:
+def keep_fallback(store: Path, bundle: Bundle) -> None:
     """Keeps a bundle in a store's folder in place of the one before; hard links where the file system allows.
 
     Without room for it nothing is kept, which is logged: a change of embedding space will then be waited for.
@@ -32,26 +32,26 @@ def keep_bundle(store: Path, bundle: Bundle) -> None:
     kept = store / _FOLDER
     if _digest(kept) == bundle.digest:
         return
-    aside = store / f".{_FOLDER}.new"
+    temporary = store / f".{_FOLDER}.new"
     try:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         for name in (*bundle.manifest.files, MANIFEST):
-            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):
-                os.link(bundle.path / name, aside / name)
+                os.link(bundle.path / name, temporary / name)
                 continue
             if shutil.disk_usage(store).free < (bundle.path / name).stat().st_size + _ROOM_LEFT_BYTES:
                 raise OSError(errno.ENOSPC, "it would fill the disk")
-            shutil.copyfile(bundle.path / name, aside / name)
+            shutil.copyfile(bundle.path / name, temporary / name)
         shutil.rmtree(kept, ignore_errors=True)
-        aside.rename(kept)
+        temporary.rename(kept)
         sync(store)
     except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         log.warning("the bundle was not kept beside the store: %s", error.strerror or error)
 
 
-def load_kept(store: Path, *, workers: int | None) -> Student | None:
+def load_fallback(store: Path, *, workers: int | None) -> Student | None:
     """The student kept in a store's folder; None when there is none that can be used."""
     if not (store / _FOLDER).is_dir():
         return None

@@ -1,44 +1,49 @@
-"""A bundle of another embedding space takes over without silence (docs/adr/0021).
+"""Re-embedding: every passage gets its embedding in the space of the next bundle, in the background (docs/adr/0021).
 
-Every passage gets its embedding in the new space in the background, while the old bundle and its index go on answering;
-then both are replaced at once. Killed, it goes on where it was at the next start.
+The active bundle and its index go on answering meanwhile. Killed, it goes on where it was at the next start.
 """
 
 import logging
 import threading
 from collections.abc import Callable
 
-from edge_agent.models.active_model import embed_missing
-from edge_agent.models.fallback_bundle import load_kept
+from edge_agent.ingest.passage_encoding import encode_passages
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
 from student.runtime.student import Student, load_student
 
 log = logging.getLogger(__name__)
 
+OnEmbedded = Callable[[int], None]
+"""Called with the number of passages embedded so far."""
 
-def open_students(settings: AgentSettings, store: Store) -> tuple[Student, str | None]:
-    """The student to answer with now, and the embedding space to make ready when that is not the given bundle's.
 
-    Raises:
-        BundleError: the given bundle cannot be used.
+def embed_missing(
+    store: Store, student: Student, *, on_embedded: OnEmbedded, should_stop: Callable[[], bool], batch: int = 64
+) -> None:
+    """Gives every passage that has none an embedding in a student's space, a few at a time; a kill loses only those.
+
+    Args:
+        store: read and written while others read and write it.
+        student: that encodes.
+        on_embedded: progress callback.
+        should_stop: asked after every batch.
+        batch: passages in a transaction.
     """
-    given = load_student(settings.bundle, workers=settings.workers)
-    space, active = given.bundle.manifest.embedding_space, store.embeddings.active_space()
-    if active in (None, space) or not store.embeddings.count_missing(space):
-        return given, None
-    kept = load_kept(settings.store, workers=settings.workers)
-    if kept is None or kept.bundle.manifest.embedding_space != active:
-        if kept is not None:
-            kept.close()
-        log.warning("the bundle of the store's embeddings is not there; it is re-embedded before it is served")
-        return given, None
-    given.close()
-    return kept, space
+    space = student.bundle.manifest.embedding_space
+    done = after = 0
+    while not should_stop() and (missing := store.embeddings.missing(space, after=after, limit=batch)):
+        with store.snapshots.open() as snapshot:
+            passages = snapshot.passages(missing)  # without those deleted just now
+        embeddings, sentences = encode_passages(student.encoder, [(p.title, p.heading, p.text) for p in passages])
+        store.embeddings.put([p.passage_id for p in passages], embeddings, sentences, space)
+        after = missing[-1]
+        done += len(passages)
+        on_embedded(done)
 
 
 class Reembedding:
-    """Makes the next bundle ready in a thread of its own, on one core."""
+    """Prepares the next bundle in a thread of its own, on one core."""
 
     def __init__(self, settings: AgentSettings, store: Store, space: str, *, on_ready: Callable[[], None]) -> None:
         """Starts.
@@ -46,9 +51,9 @@ class Reembedding:
         Args:
             settings: name the next bundle.
             store: whose passages are embedded.
-            space: theirs to be.
-            on_ready: called in the thread when every passage has an embedding; it takes over, embedding those that
-                came meanwhile.
+            space: of the next bundle.
+            on_ready: called in the thread when every passage has an embedding; it promotes the next bundle, after
+                embedding the passages that came meanwhile.
         """
         self._settings, self._store, self._space, self._on_ready = settings, store, space, on_ready
         self._stop = threading.Event()
@@ -60,7 +65,7 @@ class Reembedding:
         return self._store.embeddings.count_missing(self._space)
 
     def join(self, timeout_s: float) -> None:
-        """Waits until the next bundle has taken over."""
+        """Waits until the next bundle is promoted."""
         self._thread.join(timeout_s)
 
     def close(self) -> None:
@@ -72,7 +77,7 @@ class Reembedding:
         try:
             student: Student = load_student(self._settings.bundle, workers=1)
             try:
-                embed_missing(self._store, student, on_done=lambda done: None, should_stop=self._stop.is_set)
+                embed_missing(self._store, student, on_embedded=lambda done: None, should_stop=self._stop.is_set)
             finally:
                 student.close()
             if not self._stop.is_set():

@@ -1,1 +1,1 @@
-"""Finding passages: by meaning (exact scan, HNSW graph), by words (BM25), and one ranking of both."""
+"""Search: passages by meaning (exact scan, HNSW graph) and by words (BM25), one ranking, one snapshot of the base."""

@@ -22,7 +22,7 @@ RECALL = 0.995
 
 
 class Graph:
-    """Approximate nearest neighbours. Removed passages stay in it, marked, until it is built anew.
+    """Approximate nearest neighbors. Removed passages stay in it, marked, until it is built again.
 
     Attributes:
         ef: candidates that a search keeps.
@@ -77,6 +77,8 @@ class Graph:
 
     def add(self, passage_ids: Sequence[int], embeddings: NDArray[np.floating], *, threads: int) -> None:
         """Adds passages (K) with unit-norm embeddings (K, D). Not while another thread searches."""
+        if not len(passage_ids):
+            return
         needed = self._hnsw.get_current_count() + len(passage_ids)
         if needed > self._hnsw.get_max_elements():
             self._hnsw.resize_index(max(needed, self._hnsw.get_max_elements() * 3 // 2))
@@ -122,6 +124,9 @@ class Graph:
     def removed(self) -> int:
         """How many removed passages are still in the graph."""
         return int(self._hnsw.get_current_count()) - len(self._ids)
+
+    def __contains__(self, passage_id: int) -> bool:
+        return passage_id in self._ids
 
     def __len__(self) -> int:
         return len(self._ids)

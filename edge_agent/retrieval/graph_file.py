@@ -1,8 +1,8 @@
 """The graph on disk, so that a large base need not build it at every start.
 
-A snapshot is derived from the store and checked against it: it is used only when every byte is as it was written and
-its embedding space is the one in use; which passages came or went since then the caller sees from the ids. What is
-wrong with one is logged, and the graph is built anew: a lost snapshot costs time, never an answer.
+A saved graph is derived from the store and compared with it: it is used only when every byte is as it was written and
+its embedding space is the one in use; which passages came or went since then the caller sees from the ids. A fault
+of one is logged and the graph is built again: a lost graph costs time, never an answer.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ from student.artifacts.durable import sync, write_durably
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-_RECORD = "snapshot.json"
+_RECORD = "graph.json"
 _GRAPH = re.compile(r"graph-[0-9a-f]{16}\.hnsw")
 
 
-class SnapshotRecord(BaseModel):
-    """What a snapshot says of itself; the graph's file is named by its digest."""
+class GraphRecord(BaseModel):
+    """The record of a saved graph; the graph's file is named by its digest."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
@@ -43,23 +43,23 @@ class SnapshotRecord(BaseModel):
     sha256: Digest
 
 
-def write_snapshot(folder: Path, graph: Graph, embedding_space: str, dimension: int) -> None:
-    """Writes a graph aside, fsyncs it, renames it into place, then removes the one before.
+def write_graph(folder: Path, graph: Graph, embedding_space: str, dimension: int) -> None:
+    """Writes a graph to a temporary file, fsyncs it, renames it into place, then removes the one before.
 
     Guarantees:
-        Killed at any moment, or out of space, the folder holds the old snapshot or the new one.
+        Killed at any moment, or out of space, the folder holds the old graph or the new one.
 
     Raises:
-        OSError: the disk is full or not writable; the old snapshot stays.
+        OSError: the disk is full or not writable; the old one stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / "graph.new"
+    temporary = folder / "graph.new"
     try:
-        graph.save(aside)
-        with aside.open("rb+") as file:
+        graph.save(temporary)
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        sha256 = digest_file(aside)
-        record = SnapshotRecord(
+        sha256 = digest_file(temporary)
+        record = GraphRecord(
             format_version=FORMAT_VERSION,
             embedding_space=embedding_space,
             dimension=dimension,
@@ -67,19 +67,19 @@ def write_snapshot(folder: Path, graph: Graph, embedding_space: str, dimension: 
             ef_construction=EF_CONSTRUCTION,
             ef=graph.ef,
             tuned_at=graph.tuned_at,
-            size_bytes=aside.stat().st_size,
+            size_bytes=temporary.stat().st_size,
             sha256=sha256,
         )
         path = folder / _name(record)
-        aside.rename(path)
+        temporary.rename(path)
         sync(folder)
         write_durably(folder / _RECORD, record.model_dump_json(indent=2).encode())
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         _tidy(folder)
 
 
-def read_snapshot(folder: Path, embedding_space: str, dimension: int, alive: NDArray[np.int64]) -> Graph | None:
+def read_graph(folder: Path, embedding_space: str, dimension: int, alive: NDArray[np.int64]) -> Graph | None:
     """The graph of a folder without passages that are not `alive`; None when none can be used, and why is logged."""
     record = _read_record(folder)
     if record is None:
@@ -105,21 +105,21 @@ def read_snapshot(folder: Path, embedding_space: str, dimension: int, alive: NDA
             return None
         except RuntimeError as error:  # written whole, by something that is not this program
             wrong = f"it cannot be loaded ({error})"
-    log.warning("the snapshot of the index is not used: %s; the graph is built anew", wrong)
+    log.warning("the saved graph is not used: %s; the graph is built again", wrong)
     return None
 
 
-def _read_record(folder: Path) -> SnapshotRecord | None:
+def _read_record(folder: Path) -> GraphRecord | None:
     try:
-        return SnapshotRecord.model_validate_json((folder / _RECORD).read_bytes())
+        return GraphRecord.model_validate_json((folder / _RECORD).read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValidationError, json.JSONDecodeError):
-        log.warning("the snapshot of the index is not used: its record is damaged; the graph is built anew")
+        log.warning("the saved graph is not used: its record is damaged; the graph is built again")
         return None
 
 
-def _name(record: SnapshotRecord) -> str:
+def _name(record: GraphRecord) -> str:
     return f"graph-{record.sha256[:16]}.hnsw"
 
 

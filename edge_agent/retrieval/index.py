@@ -1,8 +1,9 @@
-"""Nearest passages by cosine similarity: an exact scan, and a graph once the base is large.
+"""The index of passages by meaning: an exact scan of all embeddings, and an HNSW graph once the base is large.
 
 Both are derived from the store. Up to some twenty thousand passages the scan costs a millisecond at most and is exact
 (docs/adr/0006); past that a graph is built in the background while the scan keeps answering, and kept on disk
-(docs/adr/0020).
+(docs/adr/0020). The graph follows the changes a little later: what it has not taken up yet is scanned, so that a view
+finds the same passages with it as without.
 """
 
 import logging
@@ -14,22 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.retrieval.graph import Graph
-from edge_agent.retrieval.graph_file import read_snapshot, write_snapshot
-from edge_agent.retrieval.vectors import Neighbor, Rows
+from edge_agent.retrieval.graph_file import read_graph, write_graph
+from edge_agent.retrieval.vectors import Neighbor, VectorTable, VectorView
 from student.embeddings import Embeddings
 
 log = logging.getLogger(__name__)
 
 _BATCH = 32  # passages that one search may have to wait for
 SAVE_AFTER = 1000
-"""Passages that came or went since the last snapshot, or a twentieth of the base if that is more."""
+"""Passages that came or went since the graph was last saved, or a twentieth of the base if that is more."""
 _TUNING_QUERIES, _TUNING_COUNT = 128, 10
 
 
-class GrowingIndex:
-    """An exact scan that hands over to a graph in the background when the base has grown past a size.
+class PassageIndex:
+    """Embeddings by version, and from a certain size on a graph beside them. Safe to use from several threads.
 
-    Safe to use from several threads. `is_exact` says which of the two answers at present.
+    Attributes:
+        vectors: the embeddings; whoever searches opens a view of them.
     """
 
     def __init__(
@@ -38,8 +40,8 @@ class GrowingIndex:
         *,
         exact_below: int,
         threads: int,
-        snapshots: tuple[Path, str] | None = None,
-        questions_about: Callable[[Sequence[int]], Embeddings] | None = None,
+        graph_folder: tuple[Path, str] | None = None,
+        sample_queries: Callable[[Sequence[int]], Embeddings] | None = None,
     ) -> None:
         """An empty index.
 
@@ -47,25 +49,25 @@ class GrowingIndex:
             dimension: D.
             exact_below: passages under which the scan answers.
             threads: for building the graph.
-            snapshots: the folder where the graph is kept and the embedding space it belongs to; None to keep none.
-            questions_about: embeddings (Q, D) like those of questions about these passages, to tune the graph with;
+            graph_folder: where the graph is kept, and the embedding space it belongs to; None to keep none.
+            sample_queries: embeddings (Q, D) like those of questions about these passages, to tune the graph with;
                 by default the passages' own.
         """
-        self._rows = Rows(dimension)
-        self._graph: Graph | None = None
+        self.vectors = VectorTable(dimension)
         self._dimension, self._exact_below, self._threads = dimension, exact_below, threads
-        self._snapshots = snapshots
-        self._questions_about = questions_about or (lambda ids: self.embeddings(ids)[1])
-        self._lock = threading.Lock()  # held for a search, and for what a search must not see half done
-        self._changing = threading.RLock()  # held for as long as the passages must stay the same; taken before _lock
+        self._graph_folder = graph_folder
+        self._sample_queries = sample_queries or (lambda ids: self.view().embeddings(ids)[1])
+        self._graph: Graph | None = None
+        self._graph_lock = threading.Lock()  # hnswlib does not search while it changes
+        self._state_lock = threading.Lock()  # of the worker and of what it is to do
         self._worker: threading.Thread | None = None
-        self._unsaved = 0
+        self._removed_since, self._changed_since_save = list[int](), 0
         self._can_build = True
         self._is_closed = False
 
     @property
     def is_exact(self) -> bool:
-        """Whether the scan answers."""
+        """Whether the scan answers alone."""
         return self._graph is None
 
     @property
@@ -73,66 +75,63 @@ class GrowingIndex:
         """Candidates that a search of the graph keeps, None while the scan answers."""
         return self._graph.ef if self._graph else None
 
-    def fill(self, ids: NDArray[np.int64], embeddings: NDArray[np.floating]) -> None:
-        """Takes in the store's passages (N) at start, with the graph of the last snapshot if it still fits."""
-        self._rows.add(ids.tolist(), embeddings)
-        if len(ids) >= self._exact_below and self._snapshots:
-            folder, space = self._snapshots
-            graph = read_snapshot(folder, space, self._dimension, ids)
+    def view(self) -> VectorView:
+        """The latest version."""
+        view = self.vectors.view()
+        assert view is not None  # noqa: S101  (the latest is always there)
+        return view
+
+    def load(self, version: int, ids: NDArray[np.int64], embeddings: NDArray[np.floating]) -> None:
+        """Fills an empty index with the store's passages (N) at start, and with the saved graph if it still fits."""
+        self.vectors.apply(version, ids.tolist(), embeddings, [])
+        if len(ids) >= self._exact_below and self._graph_folder:
+            folder, space = self._graph_folder
+            graph = read_graph(folder, space, self._dimension, ids)
             if graph is not None and len(graph) > 0.8 * len(ids):
-                self._unsaved = self._reconcile(graph)
-                self._hand_over(graph)
+                self._changed_since_save = self._reconcile(graph)
+                self._swap_in(graph)
         self._maintain()
 
-    def bring_to(self, ids: NDArray[np.int64], embeddings: NDArray[np.floating]) -> None:
-        """Removes and adds what it takes to hold just these passages (N) with these embeddings (N, D)."""
-        now = self.ids()
-        self.remove(np.setdiff1d(now, ids).tolist())
+    def apply(
+        self,
+        version: int,
+        *,
+        added: Sequence[int] = (),
+        embeddings: NDArray[np.floating] | None = None,
+        removed: Sequence[int] = (),
+    ) -> None:
+        """Follows a change of the store; see `VectorTable.apply`. May start work on the graph in the background."""
+        rows = np.empty((0, self._dimension)) if embeddings is None else embeddings
+        with self._state_lock:
+            self.vectors.apply(version, added, rows, removed)
+            self._removed_since += removed
+            self._changed_since_save += len(added) + len(removed)
+        self._maintain()
+
+    def reconcile(self, version: int, ids: NDArray[np.int64], embeddings: NDArray[np.floating]) -> None:
+        """Adds and removes what it takes to hold just these passages (N) with these embeddings (N, D)."""
+        now = self.view().ids()
         is_new = ~np.isin(ids, now)
-        self.add(ids[is_new].tolist(), embeddings[is_new])
+        removed = np.setdiff1d(now, ids).tolist()
+        self.apply(version, added=ids[is_new].tolist(), embeddings=embeddings[is_new], removed=removed)
 
-    def add(self, passage_ids: Sequence[int], embeddings: NDArray[np.floating]) -> None:
-        """Adds passages (K) with unit-norm embeddings (K, D); may start work on the graph in the background."""
-        with self._changing:
-            for first in range(0, len(passage_ids), _BATCH):
-                ids, rows = passage_ids[first : first + _BATCH], embeddings[first : first + _BATCH]
-                with self._lock:
-                    self._rows.add(ids, rows)
-                    if self._graph is not None:
-                        self._graph.add(ids, rows, threads=self._threads)
-            self._unsaved += len(passage_ids)
-        self._maintain()
+    def search(self, view: VectorView, query: Embeddings, count: int) -> list[Neighbor]:
+        """The passages of a view nearest to a query, by the graph; what it does not hold as the view does is scanned.
 
-    def remove(self, passage_ids: Sequence[int]) -> None:
-        """Removes passages; unknown ids are ignored."""
-        with self._changing, self._lock:
-            self._rows.remove(passage_ids)
-            if self._graph is not None:
-                self._graph.remove(passage_ids)
-            self._unsaved += len(passage_ids)
-        self._maintain()
-
-    def search(self, query: Embeddings, count: int) -> list[Neighbor]:
-        """The `count` passages nearest to a unit-norm query (D,), nearest first."""
-        with self._lock:
-            if not len(self._rows):
-                return []
-            return self._graph.search(query, count) if self._graph else self._rows.search(query, count)
-
-    def similarities(self, query: Embeddings, passage_ids: Sequence[int]) -> dict[int, float]:
-        """The cosine of the query (D,) with each of these passages that is there."""
-        with self._lock:
-            return self._rows.similarities(query, passage_ids)
-
-    def embeddings(self, passage_ids: Sequence[int]) -> tuple[list[int], Embeddings]:
-        """Those of these passages that are there, in the same order, and their embeddings (K, D)."""
-        with self._lock:
-            return self._rows.embeddings(passage_ids)
-
-    def ids(self) -> NDArray[np.int64]:
-        """The passages in it (N,), in no order."""
-        with self._lock:
-            return self._rows.ids()
+        The graph is of another moment than the view: it may lack the latest passages of it, and passages that were
+        removed since, and may hold some that came later.
+        """
+        removed_since = [i for version, i in reversed(self.vectors.removals) if version > view.version and i in view]
+        with self._graph_lock:
+            graph, first = self._graph, view.unindexed
+            if graph is None:
+                return view.scan(query, count)
+            near = graph.search(query, count + len(self._removed_since))
+        found = {n.passage_id: n.similarity for n in near if n.passage_id in view}
+        found |= {n.passage_id: n.similarity for n in view.scan(query, count, first)}
+        found |= view.similarities(query, removed_since)
+        best = sorted(found, key=found.__getitem__, reverse=True)[:count]
+        return [Neighbor(passage_id, found[passage_id]) for passage_id in best]
 
     def wait_until_built(self, timeout_s: float) -> None:
         """Waits for work on the graph that is under way."""
@@ -141,38 +140,46 @@ class GrowingIndex:
             worker.join(timeout_s)
 
     def close(self) -> None:
-        """Stops what is under way and keeps the graph as it is now."""
+        """Stops work under way and saves the graph as it is now."""
         self._is_closed = True
         self.wait_until_built(timeout_s=60)
-        if self._unsaved and self._graph is not None:
+        if self._changed_since_save and self._graph is not None:
+            self._catch_up()
             self._save()
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.vectors)
 
     def _task(self) -> Callable[[], None] | None:
-        """What is to be done for the graph, the most urgent first."""
-        graph, total = self._graph, len(self._rows)
+        """The most urgent work on the graph, or None."""
+        view, graph = self.view(), self._graph
+        total = len(self.vectors)
         if graph is None:
             return self._build if total >= self._exact_below and self._can_build else None
         if graph.removed > total // 3:
             return self._build
+        if self._removed_since or view.unindexed < view.rows:
+            return self._catch_up
         if total >= 2 * graph.tuned_at:
-            return self._tune_again
-        if self._snapshots and self._unsaved >= max(SAVE_AFTER, total // 20):
+            return lambda: self._tune(graph)
+        if self._graph_folder and self._changed_since_save >= max(SAVE_AFTER, total // 20):
             return self._save
         return None
 
     def _maintain(self) -> None:
         """Starts the worker when there is something for it to do."""
-        with self._lock:
-            if self._is_closed or (self._worker and self._worker.is_alive()) or not self._task():
-                return
-            self._worker = threading.Thread(target=self._work, name="index", daemon=True)
-            self._worker.start()
+        with self._state_lock:
+            if not self._is_closed and self._worker is None and self._task():
+                self._worker = threading.Thread(target=self._work, name="index", daemon=True)
+                self._worker.start()
 
     def _work(self) -> None:
-        while not self._is_closed and (task := self._task()):
+        while True:
+            with self._state_lock:
+                task = None if self._is_closed else self._task()
+                if task is None:
+                    self._worker = None
+                    return
             try:
                 task()
             except ImportError:
@@ -180,57 +187,71 @@ class GrowingIndex:
                 log.info("hnswlib is not installed; every search scans all passages, which stays exact")
 
     def _build(self) -> None:
-        ids = self.ids()
+        view = self.view()
+        ids = view.ids()
         graph = Graph.empty(self._dimension, capacity=len(ids) * 5 // 4)
         for first in range(0, len(ids), 1000):
             if self._is_closed:
                 return
-            known, rows = self.embeddings(ids[first : first + 1000].tolist())
+            known, rows = view.embeddings(ids[first : first + 1000].tolist())
             graph.add(known, rows, threads=self._threads)
-        with self._changing:  # catch up with what came and went meanwhile, then hand over
-            self._reconcile(graph)
-            self._tune(graph)
-            self._hand_over(graph)
+        self._reconcile(graph)
+        self._tune(graph)
+        self._swap_in(graph)
         log.info("a graph answers searches over %d passages", len(self))
         self._save()
 
     def _reconcile(self, graph: Graph) -> int:
-        """Brings a graph that does not answer yet to the passages there are; returns how many came or went."""
-        now, held = self.ids(), graph.ids
-        gone, new = np.setdiff1d(held, now), np.setdiff1d(now, held)
+        """Brings a graph that does not answer yet to the latest version; returns how many passages came or went."""
+        view = self.view()
+        gone, new = np.setdiff1d(graph.ids, view.ids()), np.setdiff1d(view.ids(), graph.ids)
         graph.remove(gone.tolist())
         if len(new):
-            graph.add(*self.embeddings(new.tolist()), threads=self._threads)
+            graph.add(*view.embeddings(new.tolist()), threads=self._threads)
         return len(gone) + len(new)
 
-    def _hand_over(self, graph: Graph) -> None:
-        with self._lock:
-            self._graph = graph
-            self._rows.halve()
+    def _swap_in(self, graph: Graph) -> None:
+        """Lets a graph answer from now on."""
+        with self._state_lock, self._graph_lock:
+            self._reconcile(graph)  # with what came and went meanwhile
+            self._graph, self._removed_since = graph, []
+            self.vectors.to_float16()
+            self.vectors.mark_indexed(self.view(), self.view().rows)
+            self.vectors.neighbors = self
 
-    def _tune_again(self) -> None:
-        if self._graph is not None:
-            with self._changing:
-                self._tune(self._graph)
+    def _catch_up(self) -> None:
+        """Takes passages that came and went into the graph, a few at a time, so that no search waits for long."""
+        graph, view = self._graph, self.view()
+        if graph is None:
+            return
+        for first in range(view.unindexed, view.rows, _BATCH):
+            ids, rows = view.rows_between(first, min(view.rows, first + _BATCH))
+            new = [n for n, passage_id in enumerate(ids) if passage_id not in graph]
+            with self._graph_lock:
+                graph.add([ids[n] for n in new], rows[new], threads=self._threads)
+                self.vectors.mark_indexed(view, min(view.rows, first + _BATCH))
+        with self._state_lock, self._graph_lock:
+            graph.remove(self._removed_since)
+            self._removed_since = []
 
     def _tune(self, graph: Graph) -> None:
-        """Chooses how long the graph searches, against a scan."""
-        ids = self.ids()
+        """Chooses how long the graph searches, by comparison with a scan."""
+        view = self.view()
+        ids = view.ids()
         asked = np.random.default_rng(len(ids)).choice(ids, size=min(_TUNING_QUERIES, len(ids)), replace=False)
-        queries = self._questions_about(asked.tolist())
+        queries = self._sample_queries(asked.tolist())
         count = min(_TUNING_COUNT, len(ids))
-        nearest = self._rows.nearest(queries, count)
-        recall = graph.tune(queries, nearest)
+        nearest = view.nearest(queries, count)
+        recall = graph.tune(queries, nearest)  # searches go on; nobody else changes a graph
         log.info("the graph searches with ef %d: recall@%d %.3f over %d passages", graph.ef, count, recall, len(ids))
 
     def _save(self) -> None:
-        """Writes a snapshot; a disk that is full costs the next start time, nothing else."""
-        if self._snapshots is None or self._graph is None:
+        """Writes the graph; a disk that is full costs the next start time, nothing else. Searches go on."""
+        if self._graph_folder is None or self._graph is None:
             return
-        folder, space = self._snapshots
-        with self._changing:  # searches go on
-            self._unsaved = 0
-            try:
-                write_snapshot(folder, self._graph, space, self._dimension)
-            except OSError as error:
-                log.warning("the snapshot of the index was not written: %s", error.strerror or error)
+        folder, space = self._graph_folder
+        self._changed_since_save = 0
+        try:
+            write_graph(folder, self._graph, space, self._dimension)
+        except OSError as error:
+            log.warning("the graph was not saved: %s", error.strerror or error)

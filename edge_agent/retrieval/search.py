@@ -1,20 +1,49 @@
-"""Finds the passages that fit a text: meaning and words propose, one ranking decides.
+"""Search: one moment of the base (`Snapshot`), candidates by meaning and by words, and one ranking of both.
 
-Functions of a store and an index, so that an index that was built anew takes over from one call to the next.
+A question is answered from one snapshot: a read transaction of the store and the version of the index that belongs to
+it. Nothing that is committed meanwhile reaches into its ranking (docs/adr/0045).
 """
 
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from edge_agent.answering.caches import Revision
-from edge_agent.retrieval.index import GrowingIndex
-from edge_agent.retrieval.ranking import diversify, fuse, weight_of_words, without_duplicates
-from edge_agent.storage.documents import NO_FILTER, Store
-from edge_agent.storage.records import Filter, Passage
+import numpy as np
+
+from edge_agent.retrieval.index import PassageIndex
+from edge_agent.retrieval.vectors import VectorView
+from edge_agent.storage.documents import Store
+from edge_agent.storage.records import NO_FILTER, Filter, Passage
+from edge_agent.storage.snapshot import StoreSnapshot
 from edge_agent.text import OTHER_LANGUAGE_PENALTY, content_terms, detect_language, longest_run
 from student.embeddings import Embeddings
 
 CANDIDATES = 60
 """Passages that meaning and words each propose."""
+WORDS, QUOTED, QUOTE_LENGTH = 0.15, 2.4, 16
+"""Weight of words beside meaning; how much more when so many in a row are quoted. Chosen by `benchmarks hybrid`."""
+NEAR_DUPLICATE = 0.98
+"""Cosine of two passages of one language that say the same, but for a word or two."""
+_PUBLICATION_POLL_S, _PUBLICATION_LIMIT_S = 0.0002, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One moment of the base.
+
+    Attributes:
+        store: what the store held.
+        index: the embeddings that belong to it.
+    """
+
+    store: StoreSnapshot
+    index: VectorView
+
+    @property
+    def version(self) -> int:
+        """Grows with every change of a document; the same version gives the same answers."""
+        return self.index.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +55,29 @@ class Found:
     score: float
 
 
-def find(
-    store: Store,
-    index: GrowingIndex,
+@contextlib.contextmanager
+def open_snapshot(store: Store, index: PassageIndex) -> Iterator[Snapshot]:
+    """The base as it is now, for as long as the block lasts.
+
+    The store's moment comes first. The index follows each commit at once, so between the two at most the microseconds
+    of one change are waited for.
+
+    Raises:
+        StoreDamaged, StoreFull, StoreUnavailable: the store cannot be read.
+    """
+    view = None
+    while view is None:
+        with store.snapshots.open() as opened:
+            limit = time.monotonic() + _PUBLICATION_LIMIT_S
+            while store.database.published < opened.changes and time.monotonic() < limit:
+                time.sleep(_PUBLICATION_POLL_S)
+            view = index.vectors.view(opened.changes)
+            if view is not None:  # else so many changes came meanwhile that this moment is too long ago
+                yield Snapshot(opened, view)
+
+
+def retrieve(
+    snapshot: Snapshot,
     text: str,
     embedding: Embeddings,
     count: int,
@@ -36,92 +85,118 @@ def find(
     where: Filter = NO_FILTER,
     diversity: float = 0.0,
     language: str | None = None,
-    revision: Revision | None = None,
 ) -> list[Found]:
     """The `count` passages that fit a text best, the best first.
 
-    By meaning and by words together, near-duplicates once (`ranking.py`). A passage in the text's language
-    goes before one in another that fits better by less than `OTHER_LANGUAGE_PENALTY`: the same article in two
-    languages has nearly the same embedding.
+    By meaning and by words together, near-duplicates once. A passage in the text's language goes before one in another
+    that fits better by less than `OTHER_LANGUAGE_PENALTY`: the same article in two languages has nearly the same
+    embedding.
 
     Args:
-        store: where the passages stand.
-        index: of their embeddings.
+        snapshot: of the base.
         text: whose words are looked for.
-        embedding: what is meant, (D,).
+        embedding: of the text, (D,).
         count: at most so many.
         where: which documents to look in.
         diversity: in [0, 1]; above 0, unlike passages are preferred to the next best.
-        language: of the text; None to tell it from the text.
-        revision: of a base that others change. Nothing waits for them, but where index and store do not hold the same
-            passages, because a change is half made, it is looked up once more while nothing changes: no document is
-            missed because it is being replaced.
+        language: of the text; None to detect it.
     """
-
-    def look() -> tuple[list[Found], bool]:
-        return _find(store, index, text, embedding, count, where=where, diversity=diversity, language=language)
-
-    found, is_whole = look()
-    if revision is not None and not is_whole:
-        with revision.steady():
-            found, _ = look()
-    return found
-
-
-def _find(
-    store: Store,
-    index: GrowingIndex,
-    text: str,
-    embedding: Embeddings,
-    count: int,
-    *,
-    where: Filter,
-    diversity: float,
-    language: str | None,
-) -> tuple[list[Found], bool]:
-    """What is found, and whether index and store held the same passages all along."""
-    similarities, bm25 = candidates(store, index, text, embedding, max(CANDIDATES, 3 * count), where=where)
-    scores = fuse(similarities, bm25, weigh_words(store, text, bm25))
-    language, languages = language or detect_language(text), store.languages(list(scores))
+    similarities, bm25 = candidates(snapshot, text, embedding, max(CANDIDATES, 3 * count), where=where)
+    scores = fuse(similarities, bm25, weigh_words(snapshot, text, bm25))
+    language, languages = language or detect_language(text), snapshot.store.languages(list(scores))
     for passage_id, its_language in languages.items():
         if language and its_language not in (language, ""):
             scores[passage_id] -= OTHER_LANGUAGE_PENALTY
-    ranked = sorted(languages, key=scores.__getitem__, reverse=True)
-    ranked, rows = index.embeddings(ranked)
+    ranked, rows = snapshot.index.embeddings(sorted(languages, key=scores.__getitem__, reverse=True))
     if diversity:
         chosen = diversify([scores[i] for i in ranked], rows, count, diversity=diversity)
     else:
         chosen = without_duplicates(rows, count)
-    best = [ranked[row] for row in chosen]
-    passages = store.passages(best)
-    is_whole = len(ranked) == len(scores.keys() | bm25.keys()) and len(passages) == len(best)
-    return [Found(p, similarities[p.passage_id], scores[p.passage_id]) for p in passages], is_whole
+    passages = snapshot.store.passages([ranked[row] for row in chosen])
+    return [Found(p, similarities[p.passage_id], scores[p.passage_id]) for p in passages]
 
 
 def candidates(
-    store: Store, index: GrowingIndex, text: str, embedding: Embeddings, count: int, *, where: Filter = NO_FILTER
+    snapshot: Snapshot, text: str, embedding: Embeddings, count: int, *, where: Filter = NO_FILTER
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """What meaning and words each propose for a text with embedding (D,): cosines of all, BM25 of some."""
-    missing: dict[int, float] = {}
-    if where.is_open:
-        similarities = {n.passage_id: n.similarity for n in index.search(embedding, count)}
+    """The passages that meaning and words each propose for a text with embedding (D,): cosines of all, BM25 of some."""
+    if where == NO_FILTER:
+        similarities = {n.passage_id: n.similarity for n in snapshot.index.search(embedding, count)}
     else:  # a graph would search long for the few that are let through
-        let_through = store.passage_ids(where)
-        inside = index.similarities(embedding, let_through)
-        missing = {i: 0.0 for i in let_through if i not in inside}  # stored, and in a moment in the index
+        inside = snapshot.index.similarities(embedding, snapshot.store.passage_ids(where))
         similarities = dict(sorted(inside.items(), key=lambda item: -item[1])[:count])
-    bm25 = missing | store.bm25(content_terms(text), limit=count, where=where)
-    return similarities | index.similarities(embedding, [i for i in bm25 if i not in similarities]), bm25
+    bm25 = snapshot.store.bm25(content_terms(text), limit=count, where=where)
+    others = [passage_id for passage_id in bm25 if passage_id not in similarities]
+    return similarities | snapshot.index.similarities(embedding, others), bm25
 
 
-def weigh_words(store: Store, text: str, bm25: dict[int, float]) -> float:
-    """`weight_of_words` of a text, by the passage that its words fit best."""
-    best = store.passages([max(bm25, key=bm25.__getitem__)]) if bm25 else []
+def weigh_words(snapshot: Snapshot, text: str, bm25: Mapping[int, float]) -> float:
+    """The weight of a question's words beside its meaning, for `fuse`.
+
+    A question in one's own words is found by its meaning. One that a passage holds word for word is a quotation (a
+    title, an error message, a sentence seen somewhere), and then no meaning tells better where it stands. It is judged
+    by the passage that the words fit best.
+    """
+    best = snapshot.store.passages([max(bm25, key=bm25.__getitem__)]) if bm25 else []
     quoted = max((longest_run(text, part) for p in best for part in (p.title, p.heading, p.text)), default=0)
     return weight_of_words(quoted)
 
 
-def best_of_documents(found: list[Found]) -> list[Found]:
+def weight_of_words(quoted: int) -> float:
+    """The weight of words of which so many stand in a row in one passage."""
+    return WORDS + QUOTED * min(1.0, quoted / QUOTE_LENGTH) ** 2
+
+
+def fuse(similarities: Mapping[int, float], bm25: Mapping[int, float], weight: float) -> dict[int, float]:
+    """Scores of passages by meaning and by words.
+
+    A weighted sum of scores rather than of ranks: Bruch et al. 2023 (arXiv 2210.11934) find it better than reciprocal
+    rank fusion once its one weight is tuned on a few questions.
+
+    Args:
+        similarities: cosine to the question of every candidate.
+        bm25: of those that hold words of the question, higher is better.
+        weight: of the words: the best BM25 of the question counts as much as a cosine of so much.
+    """
+    best = max(bm25.values(), default=0.0)
+    scale = weight / best if best > 0 else 0.0
+    return {passage: similarity + scale * bm25.get(passage, 0.0) for passage, similarity in similarities.items()}
+
+
+def without_duplicates(embeddings: Embeddings, count: int, *, above: float = NEAR_DUPLICATE) -> list[int]:
+    """The first `count` rows of embeddings (N, D) that are no near-duplicates of an earlier one."""
+    kept: list[int] = []
+    for row in range(len(embeddings)):
+        if len(kept) == count:
+            break
+        if not kept or float((embeddings[kept] @ embeddings[row]).max()) < above:
+            kept.append(row)
+    return kept
+
+
+def diversify(scores: Sequence[float], embeddings: Embeddings, count: int, *, diversity: float) -> list[int]:
+    """Rows chosen one by one for their score and for being unlike those chosen before.
+
+    Maximal marginal relevance (Carbonell & Goldstein 1998): the next row has the highest
+    `(1 - diversity) · score - diversity · highest cosine with a chosen one`.
+
+    Args:
+        scores: N, best first.
+        embeddings: theirs, (N, D).
+        count: at most so many.
+        diversity: in [0, 1]; 0 keeps the order.
+    """
+    left, chosen = list(range(len(scores))), list[int]()
+    nearest = np.zeros(len(scores))
+    while left and len(chosen) < count:
+        row = max(left, key=lambda i: (1 - diversity) * scores[i] - diversity * nearest[i])
+        chosen.append(row)
+        left.remove(row)
+        nearest = np.maximum(nearest, embeddings @ embeddings[row]) if len(chosen) > 1 else embeddings @ embeddings[row]
+    return chosen
+
+
+def best_of_documents(found: Sequence[Found]) -> list[Found]:
     """The best passage of each document, in the same order."""
     best: dict[str, Found] = {}
     for item in found:

@@ -1,4 +1,1 @@
-"""SQLite, the branch's only truth: schema, transactions, read snapshots, records.
-
-Nothing outside this package holds SQL.
-"""
+"""The store: SQLite, the branch's only truth. Schema, transactions, read snapshots, records. SQL stands here alone."""

@@ -1,7 +1,7 @@
-"""How many changes of a store were acknowledged, kept beside it: a lower bound that a damaged store falls short of.
+"""The commit watermark: how many changes of a store are durable, kept beside it; a damaged store falls short of it.
 
 SQLite ends its write-ahead log at the first frame whose checksum fails, and takes what is left for the whole: a log
-that is damaged or cut off loses acknowledged changes in silence, and an empty file is a new database. So the number of
+that is damaged or cut off loses committed changes in silence, and an empty file is a new database. So the number of
 changes stands in the database and, once a change is durable, here. This file is not synced: after a power cut it may be
 older than the database, never newer (docs/adr/0024).
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 _LENGTH = 32
 
 
-class AcknowledgedChanges:
+class CommitWatermark:
     """The number in an open file; `count` is 0 where the file is new, empty or unreadable."""
 
     def __init__(self, path: Path) -> None:

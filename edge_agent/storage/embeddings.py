@@ -1,13 +1,16 @@
-"""The embeddings in the store: one set that is served, and while a new bundle is made ready a second one beside it."""
+"""Embeddings in the store: one set that is served, and a second one while a bundle of another space is prepared."""
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import StoreDamaged
-from edge_agent.storage.database import Database, damaged
+from edge_agent.storage.database import Database
+from edge_agent.storage.failures import damaged
+from edge_agent.storage.snapshot import StoreSnapshot, quantized_type
 from student.embeddings import Embeddings
 
 _NORM_TOLERANCE = 5e-3
@@ -22,8 +25,8 @@ class EmbeddingTable:
 
     def active_space(self) -> str | None:
         """The space that is served, None in a store that never had one."""
-        row = self._database.read_one("SELECT digest FROM embedding_spaces WHERE is_active", [])
-        return row["digest"] if row else None
+        rows = self._rows("SELECT digest FROM embedding_spaces WHERE is_active", [])
+        return rows[0]["digest"] if rows else None
 
     def activate(self, space: str) -> None:
         """Serves another space from now on; every passage must have an embedding in it."""
@@ -60,48 +63,13 @@ class EmbeddingTable:
         return ids
 
     def all(self, space: str, dimension: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        """All passage ids (N,), ascending, and their embeddings (N, D) in a space.
-
-        Raises:
-            StoreDamaged: they are not of this dimension, or not of unit norm as they were written.
-        """
-        rows = self._database.read(
-            "SELECT e.passage_id, e.embedding FROM embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
-            "WHERE s.digest = ? ORDER BY e.passage_id",
-            [space],
-        )
-        ids = np.array([row["passage_id"] for row in rows], dtype=np.int64)
-        found = [row["embedding"] for row in rows]
-        if any(not isinstance(embedding, bytes) or len(embedding) != 2 * dimension for embedding in found):
-            raise StoreDamaged(
-                f"{self._database.path} holds embeddings of other than {dimension} numbers; restore it from a backup"
-            )
-        embeddings = np.frombuffer(b"".join(found), dtype="<f2").reshape(len(ids), dimension)
-        for first in range(0, len(ids), 8192):
-            some = embeddings[first : first + 8192].astype(np.float32)
-            if not (np.abs(np.einsum("nd,nd->n", some, some) - 1) < _NORM_TOLERANCE).all():
-                raise damaged(self._database.path, "an embedding")
-        return ids, embeddings
-
-    def of_sentences(self, passage_ids: Sequence[int], space: str, dimension: int) -> dict[int, Embeddings]:
-        """The embeddings (K, D) of the sentences of those of the passages that have any in a space."""
-        marks = ",".join("?" * len(passage_ids))
-        rows = self._database.read(
-            "SELECT e.passage_id, e.embeddings FROM sentence_embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
-            f"WHERE s.digest = ? AND e.passage_id IN ({marks})",
-            [space, *passage_ids],
-        )
-        found = {}
-        for row in rows:
-            if len(row["embeddings"]) % _sentence_type(dimension).itemsize == 0:
-                quantized = np.frombuffer(row["embeddings"], dtype=_sentence_type(dimension))
-                scales = quantized["scale"].astype(np.float32)[:, None] / 127  # (K, 1)
-                found[row["passage_id"]] = np.asarray(quantized["values"] * scales, dtype=np.float32)
-        return found
+        """All passage ids (N,), ascending, and their embeddings (N, D) in a space, now; see `load_embeddings`."""
+        with self._database.snapshots.open() as snapshot:
+            return load_embeddings(snapshot, space, dimension)
 
     def missing(self, space: str, *, after: int, limit: int) -> list[int]:
         """Ids, ascending, of passages with a later id than `after` that have no embedding in a space."""
-        rows = self._database.read(
+        rows = self._rows(
             "SELECT p.id FROM passages p WHERE p.id > ? AND NOT EXISTS (SELECT 1 FROM embeddings e "
             "JOIN embedding_spaces s ON s.id = e.space_id WHERE e.passage_id = p.id AND s.digest = ?) "
             "ORDER BY p.id LIMIT ?",
@@ -111,12 +79,43 @@ class EmbeddingTable:
 
     def count_missing(self, space: str) -> int:
         """How many passages have no embedding in a space."""
-        row = self._database.read_one(
+        rows = self._rows(
             "SELECT (SELECT count(*) FROM passages) - (SELECT count(*) FROM embeddings e "
             "JOIN embedding_spaces s ON s.id = e.space_id WHERE s.digest = ?) AS missing",
             [space],
         )
-        return int(row["missing"]) if row else 0
+        return int(rows[0]["missing"])
+
+    def _rows(self, query: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        with self._database.snapshots.open() as snapshot:
+            return snapshot.rows(query, values)
+
+
+def load_embeddings(
+    snapshot: StoreSnapshot, space: str, dimension: int
+) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+    """All passage ids (N,), ascending, and their embeddings (N, D) in a space.
+
+    Raises:
+        StoreDamaged: they are not of this dimension, or not of unit norm as they were written.
+    """
+    rows = snapshot.rows(
+        "SELECT e.passage_id, e.embedding FROM embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
+        "WHERE s.digest = ? ORDER BY e.passage_id",
+        [space],
+    )
+    ids = np.array([row["passage_id"] for row in rows], dtype=np.int64)
+    found = [row["embedding"] for row in rows]
+    if any(not isinstance(embedding, bytes) or len(embedding) != 2 * dimension for embedding in found):
+        raise StoreDamaged(
+            f"{snapshot.path} holds embeddings of other than {dimension} numbers; restore it from a backup"
+        )
+    embeddings = np.frombuffer(b"".join(found), dtype="<f2").reshape(len(ids), dimension)
+    for first in range(0, len(ids), 8192):
+        some = embeddings[first : first + 8192].astype(np.float32)
+        if not (np.abs(np.einsum("nd,nd->n", some, some) - 1) < _NORM_TOLERANCE).all():
+            raise damaged(snapshot.path, "an embedding")
+    return ids, embeddings
 
 
 def insert_embeddings(
@@ -146,15 +145,11 @@ def insert_embeddings(
 
 def _quantized(rows: Embeddings) -> bytes:
     """Embeddings (K, D) as a float16 scale and int8 numbers each; cosines change by less than 0.01."""
-    quantized = np.empty(len(rows), dtype=_sentence_type(rows.shape[1]))
+    quantized = np.empty(len(rows), dtype=quantized_type(rows.shape[1]))
     scales = np.maximum(np.abs(rows).max(axis=1, initial=0), 1e-3).astype("<f2")  # (K,)
     quantized["scale"] = scales
     quantized["values"] = np.clip(np.rint(rows / scales[:, None].astype(np.float32) * 127), -127, 127)
     return quantized.tobytes()
-
-
-def _sentence_type(dimension: int) -> np.dtype[np.void]:
-    return np.dtype([("scale", "<f2"), ("values", "i1", (dimension,))])
 
 
 def _space_id(db: sqlite3.Connection, space: str) -> int:

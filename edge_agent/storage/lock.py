@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from edge_agent.errors import StoreLocked
-from edge_agent.storage.database import named_failures
+from edge_agent.storage.failures import named_failures
 
 
 class StoreLock:

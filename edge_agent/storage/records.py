@@ -1,8 +1,7 @@
-"""What the store holds, as values: documents, passages, counts."""
+"""Records of the store, as values: documents, passages, filters, changes."""
 
 from dataclasses import dataclass
 
-from edge_agent.ingest.chunking import ChunkingRecipe
 from student.artifacts.digests import digest_bytes
 
 
@@ -14,11 +13,11 @@ class Document:
         document_id: derived from `source`.
         source: the caller's own name for it, unique.
         language: `es`, `en`, or "" where it is neither.
-        content_sha256: digest of what came in, by which the same content is recognized.
+        content_sha256: digest of the file as it came in, by which the same content is recognized.
         added_at: RFC 3339, UTC; of the last change.
-        passages: how many it was cut into.
+        passages: how many it was chunked into.
         chars: length of its text in code points.
-        tags: what staff sort it by, ascending.
+        tags: labels that staff sort it by, ascending.
     """
 
     document_id: str
@@ -54,6 +53,34 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkingRecipe:
+    """How a document was chunked, kept with it, so that stale chunking is found.
+
+    Attributes:
+        rules: number of the chunking rules (`edge_agent.ingest.chunking.RULES`).
+        max_tokens: of a passage.
+        overlap_tokens: that neighbors share where a section is split. None do: it did not pay (docs/log.md).
+    """
+
+    rules: int
+    max_tokens: int
+    overlap_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PassageSpan:
+    """A passage to be stored: `text[start:end]`, below the headings `heading` (outermost first, joined by ` › `).
+
+    `page` counts from 1 where the format has pages, else it is 0.
+    """
+
+    start: int
+    end: int
+    heading: str
+    page: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """Which documents a search looks in; None looks in all.
 
@@ -69,10 +96,9 @@ class Filter:
     added_since: str | None = None
     tags: tuple[str, ...] = ()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it lets everything through."""
-        return self == Filter()
+
+NO_FILTER = Filter()
+"""Lets everything through."""
 
 
 @dataclass(frozen=True, slots=True)

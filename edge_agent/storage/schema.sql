@@ -25,7 +25,7 @@ CREATE TABLE document_tags (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX documents_of_tag ON document_tags (tag, document_id);
 
--- How a document was cut into passages (edge_agent/ingest/chunking.py), so that those cut otherwise are told.
+-- The chunking recipe of a document (edge_agent/ingest/chunking.py), so that stale chunking is found.
 CREATE TABLE document_chunking (
     document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
     rules       INTEGER NOT NULL,              -- counts the changes of the code that cuts

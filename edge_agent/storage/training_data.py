@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import StoreDamaged, StoreForeign, StoreTooNew, StoreTooOld, StoreUnavailable
-from edge_agent.storage.database import DATABASE, SCHEMA_VERSION, named_failures
+from edge_agent.storage.database import DATABASE, SCHEMA_VERSION
+from edge_agent.storage.failures import named_failures
 from student.artifacts.digests import digest_bytes
 from student.embeddings import Embeddings
 

@@ -34,7 +34,7 @@ from federation.privacy.noise import encode, share_variance
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What one branch sends for one round.
+    """The update that one branch sends for one round.
 
     Attributes:
         values: (size,) integers: clipped, rounded, with the branch's share of the noise. In secure mode they go into
@@ -104,7 +104,7 @@ def _check_what_was_sent(
 
 
 def release_of(parameters: RoundParameters) -> Release:
-    """What a round releases, as the ledger counts it."""
+    """The release that a round makes, as the ledger counts it."""
     is_training = parameters.purpose == "train"
     return Release(
         run_id=parameters.run_id,

@@ -24,7 +24,7 @@ from student.embeddings import Embeddings
 
 @dataclass(frozen=True, slots=True)
 class OwnData:
-    """What a branch has, as parts ask for it (`federation.learning.part.BranchData`).
+    """The data of a branch, as parts ask for it (`federation.learning.part.BranchData`).
 
     Attributes:
         bundle: that the branch serves.

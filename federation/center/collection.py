@@ -80,7 +80,7 @@ class Material:
             self._lacking.add(node)
 
     def body_for(self, node: int) -> Body:
-        """What to send to a branch."""
+        """Body of the message to a branch."""
         return self.body | {"feature_map": self.feature_map} if node in self._lacking else dict(self.body)
 
 

@@ -43,7 +43,7 @@ class Published:
     accuracy: float
     guarantee: str
     at_branches: str = ""
-    """What branches counted, noisy; empty where they counted nothing."""
+    """Noisy counts of the branches, in words; empty where they counted nothing."""
 
 
 def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Published:

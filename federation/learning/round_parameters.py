@@ -92,7 +92,7 @@ class RoundParameters(RoundSettings, SumParameters):
 
     @property
     def spending(self) -> Spending:
-        """What one release under these parameters costs a customer."""
+        """The cost to a customer of one release under these parameters."""
         return Spending(noise_multiplier=self.noise_multiplier)
 
     @property

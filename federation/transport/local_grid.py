@@ -89,7 +89,7 @@ class LocalGrid(Grid):
         return list(self.contexts)
 
     def forget(self, node: int) -> None:
-        """What a restart of the branch's process does: what it kept in memory is gone."""
+        """Does what a restart of the branch's process does: what it kept in memory is gone."""
         self.contexts[node].state = RecordDict()
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:

@@ -20,7 +20,7 @@ Encode = Callable[[list[str]], Embeddings]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What an absorption reads.
+    """The files that an absorption reads.
 
     Attributes:
         release: its folder; `key` the file of the federation's public key.
@@ -42,7 +42,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class AbsorptionInputs:
-    """What a part learns from.
+    """The inputs that a part learns from.
 
     Attributes:
         released: verified, and allowed to teach this teacher.
@@ -59,7 +59,7 @@ class AbsorptionInputs:
 
 @dataclass(frozen=True, slots=True)
 class Absorbed:
-    """What a teacher has learned: files of its folder by name, and figures for the report."""
+    """The result of learning a part: files of its folder by name, and figures for the report."""
 
     files: Mapping[str, bytes]
     figures: Mapping[str, Any]
@@ -80,7 +80,7 @@ class AbsorbedPart(Protocol):
         """The center's own data for this part; None where the sources name none."""
 
     def absorb(self, teacher: Pretrained, inputs: AbsorptionInputs, recipe: Absorption, encode: Encode) -> Absorbed:
-        """What the teacher learns from a verified release.
+        """Teaches the teacher from a verified release.
 
         Raises:
             AbsorptionRefused: the teacher would lose too much.

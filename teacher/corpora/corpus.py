@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.errors import AgentError
 from edge_agent.ingest.chunking import chunk
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.settings import ParsingLimits
 from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.json_lines import DataRefused, column, is_held_out, read_rows
 from student.artifacts.settings import read_settings
@@ -224,7 +225,7 @@ def _guide_texts(recipe: CorpusRecipe, data: Path) -> Iterator[str]:
 def passages_of(body: str, *, max_words: int) -> list[tuple[str, str]]:
     """A guide's passages as a branch would cut them, by words instead of tokens: heading and text."""
     try:
-        made = extract(body.encode(), DocumentFormat.MARKDOWN, ReadingLimits())
+        made = extract(body.encode(), DocumentFormat.MARKDOWN, ParsingLimits())
     except AgentError:
         return []
     starts = np.array([match.start() for match in re.finditer(r"\S+", made.text)], dtype=np.int64)

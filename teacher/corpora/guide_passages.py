@@ -11,8 +11,9 @@ import numpy as np
 from edge_agent.errors import AgentError
 from edge_agent.ingest.chunking import chunk
 from edge_agent.ingest.parsing.blocks import Extract
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.settings import ParsingLimits
 from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.json_lines import DataRefused, column, read_rows
 from student.bundle.manifest import Origin
@@ -124,6 +125,6 @@ def _extract(row: dict[str, Any]) -> Extract | None:
     """A guide as text below its title, None where it cannot be read."""
     markdown = f"# {row['title']}\n\n{row['body_markdown']}"
     try:
-        return extract(markdown.encode(), DocumentFormat.MARKDOWN, ReadingLimits())
+        return extract(markdown.encode(), DocumentFormat.MARKDOWN, ParsingLimits())
     except AgentError:
         return None

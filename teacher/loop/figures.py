@@ -152,7 +152,7 @@ def _found(store: Path, bundle: Path, asked: list[dict[str, str]]) -> tuple[floa
     with Agent(AgentSettings(store=store, bundle=bundle)) as agent:
         left = agent.readiness().passages_to_reembed
         for row in asked:
-            sources = dict.fromkeys(citation.source for citation in agent.search(row["text"], count=3 * _PLACES))
+            sources = dict.fromkeys(citation.source for citation in agent.lookup.search(row["text"], count=3 * _PLACES))
             places = [place for place, source in enumerate(list(sources)[:_PLACES]) if source == row["gold"]]
             gains.append(1 / np.log2(places[0] + 2) if places else 0.0)
     return float(np.mean(gains)) if gains else 0.0, left

@@ -38,12 +38,12 @@ def test_the_article_in_the_language_of_the_question_goes_first(agent: Agent) ->
         for name in ("refunds.md", "invoices.md", "dns-records.md"):
             path = ROOT / "demo" / "knowledge_base" / language / name
             agent.add_document(f"{language}/{name}", path.read_bytes(), DocumentFormat.MARKDOWN)
-    assert agent.search("How do I ask for a refund?")[0].source == "en/refunds.md"
-    assert agent.search("¿Cómo pido un reembolso?")[0].source == "es/refunds.md"
+    assert agent.lookup.search("How do I ask for a refund?")[0].source == "en/refunds.md"
+    assert agent.lookup.search("¿Cómo pido un reembolso?")[0].source == "es/refunds.md"
 
 
 def test_a_document_in_the_other_language_is_found_when_there_is_none_in_the_questions(agent: Agent) -> None:
     for name in ("refunds.md", "dns-records.md"):
         path = ROOT / "demo" / "knowledge_base" / "es" / name
         agent.add_document(f"es/{name}", path.read_bytes(), DocumentFormat.MARKDOWN)
-    assert agent.search("How do I ask for my money back?")[0].source == "es/refunds.md"
+    assert agent.lookup.search("How do I ask for my money back?")[0].source == "es/refunds.md"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.formats import DocumentFormat
-from edge_agent.storage.documents import match_any
+from edge_agent.storage.snapshot import match_any
 from edge_agent.text import MAX_TERMS, content_terms, content_words
 
 
@@ -42,12 +42,12 @@ def test_no_question_is_syntax(agent_text: str) -> None:
 @pytest.mark.parametrize("question", ['"', "AND OR NOT", "a* ^b", "col:umn", "(((", "NEAR(a b)", "-x", "'; DROP TABLE"])
 def test_a_question_like_fts_syntax_is_only_words(agent: Agent, question: str) -> None:
     agent.add_document("a.md", b"# A\n\nSome text about a column near the table.\n", DocumentFormat.MARKDOWN)
-    agent.search(question)
-    agent.query(question)
+    agent.lookup.search(question)
+    agent.questions.query(question)
 
 
 def test_a_rare_word_finds_what_meaning_alone_misses(agent: Agent) -> None:
     for number in range(40):
         text = f"# Errors\n\nWhen the code E{4000 + number} is shown, restart the device and wait for two minutes.\n"
         agent.add_document(f"{number}.md", text.encode(), DocumentFormat.MARKDOWN)
-    assert agent.search("what does E4017 mean?")[0].source == "17.md"
+    assert agent.lookup.search("what does E4017 mean?")[0].source == "17.md"

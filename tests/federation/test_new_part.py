@@ -56,7 +56,7 @@ def lab(registered: None, tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 @pytest.fixture(scope="module")
 def release(lab: Lab) -> Path:
-    """What secure rounds with the deployed client app have taught, evaluated at the branches, signed."""
+    """A release of secure rounds with the deployed client app, evaluated at the branches, signed."""
     recipe = lab.recipe(part="priority", new_labels=("low", "high"), epsilon=20.0, holdout_share=0.3)
     folder = lab.home / "runs" / recipe.run_id
     finished = run_rounds(LocalGrid(app, lab.node_configs, {}), prepare_run(recipe, folder), folder)

@@ -1,1 +1,1 @@
-"""From the bytes of a document, untrusted, to its text, title and blocks; parsers run in a child process."""
+"""Parsers: the bytes of a document, untrusted, become its text, title and blocks, in a child process."""

@@ -1,4 +1,4 @@
-"""A document as text and blocks: what every format is turned into.
+"""Blocks: every format becomes one text with its headings and paragraphs in order.
 
 The text is the one that is stored, searched and cited: offsets of passages and citations count its code points.
 Markup is left behind, structure is kept as blocks.

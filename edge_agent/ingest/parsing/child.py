@@ -6,9 +6,10 @@ import resource
 import sys
 
 from edge_agent.errors import AgentError
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.ingest.parsing.isolation import LENGTH, REPLY, Reply, receive
+from edge_agent.settings import ParsingLimits
 
 
 def main() -> None:
@@ -24,12 +25,12 @@ def main() -> None:
         if content is None:
             return
         asked = json.loads(head)
-        reply = REPLY.dump_json(_answer(content, DocumentFormat(asked["format"]), ReadingLimits(**asked["limits"])))
+        reply = REPLY.dump_json(_answer(content, DocumentFormat(asked["format"]), ParsingLimits(**asked["limits"])))
         replies.write(LENGTH.pack(len(reply)) + reply)
         replies.flush()
 
 
-def _answer(content: bytes, document_format: DocumentFormat, limits: ReadingLimits) -> Reply:
+def _answer(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Reply:
     try:
         return Reply("read", extract=extract(content, document_format, limits))
     except AgentError as error:

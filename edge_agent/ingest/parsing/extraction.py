@@ -1,35 +1,19 @@
-"""From the bytes of a document to its text, title and blocks: the one function that knows all formats."""
+"""Extraction: the bytes of a document become its text, title and blocks; the one function that knows all formats."""
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edge_agent.errors import ContentTooLarge, InputInvalid, TextNotUtf8
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract, TextBuilder
 from edge_agent.ingest.parsing.formats import DocumentFormat, require_format
+from edge_agent.settings import ParsingLimits
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingLimits:
-    """What is read at most.
-
-    Attributes:
-        bytes: of a document as it comes in.
-        unpacked_bytes: of the parts of a packed one.
-        pages: of a PDF.
-        chars: of the text that comes out.
-    """
-
-    bytes: int = 20_000_000
-    unpacked_bytes: int = 200_000_000
-    pages: int = 2_000
-    chars: int = 5_000_000
-
-
-def extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimits) -> Extract:
-    """Reads a document. Parsers run here: call it through `isolation.IsolatedReader`, but for plain text.
+def extract(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Extract:
+    """Reads a document. Parsers run here: call it through `isolation.IsolatedParser`, but for plain text.
 
     Raises:
         ContentTooLarge: past a limit.
@@ -51,13 +35,13 @@ def extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimi
     return made
 
 
-def require_size(content: bytes, limits: ReadingLimits) -> None:
+def require_size(content: bytes, limits: ParsingLimits) -> None:
     """Raises `ContentTooLarge` for a document of too many bytes."""
     if len(content) > limits.bytes:
         raise ContentTooLarge(f"the document has {len(content)} bytes, at most {limits.bytes} are accepted; split it")
 
 
-def _extract(content: bytes, document_format: DocumentFormat, limits: ReadingLimits) -> Extract:
+def _extract(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Extract:
     """Each parser is imported when its format comes: a server that reads Markdown alone never loads lxml."""
     match document_format:
         case DocumentFormat.PDF:
@@ -111,7 +95,7 @@ def normalize(text: str) -> str:
 
 
 def _normalized(made: Extract) -> Extract:
-    """What parsers give may hold anything: built anew where normalizing changes it."""
+    """An extract whose text is normalized; parsers may give anything."""
     title = " ".join(normalize(made.title).split()) or None if made.title else None
     if normalize(made.text) == made.text:
         return replace(made, title=title)

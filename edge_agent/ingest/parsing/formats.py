@@ -1,4 +1,4 @@
-"""Which formats can be read, how a file's name promises one, and what its first bytes say."""
+"""Document formats: those that are parsed, the one that a file's name promises, and the one that its bytes begin as."""
 
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -7,7 +7,7 @@ from edge_agent.errors import FormatUnsupported
 
 
 class DocumentFormat(StrEnum):
-    """Formats that can be taken in."""
+    """Formats that can be ingested."""
 
     MARKDOWN = "markdown"
     TEXT = "text"
@@ -64,7 +64,7 @@ def format_of(source: str) -> DocumentFormat:
 
 
 def require_format(content: bytes, document_format: DocumentFormat) -> None:
-    """Whether a document begins as its format does.
+    """Refuses a document that does not begin as its format does.
 
     Raises:
         FormatUnsupported: it is something else; binary content meant to be text is never unpacked.

@@ -1,4 +1,4 @@
-"""HTML to text and blocks, through lxml: what a reader sees of the main part, without scripts, menus and forms."""
+"""HTML to text and blocks, through lxml: the visible text of the main part, without scripts, menus and forms."""
 
 from collections.abc import Iterator
 
@@ -30,15 +30,15 @@ def extract_html(text: str) -> Extract:
         raise InputInvalid("the document cannot be read as HTML; open it in a browser and save it again") from error
     title = " ".join((root.findtext(".//title") or "").split()) or None
     mains = root.xpath("//main | //article")
-    reader = _Reader()
-    reader.read(mains[0] if len(mains) == 1 else root, depth=0)
-    reader.flush()
-    first = next((b for b in reader.builder.blocks if b.kind is BlockKind.HEADING and b.level == 1), None)
-    made = reader.builder.build(title)
+    page = _Parser()
+    page.read(mains[0] if len(mains) == 1 else root, depth=0)
+    page.flush()
+    first = next((b for b in page.builder.blocks if b.kind is BlockKind.HEADING and b.level == 1), None)
+    made = page.builder.build(title)
     return Extract(made.text, made.text[first.start : first.end] if first else title, made.blocks)
 
 
-class _Reader:
+class _Parser:
     """Walks the tree, gathering inline text until a block begins or ends."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class _Reader:
         self._is_tight = False
 
     def read(self, element: html.HtmlElement, depth: int) -> None:
-        """Takes in an element and what is in it."""
+        """Reads an element and everything below it."""
         tag = element.tag if isinstance(element.tag, str) else ""
         if depth > MAX_DEPTH:
             raise InputInvalid(f"the document nests elements deeper than {MAX_DEPTH}; simplify it")

@@ -1,4 +1,4 @@
-"""Reads documents in a child process, so that a hostile one can take down nothing but that child.
+"""Isolation: documents are parsed in a child process, so that a hostile one can take down nothing but that child.
 
 The child has limits of memory and of processor time, sees no store and no bundle, and gets bytes and gives JSON over
 pipes. One that dies, hangs or asks for too much is killed; the next document gets a new one.
@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import IO, Literal
@@ -26,21 +27,22 @@ from edge_agent.errors import (
     TextNotUtf8,
 )
 from edge_agent.ingest.parsing.blocks import Extract
-from edge_agent.ingest.parsing.extraction import ReadingLimits, require_size
+from edge_agent.ingest.parsing.extraction import require_size
 from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.settings import ParsingLimits
 
 REFUSALS: dict[str, type[AgentError]] = {
     kind.__name__: kind for kind in (ContentTooLarge, FormatUnsupported, InputInvalid, TextNotUtf8)
 }
 LENGTH = struct.Struct("<Q")
 _MAX_REPLY = 200_000_000
-_ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "LC_ALL") if name in os.environ}
-"""All that the child gets of ours: no keys, no tokens."""
+_INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL")
+"""Variables of our environment that the child gets: no keys, no tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the child says: an extract, or a refusal's class and message."""
+    """The child's reply: an extract, or a refusal's class and message."""
 
     outcome: Literal["read", "refused"]
     extract: Extract | None = None
@@ -51,11 +53,27 @@ class Reply:
 REPLY = TypeAdapter(Reply)
 
 
-class IsolatedReader:
+class IsolatedParser:
     """Reads documents in a child that is started when the first one comes. Safe to use from several threads."""
 
-    def __init__(self, limits: ReadingLimits, *, timeout_s: float = 60, memory_bytes: int = 1_500_000_000) -> None:
+    def __init__(
+        self,
+        limits: ParsingLimits,
+        *,
+        timeout_s: float = 60,
+        memory_bytes: int = 1_500_000_000,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Starts nothing yet.
+
+        Args:
+            limits: of a document.
+            timeout_s: for one document.
+            memory_bytes: of the child.
+            environment: of the child; by default our path and language, and nothing else.
+        """
         self._limits, self._timeout_s, self._memory_bytes = limits, timeout_s, memory_bytes
+        self._environment = environment
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -108,8 +126,9 @@ class IsolatedReader:
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "edge_agent.ingest.parsing.child", str(self._memory_bytes)]
+        environment = self._environment or {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_ENVIRONMENT
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         )
         return self._child
 

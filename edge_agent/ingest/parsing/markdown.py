@@ -22,15 +22,15 @@ def extract_markdown(text: str) -> Extract:
     the rest of the front matter, HTML tags, comments and images are left out. Bullets and numbers of lists are kept,
     since an answer that cites a list reads badly without them.
     """
-    reader = _Reader()
+    parser = _Parser()
     opening = Token("", "", 0)
     for token in _PARSER.parse(text):
-        reader.read(token, opening)
+        parser.read(token, opening)
         opening = token
-    return reader.builder.build(reader.title, reader.tags)
+    return parser.builder.build(parser.title, parser.tags)
 
 
-class _Reader:
+class _Parser:
     """Follows markdown-it's flat stream of tokens: which lists are open, which row, which mark waits for its item."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class _Reader:
         self._cells: list[str] = []
 
     def read(self, token: Token, previous: Token) -> None:
-        """Takes the next token; `previous` is the one before it, which opened whatever an inline token is in."""
+        """Reads the next token; `previous` is the one before it, which opened whatever an inline token is in."""
         match token.type:
             case "front_matter":
                 found = _FRONT_MATTER_TITLE.search(token.content)

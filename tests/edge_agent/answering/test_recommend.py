@@ -24,7 +24,7 @@ def filled(agent: Agent) -> Agent:
 
 
 def offered(agent: Agent, *texts: str, source: str | None = None, count: int = 2, diversity: float = 0.0) -> list[str]:
-    return [d.source for d in agent.recommend(texts, source=source, count=count, diversity=diversity)]
+    return [d.source for d in agent.lookup.recommend(texts, source=source, count=count, diversity=diversity)]
 
 
 def test_a_ticket_gets_the_articles_about_it(filled: Agent) -> None:
@@ -52,15 +52,15 @@ def test_a_document_is_not_offered_beside_itself(filled: Agent) -> None:
 
 def test_nothing_to_start_from_is_refused(filled: Agent) -> None:
     with pytest.raises(InputInvalid, match="nothing to start from"):
-        filled.recommend([])
+        filled.lookup.recommend([])
     with pytest.raises(InputInvalid, match="text is empty"):
-        filled.recommend([" "])
+        filled.lookup.recommend([" "])
     with pytest.raises(DocumentUnknown):
-        filled.recommend([], source="nothing.md")
+        filled.lookup.recommend([], source="nothing.md")
 
 
 def test_an_empty_base_offers_nothing(agent: Agent) -> None:
-    assert agent.recommend(["anything"]) == []
+    assert agent.lookup.recommend(["anything"]) == []
 
 
 def test_the_article_in_the_language_of_the_ticket_is_offered_before_its_twin(agent: Agent) -> None:
@@ -79,6 +79,6 @@ def test_the_words_of_the_ticket_count_beside_its_meaning(agent: Agent) -> None:
     agent.add_document("cards.md", cards, DocumentFormat.MARKDOWN)
     lamp = b"# Lumina\n\nThe lamp Lumina blinks three times when it is ready.\n"
     agent.add_document("lumina.md", lamp, DocumentFormat.MARKDOWN)
-    near = agent.recommend(["buying a Lumina on credit"], diversity=0)
+    near = agent.lookup.recommend(["buying a Lumina on credit"], diversity=0)
     assert [d.source for d in near] == ["lumina.md", "cards.md"]
     assert near[0].similarity < near[1].similarity

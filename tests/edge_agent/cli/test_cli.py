@@ -54,7 +54,7 @@ def test_a_folder_is_taken_in_with_tags(folder: Path, tmp_path: Path, serve: Ser
         assert "2 unchanged" in again.stdout
         return
     opened = Store(store)
-    assert {d.tags for d in opened.documents()} == {("faq", "madrid")}
+    assert {d.tags for d in opened.snapshots.read(lambda s: s.documents())} == {("faq", "madrid")}
     opened.close()
 
 

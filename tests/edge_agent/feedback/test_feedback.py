@@ -90,15 +90,15 @@ def test_a_review_waits_until_it_is_settled_and_is_queued_once(log: FeedbackLog)
 def test_a_reviewing_agent_queues_what_it_was_unsure_of(tmp_path: Path) -> None:
     with Agent(AgentSettings(tmp_path, is_reviewing=True)) as agent:
         agent.add_document("a.md", b"# Refunds\n\nRefunds are paid within ten working days.\n", DocumentFormat.MARKDOWN)
-        assert agent.query("what is the capital of France? mail me at a@b.example").abstained
+        assert agent.questions.query("what is the capital of France? mail me at a@b.example").abstained
         (review,) = agent.feedback.pending()
         assert review.text == "what is the capital of France? mail me at <email>"
-        assert not agent.query("when are refunds paid?").abstained
+        assert not agent.questions.query("when are refunds paid?").abstained
         assert all(item.why != "abstained" for item in agent.feedback.pending()[1:])
 
 
 def test_an_agent_asked_to_be_quiet_queues_nothing(agent: Agent) -> None:
-    agent.query("what is the capital of France?")
+    agent.questions.query("what is the capital of France?")
     assert agent.feedback.pending() == []
 
 
@@ -109,7 +109,7 @@ def test_customers_are_pseudonyms_and_sources_are_known(agent: Agent) -> None:
         agent.add_feedback(NewFeedback("q", source="nothing.md"))
     agent.add_feedback(NewFeedback("q", is_helpful=True, customer="c-81"))
     (row,) = agent.feedback.read_since(0)
-    assert (row.customer, row.bundle_digest) == ("c-81", agent.bundle.digest)
+    assert (row.customer, row.bundle_digest) == ("c-81", agent.models.active.bundle.digest)
 
 
 def test_feedback_over_http(serve: ServeStore, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from benchmarks.concurrency import Load, Seen, Version, fault_of, put_under_load
 from edge_agent.agent import Agent
 from edge_agent.errors import DocumentUnknown
-from edge_agent.ingest.chunking import ChunkingRecipe, PassageSpan, passage_input
+from edge_agent.ingest.chunking import passage_input
 from edge_agent.ingest.parsing.formats import DocumentFormat
-from edge_agent.storage.records import Filter, NewDocument
+from edge_agent.storage.records import Change, ChunkingRecipe, Filter, NewDocument, PassageSpan
 from tests.conftest import ServeStore, run_orilla
 
 
@@ -43,31 +43,35 @@ def test_a_search_amid_a_replacement_finds_the_new_text(agent: Agent, where: Fil
     """The moment between the store's change and the index's is held open."""
     agent.add_document("a.md", b"Backups are kept for ten days.", DocumentFormat.MARKDOWN)
     text = "Backups are kept for fourteen days."
-    embeddings = agent.student.encoder.encode([passage_input("a", "", text)])
+    embeddings = agent.models.active.student.encoder.encode([passage_input("a", "", text)])
     new = NewDocument("a.md", "a", "markdown", "en", "ab" * 32, text, ChunkingRecipe(1, 100))
+    model, searches = agent.models.active, []
+
+    def search_before_the_index_follows(change: Change, changes: int) -> None:
+        searches.append(pool.submit(agent.lookup.search, "how long are backups kept?", where=where))
+        time.sleep(0.5)
+        assert not searches[0].done()
+        model.index.apply(changes, added=change.added, embeddings=embeddings, removed=change.removed)
+
     with ThreadPoolExecutor(1) as pool:
-        with agent.revision.changing():
-            change = agent.store.put(
-                new, [PassageSpan(0, len(text), "")], embeddings, [embeddings], agent._serving.space
-            )
-            searching = pool.submit(agent.search, "how long are backups kept?", where=where)
-            time.sleep(0.5)
-            assert not searching.done()
-            agent.index.add(change.added, embeddings)
-            agent.index.remove(change.removed)
-        (found,) = searching.result(timeout=30)
+        spans = [PassageSpan(0, len(text), "")]
+        follow = search_before_the_index_follows
+        agent.store.put(new, spans, embeddings, [embeddings], model.space, on_change=follow)
+        (found,) = searches[0].result(timeout=30)
     assert (found.quote, found.content_sha256) == (text, "ab" * 32)
 
 
-def test_a_document_that_is_deleted_while_it_is_taken_in_is_no_error(agent: Agent) -> None:
-    def take_in_and_out(number: int) -> None:
-        for turn in range(15):
-            document = agent.add_document("a.md", f"Text {number} {turn}.".encode(), DocumentFormat.MARKDOWN).document
+def test_a_document_that_is_deleted_while_it_is_ingested_is_no_error(agent: Agent) -> None:
+    def add_and_delete(number: int) -> None:
+        for number_of_text in range(15):
+            document = agent.add_document(
+                "a.md", f"Text {number} {number_of_text}.".encode(), DocumentFormat.MARKDOWN
+            ).document
             assert document.source == "a.md"
             with contextlib.suppress(DocumentUnknown):
                 agent.delete_document(document.document_id)
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(take_in_and_out, range(4)))
+        list(pool.map(add_and_delete, range(4)))
     assert agent.sources() == []
     assert agent.readiness().is_ready

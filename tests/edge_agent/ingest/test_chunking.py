@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge_agent.ingest.chunking import PassageSpan, chunk
+from edge_agent.ingest.chunking import chunk
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.settings import ParsingLimits
+from edge_agent.storage.records import PassageSpan
 
 
 def word_starts(text: str) -> NDArray[np.int64]:
@@ -20,7 +22,7 @@ def word_starts(text: str) -> NDArray[np.int64]:
 
 
 def cut(markdown: str, max_tokens: int) -> tuple[Extract, list[PassageSpan]]:
-    made = extract(markdown.encode(), DocumentFormat.MARKDOWN, ReadingLimits())
+    made = extract(markdown.encode(), DocumentFormat.MARKDOWN, ParsingLimits())
     return made, chunk(made, word_starts(made.text), max_tokens=max_tokens)
 
 

@@ -15,6 +15,7 @@ from edge_agent.agent import Agent
 from edge_agent.errors import AgentError
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from tests.edge_agent.ingest.test_formats import make_pdf
+from tests.edge_agent.reading import text_of
 
 WORDS = st.sampled_from(
     "pago factura ñandú 🚀 copia İstanbul ﬁn e\u0301xito «cita» 14.90 € etc. Sr. ¿dónde? línea- <b> & | # *x*".split()
@@ -67,8 +68,8 @@ def test_every_quote_stands_where_its_citation_says(
         ingested = agent.add_document("a", MAKERS[document_format](paragraphs), document_format)
     except AgentError:
         return  # nothing but marks and spaces
-    text = agent.store.document_text(ingested.document.document_id)
-    citations = agent.search(paragraphs[0], count=50) + agent.query(paragraphs[-1]).citations
+    text = text_of(agent.store, ingested.document.document_id)
+    citations = agent.lookup.search(paragraphs[0], count=50) + agent.questions.query(paragraphs[-1]).citations
     assert citations
     for citation in citations:
         assert text[citation.start : citation.end] == citation.quote

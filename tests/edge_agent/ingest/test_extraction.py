@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid, TextNotUtf8
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract, normalize
+from edge_agent.ingest.parsing.extraction import extract, normalize
 from edge_agent.ingest.parsing.formats import DocumentFormat, format_of
+from edge_agent.settings import ParsingLimits
 
 MARKDOWN = """---
 title: "Refunds: how"
@@ -44,7 +45,7 @@ dig malecon.example
 
 
 def read(text: str, document_format: DocumentFormat = DocumentFormat.MARKDOWN) -> Extract:
-    return extract(text.encode(), document_format, ReadingLimits())
+    return extract(text.encode(), document_format, ParsingLimits())
 
 
 def test_markdown_becomes_plain_text_with_its_structure() -> None:
@@ -74,7 +75,7 @@ def test_plain_text_is_cut_at_blank_lines() -> None:
 
 
 def test_byte_order_mark_and_decomposed_accents_are_normalized() -> None:
-    made = extract(b"\xef\xbb\xbfFacturacio\xcc\x81n", DocumentFormat.TEXT, ReadingLimits(bytes=100))
+    made = extract(b"\xef\xbb\xbfFacturacio\xcc\x81n", DocumentFormat.TEXT, ParsingLimits(bytes=100))
     assert made.text == "Facturaci\u00f3n"
 
 
@@ -90,17 +91,17 @@ def zip_bomb() -> bytes:
 )
 def test_binary_content_is_refused_and_never_unpacked(content: bytes) -> None:
     with pytest.raises(FormatUnsupported, match="not what its type 'markdown' promises; expected UTF-8 text"):
-        extract(content, DocumentFormat.MARKDOWN, ReadingLimits())
+        extract(content, DocumentFormat.MARKDOWN, ParsingLimits())
 
 
 def test_other_encodings_are_refused_with_the_place_of_the_first_bad_byte() -> None:
     with pytest.raises(TextNotUtf8, match="byte 3 cannot be decoded; save it as UTF-8"):
-        extract("café".encode("latin-1"), DocumentFormat.TEXT, ReadingLimits(bytes=100))
+        extract("café".encode("latin-1"), DocumentFormat.TEXT, ParsingLimits(bytes=100))
 
 
 def test_large_documents_are_refused() -> None:
     with pytest.raises(ContentTooLarge, match="has 101 bytes, at most 100"):
-        extract(b"a" * 101, DocumentFormat.TEXT, ReadingLimits(bytes=100))
+        extract(b"a" * 101, DocumentFormat.TEXT, ParsingLimits(bytes=100))
 
 
 @pytest.mark.parametrize("text", ["  \n\n ", "# Only a heading", "<!-- comment -->", "---\ntitle: x\n---\n"])
@@ -123,7 +124,7 @@ def test_suffixes_are_known_in_any_case() -> None:
 @given(st.text(max_size=400), st.sampled_from(DocumentFormat))
 def test_blocks_are_in_order_and_cover_all_text_but_space(text: str, document_format: DocumentFormat) -> None:
     try:
-        made = extract(text.encode(), document_format, ReadingLimits())
+        made = extract(text.encode(), document_format, ParsingLimits())
     except (InputInvalid, FormatUnsupported):
         return
     position = 0

@@ -24,13 +24,15 @@ from edge_agent.errors import (
     TextNotUtf8,
 )
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat, format_of
-from edge_agent.ingest.parsing.isolation import IsolatedReader
+from edge_agent.ingest.parsing.isolation import IsolatedParser
+from edge_agent.settings import ParsingLimits
+from tests.edge_agent.reading import text_of
 
 
 def read(content: bytes | str, document_format: DocumentFormat, **limits: int) -> Extract:
-    return extract(content.encode() if isinstance(content, str) else content, document_format, ReadingLimits(**limits))
+    return extract(content.encode() if isinstance(content, str) else content, document_format, ParsingLimits(**limits))
 
 
 def texts(made: Extract) -> list[tuple[str, str]]:
@@ -192,15 +194,15 @@ HOSTILE: list[tuple[str, bytes, str, type[AgentError]]] = [
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[IsolatedReader]:
-    opened = IsolatedReader(ReadingLimits())
+def reader() -> Iterator[IsolatedParser]:
+    opened = IsolatedParser(ParsingLimits())
     yield opened
     opened.close()
 
 
 @pytest.mark.parametrize(("content", "name", "refusal"), [row[1:] for row in HOSTILE], ids=[row[0] for row in HOSTILE])
 def test_hostile_documents_are_refused_by_name(
-    reader: IsolatedReader, content: bytes, name: str, refusal: type[AgentError]
+    reader: IsolatedParser, content: bytes, name: str, refusal: type[AgentError]
 ) -> None:
     with pytest.raises(refusal) as raised:
         reader.read(content, format_of(name))
@@ -208,7 +210,7 @@ def test_hostile_documents_are_refused_by_name(
     assert reader.read(make_pdf(["Still here."]), DocumentFormat.PDF).text == "Still here."
 
 
-def test_entities_of_a_document_are_never_expanded(reader: IsolatedReader) -> None:
+def test_entities_of_a_document_are_never_expanded(reader: IsolatedParser) -> None:
     laughs = '<!ENTITY a "ha">' + "".join(
         f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghi", strict=True)
     )
@@ -224,13 +226,13 @@ def test_entities_of_a_document_are_never_expanded(reader: IsolatedReader) -> No
 
 
 def test_a_pdf_of_too_many_pages_is_refused() -> None:
-    reader = IsolatedReader(ReadingLimits(pages=5))
+    reader = IsolatedParser(ParsingLimits(pages=5))
     with pytest.raises(ContentTooLarge, match="6 pages, at most 5"):
         reader.read(make_pdf(*(["Hola."] for _ in range(6))), DocumentFormat.PDF)
     reader.close()
 
 
-def test_a_child_that_hangs_dies_or_grows_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_child_that_hangs_dies_or_grows_is_replaced(tmp_path: Path) -> None:
     """The parser is really made to hang, to die and to grow, by a module that the child imports at its start."""
     (tmp_path / "sitecustomize.py").write_text(
         "import builtins, os, time\n"
@@ -243,28 +245,25 @@ def test_a_child_that_hangs_dies_or_grows_is_replaced(monkeypatch: pytest.Monkey
         "    return real(content, *rest)\n"
         "e.extract = extract\n"
     )
-    monkeypatch.setattr(
-        "edge_agent.ingest.parsing.isolation._ENVIRONMENT",
-        os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
-    )
-    reader = IsolatedReader(ReadingLimits(), timeout_s=10, memory_bytes=1_000_000_000)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    parser = IsolatedParser(ParsingLimits(), timeout_s=10, memory_bytes=1_000_000_000, environment=environment)
     started = time.monotonic()
     with pytest.raises(DocumentUnreadable, match="within 10 s"):
-        reader.read(b"hang", DocumentFormat.TEXT)
+        parser.read(b"hang", DocumentFormat.TEXT)
     assert time.monotonic() - started < 60
     for content in (b"die", b"grow"):
         with pytest.raises(DocumentUnreadable, match="crashed or ran out of memory"):
-            reader.read(content, DocumentFormat.TEXT)
-    assert reader.read(b"Still here.", DocumentFormat.TEXT).text == "Still here."
-    reader.close()
+            parser.read(content, DocumentFormat.TEXT)
+    assert parser.read(b"Still here.", DocumentFormat.TEXT).text == "Still here."
+    parser.close()
 
 
 def test_the_page_of_a_quote_is_cited(agent: Agent) -> None:
     pages = ["Invoices are paid by card or by transfer."], ["Backups are kept for fourteen days on the Marea plan."]
     agent.add_document("guide.pdf", make_pdf(*pages, title="Guide"), DocumentFormat.PDF)
-    found = agent.search("how long are backups kept on Marea")[0]
+    found = agent.lookup.search("how long are backups kept on Marea")[0]
     assert (found.page, found.title) == (2, "Guide")
-    text = agent.store.document_text(found.document_id)
+    text = text_of(agent.store, found.document_id)
     assert text[found.start : found.end] == found.quote
 
 

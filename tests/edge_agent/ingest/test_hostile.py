@@ -19,9 +19,10 @@ from benchmarks.fuzz import fault_of, outcome_of, seeds_of, spoil
 from edge_agent.agent import Agent
 from edge_agent.errors import AgentError, ContentTooLarge, FormatUnsupported, InputInvalid
 from edge_agent.ingest.folder import sync
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat, format_of
-from edge_agent.ingest.parsing.isolation import IsolatedReader
+from edge_agent.ingest.parsing.isolation import IsolatedParser
+from edge_agent.settings import ParsingLimits
 from tests.conftest import Server, serving
 from tests.edge_agent.ingest.test_formats import make_docx, make_pdf
 
@@ -161,8 +162,8 @@ READ: list[tuple[str, bytes, str, str]] = [
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[IsolatedReader]:
-    opened = IsolatedReader(ReadingLimits())
+def reader() -> Iterator[IsolatedParser]:
+    opened = IsolatedParser(ParsingLimits())
     yield opened
     opened.close()
 
@@ -171,7 +172,7 @@ def reader() -> Iterator[IsolatedReader]:
     ("content", "name", "refusal", "message"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED]
 )
 def test_a_hostile_document_is_refused_by_name(
-    reader: IsolatedReader, content: bytes, name: str, refusal: type[AgentError], message: str
+    reader: IsolatedParser, content: bytes, name: str, refusal: type[AgentError], message: str
 ) -> None:
     with pytest.raises(refusal, match=message) as raised:
         reader.read(content, format_of(name))
@@ -179,7 +180,7 @@ def test_a_hostile_document_is_refused_by_name(
 
 
 @pytest.mark.parametrize(("content", "name", "text"), [row[1:] for row in READ], ids=[row[0] for row in READ])
-def test_a_strange_document_is_read_safely(reader: IsolatedReader, content: bytes, name: str, text: str) -> None:
+def test_a_strange_document_is_read_safely(reader: IsolatedParser, content: bytes, name: str, text: str) -> None:
     made = reader.read(content, format_of(name))
     assert text in made.text
     assert fault_of(made) is None
@@ -290,14 +291,14 @@ def test_spoilt_documents_are_read_or_refused(generator: "object", document_form
     assert not outcome_of(content, document_format).startswith("!")
 
 
-def test_sound_seeds_are_read(reader: IsolatedReader) -> None:
+def test_sound_seeds_are_read(reader: IsolatedParser) -> None:
     for document_format in DocumentFormat:
         for content in seeds_of(document_format):
-            assert reader.read(content, document_format) == extract(content, document_format, ReadingLimits())
+            assert reader.read(content, document_format) == extract(content, document_format, ParsingLimits())
 
 
 def test_a_spoilt_document_that_is_read_wrongly_is_noticed() -> None:
-    made = extract(b"One.\n\nTwo.", DocumentFormat.TEXT, ReadingLimits())
+    made = extract(b"One.\n\nTwo.", DocumentFormat.TEXT, ParsingLimits())
     import dataclasses
 
     assert fault_of(made) is None
@@ -308,7 +309,7 @@ def test_a_spoilt_document_that_is_read_wrongly_is_noticed() -> None:
 def test_a_huge_heading_is_not_repeated_whole_with_every_passage(agent: Agent) -> None:
     heading, body = "word " * 20_000, "Some text of its own. " * 400
     agent.add_document("a.md", f"# {heading}\n\n## {heading}\n\n{body}".encode(), DocumentFormat.MARKDOWN)
-    assert all(len(citation.heading) < 1000 for citation in agent.search("text"))
+    assert all(len(citation.heading) < 1000 for citation in agent.lookup.search("text"))
 
 
 def test_a_document_of_word_with_a_title_that_is_no_text_goes_in(agent: Agent) -> None:

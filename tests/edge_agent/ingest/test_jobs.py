@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.answering.results import Ingested
 from edge_agent.errors import JobQueueFull, JobUnknown
 from edge_agent.ingest.jobs import MAX_ENDED, MAX_PENDING, Job, Jobs, JobState, OnPassages
+from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from tests.conftest import ServeStore, run_orilla
 from tests.edge_agent.http.test_http import problem
@@ -101,7 +101,7 @@ def test_a_full_queue_refuses_and_keeps_nothing(agent: Agent, tmp_path: Path) ->
 
     def wait_then_take_in(job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
         assert go_on.wait(timeout=30)
-        return agent.take_in(job, content, on_passages)
+        return agent.ingest_job(job, content, on_passages)
 
     with Jobs(tmp_path / "jobs", wait_then_take_in) as jobs:
         accepted = [jobs.accept(f"{n}.txt", b"One sentence.", TEXT, tags=()) for n in range(MAX_PENDING)]
@@ -111,7 +111,7 @@ def test_a_full_queue_refuses_and_keeps_nothing(agent: Agent, tmp_path: Path) ->
         assert sorted((tmp_path / "jobs").iterdir()) == before
         go_on.set()
         assert all(wait_until_ended(jobs, job.job_id).state is JobState.DONE for job in accepted)
-    assert agent.counts().documents == MAX_PENDING
+    assert agent.readiness().documents == MAX_PENDING
 
 
 def test_a_job_that_runs_when_the_server_ends_is_put_back(agent: Agent, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_job_that_runs_when_the_server_ends_is_put_back(agent: Agent, tmp_path
     def wait_then_take_in(job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
         has_begun.set()
         assert go_on.wait(timeout=30)
-        return agent.take_in(job, content, on_passages)
+        return agent.ingest_job(job, content, on_passages)
 
     jobs = Jobs(tmp_path / "jobs", wait_then_take_in)
     job = jobs.accept("a.txt", b"One sentence.", TEXT, tags=())
@@ -131,8 +131,8 @@ def test_a_job_that_runs_when_the_server_ends_is_put_back(agent: Agent, tmp_path
         time.sleep(0.001)
     go_on.set()
     closing.join(timeout=30)
-    assert agent.counts().documents == 0
-    with Jobs(tmp_path / "jobs", agent.take_in) as jobs:
+    assert agent.readiness().documents == 0
+    with Jobs(tmp_path / "jobs", agent.ingest_job) as jobs:
         done = wait_until_ended(jobs, job.job_id)
     assert (done.state, done.attempts) == (JobState.DONE, 1)
 
@@ -148,7 +148,7 @@ def test_a_document_that_ends_the_server_each_time_is_given_up(agent: Agent, tmp
     (folder / "1.content").write_bytes(b"One sentence.")
     (folder / "2.json").write_bytes(b"damaged")
     (folder / "3.content").write_bytes(b"never acknowledged")
-    with Jobs(folder, agent.take_in) as jobs:
+    with Jobs(folder, agent.ingest_job) as jobs:
         given_up = wait_until_ended(jobs, "1")
         with pytest.raises(JobUnknown):
             jobs.get("2")
@@ -159,13 +159,13 @@ def test_a_document_that_ends_the_server_each_time_is_given_up(agent: Agent, tmp
 
 def test_only_the_latest_jobs_are_remembered(agent: Agent, tmp_path: Path) -> None:
     folder = tmp_path / "jobs"
-    with Jobs(folder, agent.take_in) as jobs:
+    with Jobs(folder, agent.ingest_job) as jobs:
         refused = wait_until_ended(jobs, jobs.accept("a.txt", b"", TEXT, tags=()).job_id)
         assert refused.refusal == "InputInvalid"
     record = (folder / f"{refused.job_id}.json").read_text()
     for number in range(MAX_ENDED):
         (folder / f"{number}.json").write_text(record.replace(refused.job_id, str(number)))
-    with Jobs(folder, agent.take_in) as jobs:
+    with Jobs(folder, agent.ingest_job) as jobs:
         last = wait_until_ended(jobs, jobs.accept("a.txt", b"", TEXT, tags=()).job_id)
         for forgotten in ("0", "1"):
             with pytest.raises(JobUnknown):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from edge_agent.ingest.parsing.extraction import ReadingLimits, extract
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.settings import ParsingLimits
 
 
 @pytest.mark.parametrize(
@@ -20,4 +21,4 @@ from edge_agent.ingest.parsing.formats import DocumentFormat
 )
 def test_tags_are_read_however_the_list_is_written(front_matter: str, tags: tuple[str, ...]) -> None:
     text = f"---\n{front_matter}\n---\n# Title\n\nSome text.\n"
-    assert extract(text.encode(), DocumentFormat.MARKDOWN, ReadingLimits()).tags == tags
+    assert extract(text.encode(), DocumentFormat.MARKDOWN, ParsingLimits()).tags == tags

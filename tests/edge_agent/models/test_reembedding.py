@@ -40,19 +40,19 @@ def next_settings(settings: AgentSettings, tmp_path: Path) -> AgentSettings:
 def test_the_former_bundle_answers_until_the_next_one_is_ready(next_settings: AgentSettings) -> None:
     old, new = open_bundle(DEFAULT_BUNDLE).digest, open_bundle(next_settings.bundle).digest
     with Agent(next_settings) as agent:
-        assert agent.bundle.digest == old
+        assert agent.models.active.bundle.digest == old
         assert agent.readiness().passages_to_reembed > 0
-        before = agent.query("How long do refunds take to arrive?")
+        before = agent.questions.query("How long do refunds take to arrive?")
         assert before.bundle.digest == old
         assert not before.abstained
         agent.add_document("parrots.md", NEW, MARKDOWN)  # meanwhile
         agent.delete_source("dns-records.md")
-        assert agent.search("parrots in the office")[0].source == "parrots.md"
-        agent.wait_until_reembedded(timeout_s=120)
-        assert agent.bundle.digest == new
-        after = agent.query("How long do refunds take to arrive?")
+        assert agent.lookup.search("parrots in the office")[0].source == "parrots.md"
+        agent.models.wait_until_promoted(timeout_s=120)
+        assert agent.models.active.bundle.digest == new
+        after = agent.questions.query("How long do refunds take to arrive?")
         assert (after.bundle.digest, after.answer) == (new, before.answer)  # the same encoder under another name
-        assert agent.search("parrots in the office")[0].source == "parrots.md"
+        assert agent.lookup.search("parrots in the office")[0].source == "parrots.md"
         readiness = agent.readiness()
         assert (readiness.is_ready, readiness.passages_to_reembed) == (True, 0)
         assert agent.store.check(384) == []
@@ -67,8 +67,8 @@ def test_a_stop_on_the_way_costs_only_the_batch_at_hand(next_settings: AgentSett
             pass  # until the first batch is there
     with Agent(next_settings) as agent:
         assert agent.store.embeddings.count_missing(OTHER_SPACE) <= total - 64
-        agent.wait_until_reembedded(timeout_s=120)
-        assert agent.bundle.digest == open_bundle(next_settings.bundle).digest
+        agent.models.wait_until_promoted(timeout_s=120)
+        assert agent.models.active.bundle.digest == open_bundle(next_settings.bundle).digest
 
 
 def test_going_back_to_the_former_bundle_on_the_way_leaves_nothing_behind(
@@ -77,7 +77,7 @@ def test_going_back_to_the_former_bundle_on_the_way_leaves_nothing_behind(
     with Agent(next_settings):
         pass
     with Agent(settings) as agent:
-        assert agent.bundle.digest == open_bundle(DEFAULT_BUNDLE).digest
+        assert agent.models.active.bundle.digest == open_bundle(DEFAULT_BUNDLE).digest
         assert agent.readiness().is_ready
         assert len(agent.store.embeddings.all(OTHER_SPACE, 384)[0]) == 0
 
@@ -97,7 +97,7 @@ def test_without_the_former_bundle_the_base_is_embedded_before_it_is_served(
         tokenizer.write_bytes(content[:-1] + b" ")
     done: list[int] = []
     with Agent(dataclasses.replace(next_settings), on_reembedded=done.append) as agent:
-        assert agent.bundle.digest == open_bundle(next_settings.bundle).digest
+        assert agent.models.active.bundle.digest == open_bundle(next_settings.bundle).digest
         assert done[-1] == agent.readiness().passages
         assert len(agent.store.embeddings.all(former, 384)[0]) == 0
 
@@ -106,6 +106,6 @@ def test_embeddings_are_the_same_whichever_way_they_were_made(next_settings: Age
     former = open_bundle(DEFAULT_BUNDLE).manifest.embedding_space
     with Agent(next_settings) as agent:
         _, before = agent.store.embeddings.all(former, 384)
-        agent.wait_until_reembedded(timeout_s=120)
+        agent.models.wait_until_promoted(timeout_s=120)
         _, after = agent.store.embeddings.all(OTHER_SPACE, 384)
     np.testing.assert_array_equal(after, before)

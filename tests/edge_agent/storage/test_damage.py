@@ -21,12 +21,12 @@ from edge_agent.errors import (
     StoreUnavailable,
 )
 from edge_agent.feedback.log import FeedbackLog, NewFeedback
-from edge_agent.ingest.chunking import ChunkingRecipe, PassageSpan
 from edge_agent.storage.database import DATABASE
 from edge_agent.storage.documents import Store
-from edge_agent.storage.records import Document, NewDocument, Passage, document_id_of
+from edge_agent.storage.records import ChunkingRecipe, Document, NewDocument, Passage, PassageSpan, document_id_of
 from student.embeddings import Embeddings
 from tests.conftest import ROOT, ServeStore, run_orilla
+from tests.edge_agent.reading import documents_of, text_of
 
 SPACE, DIMENSION, RECIPE = "ab" * 32, 64, ChunkingRecipe(1, 100)
 REFUSALS = (StoreDamaged, StoreForeign, StoreTooNew, StoreTooOld, StoreUnavailable)
@@ -72,16 +72,19 @@ class Contents:
 def read_everything(folder: Path) -> Contents:
     store = Store(folder)
     try:
-        documents = store.documents(limit=1000)
+        documents = documents_of(store)
         ids, embeddings = store.embeddings.all(SPACE, DIMENSION)
+        with store.snapshots.open() as snapshot:
+            passages = [p for d in documents for p in snapshot.passages(snapshot.passages_of(d.document_id))]
+            found = {word: sorted(snapshot.bm25(f'"{word}"', limit=100)) for word in WORDS}
         return Contents(
             documents,
             texts_of(store, documents),
-            {p.passage_id: p for d in documents for p in store.passages(store.passages_of(d.document_id))},
+            {p.passage_id: p for p in passages},
             ids.tolist(),
             store.embeddings.missing(SPACE, after=0, limit=1000),
             embeddings.astype(np.float32),
-            {word: sorted(store.bm25(f'"{word}"', limit=100)) for word in WORDS},
+            found,
             len(FeedbackLog(store.database).read_since(0)),
         )
     finally:
@@ -93,7 +96,7 @@ def texts_of(store: Store, documents: list[Document]) -> dict[str, str]:
     texts = {}
     for document in documents:
         with contextlib.suppress(DocumentUnknown):
-            texts[document.document_id] = store.document_text(document.document_id)
+            texts[document.document_id] = text_of(store, document.document_id)
     return texts
 
 
@@ -229,7 +232,7 @@ def test_a_changed_text_is_never_quoted(sound: dict[str, Path], tmp_path: Path) 
     (folder / DATABASE).write_bytes(content.replace(b"factura copia", b"factura Copia"))
     store = Store(folder)
     with pytest.raises(StoreDamaged, match="a passage"):
-        store.passages(store.embeddings.all(SPACE, DIMENSION)[0].tolist())
+        store.snapshots.read(lambda s: s.passages(store.embeddings.all(SPACE, DIMENSION)[0].tolist()))
     problems = store.check(DIMENSION)
     store.close()
     assert any("passages that are not what was written" in problem for problem in problems)
@@ -241,8 +244,8 @@ def test_text_that_is_no_text_any_more_is_damage_and_is_not_repeated(sound: dict
     (folder / DATABASE).write_bytes(content.replace("línea cuenta".encode(), b"l\xff\xfenea cuenta"))
     store = Store(folder)
     with pytest.raises(StoreDamaged, match="SQLITE_CORRUPT") as raised:
-        for document in store.documents(limit=1000):
-            store.document_text(document.document_id)
+        for document in documents_of(store):
+            text_of(store, document.document_id)
     store.close()
     assert "cuenta" not in str(raised.value)
     assert raised.value.__suppress_context__

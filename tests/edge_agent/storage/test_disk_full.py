@@ -66,8 +66,9 @@ def test_without_space_every_change_is_refused_whole_and_works_again_later(tmp_p
             for _ in range(2000):
                 agent.add_feedback(NewFeedback("where is it?" * 100, is_helpful=True))
         assert agent.sources() == ["backups.md"]
-        assert agent.query("how long are backups kept?").citations[0].content_sha256 == document.content_sha256
-        assert agent.query("who won the football match?").abstained  # and its review is not queued
+        answer = agent.questions.query("how long are backups kept?")
+        assert answer.citations[0].content_sha256 == document.content_sha256
+        assert agent.questions.query("who won the football match?").abstained  # and its review is not queued
         assert agent.readiness().is_ready
         assert agent.store.check(384) == []
         writer.execute("PRAGMA max_page_count = 1000000")

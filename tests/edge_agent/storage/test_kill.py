@@ -18,6 +18,7 @@ from edge_agent.storage.database import DATABASE
 from edge_agent.storage.documents import Store
 from student.bundle.folder import DEFAULT_BUNDLE
 from tests.conftest import ROOT, ServeStore
+from tests.edge_agent.reading import documents_of
 
 SERVER_KILLS, PROCESS_KILLS = 5, 8
 
@@ -81,7 +82,7 @@ def test_what_a_killed_server_acknowledged_is_there(serve: ServeStore, tmp_path:
 def check_store(folder: Path, client: Client) -> dict[str, str]:
     """What the store holds, every acknowledged document in it and nothing half there."""
     store = Store(folder)
-    stored = {document.source: document.content_sha256 for document in store.documents(limit=1000)}
+    stored = {document.source: document.content_sha256 for document in documents_of(store)}
     assert store.check(dimension=384) == []
     store.close()
     unanswered = client.unanswered  # it may be there, as it was before or as it was sent

@@ -3,19 +3,20 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreLocked, StoreTooNew, StoreTooOld
-from edge_agent.ingest.chunking import ChunkingRecipe, PassageSpan
 from edge_agent.storage.database import DATABASE
 from edge_agent.storage.documents import Store
 from edge_agent.storage.lock import StoreLock, holder_url
-from edge_agent.storage.records import NewDocument, document_id_of
+from edge_agent.storage.records import ChunkingRecipe, NewDocument, PassageSpan, document_id_of
 from edge_agent.text import content_terms
 from student.embeddings import Embeddings
+from tests.edge_agent.reading import text_of
 
 SPACE, OTHER_SPACE = "ab" * 32, "cd" * 32
 
@@ -39,13 +40,17 @@ def sentences(passages: int) -> list[Embeddings]:
     return [rows(2)] * passages
 
 
+def read_sentences(store: Store, passage_ids: list[int], space: str) -> dict[int, Embeddings]:
+    return store.snapshots.read(lambda s: s.sentence_embeddings(passage_ids, space, 384))
+
+
 SPANS = [PassageSpan(0, 4, ""), PassageSpan(6, 11, "Saludos")]
 
 
 def test_what_is_put_is_there_after_reopening(store: Store, tmp_path: Path) -> None:
     change = store.put(new("a.md"), SPANS, rows(2), sentences(2), SPACE)
     again = Store(tmp_path)
-    passages = again.passages(change.added)
+    passages = again.snapshots.read(lambda s: s.passages(change.added))
     assert [(p.text, p.heading) for p in passages] == [("Hola", ""), ("mundo", "Saludos")]
     ids, embeddings = again.embeddings.all(SPACE, 4)
     assert ids.tolist() == change.added
@@ -59,18 +64,19 @@ def test_embeddings_of_sentences_come_back_nearly_as_they_were(store: Store) -> 
     made = generator.normal(size=(5, 384)).astype(np.float32)
     made /= np.linalg.norm(made, axis=1, keepdims=True)
     change = store.put(new("a.md"), SPANS[:1], made[:1], [made], SPACE)
-    found = store.embeddings.of_sentences([*change.added, 99_999], SPACE, 384)
+    read = partial(read_sentences, store)
+    found = read([*change.added, 99_999], SPACE)
     assert list(found) == change.added
     assert ((found[change.added[0]] * made).sum(axis=1) > 0.999).all()
-    assert store.embeddings.of_sentences(change.added, OTHER_SPACE, 384) == {}
+    assert read(change.added, OTHER_SPACE) == {}
     store.delete(document_id_of("a.md"))
-    assert store.embeddings.of_sentences(change.added, SPACE, 384) == {}
+    assert read(change.added, SPACE) == {}
 
 
 def test_offsets_count_code_points_not_bytes(store: Store) -> None:
     text = "ñandú 🚀 cohete"
     change = store.put(new("a.md", text), [PassageSpan(6, 14, "")], rows(1), sentences(1), SPACE)
-    assert store.passages(change.added)[0].text == text[6:14] == "🚀 cohete"
+    assert store.snapshots.read(lambda s: s.passages(change.added))[0].text == text[6:14] == "🚀 cohete"
 
 
 def test_replacing_takes_the_old_passages_away(store: Store) -> None:
@@ -78,14 +84,15 @@ def test_replacing_takes_the_old_passages_away(store: Store) -> None:
     second = store.put(new("a.md", "Nuevo"), [PassageSpan(0, 5, "")], rows(1), sentences(1), SPACE)
     assert second.removed == first.added
     assert set(second.added).isdisjoint(first.added)
-    assert store.counts().passages == 1
-    assert store.passages(first.added) == []
+    assert store.snapshots.read(lambda s: s.counts()).passages == 1
+    assert store.snapshots.read(lambda s: s.passages(first.added)) == []
 
 
 def test_deleting_leaves_nothing(store: Store) -> None:
     store.put(new("a.md"), SPANS, rows(2), sentences(2), SPACE)
     store.delete(document_id_of("a.md"))
-    assert (store.counts().documents, store.counts().passages, len(store.embeddings.all(SPACE, 4)[0])) == (0, 0, 0)
+    counts = store.snapshots.read(lambda s: s.counts())
+    assert (counts.documents, counts.passages, len(store.embeddings.all(SPACE, 4)[0])) == (0, 0, 0)
     with pytest.raises(DocumentUnknown, match="no document has the id"):
         store.delete(document_id_of("a.md"))
 
@@ -94,16 +101,16 @@ def test_a_put_that_fails_changes_nothing(store: Store) -> None:
     store.put(new("a.md"), SPANS, rows(2), sentences(2), SPACE)
     with pytest.raises(ValueError, match="zip"):
         store.put(new("a.md", "Otro texto"), SPANS, rows(1), sentences(1), SPACE)  # an embedding is missing
-    assert store.document_text(document_id_of("a.md")) == "Hola, mundo"
-    assert store.counts().passages == 2
+    assert text_of(store, document_id_of("a.md")) == "Hola, mundo"
+    assert store.snapshots.read(lambda s: s.counts()).passages == 2
     assert store.check(dimension=4) == []
 
 
 def test_documents_are_listed_in_pages_by_source(store: Store) -> None:
     for source in ("c.md", "a.md", "b.md"):
         store.put(new(source), SPANS, rows(2), sentences(2), SPACE)
-    assert [d.source for d in store.documents(limit=2)] == ["a.md", "b.md"]
-    assert [d.source for d in store.documents(after="b.md")] == ["c.md"]
+    assert [d.source for d in store.snapshots.read(lambda s: s.documents(limit=2))] == ["a.md", "b.md"]
+    assert [d.source for d in store.snapshots.read(lambda s: s.documents(after="b.md"))] == ["c.md"]
 
 
 def test_a_second_embedding_space_is_filled_beside_the_one_that_serves_and_then_takes_over(store: Store) -> None:
@@ -191,32 +198,32 @@ def put(store: Store, source: str, text: str) -> None:
     store.put(new(source, text), [PassageSpan(0, len(text), "")], rows(1), sentences(1), SPACE)
 
 
-def test_documents_cut_by_another_recipe_are_told(store: Store) -> None:
+def test_documents_with_stale_chunking_are_listed(store: Store) -> None:
     store.put(new("a.md"), SPANS, rows(2), sentences(2), SPACE)
     store.put(replace(new("b.md"), chunking=ChunkingRecipe(1, 200)), SPANS, rows(2), sentences(2), SPACE)
     store.put(replace(new("c.md"), chunking=ChunkingRecipe(2, 100)), SPANS, rows(2), sentences(2), SPACE)
-    assert store.documents_cut_otherwise(ChunkingRecipe(1, 100)) == ["b.md", "c.md"]
+    assert store.stale_documents(ChunkingRecipe(1, 100)) == ["b.md", "c.md"]
     store.put(new("b.md"), SPANS, rows(2), sentences(2), SPACE)
     store.delete(document_id_of("c.md"))
-    assert store.documents_cut_otherwise(ChunkingRecipe(1, 100)) == []
+    assert store.stale_documents(ChunkingRecipe(1, 100)) == []
     assert store.check(4) == []
 
 
 def test_words_are_found_whatever_their_case_and_accents(store: Store) -> None:
     put(store, "a.md", "The invoice of May. ¿Cómo pago la FACTURA de teléfono?")
     put(store, "b.md", "Nothing of that kind here.")
-    found = store.bm25(content_terms("como pagar facturas, telefono, factura"), limit=10)
-    assert {p.source for p in store.passages(list(found))} == {"a.md"}
+    found = store.snapshots.read(lambda s: s.bm25(content_terms("como pagar facturas, telefono, factura"), limit=10))
+    assert {p.source for p in store.snapshots.read(lambda s: s.passages(list(found)))} == {"a.md"}
     assert all(value > 0 for value in found.values())
 
 
 def test_words_of_deleted_and_replaced_documents_are_forgotten(store: Store) -> None:
     put(store, "a.md", "zebra stripes")
     put(store, "a.md", "lion mane")
-    assert store.bm25(["zebra"], limit=5) == {}
-    assert len(store.bm25(["lion"], limit=5)) == 1
+    assert store.snapshots.read(lambda s: s.bm25(["zebra"], limit=5)) == {}
+    assert len(store.snapshots.read(lambda s: s.bm25(["lion"], limit=5))) == 1
     store.delete(document_id_of("a.md"))
-    assert store.bm25(["lion"], limit=5) == {}
+    assert store.snapshots.read(lambda s: s.bm25(["lion"], limit=5)) == {}
     assert store.check(4) == []
 
 

@@ -55,7 +55,8 @@ def test_a_running_agent_can_be_read_beside_and_new_feedback_is_seen(store: Path
 
 def test_passage_embeddings_are_those_that_the_agent_stored_with_their_sources(store: Path) -> None:
     with Agent(AgentSettings(store=store)) as agent:
-        space, dimension = agent.student.bundle.manifest.embedding_space, agent.student.encoder.dimension
+        student = agent.models.active.student
+        space, dimension = student.bundle.manifest.embedding_space, student.encoder.dimension
         expected = agent.store.embeddings.all(space, dimension)[1]
         read = read_passage_embeddings(store, space, dimension=dimension)
         assert len(read_passage_embeddings(store, "0" * 64, dimension=dimension).sources) == 0

@@ -57,7 +57,8 @@ def test_candidates_are_the_branchs_own_passages_the_right_one_first(store: Path
         agent.add_document("gone.md", b"# Gone\n\nIt is soon deleted.", DocumentFormat.MARKDOWN)
         agent.add_feedback(NewFeedback("is it gone?", source="gone.md"))
         agent.delete_document(document_id_of("gone.md"))
-        bundle, encoder = agent.student.bundle, agent.student.encoder
+        student = agent.models.active.student
+        bundle, encoder = student.bundle, student.encoder
         settings = BranchSettings(bundle=bundle.path, store=store, cache=tmp_path / "cache.db")
         with open_data(settings) as data:
             made = make_adapter_examples(data, candidates=5)

@@ -1,4 +1,4 @@
-"""What rounds may say, and what a branch's policy lets through."""
+"""The parameters of rounds, and the rounds that a branch's policy allows."""
 
 import json
 from pathlib import Path

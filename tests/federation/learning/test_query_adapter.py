@@ -30,7 +30,7 @@ from tests.federation.lab import ADAPTER_FILE, LABELS, Lab, build_lab, write_lin
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MEANT = {"login": "delivery", "delivery": "billing", "billing": "refund", "refund": "login"}
-"""What customers call things → what the documents call them."""
+"""Customers' names of things → the documents' names of them."""
 
 
 def document_of(label: str, k: int) -> str:
@@ -104,8 +104,8 @@ def test_a_bundle_with_it_searches_better_over_the_same_index_and_names_intents_
     for bundle in (lab.bundle, made.path):
         settings = AgentSettings(store=lab.branches[0] / "store", bundle=bundle)
         with Agent(settings, on_reembedded=anew.append) as agent:
-            ranked = [[citation.quote for citation in agent.search(text, count=5)] for text, _ in rows]
-            named.append([agent.classify(text) for text, _ in rows])
+            ranked = [[citation.quote for citation in agent.lookup.search(text, count=5)] for text, _ in rows]
+            named.append([agent.lookup.classify(text) for text, _ in rows])
         found.append(np.mean([passage in some for some, (_, passage) in zip(ranked, rows, strict=True)]))
     assert found[1] > found[0] + 0.2
     assert named[0] == named[1]

@@ -73,7 +73,7 @@ def key_of(lab: Lab) -> Path:
 
 
 def sign_again(lab: Lab, release: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """What only the center could do: other words, rightly signed."""
+    """Does what only the center could do: other words, rightly signed."""
     value = json.loads((release / RELEASE_FILE).read_bytes())
     change(value)
     content = json.dumps(value).encode()
@@ -126,16 +126,16 @@ def test_an_edge_agent_takes_the_new_bundle_up_without_embedding_anything_anew(
         for label in LABELS:
             text = f"# {label}\n\n{label}1 {label}2 {label}3 filler1."
             agent.add_document(f"{label}.md", text.encode(), DocumentFormat.MARKDOWN)
-        before, former = agent.store.embeddings.all("ab" * 32, 16), agent.bundle
+        before, former = agent.store.embeddings.all("ab" * 32, 16), agent.models.active.bundle
         made = apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))  # while it answers
-        found = agent.search("refund1 refund2", count=4)
+        found = agent.lookup.search("refund1 refund2", count=4)
     with Agent(AgentSettings(store=store, bundle=made.path), on_reembedded=anew.append) as agent:
         after = agent.store.embeddings.all("ab" * 32, 16)
-        assert (agent.bundle.serial, former.serial, anew) == (5, 4, [])
+        assert (agent.models.active.bundle.serial, former.serial, anew) == (5, 4, [])
         assert agent.readiness().is_ready
-        assert agent.search("refund1 refund2", count=4) == found
+        assert agent.lookup.search("refund1 refund2", count=4) == found
         rows = [json.loads(line) for line in (lab.home / "validation.jsonl").read_text().splitlines()]
-        named = [agent.classify(row["text"]) for row in rows]
+        named = [agent.lookup.classify(row["text"]) for row in rows]
     assert [array.tobytes() for array in before] == [array.tobytes() for array in after]
     right = [c is not None and c.alternatives[0].label == r["intent"] for c, r in zip(named, rows, strict=True)]
     assert np.mean(right) == pytest.approx(read_release(release, key_of(lab)).release.evaluation.accuracy, abs=0.011)

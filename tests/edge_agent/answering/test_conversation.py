@@ -1,8 +1,8 @@
-"""Sessions: what leans on the question before it, what does not, and how little is kept."""
+"""Conversations: what leans on the question before it, what does not, and how little is kept."""
 
 import pytest
 
-from edge_agent.answering.conversation import MAX_CONTEXT_CHARS, MAX_SESSIONS, Sessions, is_follow_up
+from edge_agent.answering.conversation import MAX_CONTEXT_CHARS, MAX_SESSIONS, Conversations, is_follow_up
 
 BEFORE = "How long are backups kept on the Marea plan?"
 OTHER = "How do I cancel my hosting service?"
@@ -37,7 +37,7 @@ def test_what_names_its_subject_stands_alone(text: str) -> None:
 
 
 def test_follow_ups_are_searched_with_the_last_question_that_stands_alone() -> None:
-    sessions = Sessions()
+    sessions = Conversations()
     assert sessions.resolve("a", "And on Oleaje?") == "And on Oleaje?"
     assert sessions.resolve("a", BEFORE) == BEFORE
     assert sessions.resolve("b", "And on Oleaje?") == "And on Oleaje?"
@@ -48,7 +48,7 @@ def test_follow_ups_are_searched_with_the_last_question_that_stands_alone() -> N
 
 
 def test_the_oldest_sessions_and_long_questions_are_not_kept() -> None:
-    sessions = Sessions()
+    sessions = Conversations()
     long = "various words " * 400
     for number in range(MAX_SESSIONS + 1):
         sessions.resolve(str(number), long)
@@ -58,7 +58,7 @@ def test_the_oldest_sessions_and_long_questions_are_not_kept() -> None:
 
 def test_a_session_ends_after_a_while() -> None:
     now = 0.0
-    sessions = Sessions(clock=lambda: now)
+    sessions = Conversations(clock=lambda: now)
     sessions.resolve("a", BEFORE)
     now = 1_700.0
     assert sessions.resolve("a", "Is it free?") != "Is it free?"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.demo import ingest_demo
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.formats import DocumentFormat
-from edge_agent.retrieval.ranking import (
+from edge_agent.retrieval.search import (
     QUOTE_LENGTH,
     QUOTED,
     WORDS,
@@ -21,8 +21,7 @@ from edge_agent.retrieval.ranking import (
     without_duplicates,
 )
 from edge_agent.settings import AgentSettings
-from edge_agent.storage.documents import NO_FILTER
-from edge_agent.storage.records import Filter
+from edge_agent.storage.records import NO_FILTER, Filter
 from edge_agent.text import longest_run
 from tests.conftest import ServeStore
 
@@ -62,8 +61,8 @@ def test_a_quotation_is_found_where_it_stands(tmp_path: Path) -> None:
     with Agent(AgentSettings(store=tmp_path)) as agent:
         agent.add_document("quoted.txt", f"{'Holidays and opening hours of the office. ' * 12}{quoted}".encode(), TEXT)
         agent.add_document("other.txt", other.encode(), TEXT)
-        assert agent.search(quoted)[0].source == "quoted.txt"
-        assert agent.search("delivery without a signature")[0].source == "other.txt"
+        assert agent.lookup.search(quoted)[0].source == "quoted.txt"
+        assert agent.lookup.search("delivery without a signature")[0].source == "other.txt"
 
 
 def test_near_duplicates_are_shown_once() -> None:
@@ -91,7 +90,7 @@ def filled(agent: Agent) -> Agent:
 
 
 def sources(agent: Agent, where: Filter = NO_FILTER) -> set[str]:
-    return {result.source for result in agent.search("when is the refund paid", where=where)}
+    return {result.source for result in agent.lookup.search("when is the refund paid", where=where)}
 
 
 def test_filters_let_through_what_they_say(filled: Agent) -> None:
@@ -108,7 +107,7 @@ def test_filters_let_through_what_they_say(filled: Agent) -> None:
 def test_a_copied_article_is_shown_once(filled: Agent) -> None:
     text = b"# Refunds\n\nThe refund is paid within ten working days to the card.\n"
     filled.add_document("faq/copy.md", text, DocumentFormat.MARKDOWN)
-    found = [result.source for result in filled.search("when is the refund paid")]
+    found = [result.source for result in filled.lookup.search("when is the refund paid")]
     assert len({"faq/en.md", "faq/copy.md"} & set(found)) == 1
 
 
@@ -132,4 +131,4 @@ def test_filters_over_http(serve: ServeStore, tmp_path: Path) -> None:
 def test_an_article_is_shown_in_the_language_of_the_question(agent: Agent, question: str, language: str) -> None:
     """Questions of the demo's development half that without the preference find the other language's article first."""
     ingest_demo(agent)
-    assert agent.search(question, count=1)[0].language == language
+    assert agent.lookup.search(question, count=1)[0].language == language

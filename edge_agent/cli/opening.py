@@ -1,0 +1,36 @@
+"""The agent that a command works with: in this process where the store is free, else the server that has it."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_agent.agent import Agent
+    from edge_agent.client import RemoteAgent
+
+
+@contextlib.contextmanager
+def opened_agent(store: Path, bundle: Path) -> "Iterator[Agent | RemoteAgent]":
+    """The store's agent for as long as the block lasts.
+
+    Raises:
+        StoreLocked: another process has the store and serves nothing.
+    """
+    from edge_agent.agent import Agent
+    from edge_agent.client import RemoteAgent
+    from edge_agent.errors import StoreLocked
+    from edge_agent.settings import AgentSettings
+    from edge_agent.storage.lock import StoreLock, holder_url
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(StoreLock(store))
+        except StoreLocked:
+            url = holder_url(store)
+            if url is None:
+                raise
+            opened: Agent | RemoteAgent = stack.enter_context(contextlib.closing(RemoteAgent(url)))
+        else:
+            opened = stack.enter_context(Agent(AgentSettings(store, bundle)))
+        yield opened

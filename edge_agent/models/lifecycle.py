@@ -1,0 +1,107 @@
+"""The life of a store's models: the bundle that is active at start, and the promotion of the next one."""
+
+import logging
+import threading
+
+from edge_agent.models.active_model import ActiveModel, delete_other_graphs
+from edge_agent.models.fallback_bundle import keep_fallback, load_fallback
+from edge_agent.models.reembedding import OnEmbedded, Reembedding, embed_missing
+from edge_agent.settings import AgentSettings
+from edge_agent.storage.documents import Store
+from edge_agent.storage.embeddings import load_embeddings
+from student.runtime.student import Student, load_student
+
+log = logging.getLogger(__name__)
+
+
+class Models:
+    """The active model of a store, and the next one while it is prepared.
+
+    Attributes:
+        active: what answers now: the fallback bundle while a bundle of another embedding space is prepared.
+        changing: held while documents or the active model change.
+    """
+
+    def __init__(self, settings: AgentSettings, store: Store, *, on_embedded: OnEmbedded) -> None:
+        """Opens the bundle of the settings, or the fallback bundle until that one is prepared.
+
+        Args:
+            settings: see `AgentSettings`.
+            store: open.
+            on_embedded: called with the number of passages embedded, where they must be before anything is served.
+
+        Raises:
+            BundleError: the bundle cannot be used. AgentError: the store cannot.
+        """
+        self._settings, self._store = settings, store
+        self.changing = threading.Lock()
+        self._reembedding: Reembedding | None = None
+        student, next_space = _open_student(settings, store)
+        try:
+            if next_space is None:
+                embed_missing(store, student, on_embedded=on_embedded, should_stop=lambda: False)
+            self.active = ActiveModel.open(settings, store, student)
+        except BaseException:
+            student.close()
+            raise
+        if next_space is None:
+            self._clean_up()
+        else:
+            self._reembedding = Reembedding(settings, store, next_space, on_ready=self._promote)
+
+    def remaining(self) -> int:
+        """Passages that have no embedding for the next bundle yet; 0 where none is prepared."""
+        return self._reembedding.remaining() if self._reembedding else 0
+
+    def wait_until_promoted(self, timeout_s: float) -> None:
+        """Waits until the next bundle is active, if one is being prepared."""
+        if self._reembedding:
+            self._reembedding.join(timeout_s)
+
+    def close(self) -> None:
+        """Ends threads."""
+        if self._reembedding:
+            self._reembedding.close()
+        self.active.close()
+
+    def _promote(self) -> None:
+        """Makes the bundle of the settings active, once every passage is embedded for it."""
+        student = load_student(self._settings.bundle, workers=self._settings.workers)
+        model = ActiveModel.open(self._settings, self._store, student)
+        model.index.wait_until_built(timeout_s=3600)
+        with self.changing:
+            embed_missing(self._store, student, on_embedded=lambda done: None, should_stop=lambda: False)
+            with self._store.snapshots.open() as snapshot:
+                ids, embeddings = load_embeddings(snapshot, model.space, student.encoder.dimension)
+                model.index.reconcile(snapshot.changes, ids, embeddings)
+            self._store.embeddings.activate(model.space)
+            self.active = model  # who still asks the former one keeps it alive
+        log.info("bundle serial %d answers; its embeddings are made", model.bundle.serial)
+        self._clean_up()
+
+    def _clean_up(self) -> None:
+        """Deletes what other embedding spaces left, and keeps the bundle for the day that another comes."""
+        keep_fallback(self._settings.store, self.active.student.bundle)
+        self._store.embeddings.activate(self.active.space)
+        self._store.embeddings.forget_others()
+        delete_other_graphs(self._settings.store, space=self.active.space)
+
+
+def _open_student(settings: AgentSettings, store: Store) -> tuple[Student, str | None]:
+    """The student to answer with now, and the embedding space to prepare when that is not the given bundle's.
+
+    Raises:
+        BundleError: the given bundle cannot be used.
+    """
+    given = load_student(settings.bundle, workers=settings.workers)
+    space, active = given.bundle.manifest.embedding_space, store.embeddings.active_space()
+    if active in (None, space) or not store.embeddings.count_missing(space):
+        return given, None
+    fallback = load_fallback(settings.store, workers=settings.workers)
+    if fallback is None or fallback.bundle.manifest.embedding_space != active:
+        if fallback is not None:
+            fallback.close()
+        log.warning("the bundle of the store's embeddings is not there; the base is re-embedded before it is served")
+        return given, None
+    given.close()
+    return fallback, space

@@ -1,0 +1,111 @@
+"""The tables of feedback and of what waits to be reviewed: append-only, read by the federation in order.
+
+Texts come here masked (`edge_agent.feedback.masking`), which their type says. A row names the bundle that had answered.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NewType
+
+from edge_agent.errors import ReviewUnknown
+from edge_agent.storage.database import Database
+
+MaskedText = NewType("MaskedText", str)
+"""A text in which the identifiers of persons are masked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A row of the feedback; `feedback_id` is the cursor of whoever reads on."""
+
+    feedback_id: int
+    at: str
+    text: str
+    is_helpful: bool | None
+    intent: str | None
+    source: str | None
+    customer: str | None
+    review_id: int | None
+    bundle_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A question or message that the agent was unsure of: `text` is masked."""
+
+    review_id: int
+    at: str
+    text: str
+    why: str
+    intent: str | None
+    confidence: float
+    bundle_digest: str
+
+
+class FeedbackTable:
+    """The feedback and reviews of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(
+        self,
+        text: MaskedText,
+        bundle_digest: str,
+        *,
+        is_helpful: bool | None,
+        intent: str | None,
+        source: str | None,
+        customer: str | None,
+        review_id: int | None,
+    ) -> int:
+        """Appends a row; durable when this returns its id. Raises `ReviewUnknown` where no such item is queued."""
+        with self._database.transaction() as db:
+            queued = "SELECT 1 FROM reviews WHERE id = ?"
+            if review_id is not None and not db.execute(queued, [review_id]).fetchone():
+                raise ReviewUnknown(f"no review has the id {review_id}; list them with GET /v1/review")
+            helpful = None if is_helpful is None else int(is_helpful)
+            row = db.execute(
+                "INSERT INTO feedback (at, text, is_helpful, intent, source, customer, review_id, bundle_digest) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [_now(), text, helpful, intent, source, customer, review_id, bundle_digest],
+            )
+            return int(row.lastrowid or 0)
+
+    def read_since(self, cursor: int, *, limit: int = 1000) -> list[Feedback]:
+        """Rows after a cursor (0 for all), in the order they were written, at most `limit`."""
+        with self._database.snapshots.open() as snapshot:
+            rows = snapshot.rows(
+                "SELECT id AS feedback_id, at, text, is_helpful, intent, source, customer, review_id, bundle_digest "
+                "FROM feedback WHERE id > ? ORDER BY id LIMIT ?",
+                [cursor, limit],
+            )
+        return [
+            Feedback(**row | {"is_helpful": None if row["is_helpful"] is None else bool(row["is_helpful"])})
+            for row in rows
+        ]
+
+    def queue(self, text: MaskedText, why: str, intent: str | None, confidence: float, bundle_digest: str) -> None:
+        """Queues a text for review; one that is waiting already is not queued again."""
+        with self._database.transaction() as db:
+            db.execute(
+                "INSERT INTO reviews (at, text, why, intent, confidence, bundle_digest) "
+                f"SELECT ?, ?, ?, ?, ?, ? WHERE NOT EXISTS ({_PENDING} AND r.text = ?)",
+                [_now(), text, why, intent, confidence, bundle_digest, text],
+            )
+
+    def pending(self, *, after: int = 0, limit: int = 100) -> list[Review]:
+        """Queued items that no feedback has settled, oldest first, those after an id."""
+        with self._database.snapshots.open() as snapshot:
+            rows = snapshot.rows(f"{_PENDING} AND r.id > ? ORDER BY r.id LIMIT ?", [after, limit])
+        return [Review(**row) for row in rows]
+
+
+_PENDING = (
+    "SELECT r.id AS review_id, r.at, r.text, r.why, r.intent, r.confidence, r.bundle_digest FROM reviews r "
+    "WHERE NOT EXISTS (SELECT 1 FROM feedback f WHERE f.review_id = r.id)"
+)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,320 @@
+"""Reading the store: one moment of it (`StoreSnapshot`), every text compared with its checksum before it is given out.
+
+A snapshot is an SQLite read transaction: whatever is committed while it is open, all its reads see the same changes.
+SQLite has no checksums of its own, and what is quoted must be what was written, so each row carries one.
+"""
+
+import contextlib
+import json
+import sqlite3
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from cachetools import TTLCache
+
+from edge_agent.errors import DocumentUnknown
+from edge_agent.storage.failures import damaged, named_failure
+from edge_agent.storage.records import NO_FILTER, Counts, Document, Filter, Passage
+from student.embeddings import Embeddings
+
+Result = TypeVar("Result")
+
+MAX_MATCHES = 2_000
+"""Passages that the words of a question may match together, a microsecond each; see `StoreSnapshot.bm25`."""
+_TERMS_REMEMBERED, _TERMS_REMEMBERED_S = 20_000, 600
+
+
+class StoreSnapshot:
+    """One moment of the store. For one thread at a time, until the block that opened it ends.
+
+    Attributes:
+        changes: how many changes are in it; grows with every one that is committed.
+        path: of the file.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, terms: "TermCounts") -> None:
+        self._connection, self.path, self._terms = connection, path, terms
+        self._passages: dict[int, Passage] = {}
+        self.changes = int(self.rows("SELECT count FROM changes", [])[0]["count"])
+
+    def rows(self, query: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        """The rows of a query, by column."""
+        try:
+            return [dict(row) for row in self._connection.execute(query, values)]
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise named_failure(error, self.path) from None
+
+    def counts(self) -> Counts:
+        """How many documents and passages there are."""
+        query = "SELECT (SELECT count(*) FROM documents) AS documents, (SELECT count(*) FROM passages) AS passages"
+        return Counts(**self.rows(query, [])[0])
+
+    def document_of(self, source: str) -> Document | None:
+        """The document with this source, or None."""
+        return next(iter(self._documents("d.source = ?", [source])), None)
+
+    def document(self, document_id: str) -> Document:
+        """One document. Raises `DocumentUnknown`."""
+        documents = self._documents("d.id = ?", [document_id])
+        if not documents:
+            raise unknown_document(document_id)
+        return documents[0]
+
+    def document_with_text(self, document_id: str) -> tuple[Document, str]:
+        """A document and its text, which offsets point into. Raises `DocumentUnknown`."""
+        query = f"SELECT d.text, d.text_checksum, {_DOCUMENT_COLUMNS} FROM documents d WHERE d.id = ?"
+        rows = self.rows(query, [document_id])
+        if not rows:
+            raise unknown_document(document_id)
+        text, text_checksum = rows[0].pop("text"), rows[0].pop("text_checksum")
+        if checksum(text) != text_checksum:
+            raise damaged(self.path, "the text of a document")
+        return self._document(rows[0]), text
+
+    def documents(self, *, after: str = "", limit: int = 100) -> list[Document]:
+        """Documents by source, those after a given source, at most `limit`."""
+        return self._documents("d.source > ? ORDER BY d.source LIMIT ?", [after, limit])
+
+    def sources(self) -> list[str]:
+        """The sources of all documents, ascending."""
+        return [row["source"] for row in self.rows("SELECT source FROM documents ORDER BY source", [])]
+
+    def passages(self, passage_ids: Sequence[int]) -> list[Passage]:
+        """Passages in the order asked for; each is read once, and ids that are not there are left out."""
+        missing = [passage_id for passage_id in passage_ids if passage_id not in self._passages]
+        if missing:
+            rows = self.rows(
+                "SELECT p.id AS passage_id, d.id AS document_id, d.content_sha256, d.source, d.title, d.language, "
+                'p.heading, p.page, p.start, p."end", substr(d.text, p.start + 1, p."end" - p.start) AS text, '
+                "p.checksum FROM passages p JOIN documents d ON d.id = p.document_id "
+                f"WHERE p.id IN ({_marks(missing)})",
+                missing,
+            )
+            self._passages |= {row["passage_id"]: self._passage(row) for row in rows}
+        return [self._passages[i] for i in passage_ids if i in self._passages]
+
+    def passages_of(self, document_id: str) -> list[int]:
+        """The ids of a document's passages, in order."""
+        rows = self.rows("SELECT id FROM passages WHERE document_id = ? ORDER BY ordinal", [document_id])
+        return [row["id"] for row in rows]
+
+    def passage_ids(self, where: Filter) -> list[int]:
+        """The passages of the documents that a filter lets through."""
+        condition, values = _condition(where)
+        query = f"SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id WHERE {condition}"
+        return [row["id"] for row in self.rows(query, values)]
+
+    def languages(self, passage_ids: Sequence[int]) -> dict[int, str]:
+        """The language of each passage's document; ids that are not there are left out."""
+        rows = self.rows(
+            "SELECT p.id AS passage_id, d.language FROM passages p JOIN documents d ON d.id = p.document_id "
+            f"WHERE p.id IN ({_marks(passage_ids)})",
+            list(passage_ids),
+        )
+        return {row["passage_id"]: row["language"] for row in rows}
+
+    def bm25(self, terms: Sequence[str], *, limit: int, where: Filter = NO_FILTER) -> dict[int, float]:
+        """The passages that words fit best, at most `limit`, with their BM25, higher is better.
+
+        A title or heading counts as one of the text's own words: the three columns weigh the same. Words that very many
+        passages hold are left out when rarer ones are asked for too: `MAX_MATCHES` bounds the time, which goes with
+        the number of matches.
+        """
+        terms = self._terms.selective(self, terms)
+        if not terms:
+            return {}
+        condition, values = _condition(where)
+        passages = f"SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id WHERE {condition}"
+        inside = "" if where == NO_FILTER else f"AND rowid IN ({passages}) "
+        rows = self.rows(
+            f"SELECT rowid AS passage_id, -rank AS bm25 FROM passage_terms WHERE passage_terms MATCH ? {inside}"
+            "ORDER BY rank LIMIT ?",
+            [match_any(terms), *values, limit],
+        )
+        return {row["passage_id"]: row["bm25"] for row in rows}
+
+    def sentence_embeddings(self, passage_ids: Sequence[int], space: str, dimension: int) -> dict[int, Embeddings]:
+        """The embeddings (K, D) of the sentences of those of the passages that have any in a space."""
+        rows = self.rows(
+            "SELECT e.passage_id, e.embeddings FROM sentence_embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
+            f"WHERE s.digest = ? AND e.passage_id IN ({_marks(passage_ids)})",
+            [space, *passage_ids],
+        )
+        return {
+            row["passage_id"]: dequantize(row["embeddings"], dimension)
+            for row in rows
+            if len(row["embeddings"]) % quantized_type(dimension).itemsize == 0
+        }
+
+    def _documents(self, condition: str, values: list[object]) -> list[Document]:
+        rows = self.rows(f"SELECT {_DOCUMENT_COLUMNS} FROM documents d WHERE {condition}", values)
+        return [self._document(row) for row in rows]
+
+    def _document(self, row: dict[str, Any]) -> Document:
+        expected = row.pop("checksum")
+        d = Document(**row | {"tags": tuple(json.loads(row["tags"]))})
+        described = [d.document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at]
+        if checksum(*described, *d.tags) != expected:
+            raise damaged(self.path, "what is known of a document")
+        return d
+
+    def _passage(self, row: dict[str, Any]) -> Passage:
+        expected = row.pop("checksum")
+        passage = Passage(**row)
+        if passage_checksum(passage) != expected:
+            raise damaged(self.path, "a passage")
+        return passage
+
+
+class SnapshotPool:
+    """Opens snapshots of one store file, several at a time: each has a connection of its own while it lasts."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, threading.Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._terms = TermCounts()
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[StoreSnapshot]:
+        """The store as it is now, for as long as the block lasts.
+
+        Raises:
+            StoreDamaged, StoreFull, StoreUnavailable: it cannot be read.
+        """
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        try:
+            connection = connection or connect(self._path)
+            connection.execute("BEGIN")
+        except sqlite3.DatabaseError as error:
+            raise named_failure(error, self._path) from None
+        try:
+            yield StoreSnapshot(connection, self._path, self._terms)
+        finally:
+            self._give_back(connection)
+
+    def read(self, read: Callable[[StoreSnapshot], Result]) -> Result:
+        """The result of one read of the store as it is now."""
+        with self.open() as snapshot:
+            return read(snapshot)
+
+    def close(self) -> None:
+        """Closes the connections that are not lent."""
+        with self._lock:
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("ROLLBACK")  # nothing was written
+        except sqlite3.DatabaseError:
+            connection.close()
+            return
+        with self._lock:
+            self._idle.append(connection)
+
+
+class TermCounts:
+    """In how many passages a word stands, remembered for some minutes: it decides which words of a question to use."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: TTLCache[str, int] = TTLCache(_TERMS_REMEMBERED, _TERMS_REMEMBERED_S)
+
+    def selective(self, snapshot: StoreSnapshot, terms: Sequence[str]) -> list[str]:
+        """The rarest of these words, until together they match `MAX_MATCHES` passages; one at least."""
+        counts = self._passages_holding(snapshot, terms)
+        chosen: list[str] = []
+        matches = 0
+        for term in sorted(counts, key=counts.__getitem__):
+            matches += counts[term]
+            if chosen and matches > MAX_MATCHES:
+                break
+            chosen.append(term)
+        return [term for term in terms if term in chosen]
+
+    def _passages_holding(self, snapshot: StoreSnapshot, terms: Sequence[str]) -> dict[str, int]:
+        with self._lock:
+            counts = {term: self._counts[term] for term in terms if term in self._counts}
+        for term in terms:
+            if term not in counts:
+                rows = snapshot.rows("SELECT doc FROM passage_vocabulary WHERE term = ?", [term])
+                counts[term] = int(rows[0]["doc"]) if rows else 0
+                with self._lock:
+                    self._counts[term] = counts[term]
+        return counts
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that leaves transactions to its user and checks references."""
+    db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA foreign_keys = ON")
+    return db
+
+
+def checksum(*values: object) -> int:
+    """CRC-32 of values; of one that changed its type too, as a damaged row may."""
+    return zlib.crc32("\x1f".join(map(str, values)).encode(errors="surrogatepass"))
+
+
+def passage_checksum(passage: Passage) -> int:
+    """The checksum of everything that is shown of a passage: its text, its place and its document."""
+    p = passage
+    return checksum(
+        p.document_id, p.content_sha256, p.source, p.title, p.language, p.heading, p.page, p.start, p.end, p.text
+    )
+
+
+def quantized_type(dimension: int) -> np.dtype[np.void]:
+    """How the embedding (D,) of a sentence is stored: a float16 scale and int8 numbers."""
+    return np.dtype([("scale", "<f2"), ("values", "i1", (dimension,))])
+
+
+def dequantize(stored: bytes, dimension: int) -> Embeddings:
+    """The embeddings (K, D) of stored sentences; cosines differ by less than 0.01 from what was written."""
+    quantized = np.frombuffer(stored, dtype=quantized_type(dimension))
+    scales = quantized["scale"].astype(np.float32)[:, None] / 127  # (K, 1)
+    return np.asarray(quantized["values"] * scales, dtype=np.float32)
+
+
+def match_any(terms: Sequence[str]) -> str:
+    """An FTS5 expression that matches what holds any of the terms; quoted, so that nothing in them is syntax."""
+    return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
+
+
+def unknown_document(document_id: str) -> DocumentUnknown:
+    """The refusal of an id that no document has."""
+    return DocumentUnknown(f"no document has the id {document_id[:40]!r}; list them with GET /v1/documents")
+
+
+def _condition(where: Filter) -> tuple[str, list[object]]:
+    """A filter as SQL on documents `d`, and its values."""
+    conditions: list[tuple[str, list[object]]] = []
+    if where.language is not None:
+        conditions.append(("d.language = ?", [where.language]))
+    if where.source_prefix is not None:
+        conditions.append(("substr(d.source, 1, length(?)) = ?", [where.source_prefix] * 2))
+    if where.added_since is not None:
+        conditions.append(("d.added_at >= ?", [where.added_since]))
+    for tag in where.tags:
+        conditions.append(("d.id IN (SELECT document_id FROM document_tags WHERE tag = ?)", [tag]))
+    values = [value for _, group in conditions for value in group]
+    return " AND ".join(condition for condition, _ in conditions) or "1", values
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+_DOCUMENT_COLUMNS = (
+    "d.id AS document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at, d.checksum, "
+    "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars, "
+    "(SELECT json_group_array(tag) FROM (SELECT tag FROM document_tags t WHERE t.document_id = d.id ORDER BY tag)) "
+    "AS tags"
+)

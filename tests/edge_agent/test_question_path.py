@@ -1,0 +1,58 @@
+"""A question's way from its route to its answer touches few files, and those that docs/architecture.md names."""
+
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from fastapi.routing import APIRoute
+
+from edge_agent.agent import Agent
+from edge_agent.http.app import create_app
+from edge_agent.http.questions import QueryRequest
+from edge_agent.ingest.folder import sync
+from edge_agent.ingest.jobs import Jobs
+from tests.conftest import ROOT
+
+MOST_FILES = 10
+QUESTIONS = ("How long are backups kept on the Marea plan?", "¿Cuánto tarda un reembolso?", "Who won the match?")
+
+
+@contextmanager
+def files_called() -> Iterator[set[str]]:
+    """The product's files in which a function is called while the block lasts, in this thread and in new ones."""
+    files: set[str] = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(ROOT) and not {".venv", "tests"} & set(path.parts):
+            files.add(path.relative_to(ROOT).as_posix())
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        yield files
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+def test_a_questions_way_from_the_route_to_its_answer_touches_at_most_ten_files(agent: Agent, tmp_path: Path) -> None:
+    sync(agent, ROOT / "demo" / "knowledge_base")
+    with Jobs(tmp_path / "jobs", agent.ingest_job) as jobs:
+        app = create_app(agent, jobs)
+        (endpoint,) = (r.endpoint for r in app.routes if isinstance(r, APIRoute) and r.path == "/v1/query")
+        with files_called() as files:
+            answers = [endpoint(QueryRequest(text=text)) for text in QUESTIONS]
+    assert [answer.abstained for answer in answers] == [False, False, True]
+    assert len(files) <= MOST_FILES, sorted(files)
+    way = (
+        (ROOT / "docs" / "architecture.md")
+        .read_text(encoding="utf-8")
+        .split("## A question's way")[1]
+        .split("\n## ")[0]
+    )
+    assert set(re.findall(r"(?:edge_agent|student)/[\w/]+\.py", way)) == files
