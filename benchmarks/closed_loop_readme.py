@@ -1,4 +1,4 @@
-"""The README's figures of one turn of the loop, and the plot of them."""
+"""The README's figures of one iteration of the loop, and the plot of them."""
 
 import io
 import json
@@ -20,7 +20,7 @@ _WORDS = {"branch's student": "branches' students", "teacher": "teacher", "next 
 
 
 def render_loop(result: dict[str, Any]) -> str:
-    """Intents: before and after one turn."""
+    """Intents: before and after one iteration."""
     rows = []
     for run in _RUNS:
         for who, (new, old) in _WHO.items():
@@ -30,7 +30,7 @@ def render_loop(result: dict[str, Any]) -> str:
     reached = ", ".join(f"{_percent(result[run][share])} % ({run})" for run in _RUNS)
     return "\n".join(
         [
-            "**One turn of the loop, intents**: accuracy in percent on BANKING77's held-out fifth, "
+            "**One iteration of the loop, intents**: accuracy in percent on BANKING77's held-out fifth, "
             f"{result['intents only at branches']} of 77 intents known only at three of {result['branches']} branches "
             "each; mean ± standard deviation over three seeds, epsilon at delta 1e-5 per message, add-or-remove "
             "neighbors, exact Gaussian "
@@ -46,7 +46,7 @@ def render_loop(result: dict[str, Any]) -> str:
 
 
 def render_words(result: dict[str, Any]) -> str:
-    """Words of branches: before and after one turn."""
+    """Words of branches: before and after one iteration."""
     rows = []
     for run in _RUNS:
         for who, shown in _WORDS.items():
@@ -54,8 +54,8 @@ def render_words(result: dict[str, Any]) -> str:
             rows.append(f"| {run} | {shown} | " + " | ".join(_percent(result[run][key]) for key in keys) + " |")
     return "\n".join(
         [
-            "**One turn of the loop, words that only branches use**: nDCG@10 in percent of finding a guide of Business "
-            "Central by meaning alone, three seeds, epsilon at delta 1e-5 per customer:",
+            "**One iteration of the loop, words that only branches use**: nDCG@10 in percent of finding a guide of "
+            "Business Central by meaning alone, three seeds, epsilon at delta 1e-5 per customer:",
             "",
             "| | | branch words, before | after | usual words, before | after |",
             "|---|---|---|---|---|---|",
@@ -80,10 +80,10 @@ def draw(results: Path, path: Path = PLOT) -> None:
         columns += [
             (run, color, run, "after") for run, color in zip(_RUNS, ("#12455a", "#1f6f8b", "#7fb7cc"), strict=True)
         ]
-        for place, (label, color, run, when) in enumerate(columns):
+        for position, (label, color, run, when) in enumerate(columns):
             found = [result[run][f"{key} {when}"] for key in series.values()]
             axes.bar(
-                [n + (place - 1.5) * 0.2 for n in range(len(found))],
+                [n + (position - 1.5) * 0.2 for n in range(len(found))],
                 [each["mean"] for each in found],
                 0.19,
                 yerr=[each["sd"] for each in found],

@@ -111,7 +111,7 @@ def _read_feedback(store: Path) -> list[StaffFeedback]:
 
 @contextmanager
 def _translated(store: Path | None = None) -> Iterator[None]:
-    """Turns the storage's refusals into ours; with the option to change where they are of a store."""
+    """Translates the storage's refusals into ours; of a store, with the option that names its folder."""
     try:
         yield
     except AgentError as error:

@@ -20,7 +20,7 @@ SETTINGS_FILE, POLICY_FILE, LEDGER_FILE = "branch.json", "policy.json", "ledger.
 
 
 class BranchSettings(BaseModel):
-    """Places of a branch's files; relative paths are relative to the file.
+    """Paths of a branch's files; relative paths are relative to the file.
 
     Attributes:
         policy: file of what the branch allows.

@@ -106,7 +106,7 @@ class LedgerState:
 
     Attributes:
         branch: whose it is.
-        ledger_id: random, so that two ledgers of one branch are told apart.
+        ledger_id: random, so that two ledgers of one branch can be distinguished.
         entries: oldest first.
         head: digest of the last line; names the whole history.
         at: of the last line.
