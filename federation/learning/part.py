@@ -19,7 +19,7 @@ from federation.learning.evaluation import COUNTS
 from federation.learning.examples import FoundDocument, LabelledText, Passages
 from federation.learning.features import FeatureMap, Weights
 from federation.learning.run_settings import Label, PartChoice, PartSettings, SumSettings
-from student.artifacts.digests import Digest
+from student.artifacts.digests import Digest, digest_bytes
 from student.bundle.folder import Bundle
 from student.bundle.linear_head import LinearHead
 from student.embeddings import Embeddings
@@ -125,6 +125,11 @@ class PackedPart:
 
     content: bytes
     facts: LearnedFacts
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return digest_bytes(self.content)
 
 
 class BranchData(Protocol):
