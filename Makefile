@@ -1,77 +1,85 @@
-# make run     serve the demo on http://127.0.0.1:8080
-# make test    every check, as CI runs them
-# make bench   measure, write benchmarks/results and the README's figures
-# make bundle  make the default bundle again from the official weights and the public data: about two hours on two cores
-# make loop    take one whole turn of the loop on this machine: minutes, with a report page
-# make adapted teach the teacher its field first, and distill a student of it from the default one: about an hour more
+# `make` alone lists the targets. Two cores and Python 3.11 or later are enough for all of them.
 
 PYTHON ?= python3
 PORT ?= 8080
+JOBS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 STORE := .run/demo-store
 DATA := ../shared/data
 STUDENT ?= .run/student/model
 
-.PHONY: run test bench bundle adapted export reader loop clean
+.DEFAULT_GOAL := help
+.PHONY: help run test docs fix bench bundle adapted export verifier loop clean
 
-run: .venv/base.stamp
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: .venv/base.stamp ## serve the demo on http://127.0.0.1:8080 (PORT=…)
 	@$(BIN)/orilla edge ingest demo/knowledge_base --store $(STORE)
 	@printf '\nOrilla on http://127.0.0.1:$(PORT) with the demo knowledge base. In another terminal:\n\n'
 	@printf "  curl -s http://127.0.0.1:$(PORT)/v1/query -H 'content-type: application/json' \\\\\n"
 	@printf "       -d '{\"text\": \"How long are backups kept on the Marea plan?\"}'\n\n"
 	@exec $(BIN)/orilla edge serve --store $(STORE) --port $(PORT)
 
-test: .venv/all.stamp
+test: .venv/all.stamp ## every check, as CI runs them: about seven minutes on two cores
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory docs
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --cov
 
-bench: .venv/bench.stamp
+docs: .venv/all.stamp ## build the documentation site in .run/site; a broken link is an error
+	@rm -rf .run/site-source && mkdir -p .run/site-source
+	@cp -r --parents *.md LICENSE NOTICE docs benchmarks/results/*.md benchmarks/results/*.png .run/site-source
+	$(BIN)/zensical build --strict --clean
+
+fix: .venv/all.stamp ## format, and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/bench.stamp ## measure: benchmarks/results, the README's table, docs/benchmarks (hours)
 	$(BIN)/python -m benchmarks
 
-bundle: .venv/all.stamp
+loop: .venv/all.stamp ## one whole iteration of the loop on this machine: minutes, with a report page
+	$(BIN)/orilla loop --out .run/loop --knowledge-base demo/knowledge_base --questions demo/questions.jsonl \
+	  $(if $(wildcard $(DATA)/banking77/train.jsonl),--data $(DATA),--data demo --recipe teacher/recipes/demo-iteration.toml)
+
+bundle: .venv/all.stamp ## make the default bundle again from official weights and public data (two hours)
 	$(BIN)/orilla teacher label --data $(DATA) --out .run/targets
 	$(BIN)/orilla student distill --targets .run/targets --out .run/student \
 	  --vocabulary student/default_bundle/tokenizer.json
 	$(MAKE) export
-	$(MAKE) reader
+	$(MAKE) verifier
 	$(BIN)/orilla student evaluate student/default_bundle $(STUDENT) --recipe benchmarks/evaluation.toml \
 	  --out .run/evaluation --dimensions 256 --dimensions 128
 
-adapted: .venv/all.stamp
-	$(BIN)/orilla teacher queries --data $(DATA) --out .run/pairs.jsonl
-	$(BIN)/orilla teacher train --pairs .run/pairs.jsonl --intents $(DATA)/banking77/train.jsonl --hold-out 0.2 \
-	  --out .run/teacher
-	$(BIN)/orilla teacher label --data $(DATA) --model .run/teacher/model --model-name "MiniLM adapted to help centres" \
-	  --model-license Apache-2.0 --share 0.4 --out .run/adapted-targets
-	$(BIN)/orilla student distill --recipe student/distill/recipes/adapted.toml --targets .run/adapted-targets \
-	  --model .run/teacher/model --model-name "MiniLM adapted to help centres" --model-license Apache-2.0 \
-	  --start $(STUDENT) --out .run/adapted
-	$(BIN)/orilla student evaluate .run/teacher/model .run/adapted/model --recipe benchmarks/evaluation.toml \
-	  --out .run/adapted-evaluation
-
-# The architecture in action: with the public data where they are, else with the demo's own.
-loop: .venv/all.stamp
-	$(BIN)/orilla loop --out .run/loop --knowledge-base demo/knowledge_base --questions demo/questions.jsonl \
-	  $(if $(wildcard $(DATA)/banking77/train.jsonl),--data $(DATA),--data demo --recipe teacher/recipes/demo-turn.toml)
-
-# The last step alone, from a student that is already distilled.
-export: .venv/all.stamp
+export: .venv/all.stamp ## the last step of it alone, from a student that is already distilled (STUDENT=…)
 	$(BIN)/orilla student export --out student/default_bundle --force --name orilla-es-en --serial 3 \
 	  --model $(STUDENT) --model-name orilla-es-en-3 --model-license Apache-2.0 \
 	  --intents $(DATA)/bitext_support/train.jsonl \
 	  --intents-name "Bitext customer support utterances (2023-08-18)" --intents-license CDLA-Sharing-1.0 \
 	  --out-of-scope $(DATA)/clinc150/oos_val.jsonl --passages demo/knowledge_base
 
-# The reader of the default bundle, learned anew: a quarter of an hour.
-reader: .venv/all.stamp
-	$(BIN)/orilla teacher questions --data $(DATA) --out .run/reading.jsonl
-	$(BIN)/orilla student reader --examples .run/reading.jsonl --run .run/reader --out student/default_bundle --force --serial 4
+verifier: .venv/all.stamp ## train the default bundle's answerability verifier again (a quarter of an hour)
+	$(BIN)/orilla teacher questions --data $(DATA) --out .run/verification.jsonl
+	$(BIN)/orilla student verifier --examples .run/verification.jsonl --run .run/verifier --out student/default_bundle \
+	  --force --serial 4
 
-clean:
+adapted: .venv/all.stamp ## adapt the teacher to help centers and distill a student of it (an hour more)
+	$(BIN)/orilla teacher queries --data $(DATA) --out .run/pairs.jsonl
+	$(BIN)/orilla teacher train --pairs .run/pairs.jsonl --intents $(DATA)/banking77/train.jsonl --hold-out 0.2 \
+	  --out .run/teacher
+	$(BIN)/orilla teacher label --data $(DATA) --model .run/teacher/model --model-name "MiniLM adapted to help centers" \
+	  --model-license Apache-2.0 --share 0.4 --out .run/adapted-targets
+	$(BIN)/orilla student distill --recipe student/distill/recipes/adapted.toml --targets .run/adapted-targets \
+	  --model .run/teacher/model --model-name "MiniLM adapted to help centers" --model-license Apache-2.0 \
+	  --start $(STUDENT) --out .run/adapted
+	$(BIN)/orilla student evaluate .run/teacher/model .run/adapted/model --recipe benchmarks/evaluation.toml \
+	  --out .run/adapted-evaluation
+
+clean: ## delete .venv and .run
 	rm -rf .venv .run
 
 .venv/bin/python:

@@ -12,7 +12,7 @@ import federation.cli.commands
 import student.cli
 import student.distill.cli
 import student.evaluation.cli
-import teacher.cli
+import teacher.cli.commands
 import teacher.loop.cli
 from student.errors import OrillaError
 
@@ -26,9 +26,9 @@ student.cli.app.add_typer(student.distill.cli.app)
 student.cli.app.add_typer(student.evaluation.cli.app)
 app.add_typer(student.cli.app, name="student")
 app.add_typer(federation.cli.commands.app, name="federation")
-app.add_typer(teacher.cli.app, name="teacher")
-app.command()(teacher.cli.lineage)
-app.command()(teacher.loop.cli.loop)
+app.add_typer(teacher.cli.commands.app, name="teacher")
+app.command("lineage")(teacher.cli.commands.lineage_command)
+app.command("loop")(teacher.loop.cli.loop_command)
 
 
 @app.callback()

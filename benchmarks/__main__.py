@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …]`: runs benchmarks, writes their results and the README's figures."""
+"""`python -m benchmarks [NAME …]`: runs benchmarks and writes their results and the pages that show them."""
 
 import json
 import sys
@@ -27,7 +27,8 @@ from benchmarks import (
     targets_scale,
 )
 from benchmarks.measure import describe_machine
-from benchmarks.readme import update_readme
+from benchmarks.pages.loop import draw
+from benchmarks.pages.writing import update_pages
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
@@ -85,7 +86,9 @@ def main(names: list[str]) -> None:
         result = {"machine": describe_machine(), **BENCHMARKS[name]()}
         (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
         print(f"{name}: done in {time.perf_counter() - started:.0f} s, written to {RESULTS / name}.json")
-    update_readme(RESULTS)
+    if set(names or BENCHMARKS) & {"closed_loop", "closed_loop_words"}:
+        draw(RESULTS)
+    update_pages(RESULTS)
 
 
 if __name__ == "__main__":

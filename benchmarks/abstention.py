@@ -57,7 +57,7 @@ def look(agent: Agent, text: str) -> tuple[list[float], str]:
         found = retrieve(snapshot, text, question.embedding, 2 * answering.passages, language=language)
         evidence = gather(model, snapshot, question, found[: answering.passages])
     assert evidence is not None
-    verification = agent.questions.verify(model, question, evidence) if model.student.reader else 0
+    verification = agent.questions.verify(model, question, evidence) if model.student.verifier else 0
     source = choose_sentences(evidence, answering, language=language)[0].source
     return [evidence.passage, evidence.sentence, evidence.term, verification], source
 

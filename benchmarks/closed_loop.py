@@ -35,7 +35,7 @@ from federation.privacy.accounting import guarantee
 from student.artifacts.digests import digest_json
 from student.artifacts.json_lines import is_held_out, read_rows
 from student.bundle.linear_head import LinearHead
-from student.distill.heads.head_distillation import LabelledEmbeddings, SoftTexts, teach_head
+from student.distill.heads.head_distillation import LabelledEmbeddings, SoftLabels, distill_head
 from student.distill.heads.intent_head import LabelledTexts, calibrate
 from student.distill.pretrained import find_minilm
 from student.embeddings import Embeddings
@@ -167,7 +167,7 @@ def run_iteration(scenario: Scenario, iteration: Iteration, epsilon: float | Non
     teacher = _by_labels(task, scenario.teacher_train, rows)
     released, promised = federate(scenario, iteration, bundle, rows["validation"], epsilon)
     seen = rows["train"]
-    soft = SoftTexts(
+    soft = SoftLabels(
         np.concatenate([scenario.teacher_public, scenario.teacher_train[seen]]),
         released.logits(np.concatenate([scenario.student_public, train.embeddings[seen]])),
         released.labels,
@@ -179,9 +179,9 @@ def run_iteration(scenario: Scenario, iteration: Iteration, epsilon: float | Non
         absorbed, regularization = learned.head, learned.regularization
     except AbsorptionRefused:
         absorbed, regularization = teacher, float("nan")
-    following = SoftTexts(scenario.student_public, absorbed.logits(scenario.teacher_public), absorbed.labels)
+    following = SoftLabels(scenario.student_public, absorbed.logits(scenario.teacher_public), absorbed.labels)
     labels = absorbed.labels
-    following_head = teach_head(labels, _embedded(task, train.embeddings, seen, labels), following)
+    following_head = distill_head(labels, _embedded(task, train.embeddings, seen, labels), following)
     checked = _embedded(task, train.embeddings, rows["validation"], labels)
     next_student = calibrate(following_head, checked.embeddings, checked.targets)
     figures = {
@@ -236,7 +236,7 @@ def _by_labels(task: Task, embeddings: Embeddings, rows: dict[str, NDArray[np.in
     """The head that the center's labels alone teach."""
     labels = tuple(sorted({task.labels[target] for target in task.train.targets[rows["train"]]}))
     train, validation = (_embedded(task, embeddings, rows[part], labels) for part in ("train", "validation"))
-    return calibrate(teach_head(labels, train, None), validation.embeddings, validation.targets)
+    return calibrate(distill_head(labels, train, None), validation.embeddings, validation.targets)
 
 
 def _embedded(

@@ -21,7 +21,7 @@ from federation.learning.query_adapter import to_adapter
 from federation.privacy.accounting import guarantee
 from student.artifacts.json_lines import is_held_out
 from student.bundle.query_adapter import QueryAdapter
-from student.distill.heads.adapter_distillation import teach_turn
+from student.distill.heads.adapter_distillation import distill_adapter
 from student.embeddings import Embeddings
 from student.evaluation.figures import gains_of
 
@@ -47,8 +47,8 @@ def run() -> dict[str, Any]:
                 guarantees[name] = str(guarantee(plan.releases, branches.DELTA))
             weights = branches.train(base, plan, scenario.branches, seed, "at once" if epsilon else "none")
             by_student = to_adapter(weights, base.passages.shape[1])
-            by_teacher = teach_turn(public, base.public, by_student)
-            by_next = teach_turn(base.public, public, by_teacher)
+            by_teacher = distill_adapter(public, base.public, by_student)
+            by_next = distill_adapter(base.public, public, by_teacher)
             figures = _figures(base, scenario.spoken, "branch words", by_student, by_teacher, by_next)
             figures |= _figures(base, scenario.meant, "usual words", by_student, by_teacher, by_next)
             gain, reached = (
@@ -77,7 +77,7 @@ def _figures(
     names = ("branch's student", "teacher", "next student")
     for who, queries, adapter in zip(names, (student, teacher, student), adapters, strict=True):
         made[f"{who}, {which} before"] = _ndcg(base, queries, right)
-        made[f"{who}, {which} after"] = _ndcg(base, adapter.turn(queries), right)
+        made[f"{who}, {which} after"] = _ndcg(base, adapter.adapt(queries), right)
     return made
 
 

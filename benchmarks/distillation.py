@@ -9,7 +9,7 @@ from typing import Any
 
 from student.bundle.folder import DEFAULT_BUNDLE
 from student.distill.pretrained import find_minilm
-from student.evaluation.evaluate import evaluate, open_system
+from student.evaluation.evaluate import evaluate_systems, open_system
 from student.evaluation.tasks import read_evaluation_recipe, read_tasks
 
 RECIPE = Path(__file__).parent / "evaluation.toml"
@@ -18,7 +18,7 @@ RECIPE = Path(__file__).parent / "evaluation.toml"
 def run() -> dict[str, Any]:
     """All figures of the default bundle and of its teacher, and what share of the teacher's the bundle keeps."""
     recipe = read_evaluation_recipe(RECIPE)
-    return evaluate(
+    return evaluate_systems(
         open_system("teacher", find_minilm().path),
         [open_system("bundle", DEFAULT_BUNDLE)],
         read_tasks(recipe, RECIPE.parent),

@@ -1,4 +1,4 @@
-"""What the data mix does: the default recipe, briefly, with parts of the mix left out.
+"""Effect of the data mix: the default recipe, briefly, with parts of the mix left out.
 
     python -m benchmarks.mixes --targets .run/targets [--steps 250]
 
@@ -14,15 +14,15 @@ from pathlib import Path
 from benchmarks.distillation import RECIPE as EVALUATION
 from benchmarks.measure import describe_machine
 from student.bundle.folder import DEFAULT_BUNDLE
-from student.distill.cli import RECIPES
-from student.distill.encoder.distillation import distill
-from student.distill.encoder.recipe import read_recipe
+from student.distill.cli import STUDENT_RECIPES
+from student.distill.encoder.distillation import distill_student
+from student.distill.encoder.recipe import read_student_recipe
 from student.distill.encoder.vocabulary import read_pieces
 from student.distill.pretrained import find_minilm
 from student.distill.targets import read_targets
-from student.evaluation.evaluate import evaluate, open_system
+from student.evaluation.evaluate import evaluate_systems, open_system
 from student.evaluation.report import render_table
-from student.evaluation.tasks import IntentTask, Task, read_evaluation_recipe, read_tasks
+from student.evaluation.tasks import EvaluationTask, IntentTask, read_evaluation_recipe, read_tasks
 
 RESULTS = Path(__file__).parent / "results"
 GENERAL = ("general sentences", "general passages", "general pages")
@@ -47,7 +47,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--mixes", nargs="*", default=list(LEFT_OUT))
     arguments = parser.parse_args()
-    recipe, targets, teacher = read_recipe(RECIPES / "default.toml"), read_targets(arguments.targets), find_minilm()
+    recipe, targets, teacher = (
+        read_student_recipe(STUDENT_RECIPES / "default.toml"),
+        read_targets(arguments.targets),
+        find_minilm(),
+    )
     evaluation = read_evaluation_recipe(EVALUATION)
     tasks = [_smaller(task) for task in read_tasks(evaluation, EVALUATION.parent) if task.name not in LARGE]
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +61,7 @@ def main() -> None:
             training = recipe.training.model_copy(
                 update={"steps": arguments.steps, "warmup_steps": arguments.steps // 10, "mix_weights": weights}
             )
-            path = distill(
+            path = distill_student(
                 teacher,
                 targets,
                 recipe.model_copy(update={"training": training}),
@@ -66,13 +70,13 @@ def main() -> None:
             )
             systems.append(open_system(name, path))
             print(f"{name}: trained", flush=True)
-        result = evaluate(systems[0], systems[1:], tasks, teacher_language="en")
+        result = evaluate_systems(systems[0], systems[1:], tasks, teacher_language="en")
     written = {"machine": describe_machine(), "steps": arguments.steps, "left_out": LEFT_OUT, **result}
     (RESULTS / "mixes.json").write_text(json.dumps(written, indent=2) + "\n")
     (RESULTS / "mixes.md").write_text(render_table(result) + "\n")
 
 
-def _smaller(task: Task, at_most: int = 1000) -> Task:
+def _smaller(task: EvaluationTask, at_most: int = 1000) -> EvaluationTask:
     """The first queries of a task and their documents, where document i answers query i."""
     if isinstance(task, IntentTask) or len(task.queries) <= at_most:
         return task

@@ -187,7 +187,7 @@ def _median(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _ratios(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, float]:
-    """How many times better one system is than another; below 1 it is worse."""
+    """Ratio of one system's figures to another's; below 1 it is worse."""
     lower_is_better = {
         "cold_start": ("cold_start_s",),
         "resident_loaded": ("resident_loaded_mb",),

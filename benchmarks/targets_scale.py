@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.federated_data import ROOT
-from student.distill.targets import IntentTargets, TargetsManifest, write_manifest, write_shard
+from student.distill.targets import IntentTargets, TargetsManifest, write_shard, write_targets_manifest
 from teacher.labelling.label import ROWS_IN_A_SHARD
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -77,7 +77,7 @@ def write_targets(folder: Path, size: int) -> None:
         lineage=[],
         shards=[*linked, last],
     )
-    write_manifest(folder, manifest)
+    write_targets_manifest(folder, manifest)
 
 
 def _measure(targets: Path, how: str) -> dict[str, float]:

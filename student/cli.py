@@ -1,4 +1,4 @@
-"""`orilla student show`: says what a bundle is, after verifying every byte of it."""
+"""`orilla student show`: the facts of a bundle, after verifying every byte of it."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ from student.bundle.folder import DEFAULT_BUNDLE
 app = typer.Typer(no_args_is_help=True, help="Make, verify and compare students and their bundles.")
 
 
-@app.command()
-def show(
+@app.command("show")
+def show_command(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder.")] = DEFAULT_BUNDLE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Verify a bundle, run its probes on this machine and say what it is."""
+    """Verify a bundle, run its probes on this machine and show its facts."""
     from student.runtime.student import load_student
 
     student = load_student(bundle)

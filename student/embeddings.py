@@ -1,5 +1,6 @@
-"""Embeddings as values: what an encoder gives and everything else computes with. Types alone; loads no onnxruntime."""
+"""Embeddings as values, which an encoder gives and everything else computes with. Types alone: loads no onnxruntime."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,9 @@ from numpy.typing import NDArray
 
 Embeddings = NDArray[np.float32]
 """Unit-norm float32: (D,) for one text, (N, D) for several."""
+
+Encode = Callable[[list[str]], Embeddings]
+"""Texts → embeddings (N, D): an encoder at work, whichever it is."""
 
 
 @dataclass(frozen=True, slots=True)

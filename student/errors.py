@@ -13,7 +13,7 @@
     │   └── ProbesFailed       this machine does not reproduce the bundle's own embeddings
     └── ExtraMissing           a command needs an extra that is not installed
 
-A message says what, expected, got and what to do. It never quotes a user's or a document's text.
+A message names the thing, what was expected and found, and what to do. It never quotes a user's or a document's text.
 """
 
 
@@ -30,7 +30,7 @@ class BundleMissing(BundleError):
 
 
 class BundleForeign(BundleError):
-    """What is at the path is not an Orilla bundle."""
+    """Something at the path is not an Orilla bundle."""
 
 
 class BundleTooNew(BundleError):

@@ -1,4 +1,4 @@
-"""What long commands show on stderr: a bar to people, and a line now and then to a log."""
+"""Progress of long commands on stderr: a bar for people, and a line now and then for a log."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Show = Callable[[int, int | None, str], None]
-"""Told how much is done, of how much (None: not known yet), and what it is that is done."""
+"""Called with how much is done, of how much (None: not known yet), and the name of the work."""
 _LINES = 20
 
 

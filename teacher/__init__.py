@@ -1,4 +1,4 @@
-"""The GPU side: fine-tunes the teacher, labels distillation targets, absorbs federated releases.
+"""The teacher: a large encoder at the center, its training, its targets, and the whole loop on top.
 
-The topmost package: it may import all the others and none imports it.
+The highest package: it imports all others and none imports it. Nothing here runs at a branch.
 """

@@ -1,11 +1,11 @@
-"""What the teacher's commands refuse, below `student.errors.OrillaError`.
+"""Errors of the teacher's commands, below `student.errors.OrillaError`.
 
 OrillaError
 ├── DataRefused (student.artifacts.json_lines)   a recipe or one of its files cannot be used
 └── TeacherError
     ├── LabelsDiffer        a folder holds targets of another corpus or teacher
     ├── TrainingRefused     a run cannot be continued, or its recipe does not fit its data
-    ├── AbsorptionRefused   a release may not teach this teacher, or taught it worse
+    ├── AbsorptionRefused   a release may not be absorbed, or would make the teacher worse
     └── LineageBroken       an artefact names another that is not what it says
 """
 

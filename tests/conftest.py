@@ -1,6 +1,7 @@
 """What tests share: the default bundle, agents on new stores, real server processes, and the public data."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from edge_agent.agent import Agent
+from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
 from student.bundle.folder import DEFAULT_BUNDLE
 
@@ -27,6 +29,16 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
     """An agent with the default bundle on an empty store."""
     with Agent(AgentSettings(store=tmp_path / "store")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def english_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed store with the demo's English articles, made once with the default bundle: to be copied, not opened."""
+    store = tmp_path_factory.mktemp("english") / "store"
+    with Agent(AgentSettings(store=store)) as opened:
+        for path in sorted((ROOT / "demo" / "knowledge_base" / "en").glob("*.md")):
+            opened.add_document(path.name, path.read_bytes(), DocumentFormat.MARKDOWN)
+    return store
 
 
 @dataclass(slots=True)
@@ -102,3 +114,27 @@ def require_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"the public data is not here: {path}")
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts first what asks for more time than usual, so that no process ends with a long test alone."""
+    marks = [item.get_closest_marker("timeout") for item in items]
+    seconds = {id(item): mark.args[0] if mark else 0 for item, mark in zip(items, marks, strict=True)}
+    items.sort(key=lambda item: -seconds[id(item)])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Names the modules whose branches the tests cover least. A figure to look at, not a bound."""
+    report = ROOT / ".run" / "coverage.json"
+    if not config.pluginmanager.hasplugin("_cov") or not report.exists():
+        return
+    figures = json.loads(report.read_text(encoding="utf-8"))
+    shares = {name: file["summary"]["percent_covered"] for name, file in figures["files"].items()}
+    terminalreporter.section("coverage")
+    terminalreporter.line(
+        f"lines and branches covered: {figures['totals']['percent_covered']:.1f} % "
+        "(code that runs only in child processes counts as not covered)"
+    )
+    for name in sorted(shares, key=lambda name: shares[name])[:10]:
+        terminalreporter.line(f"{shares[name]:6.1f} %  {name}")

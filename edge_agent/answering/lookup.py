@@ -99,7 +99,7 @@ class Lookup:
 def _encode_queries(model: ActiveModel, texts: Sequence[str]) -> Embeddings:
     """The embeddings (N, D) of texts that documents are looked for with."""
     embeddings = model.student.encoder.encode(texts)
-    return model.student.adapter.turn(embeddings) if model.student.adapter else embeddings
+    return model.student.adapter.adapt(embeddings) if model.student.adapter else embeddings
 
 
 def _embed_document(snapshot: Snapshot, source: str) -> tuple[Document, Embeddings]:

@@ -158,7 +158,7 @@ class Questions:
         judge = self.answering.unverified
         confidence = judge.confidence(evidence)
         low, high = self.answering.doubt
-        if model.student.reader and low <= confidence < high:
+        if model.student.verifier and low <= confidence < high:
             judge = self.answering.verified
             confidence = judge.confidence(evidence, verification=self.verify(model, question, evidence))
         if confidence < judge.threshold:
@@ -168,8 +168,8 @@ class Questions:
 
     def verify(self, model: ActiveModel, question: Question, evidence: Evidence) -> float:
         """The verifier's logit: above 0 where the nearest passage more likely answers than not."""
-        assert model.student.reader is not None  # noqa: S101  (the caller has asked)
-        return model.student.reader.read(question.tokens, *self._encode_span(model, *span_to_verify(evidence)))
+        assert model.student.verifier is not None  # noqa: S101  (the caller has asked)
+        return model.student.verifier.logit(question.tokens, *self._encode_span(model, *span_to_verify(evidence)))
 
     @cachedmethod(
         attrgetter("_tokens"),
@@ -198,7 +198,7 @@ def understand(model: ActiveModel, text: str, language: str, where: Filter) -> Q
     """Encodes a question; a query adapter, where the bundle has one, brings it nearer to the documents that answer."""
     encoding, tokens = model.student.encoder.encode_with_tokens(text)
     adapter = model.student.adapter
-    embedding = adapter.turn(encoding[None])[0] if adapter else encoding
+    embedding = adapter.adapt(encoding[None])[0] if adapter else encoding
     return Question(text, language, where, encoding, embedding, tokens)
 
 

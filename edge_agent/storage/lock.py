@@ -1,14 +1,17 @@
-"""One process a store: an advisory lock whose file says who holds it and where it can be reached."""
+"""The lock of a store: one process at a time, and a note beside it that says who that is and where it answers."""
 
 import contextlib
-import fcntl
 import json
 import os
 from pathlib import Path
 from typing import Self
 
+from filelock import FileLock, Timeout
+
 from edge_agent.errors import StoreLocked
 from edge_agent.storage.failures import named_failures
+
+_LOCK, _HOLDER = "agent.lock", "agent.json"
 
 
 class StoreLock:
@@ -24,28 +27,20 @@ class StoreLock:
         Raises:
             StoreLocked: another process holds it. StoreFull, StoreUnavailable: the folder cannot be written.
         """
-        with named_failures(_lock_path(folder)):
+        with named_failures(folder / _LOCK), contextlib.ExitStack() as opened:
             folder.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(_lock_path(folder), os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._descriptor)
-            url = holder_url(folder)
-            raise StoreLocked(
-                f"store {folder} is in use by process {_read_holder(folder).get('pid', 'unknown')}"
-                f"{f', which serves {url}' if url else ''}; expected it free: use that process, stop it, or name "
-                "another folder with --store"
-            ) from error
-        with contextlib.ExitStack() as opened, named_failures(_lock_path(folder)):
-            opened.callback(self.release)
-            os.ftruncate(self._descriptor, 0)
-            os.write(self._descriptor, json.dumps({"pid": os.getpid(), "url": url}).encode())
+            self._lock = FileLock(folder / _LOCK, thread_local=False)
+            try:
+                self._lock.acquire(blocking=False)
+            except Timeout:
+                raise _locked(folder) from None
+            opened.callback(self._lock.release)
+            (folder / _HOLDER).write_text(json.dumps({"pid": os.getpid(), "url": url}))
             opened.pop_all()
 
     def release(self) -> None:
         """Lets the store go."""
-        os.close(self._descriptor)
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -55,18 +50,23 @@ class StoreLock:
 
 
 def holder_url(folder: Path) -> str | None:
-    """Where the process that holds the store's lock answers HTTP; None when it does not say."""
+    """The address where the process that holds the store's lock answers HTTP; None when it does not say."""
     url = _read_holder(folder).get("url")
     return str(url) if url else None
 
 
-def _lock_path(folder: Path) -> Path:
-    return folder / "agent.lock"
+def _locked(folder: Path) -> StoreLocked:
+    url = holder_url(folder)
+    return StoreLocked(
+        f"store {folder} is in use by process {_read_holder(folder).get('pid', 'unknown')}"
+        f"{f', which serves {url}' if url else ''}; expected it free: use that process, stop it, or name "
+        "another folder with --store"
+    )
 
 
 def _read_holder(folder: Path) -> dict[str, object]:
     try:
-        value = json.loads(_lock_path(folder).read_text())
+        value = json.loads((folder / _HOLDER).read_text())
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

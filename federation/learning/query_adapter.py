@@ -51,7 +51,7 @@ TEMPERATURE = 0.05
 CANDIDATES = 16
 """Passages that a question is compared with at a branch; the first answers it."""
 _FILE = "adapter.safetensors"
-_SHORTEST = 1e-6
+_MIN_NORM = 1e-6
 """A question that the adapter has all but erased gives no direction: its gradient is left out."""
 
 
@@ -232,7 +232,7 @@ def adapt(weights: NDArray[np.float32], queries: Embeddings) -> Embeddings:
     """Queries (n, D) adapted, unit norm."""
     a, b = _matrices(weights, queries.shape[1])
     moved = queries.astype(np.float64) + queries.astype(np.float64) @ a.T @ b
-    norms = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), _SHORTEST)
+    norms = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), _MIN_NORM)
     return np.asarray(moved / norms, dtype=np.float32)
 
 
@@ -264,12 +264,12 @@ def adapter_sum(
     low = q @ a.T  # (n, r)
     moved = q + low @ b  # (n, D)
     length = np.linalg.norm(moved, axis=1, keepdims=True)
-    unit = moved / np.maximum(length, _SHORTEST)
+    unit = moved / np.maximum(length, _MIN_NORM)
     residuals = softmax(np.einsum("nkd,nd->nk", d, unit) / TEMPERATURE)  # (n, K)
     residuals[:, 0] -= 1
     to_unit = np.einsum("nk,nkd->nd", residuals, d) / TEMPERATURE
-    to_moved = (to_unit - (to_unit * unit).sum(axis=1, keepdims=True) * unit) / np.maximum(length, _SHORTEST)
-    to_moved[length[:, 0] <= _SHORTEST] = 0
+    to_moved = (to_unit - (to_unit * unit).sum(axis=1, keepdims=True) * unit) / np.maximum(length, _MIN_NORM)
+    to_moved[length[:, 0] <= _MIN_NORM] = 0
     to_low = to_moved @ b.T  # (n, r): the gradient of A is to_low x q, that of B transposed low x to_moved
     factors = clip_factors([(to_low, q), (low, to_moved)], customers, clip_norm)[:, None]
     return np.stack([(to_low.T @ (q * factors)).reshape(-1), (low.T @ (to_moved * factors)).reshape(-1)])

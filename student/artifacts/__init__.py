@@ -1,4 +1,5 @@
-"""Files of the loop, whoever writes them: digests, durable writes, JSON lines, settings.
+"""Files of every package, whoever writes them: digests, durable writes, JSON lines, settings.
 
-Standard library and pydantic only.
+Formats of particular artefacts (bundles, targets, releases) live with those who write them. Standard library and
+pydantic only.
 """

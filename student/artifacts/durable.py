@@ -1,4 +1,4 @@
-"""Writing that survives a power cut: aside, fsynced, renamed into place, the folder fsynced too."""
+"""Writing that survives a power cut: a temporary file, fsynced, renamed into place, the folder fsynced too."""
 
 import os
 import tempfile
@@ -8,19 +8,19 @@ from pathlib import Path
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Writes a file aside, fsyncs it and renames it into place: the old content or the new, never a part."""
-    aside = path.with_name(f".{path.name}.new")
-    with aside.open("wb") as file:
+    """Writes a temporary file, fsyncs it and renames it into place: the old content or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    aside.rename(path)
+    temporary.rename(path)
     sync(path.parent)
 
 
 @contextmanager
 def making_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """A folder to be filled aside: fsynced whole and renamed into place when the block ends, gone when it raises.
+    """A temporary folder to be filled: fsynced and renamed into place when the block ends, removed when it raises.
 
     A crash leaves the old one, the new one, or for one instant of a replacement none, with both in a hidden folder
     beside it.
@@ -33,14 +33,14 @@ def making_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         OSError: one is there and may not be replaced; it is left as it is.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
-        new = Path(aside) / "new"
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as temporary:
+        new = Path(temporary) / "new"
         new.mkdir()
         yield new
         for made in [*new.rglob("*"), new]:
             sync(made)
         if replace and path.exists():
-            path.rename(Path(aside) / "old")
+            path.rename(Path(temporary) / "old")
         new.rename(path)
         sync(path.parent)
 

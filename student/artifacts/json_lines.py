@@ -1,4 +1,4 @@
-"""Files of JSON lines, and what of them is held out of training."""
+"""Files of JSON lines, and the choice of rows that are held out of training."""
 
 import json
 from collections.abc import Iterator
@@ -39,5 +39,5 @@ def column(row: dict[str, Any], name: str, path: Path) -> str:
 
 
 def is_held_out(key: str, share: float) -> bool:
-    """Whether what has this key is held out: a digest of the key, as a fraction, is under the share."""
+    """True if the thing with this key is held out: a digest of the key, as a fraction, is under the share."""
     return int(digest_bytes(key.encode())[:8], 16) / 2**32 < share

@@ -1,4 +1,4 @@
-"""Settings files: one reader for recipes, policies and whatever else people write by hand, with one error text.
+"""Settings files: recipes, policies and whatever else people write by hand, read in one way with one error text.
 
 A file is TOML or JSON, by its suffix; its form is a pydantic model. A refusal names the file, the first field that is
 wrong and what was expected there, and repeats nothing of what the file holds.

@@ -1,4 +1,4 @@
-"""The bundle format: manifest, folder, and the numpy-sized parts in it (linear heads, query adapter).
+"""The bundle format: manifest, folder, and the parts that numpy can apply (linear heads, query adapter).
 
-Loads no onnxruntime.
+Whatever is needed to read, trust or write a bundle, but not to run its graphs: no onnxruntime, no torch.
 """

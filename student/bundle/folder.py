@@ -14,7 +14,7 @@ from typing import Any
 
 from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.durable import making_folder
-from student.bundle.manifest import FORMAT, FORMAT_VERSION, MANIFEST, FileEntry, Manifest, parse_manifest
+from student.bundle.manifest import BUNDLE_FORMAT, BUNDLE_FORMAT_VERSION, MANIFEST, FileEntry, Manifest, parse_manifest
 from student.errors import BundleDamaged, BundleExists, BundleForeign, BundleMissing, BundleTruncated, ManifestInvalid
 
 MAX_MANIFEST_BYTES = 1 << 20
@@ -27,7 +27,7 @@ class Bundle:
 
     Attributes:
         path: its folder.
-        manifest: what it says of itself.
+        manifest: its description of itself.
         digest: SHA-256 of the manifest's bytes: the bundle's identity.
     """
 
@@ -78,7 +78,7 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, bytes], *, replace: bool = False) -> Bundle:
-    """Writes a bundle aside, every file fsynced, and renames it into place.
+    """Writes a bundle to a temporary folder, every file fsynced, and renames it into place.
 
     A crash leaves no half-written bundle at `path`: the old one, the new one, or for one instant of a
     replacement none, with both in a hidden folder beside it.
@@ -99,7 +99,7 @@ def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, byte
     if path.exists() and not (replace and (path / MANIFEST).is_file()):
         raise BundleExists(f"{path} exists; name another folder, or pass --force to replace a bundle there")
     entries = {name: {"sha256": digest_bytes(c), "size_bytes": len(c)} for name, c in files.items()}
-    value = {"format": FORMAT, "format_version": FORMAT_VERSION, **fields, "files": entries}
+    value = {"format": BUNDLE_FORMAT, "format_version": BUNDLE_FORMAT_VERSION, **fields, "files": entries}
     content = (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
     parse_manifest(content, path)
     with making_folder(path, replace=replace) as new:

@@ -20,7 +20,7 @@ from student.errors import BundleUnusable
 _Floating = TypeVar("_Floating", bound=np.floating[Any])
 
 INTENT = "intent"
-"""The name of the head that says what a message is about: the one that the federation trains."""
+"""Name of the head that classifies what a message is about: the one that the federation trains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class LabelProbability:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What a head says of one text.
+    """A head's answer for one text.
 
     Attributes:
         label: the most probable label, or None when the text is out of the head's scope.

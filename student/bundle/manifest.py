@@ -1,4 +1,4 @@
-"""The manifest of a bundle: what it is, what it is made of and made from. The format is `docs/bundle-format.md`."""
+"""The manifest of a bundle: its parts, and the lineage of each. The format is `docs/bundle-format.md`."""
 
 import json
 from datetime import UTC, datetime
@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from student.artifacts.digests import Digest
 from student.errors import BundleForeign, BundleTooNew, ManifestInvalid
 
-FORMAT: Final = "orilla-bundle"
-FORMAT_VERSION = 1
+BUNDLE_FORMAT: Final = "orilla-bundle"
+BUNDLE_FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
 _FILE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$"
@@ -22,18 +22,20 @@ Created = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:
 
 
 def created_at(now: datetime) -> str:
-    """A time as a manifest says it."""
+    """A time as a manifest writes it."""
     return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class _Part(BaseModel):
     """A part of the manifest. Fields unknown to this version are kept, so that a copy loses nothing."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="allow", strict=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
 
 
 class FileEntry(_Part):
-    """What the manifest says of one file."""
+    """Digest and size of one file."""
 
     sha256: Digest
     size_bytes: Annotated[int, Field(ge=0)]
@@ -64,10 +66,10 @@ class AdapterEntry(_Part):
     rank: Annotated[int, Field(ge=1, le=256)]
 
 
-class ReaderEntry(_Part):
-    """The reader: an ONNX graph from token embeddings of question, headings and text to a logit.
+class VerifierEntry(_Part):
+    """The answerability verifier: an ONNX graph from token embeddings of question, headings and text to a logit.
 
-    `max_logit_difference`: how far a reading may be from the one that the probes expect.
+    `max_logit_difference`: how far its logit may be from the one that the probes expect.
     """
 
     file: FileName
@@ -75,14 +77,14 @@ class ReaderEntry(_Part):
 
 
 class ProbesEntry(_Part):
-    """Texts whose embeddings the encoder must reproduce on the branch's own CPU, and what the reader says of them."""
+    """Texts whose embeddings (and some passages whose logits) the bundle must reproduce on the branch's own CPU."""
 
     file: FileName
     min_similarity: Annotated[float, Field(gt=0, le=1)]
 
 
 class Origin(_Part):
-    """One thing the bundle was made from: a teacher, a data set, an earlier bundle, a release."""
+    """A thing that an artefact was made from: a teacher, a data set, an earlier bundle, a release."""
 
     role: str
     name: str
@@ -91,13 +93,13 @@ class Origin(_Part):
 
 
 class PrivacySpent(_Part):
-    """What one release of a federation, that this was taught by, cost a customer of its branches at most.
+    """Privacy that one release behind this bundle cost a customer of a branch, at most.
 
     Attributes:
         federation, serial, sha256: the release.
         run_id: of the run it came from, with its `rounds` and the `fewest_branches` in one of them.
-        epsilon, delta: of that run; `unit`, `neighboring`, `accountant` and `mechanism` say what they mean.
-        largest_ledger_epsilon: largest total over all runs that a branch's ledger said after it.
+        epsilon, delta: of that run; `unit`, `neighboring`, `accountant` and `mechanism` define them.
+        largest_ledger_epsilon: largest total over all runs in a branch's ledger after it.
     """
 
     federation: str
@@ -124,10 +126,13 @@ class License(_Part):
 
 
 class Manifest(_Part):
-    """`manifest.json`: what the bundle is, what it is made of and made from."""
+    """`manifest.json`: what the bundle is, what it is made of and made from.
 
-    format: Literal["orilla-bundle"] = FORMAT
-    format_version: Annotated[int, Field(ge=1)] = FORMAT_VERSION
+    The answerability verifier's field is called `reader` in the file, its name in version 1 of the format.
+    """
+
+    format: Literal["orilla-bundle"] = BUNDLE_FORMAT
+    format_version: Annotated[int, Field(ge=1)] = BUNDLE_FORMAT_VERSION
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     serial: Annotated[int, Field(ge=1)]
     created: Created
@@ -136,7 +141,7 @@ class Manifest(_Part):
     encoder: EncoderEntry
     heads: dict[str, HeadEntry] = {}
     adapter: AdapterEntry | None = None
-    reader: ReaderEntry | None = None
+    verifier: VerifierEntry | None = Field(default=None, alias="reader")
     probes: ProbesEntry
     limits: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
@@ -151,7 +156,7 @@ class Manifest(_Part):
         named = [self.encoder.graph, self.encoder.tokenizer, self.probes.file, self.model_card]
         named += [head.file for head in self.heads.values()] + [license_.file for license_ in self.licenses]
         named += [self.adapter.file] if self.adapter else []
-        named += [self.reader.file] if self.reader else []
+        named += [self.verifier.file] if self.verifier else []
         unlisted = sorted(set(named) - set(self.files))
         if unlisted:
             raise ValueError(f"files does not list {', '.join(unlisted)}")
@@ -172,14 +177,14 @@ def parse_manifest(content: bytes, path: Path) -> Manifest:
         raise BundleForeign(
             f"{path / MANIFEST} is not JSON; expected an Orilla bundle's manifest; check the path"
         ) from error
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
+    if not isinstance(value, dict) or value.get("format") != BUNDLE_FORMAT:
         raise BundleForeign(
-            f'{path} is not an Orilla bundle: its manifest does not say "format": "{FORMAT}"; check the path'
+            f'{path} is not an Orilla bundle: its manifest does not say "format": "{BUNDLE_FORMAT}"; check the path'
         )
     version = value.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
+    if isinstance(version, int) and version > BUNDLE_FORMAT_VERSION:
         raise BundleTooNew(
-            f"bundle {path} has format version {version}; this program reads up to {FORMAT_VERSION}; "
+            f"bundle {path} has format version {version}; this program reads up to {BUNDLE_FORMAT_VERSION}; "
             "upgrade orilla, or use an earlier bundle"
         )
     try:

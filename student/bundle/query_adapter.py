@@ -1,4 +1,4 @@
-"""The query adapter: a low-rank turn of questions towards the documents that answer them, applied in numpy.
+"""The query adapter: a low-rank map of questions towards the documents that answer them, applied in numpy.
 
 `q' = normalize(q + (q Aᵀ) B)`, with A and B of shape (r, D). It is learned at branches from the documents that staff
 named (`federation.learning.query_adapter`). Documents keep their embeddings, so an index stays as it is; heads read
@@ -19,7 +19,7 @@ from student.bundle.folder import Bundle
 from student.embeddings import Embeddings
 from student.errors import BundleUnusable
 
-_SHORTEST = 1e-6
+_MIN_NORM = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class QueryAdapter:
     a: NDArray[np.float32]
     b: NDArray[np.float32]
 
-    def turn(self, embeddings: Embeddings) -> Embeddings:
-        """Questions' embeddings (N, D), turned, unit norm; one that the turn would erase stays as it is."""
-        turned = embeddings + (embeddings @ self.a.T) @ self.b  # (N, D)
-        norms = np.linalg.norm(turned, axis=1, keepdims=True)
-        return np.where(norms > _SHORTEST, turned / np.maximum(norms, _SHORTEST), embeddings).astype(np.float32)
+    def adapt(self, embeddings: Embeddings) -> Embeddings:
+        """Questions' embeddings (N, D), mapped, unit norm; one that the map would erase stays as it is."""
+        mapped = embeddings + (embeddings @ self.a.T) @ self.b  # (N, D)
+        norms = np.linalg.norm(mapped, axis=1, keepdims=True)
+        return np.where(norms > _MIN_NORM, mapped / np.maximum(norms, _MIN_NORM), embeddings).astype(np.float32)
 
 
 def pack_adapter(adapter: QueryAdapter) -> bytes:

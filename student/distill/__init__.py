@@ -1,1 +1,4 @@
-"""Makes students: export, quantization, heads, comparison. Needs the extra `distill` (torch)."""
+"""The making of students and their bundles: distillation, heads, verifier, export. Needs the extra `distill` (torch).
+
+Recipes are TOML files in `recipes/`. Branches never import this package.
+"""

@@ -1,4 +1,4 @@
-"""`orilla student export`: makes a bundle. Torch and its kin are imported when the command runs."""
+"""`orilla student export`, `export-onnx`, `distill` and `verifier`. Torch is imported when a command runs."""
 
 from datetime import UTC, datetime
 from importlib import import_module
@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle.folder import DEFAULT_BUNDLE, Bundle
 from student.errors import ExtraMissing
 from student.terminal import progress_bar
 
 app = typer.Typer()
 
-RECIPES = Path(__file__).parent / "recipes"
+STUDENT_RECIPES = Path(__file__).parent / "recipes"
 
 ModelOption = Annotated[
     Path | None,
@@ -24,8 +24,8 @@ ModelNameOption = Annotated[str, typer.Option(help="What that folder's model is 
 ModelLicenseOption = Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")]
 
 
-@app.command()
-def export(
+@app.command("export")
+def export_command(
     intents: Annotated[
         Path,
         typer.Option(exists=True, dir_okay=False, help="JSON lines with text and label, for the intent head."),
@@ -66,7 +66,8 @@ def export(
     console = Console(stderr=True)
     with console.status("loading torch") as status:
         import_extra()
-        from student.distill.export.bundle_export import ExportRecipe, export_bundle
+        from student.distill.export.bundle_export import export_bundle
+        from student.distill.export.recipe import ExportRecipe
         from student.distill.pretrained import open_model
 
         recipe = ExportRecipe(
@@ -82,14 +83,18 @@ def export(
         )
         pretrained = open_model(model, name=model_name, license_=model_license)
         bundle = export_bundle(pretrained, recipe, out, now=datetime.now(UTC), replace=force, on_step=status.update)
+    _print_bundle(console, bundle)
+
+
+def _print_bundle(console: Console, bundle: Bundle) -> None:
     size_mb = sum(entry.size_bytes for entry in bundle.manifest.files.values()) / 1e6
-    console.print(f"bundle {out}: serial {serial}, {size_mb:.1f} MB, digest {bundle.digest}")
+    console.print(f"bundle {bundle.path}: serial {bundle.manifest.serial}, {size_mb:.1f} MB, digest {bundle.digest}")
     for group, figures in bundle.manifest.metrics.items():
         console.print(f"  {group}: " + ", ".join(f"{key} {value}" for key, value in figures.items()))
 
 
-@app.command()
-def export_onnx(
+@app.command("export-onnx")
+def export_onnx_command(
     out: Annotated[Path, typer.Option(help="Folder of the new model.")],
     model: ModelOption = None,
 ) -> None:
@@ -101,18 +106,18 @@ def export_onnx(
     console = Console(stderr=True)
     with console.status("exporting to ONNX"):
         import_extra()
-        from student.distill.export.bundle_export import export_onnx as export_plain
+        from student.distill.export.plain_onnx import export_onnx
         from student.distill.pretrained import open_model
 
-        export_plain(open_model(model, name="model", license_="LicenseRef-unknown"), out)
+        export_onnx(open_model(model, name="model", license_="LicenseRef-unknown"), out)
     console.print(f"model in {out}, graph in {out / 'onnx' / 'model.onnx'}")
 
 
-@app.command()
-def distill(
+@app.command("distill")
+def distill_command(
     targets: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Targets by `orilla teacher label`.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; a killed run is continued there.")],
-    recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The student's recipe.")] = RECIPES
+    recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The student's recipe.")] = STUDENT_RECIPES
     / "default.toml",
     model: ModelOption = None,
     model_name: ModelNameOption = "local model",
@@ -134,15 +139,16 @@ def distill(
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra()
-        from student.distill.encoder.distillation import distill as distill_student
-        from student.distill.encoder.recipe import read_recipe
+        from student.distill.encoder.distillation import distill_student
+        from student.distill.encoder.recipe import read_student_recipe
         from student.distill.encoder.vocabulary import read_pieces
         from student.distill.pretrained import open_model
         from student.distill.targets import read_targets
 
-        student_recipe = read_recipe(recipe)
+        student_recipe = read_student_recipe(recipe)
         teacher = open_model(model, name=model_name, license_=model_license)
         labelled = read_targets(targets)
+        batch_size = student_recipe.training.batch_size
     with progress_bar("distilling") as show:
         path = distill_student(
             teacher,
@@ -151,13 +157,13 @@ def distill(
             out,
             start=open_model(start, name=start.name, license_="Apache-2.0") if start else None,
             vocabulary=read_pieces(vocabulary) if vocabulary else None,
-            on_progress=lambda p: show(p.step, p.steps, f"loss {p.loss:.4f}, {p.texts_per_s:.0f} texts/s"),
+            on_progress=lambda p: show(p.step, p.steps, f"loss {p.loss:.4f}, {p.steps_per_s * batch_size:.0f} texts/s"),
         )
     console.print(f"student in {path}, log in {out / 'log.jsonl'}")
 
 
-@app.command()
-def reader(
+@app.command("verifier")
+def verifier_command(
     examples: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="Examples by `orilla teacher questions`, or your own.")
     ],
@@ -165,40 +171,39 @@ def reader(
     out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
     serial: Annotated[int, typer.Option(min=1, help="The new bundle's; higher than that of the one it replaces.")],
     bundle: Annotated[
-        Path, typer.Option(exists=True, file_okay=False, help="The bundle to give a reader.")
+        Path, typer.Option(exists=True, file_okay=False, help="The bundle to add a verifier to.")
     ] = DEFAULT_BUNDLE,
-    recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The reader's recipe.")] = RECIPES
-    / "reader.toml",
+    recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The verifier's recipe.")] = STUDENT_RECIPES
+    / "verifier.toml",
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
 ) -> None:
-    """Train a reader for a bundle: it reads question and passage together and says whether the passage answers.
+    """Train an answerability verifier for a bundle: it says whether a passage answers a question.
 
     About a quarter of an hour on a CPU. Run it again after a kill: it goes on from the last checkpoint.
     """
     console = Console(stderr=True)
     with console.status("loading torch"):
-        import_extra("training a reader")
-        from student.artifacts.settings import read_settings
-        from student.distill.encoder.recipe import RecipeRefused
-        from student.distill.verifier.bundling import make_reader
-        from student.distill.verifier.training import ReaderRecipe
+        import_extra("training a verifier")
+        from student.distill.verifier.bundling import VERIFIER_METRICS
+        from student.distill.verifier.making import make_verifier
+        from student.distill.verifier.recipe import read_verifier_recipe
 
-        reader_recipe = read_settings(recipe, ReaderRecipe, "recipe", RecipeRefused)
+        verifier_recipe = read_verifier_recipe(recipe)
     with progress_bar("encoding") as show:
-        made = make_reader(
+        made = make_verifier(
             bundle,
             examples,
-            reader_recipe,
+            verifier_recipe,
             run,
             out,
             serial=serial,
             now=datetime.now(UTC),
             replace=force,
             on_encode=lambda count: show(0, None, f"encoding {count} texts"),
-            on_step=lambda step, loss: show(step, reader_recipe.steps, f"loss {loss:.4f}"),
+            on_progress=lambda p: show(p.step, p.steps, f"loss {p.loss:.4f}"),
         )
     console.print(f"bundle {out}: serial {serial}, digest {made.digest}")
-    for name, figure in made.manifest.metrics["reader_on_held_out_questions"].items():
+    for name, figure in made.manifest.metrics[VERIFIER_METRICS].items():
         console.print(f"  {name}: {figure}")
 
 

@@ -22,7 +22,7 @@ from student.artifacts.durable import write_durably
 from student.bundle.manifest import FileName, Origin, PrivacySpent
 from student.errors import OrillaError
 
-MANIFEST = "targets.json"
+TARGETS_MANIFEST = "targets.json"
 
 
 class TargetsRefused(OrillaError):
@@ -42,7 +42,8 @@ class Shard(BaseModel):
 class TargetsManifest(BaseModel):
     """`targets.json`: whose embeddings these are, of what, in which files.
 
-    `intent_temperature` divides the logits of the teacher's head; `privacy` is what the teacher was taught at.
+    `intent_temperature` divides the logits of the teacher's head; `privacy` was spent by the
+    releases that it has absorbed.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
@@ -60,7 +61,7 @@ class TargetsManifest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class IntentTargets:
-    """What the teacher's intent head says of N texts, and what is known of them.
+    """Soft labels of the teacher's intent head for N texts, and the known labels.
 
     Attributes:
         logits: float16 (N, C).
@@ -71,7 +72,7 @@ class IntentTargets:
     known: NDArray[np.int16]
 
     def rows(self, rows: NDArray[np.int64]) -> "IntentTargets":
-        """Those of some rows."""
+        """The targets of some rows."""
         return IntentTargets(self.logits[rows], self.known[rows])
 
 
@@ -90,7 +91,7 @@ class Targets:
     intents: IntentTargets | None = None
 
     def rows(self, rows: NDArray[np.int64]) -> "Targets":
-        """Those of some rows."""
+        """The targets of some rows."""
         texts, mixes = [self.texts[i] for i in rows], [self.mixes[i] for i in rows]
         intents = self.intents.rows(rows) if self.intents else None
         return replace(self, texts=texts, mixes=mixes, embeddings=self.embeddings[rows], intents=intents)
@@ -103,7 +104,7 @@ def write_shard(
     embeddings: NDArray[Any],
     intents: IntentTargets | None = None,
 ) -> Shard:
-    """Writes N texts with embeddings (N, D) aside and renames the file into place."""
+    """Writes N texts with embeddings (N, D) durably."""
     columns = {
         "text": pa.array(texts, pa.string()),
         "mix": pa.array(mixes, pa.string()).dictionary_encode(),
@@ -118,9 +119,9 @@ def write_shard(
     return Shard(file=path.name, sha256=digest_bytes(content), rows=len(texts))
 
 
-def write_manifest(folder: Path, manifest: TargetsManifest) -> None:
+def write_targets_manifest(folder: Path, manifest: TargetsManifest) -> None:
     """Writes `targets.json`, which makes a folder of shards complete."""
-    write_durably(folder / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+    write_durably(folder / TARGETS_MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
 
 
 def read_targets(folder: Path) -> Targets:
@@ -129,7 +130,7 @@ def read_targets(folder: Path) -> Targets:
     Raises:
         TargetsRefused: as `read_shards`.
     """
-    manifest, digest = read_manifest(folder)
+    manifest, digest = read_targets_manifest(folder)
     parts = list(read_shards(folder))
     intents = None
     if manifest.intents:
@@ -151,7 +152,7 @@ def read_shards(folder: Path) -> Iterator[Targets]:
     Raises:
         TargetsRefused: it is missing or unfinished, a shard differs from its digest, or a column is missing.
     """
-    manifest, digest = read_manifest(folder)
+    manifest, digest = read_targets_manifest(folder)
     for shard in manifest.shards:
         table = _read_shard(folder / shard.file, shard, manifest)
         intents = None
@@ -162,13 +163,13 @@ def read_shards(folder: Path) -> Iterator[Targets]:
         yield Targets(manifest, digest, table["text"].to_pylist(), table["mix"].to_pylist(), embeddings, intents)
 
 
-def read_manifest(folder: Path) -> tuple[TargetsManifest, str]:
+def read_targets_manifest(folder: Path) -> tuple[TargetsManifest, str]:
     """`targets.json` of a folder, and its digest.
 
     Raises:
         TargetsRefused: it is missing or breaks the format.
     """
-    path = folder / MANIFEST
+    path = folder / TARGETS_MANIFEST
     if not path.is_file():
         raise TargetsRefused(f"{folder} holds no finished targets; run: orilla teacher label")
     content = path.read_bytes()
@@ -182,7 +183,7 @@ def read_manifest(folder: Path) -> tuple[TargetsManifest, str]:
 def _read_shard(path: Path, shard: Shard, manifest: TargetsManifest) -> pa.Table:
     if not path.is_file() or digest_file(path) != shard.sha256:
         raise TargetsRefused(
-            f"{path} is missing or differs from its digest; delete {MANIFEST} beside it and label again"
+            f"{path} is missing or differs from its digest; delete {TARGETS_MANIFEST} beside it and label again"
         )
     columns = ["text", "mix", "embedding", *(["intent_logits", "intent"] if manifest.intents else [])]
     try:
@@ -206,5 +207,5 @@ def _read_rows(column: pa.ChunkedArray, width: int) -> NDArray[np.float16]:
 
 
 def describe_mix(targets: Targets) -> dict[str, int]:
-    """How many texts each part of the mix has."""
+    """Number of texts in each part of the mix."""
     return {mix: targets.mixes.count(mix) for mix in sorted(set(targets.mixes))}

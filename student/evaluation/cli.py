@@ -14,8 +14,8 @@ from student.distill.cli import import_extra
 app = typer.Typer()
 
 
-@app.command()
-def evaluate(
+@app.command("evaluate")
+def evaluate_command(
     systems: Annotated[
         list[Path],
         typer.Argument(exists=True, file_okay=False, help="Bundles, or sentence-transformers folders."),
@@ -43,7 +43,7 @@ def evaluate(
     with console.status("loading torch") as status:
         import_extra()
         from student.distill.pretrained import open_model
-        from student.evaluation.evaluate import evaluate as measure
+        from student.evaluation.evaluate import evaluate_systems as measure
         from student.evaluation.evaluate import open_system
         from student.evaluation.report import draw_plots, render_table
         from student.evaluation.tasks import files_of, read_evaluation_recipe, read_tasks
@@ -53,9 +53,9 @@ def evaluate(
         names = [path.resolve().name for path in systems]
         unique = len({*names, "teacher"}) == len(names) + 1
         opened = [open_system(name if unique else str(path), path) for name, path in zip(names, systems, strict=True)]
-        taught_by = open_model(teacher, name="teacher", license_="LicenseRef-unknown")
+        baseline = open_model(teacher, name="teacher", license_="LicenseRef-unknown")
         result = measure(
-            open_system("teacher", taught_by.path),
+            open_system("teacher", baseline.path),
             opened,
             tasks,
             teacher_language=what.teacher_language,

@@ -1,4 +1,4 @@
-"""Measures systems (bundles and sentence-transformers folders) beside a teacher, in one run."""
+"""Measurement of systems (bundles and sentence-transformers folders) beside their teacher, in one run."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,12 +12,15 @@ from student.bundle.folder import open_bundle
 from student.bundle.manifest import MANIFEST
 from student.distill.encoder.torch_encoder import open_torch_encoder
 from student.distill.pretrained import open_pretrained
-from student.evaluation.figures import Encode, TaskEmbeddings, encode_task, measure
+from student.embeddings import Embeddings, Encode
+from student.evaluation.figures import TaskEmbeddings, encode_task, measure_task
 from student.evaluation.report import CUT_MARK
-from student.evaluation.tasks import RetrievalTask, Task
+from student.evaluation.tasks import EvaluationTask, RetrievalTask
 from student.runtime.encoder import Encoder
 
 ASYMMETRIC = "asymmetric"
+_Figures = dict[str, dict[str, dict[str, float]]]
+"""System → task → figure → value."""
 SHORT_QUERY = "How do I reset my password?"
 
 
@@ -44,10 +47,10 @@ def open_system(name: str, path: Path) -> System:
     return System(name, open_torch_encoder(pretrained, precision="float32"), size)
 
 
-def evaluate(
+def evaluate_systems(
     teacher: System,
     systems: Sequence[System],
-    tasks: Sequence[Task],
+    tasks: Sequence[EvaluationTask],
     *,
     teacher_language: str,
     dimensions: Sequence[int] = (),
@@ -56,62 +59,90 @@ def evaluate(
     """Measures systems and their teacher.
 
     Args:
-        teacher: what the systems are held against.
+        teacher: the baseline.
         systems: at least one.
         tasks: see `student.evaluation.tasks`.
         teacher_language: tasks whose documents are in it are also searched in the teacher's documents (asymmetric).
         dimensions: the first so many numbers of each system's embeddings are measured too, at retrieval.
-        on_step: told what is being encoded.
+        on_step: called with the name of what is being encoded.
 
     Returns:
         `tasks` (sizes), `systems` (name → size, latency, figures by task), and for every system but the teacher
         `share_of_teacher` (its figure over the teacher's of the same task) and `share_of_teacher_language` (its
         retrieval figure over the teacher's of the same group in the teacher's own language).
     """
-    figures: dict[str, dict[str, dict[str, float]]] = {}
-    teacher_documents: dict[str, Any] = {}
+    figures: _Figures = {}
+    teacher_documents: dict[str, Embeddings] = {}
     for system in (teacher, *systems):
-        figures[system.name] = measured = {}
-        cuts: dict[int, dict[str, dict[str, float]]] = {d: {} for d in dimensions if system is not teacher}
-        for task in tasks:
-            on_step(f"{system.name}: {task.name}")
-            embedded = encode_task(task, system.encode)
-            measured[task.name] = measure(embedded)
-            if not isinstance(task, RetrievalTask):
-                continue
-            for size, at_size in cuts.items():
-                at_size[task.name] = measure(embedded.cut(size))
-            if task.document_language == teacher_language:
-                documents = teacher_documents.setdefault(task.name, embedded.parts[1])
-                if system is not teacher:
-                    mixed = TaskEmbeddings(task, (embedded.parts[0], documents))
-                    measured[f"{task.name} {ASYMMETRIC}"] = measure(mixed)
-        figures |= {f"{system.name}{CUT_MARK}{size}": at_size for size, at_size in cuts.items()}
+        figures |= _measure_system(
+            system,
+            tasks,
+            teacher_documents,
+            teacher_language=teacher_language,
+            dimensions=() if system is teacher else dimensions,
+            on_step=on_step,
+        )
     latency = _latency((teacher, *systems))
-    reference = figures[teacher.name]
-    others = [name for name in figures if name != teacher.name]
-    groups = {
-        task.name: f"{task.group} {teacher_language}-{teacher_language}"
-        for task in tasks
-        if isinstance(task, RetrievalTask)
-    }
-    groups |= {f"{name} {ASYMMETRIC}": group for name, group in groups.items()}
-    own = {name: name for name in reference} | {f"{name} {ASYMMETRIC}": name for name in reference}
+    own, groups = _counterparts(tasks, teacher_language)
+    reference, others = figures[teacher.name], [name for name in figures if name != teacher.name]
     return {
         "teacher": teacher.name,
         "tasks": {task.name: _sizes(task) for task in tasks},
         "systems": {
-            name: {
+            system.name: {
                 "size_mb": round(system.size_bytes / 1e6, 1),
-                "one_query_ms": latency[name],
-                "figures": figures[name],
+                "one_query_ms": latency[system.name],
+                "figures": figures[system.name],
             }
-            for name, system in ((s.name, s) for s in (teacher, *systems))
+            for system in (teacher, *systems)
         }
         | {name: {"figures": figures[name]} for name in figures if CUT_MARK in name},
         "share_of_teacher": {name: _shares(figures[name], reference, own) for name in others},
         "share_of_teacher_language": {name: _shares(figures[name], reference, groups) for name in others},
     }
+
+
+def _measure_system(
+    system: System,
+    tasks: Sequence[EvaluationTask],
+    teacher_documents: dict[str, Embeddings],
+    *,
+    teacher_language: str,
+    dimensions: Sequence[int],
+    on_step: Callable[[str], None],
+) -> _Figures:
+    """_Figures of one system, whole and with each number of dimensions.
+
+    `teacher_documents` holds the teacher's embeddings of each task's documents in its language; it is the first to be
+    measured, and puts them there.
+    """
+    measured: dict[str, dict[str, float]] = {}
+    at_sizes: dict[int, dict[str, dict[str, float]]] = {size: {} for size in dimensions}
+    for task in tasks:
+        on_step(f"{system.name}: {task.name}")
+        embedded = encode_task(task, system.encode)
+        measured[task.name] = measure_task(embedded)
+        if not isinstance(task, RetrievalTask):
+            continue
+        for size, at_size in at_sizes.items():
+            at_size[task.name] = measure_task(embedded.cut(size))
+        if task.document_language == teacher_language:
+            queries, documents = embedded.parts
+            if task.name in teacher_documents:
+                mixed = TaskEmbeddings(task, (queries, teacher_documents[task.name]))
+                measured[f"{task.name} {ASYMMETRIC}"] = measure_task(mixed)
+            else:
+                teacher_documents[task.name] = documents
+    return {system.name: measured} | {f"{system.name}{CUT_MARK}{size}": at_size for size, at_size in at_sizes.items()}
+
+
+def _counterparts(tasks: Sequence[EvaluationTask], language: str) -> tuple[dict[str, str], dict[str, str]]:
+    """For each task the teacher's task that it is compared with: the same, and the same group in a language."""
+    own = {task.name: task.name for task in tasks}
+    groups = {task.name: f"{task.group} {language}-{language}" for task in tasks if isinstance(task, RetrievalTask)}
+    own |= {f"{name} {ASYMMETRIC}": other for name, other in own.items()}
+    groups |= {f"{name} {ASYMMETRIC}": other for name, other in groups.items()}
+    return own, groups
 
 
 def _shares(
@@ -129,16 +160,16 @@ def _shares(
     }
 
 
-def _sizes(task: Task) -> dict[str, int]:
+def _sizes(task: EvaluationTask) -> dict[str, int]:
     if isinstance(task, RetrievalTask):
         return {"queries": len(task.queries), "documents": len(task.documents)}
     return {"train": len(task.train.texts), "test": len(task.test.texts), "out_of_scope": len(task.out_of_scope)}
 
 
-def _latency(systems: Sequence[System], turns: int = 5, queries: int = 40) -> dict[str, float]:
-    """Median milliseconds to encode one short query; the systems take turns."""
+def _latency(systems: Sequence[System], repeats: int = 5, queries: int = 40) -> dict[str, float]:
+    """Median milliseconds to encode one short query; the systems alternate."""
     times: dict[str, list[float]] = {system.name: [] for system in systems}
-    for _ in range(turns):
+    for _ in range(repeats):
         for system in systems:
             system.encode([SHORT_QUERY])
             for _ in range(queries):

@@ -1,16 +1,13 @@
 """The figures of one encoder on the tasks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from student.distill.heads.intent_head import calibration_error
-from student.embeddings import Embeddings
-from student.evaluation.tasks import IntentTask, RetrievalTask, Task
-
-Encode = Callable[[list[str]], Embeddings]
+from student.embeddings import Embeddings, Encode
+from student.evaluation.tasks import EvaluationTask, IntentTask, RetrievalTask
 
 CUT = 10
 """Of nDCG and recall."""
@@ -20,7 +17,7 @@ CUT = 10
 class TaskEmbeddings:
     """The texts of a task, encoded: queries and documents, or training, test and out-of-scope texts."""
 
-    task: Task
+    task: EvaluationTask
     parts: tuple[Embeddings, ...]
 
     def cut(self, dimensions: int) -> "TaskEmbeddings":
@@ -29,7 +26,7 @@ class TaskEmbeddings:
         return TaskEmbeddings(self.task, tuple(p / np.linalg.norm(p, axis=1, keepdims=True) for p in parts))
 
 
-def encode_task(task: Task, encode: Encode) -> TaskEmbeddings:
+def encode_task(task: EvaluationTask, encode: Encode) -> TaskEmbeddings:
     """Encodes the texts of a task."""
     if isinstance(task, RetrievalTask):
         return TaskEmbeddings(task, (encode(task.queries), encode(task.documents)))
@@ -37,7 +34,7 @@ def encode_task(task: Task, encode: Encode) -> TaskEmbeddings:
     return TaskEmbeddings(task, (encode(task.train.texts), encode(task.test.texts), outside))
 
 
-def measure(embedded: TaskEmbeddings) -> dict[str, float]:
+def measure_task(embedded: TaskEmbeddings) -> dict[str, float]:
     """The figures of one task."""
     if isinstance(embedded.task, RetrievalTask):
         return measure_retrieval(embedded.task, *embedded.parts)
@@ -65,7 +62,7 @@ def ranks_of(queries: Embeddings, documents: Embeddings, answers: NDArray[np.int
 
 
 def gains_of(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What each query adds to nDCG@10 where it has one answer: `1 / log2(rank + 1)`, 0 past the tenth place."""
+    """Gain of each query, its part of nDCG@10 where it has one answer: `1 / log2(rank + 1)`, 0 past rank 10."""
     return np.where(ranks <= CUT, 1 / np.log2(ranks + 1), 0)
 
 
@@ -77,11 +74,11 @@ def measure_intents(task: IntentTask, train: Embeddings, test: Embeddings, outsi
     model = LogisticRegression(C=30, max_iter=500).fit(train, task.train.labels)
     probabilities = model.predict_proba(test)  # (M, C)
     labels = np.array(task.test.labels)
-    said, confidence = model.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1)
+    predicted, confidence = model.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1)
     figures = {
-        "accuracy": float((said == labels).mean()),
-        "macro-F1": float(f1_score(labels, said, average="macro")),
-        "calibration error": calibration_error(confidence, said == labels),
+        "accuracy": float((predicted == labels).mean()),
+        "macro-F1": float(f1_score(labels, predicted, average="macro")),
+        "calibration error": calibration_error(confidence, predicted == labels),
     }
     if len(outside):
         inside = np.arange(len(test) + len(outside)) < len(test)

@@ -57,8 +57,8 @@ def _draw_bars(systems: dict[str, Any], teacher: str, column: str, path: Path) -
     for index, (name, system) in enumerate(systems.items()):
         rows = [row for row, task in enumerate(tasks) if column in system["figures"].get(task, {})]
         values = [system["figures"][tasks[row]][column] for row in rows]
-        places = [row + index * height for row in rows]
-        bars = axes.barh(places, values, height, label=name, color="0.55" if name == teacher else None)
+        positions = [row + index * height for row in rows]
+        bars = axes.barh(positions, values, height, label=name, color="0.55" if name == teacher else None)
         axes.bar_label(bars, fmt="%.3f", fontsize=7, padding=2)
     axes.set_yticks([row + 0.4 - height / 2 for row in range(len(tasks))], tasks)
     axes.set_ylim(len(tasks) - 0.1, -0.3)

@@ -1,6 +1,6 @@
-"""What is measured, read from a recipe: finding a document, and naming an intent.
+"""Tasks of an evaluation, read from a recipe: finding a document, and naming an intent.
 
-A recipe is a TOML file; the files that it names are found from its own folder. What a file holds out of training is
+A recipe is a TOML file; the files that it names are found from its own folder. Which rows are held out of training is
 decided by `student.artifacts.json_lines.is_held_out`, as `orilla teacher label` decides it.
 """
 
@@ -51,14 +51,14 @@ class IntentTask:
     out_of_scope: list[str]
 
 
-Task = RetrievalTask | IntentTask
+EvaluationTask = RetrievalTask | IntentTask
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Guides(_Part):
+class GuidesEntry(_Part):
     """Title → guide. A folder holds `articles.jsonl` and `pairs.jsonl`, which names translations.
 
     Attributes:
@@ -73,7 +73,7 @@ class Guides(_Part):
     languages: list[str] = ["en", "es"]
 
 
-class Translations(_Part):
+class TranslationsEntry(_Part):
     """A text → its translation among all those held out, by the first language's text."""
 
     kind: Literal["translations"]
@@ -83,7 +83,7 @@ class Translations(_Part):
     languages: tuple[str, str] = ("en", "es")
 
 
-class Questions(_Part):
+class QuestionsEntry(_Part):
     """A question → the section that holds the quote which answers it.
 
     Attributes:
@@ -100,7 +100,7 @@ class Questions(_Part):
     languages: list[str] = ["en", "es"]
 
 
-class Intents(_Part):
+class IntentsEntry(_Part):
     """A message → its intent. Without `test`, the held-out rows of `train` are the test.
 
     Attributes:
@@ -119,20 +119,20 @@ class Intents(_Part):
     out_of_scope: str | None = None
 
 
-Entry = Annotated[Guides | Translations | Questions | Intents, Field(discriminator="kind")]
+TaskEntry = Annotated[GuidesEntry | TranslationsEntry | QuestionsEntry | IntentsEntry, Field(discriminator="kind")]
 
 
 class EvaluationRecipe(_Part):
-    """What is measured.
+    """Settings of an evaluation.
 
     Attributes:
-        teacher_language: the language that the teacher knows; its figures there are what students are held against.
+        teacher_language: the language that the teacher knows; its figures in it are the baseline of students.
         task: see the classes above.
     """
 
     name: str
     teacher_language: str = "en"
-    task: Annotated[list[Entry], Field(min_length=1)]
+    task: Annotated[list[TaskEntry], Field(min_length=1)]
 
 
 def read_evaluation_recipe(path: Path) -> EvaluationRecipe:
@@ -140,13 +140,13 @@ def read_evaluation_recipe(path: Path) -> EvaluationRecipe:
     return read_settings(path, EvaluationRecipe, "evaluation recipe", DataRefused)
 
 
-def read_tasks(recipe: EvaluationRecipe, folder: Path) -> list[Task]:
+def read_tasks(recipe: EvaluationRecipe, folder: Path) -> list[EvaluationTask]:
     """The tasks of a recipe, its files found from `folder`.
 
     Raises:
         DataRefused: a file is missing or of another form, or a task has no text.
     """
-    tasks: list[Task] = []
+    tasks: list[EvaluationTask] = []
     for entry in recipe.task:
         made = list(_READERS[entry.kind](entry, folder))
         if not made:
@@ -161,9 +161,9 @@ def files_of(recipe: EvaluationRecipe, folder: Path) -> list[Origin]:
     """Name and digest of every file that a recipe reads."""
     names: list[str] = []
     for entry in recipe.task:
-        if isinstance(entry, Guides):
+        if isinstance(entry, GuidesEntry):
             names += [f"{f}/{name}.jsonl" for f in entry.folders for name in ("articles", "pairs")]
-        elif isinstance(entry, Intents):
+        elif isinstance(entry, IntentsEntry):
             names += [name for name in (entry.train, entry.test, entry.out_of_scope) if name]
         else:
             names.append(entry.file)
@@ -173,7 +173,7 @@ def files_of(recipe: EvaluationRecipe, folder: Path) -> list[Origin]:
     ]
 
 
-def _guides(entry: Guides, folder: Path) -> Iterator[RetrievalTask]:
+def _guides(entry: GuidesEntry, folder: Path) -> Iterator[RetrievalTask]:
     titles: dict[str, list[str]] = {language: [] for language in entry.languages}
     bodies: dict[str, list[str]] = {language: [] for language in entry.languages}
     for name in entry.folders:
@@ -200,7 +200,7 @@ def _body(guide: dict[str, Any]) -> str:
     return "\n".join(lines).replace(guide["title"], " ")[:4000]
 
 
-def _translations(entry: Translations, folder: Path) -> Iterator[RetrievalTask]:
+def _translations(entry: TranslationsEntry, folder: Path) -> Iterator[RetrievalTask]:
     first, second = entry.languages
     path = folder / entry.file
     texts = {column(row, first, path): column(row, second, path) for row in read_rows(path)}
@@ -212,7 +212,7 @@ def _translations(entry: Translations, folder: Path) -> Iterator[RetrievalTask]:
             yield RetrievalTask(entry.name, asked, searched, sides[asked], sides[searched], answers)
 
 
-def _questions(entry: Questions, folder: Path) -> Iterator[RetrievalTask]:
+def _questions(entry: QuestionsEntry, folder: Path) -> Iterator[RetrievalTask]:
     path, root = folder / entry.file, folder / entry.documents
     for language in entry.languages:
         sections = [
@@ -246,7 +246,7 @@ def _plain(text: str) -> str:
     return "".join(filter(str.isalnum, text))
 
 
-def _intents(entry: Intents, folder: Path) -> Iterator[IntentTask]:
+def _intents(entry: IntentsEntry, folder: Path) -> Iterator[IntentTask]:
     train_rows = [row for row in read_rows(folder / entry.train) if _fits(row, entry.where)]
     is_test = [
         entry.test is None and is_held_out(column(row, "text", folder / entry.train), entry.hold_out)

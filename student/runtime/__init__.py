@@ -1,4 +1,4 @@
-"""A bundle at work on a branch's CPU: onnxruntime sessions, the encoder, the verifier, and the probes that check them.
+"""A bundle at work: encoder, answerability verifier and probes on onnxruntime. No torch.
 
-No torch.
+Only what a branch needs to answer lives here; how a bundle is made is in `student.distill`.
 """

@@ -2,7 +2,7 @@
 
 The recipe is measured (docs/adr/0004): one session with one thread a run, no spinning, as many runs side by
 side as there are cores, and one text a run at its exact length. Dynamic int8 scales activations by tensor, so
-an embedding would otherwise depend on what else is in its batch.
+an embedding would depend on the rest of its batch.
 """
 
 import os
@@ -71,7 +71,7 @@ class Encoder:
         return self._pool.submit(self._encode_both, text).result()
 
     def encode_tokens(self, text: str) -> TokenEmbeddings:
-        """The embedding of each token of one text, with its place in the text."""
+        """The embedding of each token of one text, with its offsets in the text."""
         return self.encode_each_tokens([text])[0]
 
     def encode_each_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
@@ -79,7 +79,7 @@ class Encoder:
         return list(self._pool.map(self._encode_tokens, texts))
 
     def token_starts(self, text: str) -> NDArray[np.int64]:
-        """Where each token of a text of any length starts, in code points, ascending; (T,)."""
+        """Starts (T,) of the tokens of a text of any length, in code points, ascending."""
         starts = [np.empty(0, dtype=np.int64)]
         begin = 0
         while begin < len(text):  # piece by piece, since what the tokenizer makes is fifty times its text

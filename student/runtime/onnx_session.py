@@ -1,4 +1,4 @@
-"""How a bundle's graphs are run: one thread a run and no spinning (docs/adr/0004)."""
+"""Sessions for a bundle's graphs: one thread a run and no spinning (docs/adr/0004)."""
 
 from pathlib import Path
 from typing import Any

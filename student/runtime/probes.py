@@ -15,11 +15,11 @@ from student.bundle.folder import Bundle
 from student.bundle.linear_head import LinearHead
 from student.errors import BundleUnusable, ProbesFailed
 from student.runtime.encoder import Encoder
-from student.runtime.verifier import Reader
+from student.runtime.verifier import Verifier
 
 
-class ProbeReading(BaseModel):
-    """A passage that the reader reads with the probe's text as the question, and the logit it gives."""
+class ProbeVerification(BaseModel):
+    """A passage, and the logit that the verifier gives it with the probe's text as the question."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -29,25 +29,31 @@ class ProbeReading(BaseModel):
 
 
 class Probe(BaseModel):
-    """A text, its embedding (D numbers), the label that each head gives it (None: out of scope), and a reading."""
+    """A text with what the bundle must reproduce of it.
+
+    Attributes:
+        embedding: D numbers.
+        labels: head → label, None where the text is out of the head's scope.
+        reading: a passage with its logit, where the bundle has a verifier; the name is the format's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     text: Annotated[str, Field(min_length=1)]
     embedding: list[float]
     labels: dict[str, str | None] = {}
-    reading: ProbeReading | None = None
+    reading: ProbeVerification | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """The outcome of a bundle's probes.
+    """Outcome of a bundle's probes.
 
     Attributes:
         count: probes run.
         min_similarity: the lowest cosine between an embedding and the one expected.
         label_mismatches: how many labels differ from the ones expected.
-        max_logit_difference: the largest between a reading's logit and the one expected.
+        max_logit_difference: the largest between a logit of the verifier and the one expected.
     """
 
     count: int
@@ -63,22 +69,22 @@ def write_probes(
     texts: list[str],
     encoder: Encoder,
     heads: dict[str, LinearHead],
-    reader: Reader | None = None,
+    verifier: Verifier | None = None,
     passages: list[tuple[str, str, str]] | None = None,
 ) -> bytes:
-    """The bytes of a bundle's probe file, made by running its own encoder, heads and reader.
+    """The bytes of a bundle's probe file, made by running its own encoder, heads and verifier.
 
     Args:
         texts: the probes.
         encoder: the bundle's own.
         heads: its own.
-        reader: its own, if it has one.
-        passages: question, heading and text of those that the reader reads; the questions become probes too.
+        verifier: its own, if it has one.
+        passages: question, heading and text of those that the verifier is run on; the questions become probes too.
     """
     readings = {
-        question: {"heading": heading, "text": text, "logit": read_probe(question, heading, text, encoder, reader)}
+        question: {"heading": heading, "text": text, "logit": verify_probe(question, heading, text, encoder, verifier)}
         for question, heading, text in passages or []
-        if reader
+        if verifier
     }
     texts = list(dict.fromkeys([*texts, *readings]))
     probes: list[dict[str, Any]] = []
@@ -91,16 +97,16 @@ def write_probes(
 
 
 def run_probes(
-    bundle: Bundle, encoder: Encoder, heads: dict[str, LinearHead], reader: Reader | None = None
+    bundle: Bundle, encoder: Encoder, heads: dict[str, LinearHead], verifier: Verifier | None = None
 ) -> ProbeReport:
     """Runs a bundle's probes.
 
     Returns:
-        What was found, when it is within the bundle's bound.
+        The outcome, when it is within the bundle's bounds.
 
     Raises:
         BundleUnusable: the probe file cannot be read.
-        ProbesFailed: an embedding or a reading is further from the expected one than the manifest allows.
+        ProbesFailed: an embedding or a logit is further from the expected one than the manifest allows.
     """
     entry = bundle.manifest.probes
     try:
@@ -119,9 +125,11 @@ def run_probes(
         if name in heads
     )
     differences = [
-        abs(read_probe(probe.text, probe.reading.heading, probe.reading.text, encoder, reader) - probe.reading.logit)
+        abs(
+            verify_probe(probe.text, probe.reading.heading, probe.reading.text, encoder, verifier) - probe.reading.logit
+        )
         for probe in probes
-        if reader and probe.reading
+        if verifier and probe.reading
     ]
     difference = max(differences, default=0.0)
     report = ProbeReport(len(probes), float(similarities.min()), mismatches, difference)
@@ -131,15 +139,15 @@ def run_probes(
             f"{report.min_similarity:.4f} to its probes, expected at least {entry.min_similarity}; this CPU computes "
             "its arithmetic differently: use a bundle made for it"
         )
-    if bundle.manifest.reader and not difference <= bundle.manifest.reader.max_logit_difference:
+    if bundle.manifest.verifier and not difference <= bundle.manifest.verifier.max_logit_difference:
         raise ProbesFailed(
-            f"bundle {bundle.manifest.name} serial {bundle.manifest.serial} reads its probes with logits off by "
-            f"{difference:.3f}, expected at most {bundle.manifest.reader.max_logit_difference}; this CPU computes its "
-            "arithmetic differently: use a bundle made for it"
+            f"bundle {bundle.manifest.name} serial {bundle.manifest.serial} gives logits off by {difference:.3f} from "
+            f"those of its probes, expected at most {bundle.manifest.verifier.max_logit_difference}; this CPU computes "
+            "its arithmetic differently: use a bundle made for it"
         )
     return report
 
 
-def read_probe(question: str, heading: str, text: str, encoder: Encoder, reader: Reader) -> float:
-    """The reader's logit for a question and a passage."""
-    return reader.read(*encoder.encode_each_tokens([question, heading, text]))
+def verify_probe(question: str, heading: str, text: str, encoder: Encoder, verifier: Verifier) -> float:
+    """The verifier's logit for a question and a passage."""
+    return verifier.logit(*encoder.encode_each_tokens([question, heading, text]))

@@ -1,4 +1,4 @@
-"""A loaded student: what `edge_agent` serves. Opening one verifies the bundle and runs its probes."""
+"""A loaded student, as `edge_agent` serves it. Opening one verifies the bundle and runs its probes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,23 +9,23 @@ from student.bundle.query_adapter import QueryAdapter, read_adapter
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 from student.runtime.probes import ProbeReport, run_probes
-from student.runtime.verifier import Reader
+from student.runtime.verifier import Verifier
 
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """A verified bundle with its encoder, heads, reader and query adapter (where it has them) in memory."""
+    """A verified bundle with its encoder, heads, verifier and query adapter (where it has them) in memory."""
 
     bundle: Bundle
     encoder: Encoder
     heads: dict[str, LinearHead]
-    reader: Reader | None
+    verifier: Verifier | None
     probes: ProbeReport
     adapter: QueryAdapter | None = None
 
-    def turn(self, embeddings: Embeddings) -> Embeddings:
-        """Questions' embeddings (N, D) as they are searched with: turned by the adapter, where there is one."""
-        return self.adapter.turn(embeddings) if self.adapter else embeddings
+    def adapt(self, embeddings: Embeddings) -> Embeddings:
+        """Questions' embeddings (N, D) as they are searched with: mapped by the query adapter, where there is one."""
+        return self.adapter.adapt(embeddings) if self.adapter else embeddings
 
     def close(self) -> None:
         """Ends the encoder's threads."""
@@ -47,8 +47,8 @@ def load_student(path: Path = DEFAULT_BUNDLE, *, workers: int | None = None) -> 
     heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
     encoder = Encoder.from_bundle(bundle, workers=workers)
     try:
-        reader = Reader.from_bundle(bundle)
-        return Student(bundle, encoder, heads, reader, run_probes(bundle, encoder, heads, reader), adapter)
+        verifier = Verifier.from_bundle(bundle)
+        return Student(bundle, encoder, heads, verifier, run_probes(bundle, encoder, heads, verifier), adapter)
     except BaseException:
         encoder.close()
         raise

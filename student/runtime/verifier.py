@@ -1,7 +1,8 @@
-"""The reader: a small model that reads a question and a passage together and says whether the passage answers it.
+"""The answerability verifier: a small model that says whether a passage answers a question, given both together.
 
-Similarity does not know what a text leaves out; the reader does, a little. It takes the token embeddings of the frozen
-encoder, so it costs a fraction of an encoder's run and nothing is encoded for it twice. A bundle may have none.
+Similarity does not know what a text leaves out; the verifier does, a little. It takes the token embeddings of the
+frozen encoder, so it costs a fraction of an encoder's run and nothing is encoded for it twice. A bundle may have none;
+its field and its file in a bundle are called `reader`.
 """
 
 from typing import Any, Self
@@ -14,35 +15,35 @@ from student.errors import BundleUnusable
 from student.runtime.onnx_session import open_session
 
 PARTS = ("question", "heading", "text")
-"""What it reads, in this order; `heading` holds the passage's title and headings, a line each."""
+"""Its inputs, in this order; `heading` holds the passage's title and headings, a line each."""
 OUTPUT = "logit"
 _QUESTION_TOKENS, _HEADING_TOKENS = 64, 48
 
 
-class Reader:
-    """Reads with a bundle's reader. Safe to use from several threads, one run on the caller's thread each."""
+class Verifier:
+    """A bundle's answerability verifier. Safe to use from several threads, one run on the caller's thread each."""
 
     def __init__(self, graph: bytes, *, dimension: int) -> None:
-        """Loads the graph. Raises `BundleUnusable` when it is no reader for embeddings of `dimension` numbers."""
-        self._session = open_session(graph, "reader")
+        """Loads the graph. Raises `BundleUnusable` when it is no verifier for embeddings of `dimension` numbers."""
+        self._session = open_session(graph, "answerability verifier")
         inputs = {node.name: node.shape[-1] for node in self._session.get_inputs() if len(node.shape) == 2}
         others = {node.name for node in self._session.get_inputs() if len(node.shape) != 2}
         outputs = {node.name for node in self._session.get_outputs()}
         expected = dict.fromkeys(PARTS, dimension)
         if inputs != expected or others != {f"{name}_ids" for name in PARTS} or outputs != {OUTPUT}:
             raise BundleUnusable(
-                f"the bundle's reader takes {inputs} and {sorted(others)} and gives {sorted(outputs)}; expected "
+                f"the bundle's verifier takes {inputs} and {sorted(others)} and gives {sorted(outputs)}; expected "
                 f"{expected}, their ids, and {OUTPUT}; get the bundle again"
             )
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Self | None:
-        """The reader of a verified bundle, None where it has none. Raises `BundleUnusable`."""
-        entry = bundle.manifest.reader
+        """The verifier of a bundle, None where it has none. Raises `BundleUnusable`."""
+        entry = bundle.manifest.verifier
         return cls(bundle.read(entry.file), dimension=bundle.manifest.encoder.dimension) if entry else None
 
-    def read(self, question: TokenEmbeddings, heading: TokenEmbeddings, text: TokenEmbeddings) -> float:
-        """How much a passage answers a question: a logit, above 0 where it more likely does than not, not calibrated.
+    def logit(self, question: TokenEmbeddings, heading: TokenEmbeddings, text: TokenEmbeddings) -> float:
+        """Logit that a passage answers a question: above 0 where it more likely does than not, not calibrated.
 
         Args:
             question: its tokens.
@@ -50,7 +51,7 @@ class Reader:
             text: those of the passage.
 
         Returns:
-            The logit; 0 where a part holds no token to read.
+            The logit; 0 where a part holds no token.
         """
         if not (len(question.ids) and len(heading.ids) and len(text.ids)):
             return 0.0

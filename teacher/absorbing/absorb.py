@@ -29,8 +29,9 @@ from student.artifacts.durable import making_folder
 from student.bundle.folder import open_bundle
 from student.bundle.manifest import Origin
 from student.distill.pretrained import TEACHER_TRAINING, Pretrained
-from student.distill.targets import read_manifest
-from teacher.absorbing.part import AbsorbedPart, AbsorptionInputs, Encode, Sources
+from student.distill.targets import read_targets_manifest
+from student.embeddings import Encode
+from teacher.absorbing.part import AbsorbedPart, AbsorptionInputs, Sources
 from teacher.absorbing.parts import absorbed_part
 from teacher.absorbing.release_check import check_release
 from teacher.errors import AbsorptionRefused
@@ -98,7 +99,7 @@ def _verify(teacher: Pretrained, sources: Sources, recipe: Absorption) -> _Verif
     release, ledgers = released.release, _ledgers(teacher)
     left = ledgers.get(release.federation, {})
     check_release(released, bundle, teacher.embedding_space, teacher.privacy, left, max_epsilon=recipe.max_epsilon)
-    targets, targets_digest = read_manifest(sources.targets)
+    targets, targets_digest = read_targets_manifest(sources.targets)
     if targets.embedding_space != teacher.embedding_space:
         raise AbsorptionRefused(f"{sources.targets} was labelled by another teacher; name targets of this one")
     part = absorbed_part(release.part)

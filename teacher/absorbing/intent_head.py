@@ -5,8 +5,9 @@ from pathlib import Path
 
 from student.distill.heads.intent_head import read_labelled
 from student.distill.pretrained import Pretrained, intent_head_files
+from student.embeddings import Encode
 from teacher.absorbing.gates import to_figures
-from teacher.absorbing.part import Absorbed, AbsorptionInputs, Encode, Sources
+from teacher.absorbing.part import Absorbed, AbsorptionInputs, Sources
 from teacher.absorbing.soft_labels import PublicTexts, learn, make_soft_labels
 from teacher.training.recipe import Absorption
 from teacher.training.training_data import split_messages

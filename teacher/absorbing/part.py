@@ -3,7 +3,7 @@
 `teacher.absorbing.parts` lists the parts, by the names that releases give them (`federation.learning.parts`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,11 +11,8 @@ from typing import Any, Protocol
 from federation.release.files import VerifiedRelease
 from student.bundle.folder import Bundle
 from student.distill.pretrained import Pretrained
-from student.embeddings import Embeddings
+from student.embeddings import Encode
 from teacher.training.recipe import Absorption
-
-Encode = Callable[[list[str]], Embeddings]
-"""Texts → embeddings (N, D), by the teacher."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from student.bundle.folder import Bundle
 from student.bundle.query_adapter import QueryAdapter, pack_adapter
-from student.distill.heads.adapter_distillation import read_both, teach_turn
-from student.distill.pretrained import QUERY_ADAPTER, Pretrained
-from student.embeddings import Embeddings
+from student.distill.heads.adapter_distillation import distill_adapter, read_both
+from student.distill.pretrained import QUERY_ADAPTER_FILE, Pretrained
+from student.embeddings import Embeddings, Encode
 from student.runtime.encoder import Encoder
 from teacher.absorbing.gates import Gate, compare, require_passed, to_figures
-from teacher.absorbing.part import Absorbed, AbsorptionInputs, Encode, Sources
-from teacher.corpora.queries import Pair, read_pairs
+from teacher.absorbing.part import Absorbed, AbsorptionInputs, Sources
+from teacher.corpora.queries import Pair, read_query_pairs
 from teacher.training.recipe import Absorption
 
 
@@ -31,11 +31,13 @@ class AbsorbedQuerySide:
 
     def absorb(self, teacher: Pretrained, inputs: AbsorptionInputs, recipe: Absorption, encode: Encode) -> Absorbed:
         """The file of the new query adapter, and its figures."""
-        pairs = read_pairs(inputs.own)
+        pairs = read_query_pairs(inputs.own)
         adapter, texts = learn_adapter(inputs.released.learned, inputs.bundle, inputs.targets, recipe.texts)
         old = teacher.query_adapter[0] if teacher.query_adapter else None
         gates = check_adapter(old, adapter, pairs, recipe.max_regression, encode)
-        return Absorbed({QUERY_ADAPTER: pack_adapter(adapter)}, {"public_texts": texts, "gates": to_figures(gates)})
+        return Absorbed(
+            {QUERY_ADAPTER_FILE: pack_adapter(adapter)}, {"public_texts": texts, "gates": to_figures(gates)}
+        )
 
 
 QUERY_SIDE = AbsorbedQuerySide()
@@ -48,7 +50,7 @@ def learn_adapter(adapter: QueryAdapter, bundle: Bundle, targets: Path, count: i
         by_teacher, by_student = read_both(targets, student.encode, count=count)
     finally:
         student.close()
-    return teach_turn(by_teacher, by_student, adapter), len(by_teacher)
+    return distill_adapter(by_teacher, by_student, adapter), len(by_teacher)
 
 
 def check_adapter(
@@ -63,8 +65,8 @@ def check_adapter(
     rows = {passage: i for i, passage in enumerate(passages)}
     own = np.array([rows[pair.passage] for pair in pairs])
     documents, queries = encode(passages), encode([pair.query for pair in pairs])
-    before = _is_nearest(old.turn(queries) if old else queries, documents, own)
-    after = _is_nearest(new.turn(queries), documents, own)
+    before = _is_nearest(old.adapt(queries) if old else queries, documents, own)
+    after = _is_nearest(new.adapt(queries), documents, own)
     groups = {"language": [pair.language for pair in pairs], "segment": [pair.segment for pair in pairs]}
     gates = compare(before, after, groups)
     require_passed(gates, max_regression, loss="find less", measure="right passage first")

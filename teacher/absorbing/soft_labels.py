@@ -9,12 +9,11 @@ import numpy as np
 from student.bundle.folder import Bundle
 from student.bundle.linear_head import LinearHead
 from student.distill.heads.adapter_distillation import read_both
-from student.distill.heads.head_distillation import LabelledEmbeddings, SoftTexts, teach_head
+from student.distill.heads.head_distillation import LabelledEmbeddings, SoftLabels, distill_head
 from student.distill.heads.intent_head import LabelledTexts, calibrate
-from student.embeddings import Embeddings
+from student.embeddings import Embeddings, Encode
 from student.runtime.encoder import Encoder
 from teacher.absorbing.gates import Gate, compare_heads, require_passed
-from teacher.absorbing.part import Encode
 from teacher.training.recipe import Absorption
 
 
@@ -50,7 +49,7 @@ class PublicTexts:
     more: list[str]
 
 
-def make_soft_labels(head: LinearHead, bundle: Bundle, texts: PublicTexts, encode: Encode) -> SoftTexts:
+def make_soft_labels(head: LinearHead, bundle: Bundle, texts: PublicTexts, encode: Encode) -> SoftLabels:
     """A released head's answers on public texts and on its labels' own names, beside the teacher's embeddings of them.
 
     Args:
@@ -66,11 +65,11 @@ def make_soft_labels(head: LinearHead, bundle: Bundle, texts: PublicTexts, encod
         by_student = np.concatenate([student.encode(more), by_student])
     finally:
         student.close()
-    return SoftTexts(np.concatenate([encode(more), by_teacher]), head.logits(by_student), head.labels)
+    return SoftLabels(np.concatenate([encode(more), by_teacher]), head.logits(by_student), head.labels)
 
 
 def learn(
-    old: LinearHead | None, parts: Mapping[str, LabelledTexts], soft: SoftTexts, recipe: Absorption, encode: Encode
+    old: LinearHead | None, parts: Mapping[str, LabelledTexts], soft: SoftLabels, recipe: Absorption, encode: Encode
 ) -> Learned:
     """The least regularized head that loses next to nothing on the validation part, if it passes on the test part.
 
@@ -93,7 +92,7 @@ def learn(
     train, validation = (_labelled(embedded[name], parts[name], labels) for name in ("train", "validation"))
     tried: list[tuple[int, LinearHead, float]] = []
     for regularization in recipe.regularizations:
-        head = teach_head(labels, train, soft, caution=regularization)
+        head = distill_head(labels, train, soft, regularization=regularization)
         head = calibrate(head, validation.embeddings, validation.targets)
         whole, *groups = compare_heads(before, head, embedded["validation"], parts["validation"])
         tried.append((whole.lost - whole.gained, head, regularization))
@@ -114,7 +113,7 @@ def taught_by_labels(parts: Mapping[str, LabelledTexts], embedded: Mapping[str, 
     """The head that the center's labels alone teach a teacher without an intent head."""
     labels = tuple(sorted(set(parts["train"].labels)))
     train, validation = (_labelled(embedded[name], parts[name], labels) for name in ("train", "validation"))
-    return calibrate(teach_head(labels, train, None), validation.embeddings, validation.targets)
+    return calibrate(distill_head(labels, train, None), validation.embeddings, validation.targets)
 
 
 def _labelled(embeddings: Embeddings, texts: LabelledTexts, labels: tuple[str, ...]) -> LabelledEmbeddings:

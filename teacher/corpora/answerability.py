@@ -1,7 +1,7 @@
-"""Examples for the reader: questions that a passage answers, and questions that it seems to answer but does not.
+"""Examples for the answerability verifier: questions that a passage answers, and ones that it only seems to answer.
 
 Two kinds of sources. Questions written by hand (`teacher/data/answerability.jsonl`, our own writing): each names a
-passage of a public guide by file, guide, place and digest, so that no text of the guides is in this repository. And
+passage of a public guide by file, guide, offsets and digest, so that no text of the guides is in this repository. And
 examples made from the guides themselves: a translated or shortened sentence asks for the passage that it stands in, a
 title or heading for what follows it; the same passage without that sentence, and its neighbors, do not answer.
 """
@@ -17,15 +17,15 @@ import numpy as np
 
 from edge_agent.text import split_sentences
 from student.artifacts.json_lines import column, is_held_out, read_rows
-from student.distill.verifier.examples import ReadingExample
+from student.distill.verifier.examples import VerifierExample
 from student.embeddings import Embeddings
 from teacher.corpora.guide_passages import GuidePassage
 
 MESSAGES = ("banking77/train.jsonl", "nlupp/hotels.jsonl", "clinc150/oos_train.jsonl", "clinc150/train.jsonl")
-"""Messages that no help centre about software answers."""
+"""Messages that no help center about software answers."""
 SEGMENTS = "parallel_en_es/segments.jsonl"
 MESSAGES_HELD_OUT = 0.15
-"""Share of the messages that no example is made of, to measure with (`benchmarks/abstention.py`)."""
+"""Share of the messages that are held out, to measure with (`benchmarks/abstention.py`)."""
 OUTSIDE_EACH = 1200
 TOO_NEAR = 0.93
 """Cosine of two passages that may both answer what one of them does."""
@@ -37,7 +37,7 @@ def make_examples(
     data: Path,
     encode: Callable[[Sequence[str]], Embeddings],
     generator: random.Random,
-) -> Iterator[ReadingExample]:
+) -> Iterator[VerifierExample]:
     """All examples: of questions written by hand, of guides, and of messages from elsewhere.
 
     Args:
@@ -68,8 +68,8 @@ def _of_written(
     embeddings: Embeddings,
     encode: Callable[[Sequence[str]], Embeddings],
     generator: random.Random,
-) -> Iterator[ReadingExample]:
-    """What was written, the passages without their answer, and others near to the question or far from it."""
+) -> Iterator[VerifierExample]:
+    """Written questions, the passages without their answer, and others near to the question or far from it."""
     questions = encode([row["text"] for row, _ in written])
     own = encode([f"{passage.headings}\n{passage.text}" for _, passage in written])
     segments = np.array([passage.segment for passage in passages])
@@ -98,7 +98,7 @@ def _of_guides(
     embeddings: Embeddings,
     translations: dict[str, str],
     generator: random.Random,
-) -> Iterator[ReadingExample]:
+) -> Iterator[VerifierExample]:
     """Titles and headings ask for what follows them, sentences for the passage that they stand in."""
     guides: dict[str, list[int]] = {}
     for row, passage in enumerate(passages):
@@ -127,7 +127,7 @@ def _of_guides(
 
 def _of_sentences(
     passage: GuidePassage, others: Sequence[GuidePassage], translations: dict[str, str], generator: random.Random
-) -> Iterator[ReadingExample]:
+) -> Iterator[VerifierExample]:
     spans = [s for s in split_sentences(passage.text) if 5 <= len(passage.text[s[0] : s[1]].split()) <= 45]
     if len(spans) < 2:
         return
@@ -175,8 +175,8 @@ def ask(text: str, language: str, generator: random.Random) -> str:
 
 def _example(
     kind: str, question: str, passage: GuidePassage, span: tuple[int, int] | None, *, group: str
-) -> ReadingExample:
-    return ReadingExample(kind, passage.language, question, passage.headings, passage.text, span, group)
+) -> VerifierExample:
+    return VerifierExample(kind, passage.language, question, passage.headings, passage.text, span, group)
 
 
 def _without(passage: GuidePassage, span: tuple[int, int]) -> GuidePassage:

@@ -85,7 +85,7 @@ def read_corpus_recipe(path: Path) -> CorpusRecipe:
     return read_settings(path, CorpusRecipe, "corpus recipe", DataRefused)
 
 
-def read_examples(recipe: CorpusRecipe, data: Path, *, share: float = 1.0) -> Iterator[Example]:
+def read_corpus(recipe: CorpusRecipe, data: Path, *, share: float = 1.0) -> Iterator[Example]:
     """The examples of a corpus in a fixed order, each text once; of them a share chosen by digest, all by default.
 
     Empty texts and repeated ones are left out; texts longer than `max_chars` are cut. Translations stay together.

@@ -1,4 +1,4 @@
-"""Public guides as the reader's examples take them: cut as a branch would, and the questions written on them."""
+"""Passages of public guides for the verifier's examples, chunked as a branch does it, and written questions on them."""
 
 import random
 from collections.abc import Iterator
@@ -17,10 +17,11 @@ from edge_agent.settings import ParsingLimits
 from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.json_lines import DataRefused, column, read_rows
 from student.bundle.manifest import Origin
+from student.distill.verifier.examples import VERIFIER_ROLE
 from student.runtime.encoder import Encoder
 
-QUESTIONS = Path(__file__).parents[1] / "data" / "answerability.jsonl"
-GUIDES = {
+WRITTEN_QUESTIONS = Path(__file__).parents[1] / "data" / "answerability.jsonl"
+GUIDE_FILES = {
     "tau2_banking_documents/documents.jsonl": 600,
     "help_hetzner/articles.jsonl": 330,
     "help_letsencrypt/articles.jsonl": 60,
@@ -59,16 +60,16 @@ class GuidePassage:
 
     @property
     def headings(self) -> str:
-        """Title and headings as the reader sees them."""
+        """Title and headings as the verifier sees them."""
         return "\n".join(part for part in (self.title, self.heading) if part)
 
 
 def examples_lineage(data: Path) -> list[Origin]:
-    """Name, digest and licence of every file that the examples are made of."""
-    own = {"teacher/data/answerability.jsonl": (QUESTIONS, _OWN_LICENSE)}
+    """Name, digest and licence of every file that the examples are made from."""
+    own = {"teacher/data/answerability.jsonl": (WRITTEN_QUESTIONS, _OWN_LICENSE)}
     files = own | {name: (data / name, license_) for name, license_ in LICENSES.items()}
     return [
-        Origin(role="reader", name=name, sha256=digest_file(path), license=license_)
+        Origin(role=VERIFIER_ROLE, name=name, sha256=digest_file(path), license=license_)
         for name, (path, license_) in files.items()
     ]
 
@@ -76,7 +77,7 @@ def examples_lineage(data: Path) -> list[Origin]:
 def read_guide_passages(data: Path, encoder: Encoder, generator: random.Random) -> list[GuidePassage]:
     """At most `PASSAGES_EACH` passages of each guide drawn, as a branch would cut them."""
     passages = []
-    for name, count in GUIDES.items():
+    for name, count in GUIDE_FILES.items():
         rows = list(read_rows(data / name))
         generator.shuffle(rows)
         for row in rows[:count]:
@@ -116,7 +117,7 @@ def read_written(path: Path, data: Path) -> Iterator[tuple[dict[str, Any], Guide
 
 
 def _heading_at(made: Extract, start: int) -> str:
-    """The headings above a place in a text: every section is one passage where no token counts."""
+    """The headings above a position in a text: every section is one passage where no token counts."""
     sections = chunk(made, np.empty(0, dtype=np.int64), max_tokens=1)
     return next((span.heading for span in sections if span.start <= start < span.end), "")
 

@@ -20,8 +20,8 @@ from student.embeddings import Embeddings
 from teacher.corpora.corpus import CorpusRecipe, passages_of, read_guides
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
-LEAST_WORDS = 12
-"""Of a passage worth asking for."""
+MIN_WORDS = 12
+"""Words of a passage that queries are made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def make_pairs(recipe: CorpusRecipe, data: Path) -> Iterator[Pair]:
             name, language = str(guide["id"]), str(guide.get("lang") or source.language or "")
             for position, (heading, text) in enumerate(passages):
                 for query, passage, maker in _ask(guide["title"], heading, text, is_first=position == 0):
-                    if len(passage.split()) >= LEAST_WORDS:
+                    if len(passage.split()) >= MIN_WORDS:
                         yield Pair(query, passage, name, maker, language, source.file.split("/")[0])
 
 
@@ -87,7 +87,7 @@ def add_written(
         encode: texts → embeddings (N, D), by the teacher that searches the passages.
         maker: the writer's name.
         found_among: a query is kept if its passage is among so many nearest ones.
-        on_passage: told how many of how many passages are done.
+        on_passage: called with the numbers of passages done and of all.
     """
     of_passage = {pair.passage: pair for pair in pairs}
     passages = list(of_passage)
@@ -105,13 +105,13 @@ def add_written(
 
 
 def write_pairs(path: Path, pairs: Iterable[Pair]) -> int:
-    """Writes pairs as JSON lines, aside and renamed into place; returns how many."""
+    """Writes pairs as JSON lines durably; returns their number."""
     lines = [json.dumps(asdict(pair), ensure_ascii=False) for pair in pairs]
     write_durably(path, ("\n".join(lines) + "\n").encode())
     return len(lines)
 
 
-def read_pairs(path: Path) -> list[Pair]:
+def read_query_pairs(path: Path) -> list[Pair]:
     """Reads JSON lines of `query` and `passage`; repeated pairs are read once.
 
     `guide` is the passage itself where it is missing, the other columns "".

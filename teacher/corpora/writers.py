@@ -25,7 +25,7 @@ class WriterFailed(OrillaError):
 
 
 def prompt_for(passage: str, language: str, count: int) -> str:
-    """What the model is asked, in the passage's language."""
+    """The prompt for the model, in the passage's language."""
     return _PROMPT.get(language, _PROMPT["en"]).format(count=count, passage=passage)
 
 

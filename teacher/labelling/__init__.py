@@ -1,1 +1,4 @@
-"""Running the teacher once over a corpus and writing its embeddings down: the targets of distillation."""
+"""Labelling: the teacher runs once over a corpus, and its embeddings and logits are written as targets.
+
+The format of targets belongs to `student.distill.targets`, which reads them.
+"""

@@ -19,13 +19,13 @@ from student.distill.targets import (
     IntentTargets,
     Shard,
     TargetsManifest,
-    read_manifest,
     read_shards,
-    write_manifest,
+    read_targets_manifest,
     write_shard,
+    write_targets_manifest,
 )
 from student.embeddings import Embeddings
-from teacher.corpora.corpus import CORPUS_ROLE, CorpusRecipe, Example, corpus_lineage, read_examples
+from teacher.corpora.corpus import CORPUS_ROLE, CorpusRecipe, Example, corpus_lineage, read_corpus
 from teacher.errors import LabelsDiffer
 
 ROWS_IN_A_SHARD = 8192
@@ -34,7 +34,7 @@ _PROGRESS = "progress.json"
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """What a labelling did: rows in all, and how many of them this run wrote."""
+    """Outcome of a labelling: rows in all, and those written by this run."""
 
     rows: int
     rows_written: int
@@ -59,12 +59,12 @@ def label(
         folder: where the targets go; a started labelling of the same corpus by the same teacher is continued.
         encode: texts → embeddings (N, D), by the teacher.
         share: of the corpus to label, chosen by digest.
-        on_rows: told how many of how many rows are done.
+        on_rows: called with the numbers of rows done and of all.
 
     Raises:
         DataRefused: see `teacher.corpora.corpus`. LabelsDiffer: the folder holds something else's beginning.
     """
-    examples = list(read_examples(recipe, data, share=share))
+    examples = list(read_corpus(recipe, data, share=share))
     lineage = corpus_lineage(recipe, data)
     teacher = [pretrained.weights_sha256, *([pretrained.intent_head_sha256] if pretrained.intent_head_sha256 else [])]
     job = digest_json([*teacher, ROWS_IN_A_SHARD, [astuple(example) for example in examples]])
@@ -81,7 +81,7 @@ def label(
             _save_progress(folder, job, shards)
             written += len(rows)
         on_rows(min((number + 1) * ROWS_IN_A_SHARD, len(examples)), len(examples))
-    write_manifest(
+    write_targets_manifest(
         folder,
         TargetsManifest(
             embedding_space=pretrained.embedding_space,
@@ -97,7 +97,7 @@ def label(
 
 
 def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
-    """Labels targets anew by a teacher of the same space, whose intent head has learned more: no text is encoded again.
+    """Labels targets again by a teacher of the same space, whose intent head has learned more; encodes no text again.
 
     Args:
         pretrained: the teacher.
@@ -107,22 +107,22 @@ def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
     Raises:
         LabelsDiffer: the teacher has no intent head, or another space. TargetsRefused: the targets cannot be read.
     """
-    before, _ = read_manifest(targets)
+    before, _ = read_targets_manifest(targets)
     head = pretrained.intent_head
     if head is None or before.embedding_space != pretrained.embedding_space:
         raise LabelsDiffer(
             f"{targets} is of space {before.embedding_space[:12]}, the teacher {pretrained.embedding_space[:12]} with "
-            f"{'an' if head else 'no'} intent head; only targets of its own space can be labelled anew: run label"
+            f"{'an' if head else 'no'} intent head; only targets of its own space can be labelled again: run label"
         )
     folder.mkdir(parents=True, exist_ok=True)
     number = {label: index for index, label in enumerate(head.labels)}
     now_known = np.array([*(number.get(label, -1) for label in before.intents), -1], dtype=np.int16)
     shards = []
-    for place, shard in enumerate(read_shards(targets)):
+    for position, shard in enumerate(read_shards(targets)):
         known = shard.intents.known if shard.intents else np.full(len(shard.texts), -1, dtype=np.int16)
         logits = (shard.embeddings.astype(np.float32) @ head.weight.T + head.bias).astype(np.float16)
         intents = IntentTargets(logits, now_known[known])
-        path = folder / f"shard-{place:05d}.parquet"
+        path = folder / f"shard-{position:05d}.parquet"
         shards.append(write_shard(path, shard.texts, shard.mixes, shard.embeddings, intents))
     corpus = [origin for origin in before.lineage if origin.role == CORPUS_ROLE]
     manifest = before.model_copy(
@@ -134,7 +134,7 @@ def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
             "shards": shards,
         }
     )
-    write_manifest(folder, manifest)
+    write_targets_manifest(folder, manifest)
     rows = sum(shard.rows for shard in shards)
     return Labelled(rows, rows)
 

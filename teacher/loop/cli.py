@@ -1,4 +1,4 @@
-"""`orilla loop`: one whole turn on this machine. Torch and its kin are imported when the command runs."""
+"""`orilla loop`: one whole iteration on this machine. Torch is imported when the command runs."""
 
 import time
 from pathlib import Path
@@ -9,49 +9,50 @@ from rich.console import Console
 
 from student.distill.cli import import_extra
 
-RECIPES = Path(__file__).parents[1] / "recipes"
+ITERATION_RECIPES = Path(__file__).parents[1] / "recipes"
 
 
-def loop(
+def loop_command(
     data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that the recipe's files are in.")],
-    out: Annotated[Path, typer.Option(help="Folder of everything; a killed turn is continued there.")],
+    out: Annotated[Path, typer.Option(help="Folder of everything; a killed iteration is continued there.")],
     knowledge_base: Annotated[
-        Path, typer.Option(exists=True, file_okay=False, help="Documents that every branch takes in.")
+        Path, typer.Option(exists=True, file_okay=False, help="Documents that every branch ingests.")
     ],
     questions: Annotated[
         Path,
         typer.Option(exists=True, dir_okay=False, help="Questions on them: JSON lines of text, language and gold."),
     ],
-    recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="How the turn is taken.")] = RECIPES
-    / "turn.toml",
+    recipe: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Settings of the iteration.")
+    ] = ITERATION_RECIPES / "iteration.toml",
 ) -> None:
-    """Take one turn: teacher, targets, student, bundle, branches, federation, release, update, absorb, next bundle.
+    """Run one iteration of the loop, from a teacher and its student to branches, federation, and the next student.
 
-    Minutes on a CPU, with real weights at reduced size. Run it again after a kill: it goes on where it stood, and no
-    privacy is spent twice. At the end it says what improved where, in a table and in OUT/report.html.
+    Minutes on a CPU, with real weights at reduced size. Run it again after a kill: it goes on where it was, and no
+    privacy is spent twice. At the end a table and OUT/report.html show what improved.
     """
     import_extra("the loop", "teacher", ("torch", "sentence_transformers", "pyarrow", "sklearn", "flwr"))
     from transformers import logging
 
     from student.distill.encoder.torch_encoder import open_torch_encoder
     from student.distill.pretrained import find_minilm
-    from teacher.loop.figures import measure
-    from teacher.loop.iteration import Ground, take_turn
+    from teacher.loop.figures import measure_iteration
+    from teacher.loop.inputs import IterationInputs, read_iteration_recipe
+    from teacher.loop.iteration import run_iteration
     from teacher.loop.report import make_table, write_page
-    from teacher.loop.scenario import read_turn
 
     logging.set_verbosity_error()  # which weights a pooler lacks is no news
-    console, asked = Console(stderr=True, highlight=False), read_turn(recipe)
+    console, settings = Console(stderr=True, highlight=False), read_iteration_recipe(recipe)
     teacher, started = find_minilm(), time.monotonic()
-    ground = Ground(teacher, open_torch_encoder(teacher, precision="auto"), data, knowledge_base)
+    inputs = IterationInputs(teacher, open_torch_encoder(teacher, precision="auto"), data, knowledge_base)
 
-    def say(step: str) -> None:
+    def on_step(step: str) -> None:
         console.print(f"{time.monotonic() - started:6.0f} s, {time.process_time():6.0f} s of CPU: {step}")
 
-    world = take_turn(asked, ground, out, say=say)
-    say("measure")
-    figures = measure(asked, ground, world, out, questions)
+    scenario = run_iteration(settings, inputs, out, on_step=on_step)
+    on_step("measure")
+    figures = measure_iteration(settings, inputs, scenario, out, questions)
     page = write_page(figures, out)
-    say("done")
+    on_step("done")
     Console().print(make_table(figures))
     typer.echo(f"report: {page}")

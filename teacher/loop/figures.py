@@ -1,4 +1,4 @@
-"""What a turn has improved, and where: everyone is asked the same test messages before and after."""
+"""Figures of an iteration: every model on the same test messages, before and after."""
 
 import json
 from dataclasses import dataclass
@@ -18,16 +18,17 @@ from student.embeddings import Embeddings
 from student.runtime.student import load_student
 from teacher.absorbing.soft_labels import taught_by_labels
 from teacher.lineage import trace
-from teacher.loop.iteration import Ground, Places
-from teacher.loop.scenario import TurnRecipe, World
+from teacher.loop.inputs import IterationInputs, IterationRecipe
+from teacher.loop.paths import IterationPaths
+from teacher.loop.scenario import Scenario
 from teacher.training.training_data import split_messages
 
-_PLACES = 10
+_CUT = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One model's accuracy on intents known only at branches, and on those known before, before and after the turn."""
+    """One model's accuracy on intents known only at branches, and on those known before, before and after."""
 
     who: str
     new_before: float
@@ -38,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one branch's ledger says after the turn."""
+    """The ledger of one branch after the iteration."""
 
     branch: str
     rounds: int
@@ -47,14 +48,14 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """All figures of a turn.
+class IterationFigures:
+    """All figures of an iteration.
 
     Attributes:
         rows: see `Row`.
         found_before, found_after: nDCG@10 of the knowledge base's questions, with the first and with the next bundle.
         questions: how many.
-        reembedded: passages that a branch had to embed anew for the next bundle.
+        reembedded: passages that a branch had to embed again for the next bundle.
         spent: by branch.
         verified, named: things in the next bundle's lineage that were found and verified, and all of them.
         messages: test messages of new and of old intents.
@@ -71,45 +72,47 @@ class Figures:
     messages: tuple[int, int]
 
 
-def measure(recipe: TurnRecipe, ground: Ground, world: World, home: Path, questions: Path) -> Figures:
-    """Figures of a finished turn.
+def measure_iteration(
+    recipe: IterationRecipe, inputs: IterationInputs, scenario: Scenario, home: Path, questions: Path
+) -> IterationFigures:
+    """Figures of a finished iteration.
 
     Args:
-        recipe: the turn's.
-        ground: the turn's.
-        world: as the turn dealt it out.
-        home: the turn's folder.
+        recipe: the iteration's.
+        inputs: the iteration's.
+        scenario: as the iteration made it.
+        home: the iteration's folder.
         questions: JSON lines of text, language and gold, the source of the right document.
     """
-    places = Places(home)
-    test = [(str(row["text"]), str(row["label"])) for row in read_rows(world.test)]
+    paths = IterationPaths(home)
+    test = [(str(row["text"]), str(row["label"])) for row in read_rows(scenario.test)]
     texts, labels = [text for text, _ in test], [label for _, label in test]
-    is_new = np.isin(labels, world.new)
-    first, last = places.branch(1) / "bundle", places.branch(recipe.branches) / "bundle"
-    before = _rates(*_student(places.first_bundle, texts), labels, is_new)
-    taught, following = (_rates(*_student(path, texts), labels, is_new) for path in (first, places.next_bundle))
+    is_new = np.isin(labels, scenario.new)
+    first, last = paths.branch(1) / "bundle", paths.branch(recipe.branches) / "bundle"
+    before = _rates(*_student(paths.first_bundle, texts), labels, is_new)
+    updated, following = (_rates(*_student(path, texts), labels, is_new) for path in (first, paths.next_bundle))
     others = _rates(*_student(last, texts), labels, is_new)
-    by_teacher = ground.encode(texts)
-    teacher_before = _rates(_teacher_before(recipe, ground, world), by_teacher, labels, is_new)
-    absorbed = open_pretrained(places.absorbed_teacher, name="", license_="").intent_head
+    by_teacher = inputs.encode(texts)
+    teacher_before = _rates(_teacher_before(recipe, inputs, scenario), by_teacher, labels, is_new)
+    absorbed = open_pretrained(paths.absorbed_teacher, name="", license_="").intent_head
     assert absorbed is not None  # noqa: S101  (it has just learned one)
     teacher_after = _rates(absorbed, by_teacher, labels, is_new)
     asked = [row for row in read_rows(questions) if row.get("language") == recipe.language]
-    found_before, _ = _found(places.branch(1) / "store", places.first_bundle, asked)
-    found_after, reembedded = _found(places.branch(1) / "store", places.next_bundle, asked)
-    nodes = list(trace(places.next_bundle, [home]).walk())
-    return Figures(
+    found_before, _ = _found(paths.branch(1) / "store", paths.first_bundle, asked)
+    found_after, reembedded = _found(paths.branch(1) / "store", paths.next_bundle, asked)
+    nodes = list(trace(paths.next_bundle, [home]).walk())
+    return IterationFigures(
         [
-            _row("student of a branch that met them", before, taught),
+            _row("student of a branch that met them", before, updated),
             _row("student of a branch that never did", before, others),
-            _row("teacher at the centre", teacher_before, teacher_after),
+            _row("teacher at the center", teacher_before, teacher_after),
             _row("next student", before, following),
         ],
         found_before,
         found_after,
         len(asked),
         reembedded,
-        [_spent(places, number) for number in range(1, recipe.branches + 1)],
+        [_spent(paths, number) for number in range(1, recipe.branches + 1)],
         sum(node.path is not None for node in nodes),
         len(nodes),
         (int(is_new.sum()), int((~is_new).sum())),
@@ -123,8 +126,8 @@ def _row(who: str, before: tuple[float, float], after: tuple[float, float]) -> R
 def _rates(
     head: LinearHead, embeddings: Embeddings, labels: list[str], is_new: NDArray[np.bool_]
 ) -> tuple[float, float]:
-    said = np.array(head.labels)[head.logits(embeddings).argmax(axis=1)]
-    is_right = said == np.array(labels)
+    predicted = np.array(head.labels)[head.logits(embeddings).argmax(axis=1)]
+    is_right = predicted == np.array(labels)
     return float(is_right[is_new].mean()), float(is_right[~is_new].mean())
 
 
@@ -136,29 +139,29 @@ def _student(bundle: Path, texts: list[str]) -> tuple[LinearHead, Embeddings]:
         student.close()
 
 
-def _teacher_before(recipe: TurnRecipe, ground: Ground, world: World) -> LinearHead:
-    if ground.teacher.intent_head:
-        return ground.teacher.intent_head
-    absorption, texts = recipe.absorption, read_labelled(world.intents)
+def _teacher_before(recipe: IterationRecipe, inputs: IterationInputs, scenario: Scenario) -> LinearHead:
+    if inputs.teacher.intent_head:
+        return inputs.teacher.intent_head
+    absorption, texts = recipe.absorption, read_labelled(scenario.intents)
     parts: dict[str, LabelledTexts] = split_messages(
         texts, validation=absorption.validation_share, test=absorption.test_share, seed=absorption.seed
     )
-    return taught_by_labels(parts, {name: ground.encode(part.texts) for name, part in parts.items()})
+    return taught_by_labels(parts, {name: inputs.encode(part.texts) for name, part in parts.items()})
 
 
 def _found(store: Path, bundle: Path, asked: list[dict[str, str]]) -> tuple[float, int]:
-    """nDCG@10 of the right documents, each counted once, and how many passages have to be embedded anew."""
+    """nDCG@10 of the right documents, each counted once, and how many passages have to be embedded again."""
     gains = []
     with Agent(AgentSettings(store=store, bundle=bundle)) as agent:
         left = agent.readiness().passages_to_reembed
         for row in asked:
-            sources = dict.fromkeys(citation.source for citation in agent.lookup.search(row["text"], count=3 * _PLACES))
-            places = [place for place, source in enumerate(list(sources)[:_PLACES]) if source == row["gold"]]
-            gains.append(1 / np.log2(places[0] + 2) if places else 0.0)
+            sources = dict.fromkeys(citation.source for citation in agent.lookup.search(row["text"], count=3 * _CUT))
+            ranks = [rank for rank, source in enumerate(list(sources)[:_CUT]) if source == row["gold"]]
+            gains.append(1 / np.log2(ranks[0] + 2) if ranks else 0.0)
     return float(np.mean(gains)) if gains else 0.0, left
 
 
-def _spent(places: Places, number: int) -> Spent:
-    state = read_ledger(places.branch(number) / "ledger.jsonl")
-    policy = json.loads((places.branch(number) / "policy.json").read_bytes())
+def _spent(paths: IterationPaths, number: int) -> Spent:
+    state = read_ledger(paths.branch(number) / "ledger.jsonl")
+    policy = json.loads((paths.branch(number) / "policy.json").read_bytes())
     return Spent(state.branch, state.serial, state.epsilon(policy["delta"]), policy["delta"])

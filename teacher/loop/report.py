@@ -1,4 +1,4 @@
-"""The report of a turn: a table for the terminal, and one page that stands by itself, with a picture."""
+"""The report of an iteration: a table for the terminal, and one page that stands by itself, with a picture."""
 
 import json
 from dataclasses import asdict
@@ -9,15 +9,17 @@ from rich.table import Table
 
 from federation.center.report_page import facts, page, picture, section, table, to_png
 from student.artifacts.durable import write_durably
-from teacher.loop.figures import Figures, Row
+from teacher.loop.figures import IterationFigures, Row
 
-PAGE, PICTURE, VALUES = "report.html", "report.png", "figures.json"
+ITERATION_PAGE, _PICTURE, _VALUES = "report.html", "report.png", "figures.json"
 _BEFORE, _AFTER = "#b8c1cb", "#1f6f8b"
 
 
-def make_table(figures: Figures) -> Table:
-    """What improved where, for the terminal."""
-    table = Table("model", "new intents", "", "intents known before", "", title="Accuracy before and after one turn")
+def make_table(figures: IterationFigures) -> Table:
+    """Accuracy of every model before and after, for the terminal."""
+    table = Table(
+        "model", "new intents", "", "intents known before", "", title="Accuracy before and after one iteration"
+    )
     for row in figures.rows:
         table.add_row(
             row.who, f"{row.new_before:.3f}", f"{row.new_after:.3f}", f"{row.old_before:.3f}", f"{row.old_after:.3f}"
@@ -25,16 +27,16 @@ def make_table(figures: Figures) -> Table:
     return table
 
 
-def write_page(figures: Figures, home: Path) -> Path:
-    """Writes page, picture and values into a turn's folder; returns the page."""
+def write_page(figures: IterationFigures, home: Path) -> Path:
+    """Writes page, picture and values into an iteration's folder; returns the page."""
     png = to_png(lambda figure: _draw(figures, figure), 10, 3.6)
-    write_durably(home / VALUES, (json.dumps(asdict(figures), indent=2) + "\n").encode())
-    write_durably(home / PICTURE, png)
-    write_durably(home / PAGE, _page(figures, png))
-    return home / PAGE
+    write_durably(home / _VALUES, (json.dumps(asdict(figures), indent=2) + "\n").encode())
+    write_durably(home / _PICTURE, png)
+    write_durably(home / ITERATION_PAGE, _page(figures, png))
+    return home / ITERATION_PAGE
 
 
-def _draw(figures: Figures, figure: Any) -> None:
+def _draw(figures: IterationFigures, figure: Any) -> None:
     rows = figures.rows
     for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("new", "old"), strict=True):
         for shift, when, color in ((-0.2, "before", _BEFORE), (0.2, "after", _AFTER)):
@@ -53,19 +55,19 @@ def _wrapped(text: str) -> str:
     return text.replace(" of a branch ", "\nof a branch\n").replace(" at the ", "\nat the ")
 
 
-def _page(figures: Figures, png: bytes) -> bytes:
+def _page(figures: IterationFigures, png: bytes) -> bytes:
     everything_else = [
         (
             f"Knowledge base, nDCG@10 on {figures.questions} questions",
             f"{figures.found_before:.4f} with the first bundle, {figures.found_after:.4f} with the next",
         ),
-        ("Passages embedded anew for the next bundle", str(figures.reembedded)),
+        ("Passages embedded again for the next bundle", str(figures.reembedded)),
         ("Lineage of the next bundle", f"{figures.verified} of {figures.named} things found here and verified"),
     ]
     spent = [(each.branch, str(each.rounds), f"{each.epsilon:.4f}", f"{each.delta:g}") for each in figures.spent]
     names = ("model", "new, before", "new, after", "known, before", "known, after")
     return page(
-        "One turn of the loop",
+        "One iteration of the loop",
         "<p>What branches learned reached the teacher, the next student and every branch. "
         "No message left a branch.</p>",
         picture(png, "Accuracy before and after"),
@@ -73,7 +75,7 @@ def _page(figures: Figures, png: bytes) -> bytes:
         section("Everything else", facts(everything_else)),
         section("Privacy spent, by the branches' own ledgers", table(("branch", "rounds", "epsilon", "delta"), spent)),
         "<p>Per customer, add-or-remove neighbors, exact Gaussian composition. Absorbing a release and distilling "
-        "from it spends nothing more, on the condition that public texts and the centre's texts hold nothing that came "
+        "from it spends nothing more, on the condition that public texts and the center's texts hold nothing that came "
         "from a branch.</p>",
     )
 

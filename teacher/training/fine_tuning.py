@@ -1,4 +1,4 @@
-"""Fine-tunes a teacher on the centre's data: retrieval by contrast, intents by cross-entropy, in one loop.
+"""Fine-tuning of a teacher on the center's data: retrieval by contrast and intents by cross-entropy, together.
 
 Runs as one process or, under `torchrun` or `accelerate launch`, as several: accelerate sets up devices, precision and
 data parallelism. What is drawn at a step depends only on the seed and the step, so a killed run that is continued
@@ -7,7 +7,6 @@ from its last checkpoint sees the same texts.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,49 +21,40 @@ from torch.nn.functional import cross_entropy
 from student.artifacts.digests import digest_json
 from student.artifacts.durable import write_durably
 from student.bundle.linear_head import LinearHead
-from student.distill.encoder.training import warm_up_and_decay
 from student.distill.heads.intent_head import calibrate
 from student.distill.pretrained import TEACHER_TRAINING, Pretrained, write_intent_head
-from student.distill.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from student.distill.training.early_stopping import EarlyStopping
+from student.distill.training.loop import Schedule, TrainingProgress, TrainingRun, run_training
 from student.distill.training.precision import is_bfloat16_wanted
 from student.embeddings import Embeddings
 from teacher.corpora.queries import mine_negatives
 from teacher.training.losses import contrastive_loss
-from teacher.training.metrics import measure, score
+from teacher.training.metrics import measure_teacher, overall_score
 from teacher.training.model import LOGIT_SCALE, TeacherModel
-from teacher.training.recipe import FineTuning
-from teacher.training.training_data import TeachingData, split
+from teacher.training.recipe import FineTuningRecipe
+from teacher.training.training_data import TrainingData, split_training_data
 
-MODEL, REPORT, LOG = "model", "report.json", "log.jsonl"
-_CHECKPOINT, _BEST, _NEGATIVES = "checkpoint.safetensors", "best.safetensors", "negatives.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run is: the step of at most how many, its loss, and the best validation score so far."""
-
-    step: int
-    steps: int
-    loss: float
-    best: float
+TEACHER_FOLDER, TRAINING_REPORT = "model", "report.json"
+_BEST, _NEGATIVES = "best.safetensors", "negatives.json"
+_PROGRESS_STEPS = 10
 
 
-def train(
+def fine_tune(
     pretrained: Pretrained,
-    data: TeachingData,
-    recipe: FineTuning,
+    data: TrainingData,
+    recipe: FineTuningRecipe,
     folder: Path,
     *,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> dict[str, Any]:
     """Fine-tunes a teacher, stopping early when validation no longer gains.
 
     Args:
         pretrained: what it starts from.
-        data: the centre's.
-        recipe: see `FineTuning`.
+        data: the center's.
+        recipe: see `FineTuningRecipe`.
         folder: of checkpoint, log, report and, in `model`, the teacher; a killed run is continued there.
-        on_progress: told every few steps.
+        on_progress: progress callback, every few steps.
 
     Returns:
         The report: figures on the test part before and after.
@@ -72,20 +62,37 @@ def train(
     Raises:
         AnotherRun: the folder holds another run. TrainingRefused: the data are too few to split.
     """
-    parts = split(data, validation=recipe.validation_share, test=recipe.test_share, seed=recipe.seed)
+    parts = split_training_data(data, validation=recipe.validation_share, test=recipe.test_share, seed=recipe.seed)
     folder.mkdir(parents=True, exist_ok=True)
     run = _Run(pretrained, data.intents, parts, recipe, folder)
-    before = run.measure("test")
-    run.start([origin.sha256 for origin in data.lineage])
-    negatives = run.mine_once()
-    while run.step < recipe.steps and run.stale < recipe.patience:
-        loss = run.take_step(negatives)
-        if run.step % recipe.validation_steps == 0 or run.step == recipe.steps:
-            run.validate(loss)
-        if run.step % 10 == 0:
-            on_progress(Progress(run.step, recipe.steps, loss, run.best))
+    before = run.measure("test", None)
+    run.mine_once()
+    run_training(
+        TrainingRun(
+            digest=digest_json(
+                [recipe.model_dump(), pretrained.weights_sha256, [origin.sha256 for origin in data.lineage]]
+            ),
+            folder=folder,
+            model=run.model,
+            optimizer=run.optimizer,
+            schedule=Schedule(
+                steps=recipe.steps,
+                warmup_steps=recipe.warmup_steps,
+                checkpoint_steps=recipe.validation_steps,
+                validation_steps=recipe.validation_steps,
+                progress_steps=_PROGRESS_STEPS,
+            ),
+            compute_gradients=run.compute_gradients,
+            seed_step=run.seed_step,
+            validate=run.validate,
+            stopping=run.stopping,
+            on_progress=on_progress,
+            is_writer=run.accelerator.is_main_process,
+        )
+    )
     run.load_best()
-    report = {"recipe": recipe.name, "best_step": run.best_step, "before": before, "after": run.measure("test")}
+    after = run.measure("test", run.head())
+    report = {"recipe": recipe.name, "best_step": run.stopping.best_step, "before": before, "after": after}
     if run.accelerator.is_main_process:
         _write_result(run, pretrained, data, report)
     run.accelerator.wait_for_everyone()
@@ -93,14 +100,14 @@ def train(
 
 
 class _Run:
-    """The state of a run: model, optimizer, step, and the best validation so far."""
+    """All that the loop does not know of a run: data, model, hard negatives, and the best weights so far."""
 
     def __init__(
         self,
         pretrained: Pretrained,
         intents: tuple[str, ...],
-        parts: dict[str, TeachingData],
-        recipe: FineTuning,
+        parts: dict[str, TrainingData],
+        recipe: FineTuningRecipe,
         folder: Path,
     ) -> None:
         is_bfloat16 = is_bfloat16_wanted(recipe.precision)
@@ -108,34 +115,23 @@ class _Run:
             cpu=not torch.cuda.is_available(), mixed_precision="bf16" if is_bfloat16 else "no"
         )
         torch.manual_seed(recipe.seed)
-        self.recipe, self.parts, self.intents = recipe, parts, intents
-        self._weights_sha256, self.folder, self._digest = pretrained.weights_sha256, folder, ""
+        self.recipe, self.parts, self.intents, self.folder = recipe, parts, intents, folder
         self.model = TeacherModel(pretrained, len(intents), max_tokens=recipe.max_tokens)
         groups = [
-            {"params": list(self.model.encoder.parameters()), "share": recipe.learning_rate},
-            {"params": list(self.model.head.parameters()), "share": recipe.head_learning_rate},
+            {"params": list(self.model.encoder.parameters()), "lr": recipe.learning_rate},
+            {"params": list(self.model.head.parameters()), "lr": recipe.head_learning_rate},
         ]
-        self._optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+        self.stopping = EarlyStopping(recipe.patience)
         self._parallel = self.accelerator.prepare(self.model)
         labels = {label: number for number, label in enumerate(intents)}
         messages = parts["train"].messages
         self._labels = np.array([labels[label] for label in messages.labels]) if messages else np.empty(0, dtype=int)
         guides = {guide: number for number, guide in enumerate({p.guide: None for p in parts["train"].pairs})}
         self._guides = np.array([guides[pair.guide] for pair in parts["train"].pairs])
-        self.step, self.best, self.best_step, self.stale = 0, -1.0, 0, 0
+        self._negatives: list[list[int]] = []
 
-    def start(self, data: list[str]) -> None:
-        """Goes on from the last checkpoint, when there is one."""
-        self._digest = digest_json([self.recipe.model_dump(), self._weights_sha256, data])
-        checkpoint = load_checkpoint(
-            self.folder / _CHECKPOINT, self._digest, self.model, self._optimizer, self.accelerator.device
-        )
-        self.step = checkpoint.step
-        if checkpoint.facts:
-            self.best, self.best_step = float(checkpoint.facts["best"]), int(checkpoint.facts["best_step"])
-            self.stale = int(checkpoint.facts["stale"])
-
-    def mine_once(self) -> list[list[int]]:
+    def mine_once(self) -> None:
         """Hard negatives for every training pair, by the model the run begins with, kept in the run's folder."""
         path = self.folder / _NEGATIVES
         if self.accelerator.is_main_process and not path.exists():
@@ -149,33 +145,34 @@ class _Run:
             )
             write_durably(path, json.dumps(mined).encode())
         self.accelerator.wait_for_everyone()
-        negatives: list[list[int]] = json.loads(path.read_bytes())
-        return negatives
+        self._negatives = json.loads(path.read_bytes())
 
-    def take_step(self, negatives: list[list[int]]) -> float:
-        """One step of the optimizer, computed in `accumulation` parts; returns the loss of the last part."""
+    def seed_step(self, step: int) -> None:
+        """Seeds the dropout of a step: another one in each process."""
+        rank = self.accelerator.process_index
+        torch.manual_seed(int(np.random.default_rng([self.recipe.seed, step, rank]).integers(2**62)))
+
+    def compute_gradients(self, step: int) -> Tensor:
+        """Adds the gradients of a step's batch in `accumulation` parts; returns the loss of the last part."""
         recipe, loss = self.recipe, torch.zeros(())
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        generator = np.random.default_rng([recipe.seed, self.step])
-        torch.manual_seed(int(np.random.default_rng([recipe.seed, self.step, rank]).integers(2**62)))  # of dropout
+        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
+        pair_rows, negative_rows, message_rows = self._draw(step)
+        for part in range(recipe.accumulation):
+            mine = slice(rank * recipe.accumulation + part, None, processes * recipe.accumulation)
+            loss = self._loss(pair_rows[mine], negative_rows[mine], message_rows[mine])
+            self.accelerator.backward(loss / recipe.accumulation)
+        return loss
+
+    def _draw(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The rows of a step, the same in every process: pairs (B,), their hard negatives (B,), messages."""
+        recipe, generator = self.recipe, np.random.default_rng([self.recipe.seed, step])
         pair_rows = generator.choice(
             len(self._guides), recipe.batch_size, replace=len(self._guides) < recipe.batch_size
         )
         message_rows = (
             generator.integers(0, len(self._labels), recipe.messages) if len(self._labels) else np.empty(0, int)
         )
-        negative_rows = np.array([self._draw_negative(row, negatives, generator) for row in pair_rows])
-        for group in self._optimizer.param_groups:
-            group["lr"] = group["share"] * warm_up_and_decay(self.step, recipe.warmup_steps, recipe.steps)
-        self._optimizer.zero_grad(set_to_none=True)
-        for part in range(recipe.accumulation):
-            mine = slice(rank * recipe.accumulation + part, None, world * recipe.accumulation)
-            loss = self._loss(pair_rows[mine], negative_rows[mine], message_rows[mine])
-            self.accelerator.backward(loss / recipe.accumulation)
-        self.accelerator.clip_grad_norm_(self._parallel.parameters(), 1.0)
-        self._optimizer.step()
-        self.step += 1
-        return float(loss.detach())
+        return pair_rows, np.array([self._draw_negative(row, generator) for row in pair_rows]), message_rows
 
     def _loss(
         self, pair_rows: NDArray[np.int64], negative_rows: NDArray[np.int64], message_rows: NDArray[np.int64]
@@ -200,42 +197,30 @@ class _Run:
             return loss + self.recipe.intent_weight * cross_entropy(logits.float(), labels)
         return loss + 0 * logits.sum()
 
-    def _draw_negative(self, row: int, negatives: list[list[int]], generator: np.random.Generator) -> int:
+    def _draw_negative(self, row: int, generator: np.random.Generator) -> int:
         """A mined negative of a pair, or any other pair's passage where none was mined."""
-        candidates = negatives[row]
+        candidates = self._negatives[row]
         return int(generator.choice(candidates) if candidates else generator.integers(0, len(self._guides)))
 
-    def validate(self, loss: float) -> None:
-        """Measures the validation part, remembers the best weights, and writes log and checkpoint."""
-        figures = self.measure("validation")
-        value = score(figures)
-        is_best = value > self.best
-        self.stale = 0 if is_best else self.stale + 1
-        if is_best:
-            self.best, self.best_step = value, self.step
-        if self.accelerator.is_main_process:
-            if is_best:
-                state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
-                write_durably(self.folder / _BEST, save(state, metadata={"step": str(self.step)}))
-            entry = {"step": self.step, "loss": round(loss, 5), "score": round(value, 4)}
-            entry["nDCG@10"] = figures["retrieval"]["nDCG@10"]
-            if "intents" in figures:
-                entry["macro-F1"] = figures["intents"]["macro-F1"]
-            with (self.folder / LOG).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-            facts = {"best": repr(self.best), "best_step": str(self.best_step), "stale": str(self.stale)}
-            save_checkpoint(
-                self.folder / _CHECKPOINT, self._digest, Checkpoint(self.step, facts), self.model, self._optimizer
-            )
+    def validate(self, step: int) -> dict[str, float]:
+        """Figures on the validation part; the best weights so far are written down."""
+        figures = self.measure("validation", self.head())
+        score = overall_score(figures)
+        is_best = self.stopping.is_best(step, score)
+        if is_best and self.accelerator.is_main_process:
+            state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
+            write_durably(self.folder / _BEST, save(state, metadata={"step": str(step)}))
         self.accelerator.wait_for_everyone()
+        intents = {"macro-F1": figures["intents"]["macro-F1"]} if "intents" in figures else {}
+        return {"score": round(score, 4), "nDCG@10": figures["retrieval"]["nDCG@10"], **intents}
 
     def load_best(self) -> None:
         """The weights of the best validation."""
         self.model.load_state_dict(load((self.folder / _BEST).read_bytes()))
 
-    def measure(self, part: str) -> dict[str, Any]:
+    def measure(self, part: str, head: LinearHead | None) -> dict[str, Any]:
         """Figures on a part of the data."""
-        return measure(self.parts[part], self.encode, self.head() if self.step else None)
+        return measure_teacher(self.parts[part], self.encode, head)
 
     def encode(self, texts: list[str]) -> Embeddings:
         """Embeddings (N, D) by the model as it is."""
@@ -250,22 +235,22 @@ class _Run:
         return LinearHead(weight * LOGIT_SCALE, bias.copy(), self.intents, temperature=1.0, threshold=0.0)
 
 
-def _write_result(run: _Run, pretrained: Pretrained, data: TeachingData, report: dict[str, Any]) -> None:
+def _write_result(run: _Run, pretrained: Pretrained, data: TrainingData, report: dict[str, Any]) -> None:
     folder = run.folder
-    run.model.save(pretrained, folder / MODEL)
+    run.model.save(pretrained, folder / TEACHER_FOLDER)
     head = run.head()
     validation = run.parts["validation"].messages
     if head and validation:
         labels = np.array([head.labels.index(label) for label in validation.labels])
-        write_intent_head(folder / MODEL, calibrate(head, run.encode(validation.texts), labels))
+        write_intent_head(folder / TEACHER_FOLDER, calibrate(head, run.encode(validation.texts), labels))
     lineage = [pretrained.as_origin("teacher trained from"), *pretrained.lineage, *data.lineage]
     facts = {
         "recipe": run.recipe.model_dump(),
         "lineage": [origin.model_dump() for origin in lineage],
         "report": report,
     }
-    write_durably(folder / MODEL / TEACHER_TRAINING, _json(facts))
-    write_durably(folder / REPORT, _json(report))
+    write_durably(folder / TEACHER_FOLDER / TEACHER_TRAINING, _json(facts))
+    write_durably(folder / TRAINING_REPORT, _json(report))
 
 
 def _json(value: Any) -> bytes:

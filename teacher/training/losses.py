@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 def contrastive_loss(
     queries: Tensor, passages: Tensor, negatives: Tensor, is_same_guide: Tensor, temperature: float
 ) -> Tensor:
-    """How well each query finds its own passage among those of the batch and its hard negatives.
+    """Contrastive loss: each query must find its own passage among those of the batch and its hard negatives.
 
     InfoNCE (van den Oord et al. 2018, arXiv 1807.03748) with in-batch negatives (Henderson et al. 2017, arXiv
     1705.00652) and mined ones (Karpukhin et al. 2020, arXiv 2004.04906).

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from student.bundle.linear_head import LinearHead
 from student.distill.heads.intent_head import LabelledTexts
-from student.evaluation.figures import Encode, gains_of, ranks_of
-from teacher.training.training_data import TeachingData
+from student.embeddings import Encode
+from student.evaluation.figures import gains_of, ranks_of
+from teacher.training.training_data import TrainingData
 
 
-def measure(data: TeachingData, encode: Encode, head: LinearHead | None) -> dict[str, Any]:
+def measure_teacher(data: TrainingData, encode: Encode, head: LinearHead | None) -> dict[str, Any]:
     """nDCG@10 of finding each pair's passage among those of the part, and accuracy and macro-F1 of the intents."""
     figures = {"retrieval": _retrieval(data, encode)}
     if head and data.messages:
@@ -20,7 +21,7 @@ def measure(data: TeachingData, encode: Encode, head: LinearHead | None) -> dict
     return figures
 
 
-def score(figures: dict[str, Any]) -> float:
+def overall_score(figures: dict[str, Any]) -> float:
     """One number to stop by: the mean of nDCG@10 and, with intents, macro-F1."""
     values = [figures["retrieval"]["nDCG@10"]]
     if "intents" in figures:
@@ -28,7 +29,7 @@ def score(figures: dict[str, Any]) -> float:
     return float(np.mean(values))
 
 
-def _retrieval(data: TeachingData, encode: Encode) -> dict[str, Any]:
+def _retrieval(data: TrainingData, encode: Encode) -> dict[str, Any]:
     passages = list(dict.fromkeys(pair.passage for pair in data.pairs))
     row_of = {passage: row for row, passage in enumerate(passages)}
     queries, documents = encode([pair.query for pair in data.pairs]), encode(passages)  # (P, D), (N, D)
@@ -46,11 +47,11 @@ def _retrieval(data: TeachingData, encode: Encode) -> dict[str, Any]:
 def _intents(messages: LabelledTexts, encode: Encode, head: LinearHead) -> dict[str, Any]:
     from sklearn.metrics import f1_score  # noqa: PLC0415  (a second to import)
 
-    said = [head.labels[i] for i in head.probabilities(encode(messages.texts)).argmax(axis=1)]
+    predicted = [head.labels[i] for i in head.probabilities(encode(messages.texts)).argmax(axis=1)]
     labels = messages.labels
-    is_right = np.array([a == b for a, b in zip(said, labels, strict=True)], dtype=np.float64)
+    is_right = np.array([a == b for a, b in zip(predicted, labels, strict=True)], dtype=np.float64)
     classes = sorted(set(labels))
-    by_class = f1_score(labels, said, labels=classes, average=None, zero_division=0)
+    by_class = f1_score(labels, predicted, labels=classes, average=None, zero_division=0)
     return {
         "messages": len(labels),
         "accuracy": _mean(is_right),

@@ -14,10 +14,10 @@ from torch import Tensor
 from student.distill.pretrained import Pretrained
 from student.embeddings import Embeddings
 
-Features = dict[str, Tensor]
+TokenizedBatch = dict[str, Tensor]
 
 LOGIT_SCALE = 10.0
-"""Unit embeddings are scaled so before the head, which would need large weights otherwise."""
+"""Unit embeddings are scaled so before the head, so that its weights stay small."""
 
 
 class TeacherModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read by mypy here
@@ -35,16 +35,16 @@ class TeacherModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read 
         torch.nn.init.zeros_(self.head.weight)
         torch.nn.init.zeros_(self.head.bias)
 
-    def forward(self, *batches: Features) -> list[Tensor]:
+    def forward(self, *batches: TokenizedBatch) -> list[Tensor]:
         """Embeddings (B, D) of unit norm in float32 for each batch, and the logits (B, C) of the last batch."""
         embeddings = [self.embed(batch) for batch in batches]
         return [*embeddings, self.head(embeddings[-1] * LOGIT_SCALE)]
 
-    def embed(self, batch: Features) -> Tensor:
+    def embed(self, batch: TokenizedBatch) -> Tensor:
         """Embeddings (B, D) of unit norm in float32."""
         return torch.nn.functional.normalize(self.encoder(dict(batch))["sentence_embedding"].float(), dim=1)
 
-    def tokenize(self, texts: list[str], device: torch.device) -> Features:
+    def tokenize(self, texts: list[str], device: torch.device) -> TokenizedBatch:
         """A batch of texts for `forward`."""
         features: dict[str, Any] = self.encoder.preprocess(texts)
         return {name: value.to(device) for name, value in features.items() if isinstance(value, Tensor)}

@@ -9,8 +9,8 @@ from student.artifacts.settings import read_settings
 from teacher.errors import AbsorptionRefused, TrainingRefused
 
 
-class FineTuning(BaseModel):
-    """How a teacher is fine-tuned.
+class FineTuningRecipe(BaseModel):
+    """Settings of a fine-tuning.
 
     Attributes:
         name: of the recipe.
@@ -52,22 +52,22 @@ class FineTuning(BaseModel):
     seed: int = 0
 
 
-def read_fine_tuning(path: Path) -> FineTuning:
+def read_fine_tuning_recipe(path: Path) -> FineTuningRecipe:
     """Reads a recipe. Raises `TrainingRefused`."""
-    return read_settings(path, FineTuning, "recipe", TrainingRefused)
+    return read_settings(path, FineTuningRecipe, "recipe", TrainingRefused)
 
 
 class Absorption(BaseModel):
-    """How a release is absorbed.
+    """Settings of an absorption.
 
     Attributes:
         name: of the recipe.
         texts: public ones used at most, chosen by digest.
-        regularizations: how much the centre's labelled texts speak against labels that they do not use (see
+        regularizations: weights that keep the center's labelled texts from labels that they do not use (see
             `head_distillation.py`); the first that keeps what the teacher knew on the validation part is used.
         max_regression: accuracy that any language, segment or label known before may lose (`absorbing.gates`).
-        max_epsilon: most that a branch's ledger may say after the release, over all its runs.
-        validation_share, test_share: of the centre's labelled texts.
+        max_epsilon: largest epsilon in a branch's ledger after the release, over all its runs.
+        validation_share, test_share: of the center's labelled texts.
         seed: of that split.
     """
 

@@ -18,7 +18,11 @@ from edge_agent.ingest.jobs import Jobs
 from tests.conftest import ROOT
 
 MOST_FILES = 10
-QUESTIONS = ("How long are backups kept on the Marea plan?", "¿Cuánto tarda un reembolso?", "Who won the match?")
+QUESTIONS = (
+    "How long are backups kept on the Marea plan?",
+    "¿Cuánto tarda un reembolso?",
+    "What is the capital of France?",
+)
 
 
 @contextmanager
@@ -49,10 +53,6 @@ def test_a_questions_way_from_the_route_to_its_answer_touches_at_most_ten_files(
             answers = [endpoint(QueryRequest(text=text)) for text in QUESTIONS]
     assert [answer.abstained for answer in answers] == [False, False, True]
     assert len(files) <= MOST_FILES, sorted(files)
-    way = (
-        (ROOT / "docs" / "architecture.md")
-        .read_text(encoding="utf-8")
-        .split("## A question's way")[1]
-        .split("\n## ")[0]
-    )
-    assert set(re.findall(r"(?:edge_agent|student)/[\w/]+\.py", way)) == files
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawing = page.split("## A question's way")[1].split("\n\n")[2]
+    assert set(re.findall(r"(?:edge_agent|student)/[\w/]+\.py", drawing)) == files

@@ -1,4 +1,4 @@
-"""What is renamed into place was on the disk before, and what fails leaves nothing behind."""
+"""Files and folders are on the disk before they are renamed into place, and a failure leaves nothing behind."""
 
 from pathlib import Path
 

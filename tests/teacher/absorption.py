@@ -25,7 +25,7 @@ from student.artifacts.digests import digest_file
 from student.bundle.folder import open_bundle
 from student.bundle.manifest import Origin
 from student.distill.pretrained import Pretrained, open_pretrained
-from student.distill.targets import TargetsManifest, write_manifest, write_shard
+from student.distill.targets import TargetsManifest, write_shard, write_targets_manifest
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 from teacher.absorbing.part import Sources
@@ -90,7 +90,7 @@ def build_center(folder: Path) -> TinyCenter:
     manifest = TargetsManifest(
         embedding_space=teacher.embedding_space, dimension=DIMENSION, lineage=[origin], shards=shards
     )
-    write_manifest(folder / "targets", manifest)
+    write_targets_manifest(folder / "targets", manifest)
     for number in (1, 2):
         shutil.copytree(make_release(lab, f"run-{number}"), folder / f"release-{number}")
     return center

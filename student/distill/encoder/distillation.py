@@ -1,8 +1,9 @@
-"""Distills a student: vocabulary, cut of the teacher, training, and a sentence-transformers folder at the end."""
+"""Distillation of a student: vocabulary, cut of the teacher, training, and a sentence-transformers folder."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,28 +11,30 @@ from tokenizers import Tokenizer
 
 from student.artifacts.digests import digest_bytes, digest_json
 from student.artifacts.durable import write_durably
+from student.bundle.manifest import Origin
 from student.distill.encoder.model import StudentModel, cut_student, open_student, pad, save_sentence_transformer
-from student.distill.encoder.recipe import Recipe, RecipeRefused
-from student.distill.encoder.training import LOG, Progress, train
+from student.distill.encoder.recipe import RecipeRefused, StudentRecipe
+from student.distill.encoder.training import train_encoder
 from student.distill.encoder.vocabulary import read_pieces, tokenizer_json, train_vocabulary
 from student.distill.pretrained import Pretrained
 from student.distill.targets import Targets, describe_mix
+from student.distill.training.loop import LOG, TrainingProgress
 from student.distill.training.precision import autocast, choose_device
 from student.embeddings import Embeddings
 
 VALIDATION_TEXTS = 1000
-MODEL = "model"
+STUDENT_FOLDER = "model"
 
 
-def distill(
+def distill_student(
     teacher: Pretrained,
     targets: Targets,
-    recipe: Recipe,
+    recipe: StudentRecipe,
     folder: Path,
     *,
     start: Pretrained | None = None,
     vocabulary: list[str] | None = None,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> Path:
     """Distills a student.
 
@@ -40,11 +43,10 @@ def distill(
         targets: see `student.distill.targets`.
         recipe: see `student.distill.encoder.recipe`.
         folder: of vocabulary, checkpoints, log and result; a killed run is continued there.
-        start: an earlier student of the recipe's size to go on from, with its vocabulary; by default the student is
-            cut from the teacher.
-        vocabulary: the student's pieces, to repeat an earlier run: training them anew gives slightly other ones,
+        start: an earlier student of that size to go on from, with its vocabulary; None to cut one from the teacher.
+        vocabulary: the student's pieces, to repeat an earlier run: training them again gives slightly other ones,
             since the library breaks ties at random.
-        on_progress: told every few steps.
+        on_progress: progress callback, every few steps.
 
     Returns:
         The folder of the finished student, below `folder`.
@@ -52,32 +54,22 @@ def distill(
     Raises:
         RecipeRefused: recipe, teacher and targets do not fit together. AnotherRun: the folder holds another run.
     """
-    if targets.manifest.embedding_space != teacher.embedding_space:
-        raise RecipeRefused(
-            "the targets were labelled by another teacher than the one given; label again with this one"
-        )
-    if recipe.training.intent_weight and not (targets.intents and teacher.intent_head):
-        raise RecipeRefused(
-            "the recipe weighs intents, but the teacher or its targets have none; train the teacher on intents and "
-            "label again, or set intent_weight = 0"
-        )
+    _require_fitting_targets(teacher, targets, recipe)
     folder.mkdir(parents=True, exist_ok=True)
-    if start:
-        vocabulary = read_pieces(start.path / "tokenizer.json")
-    pieces = _vocabulary(teacher, targets, recipe, folder / "vocab.txt", vocabulary)
+    given = read_pieces(start.path / "tokenizer.json") if start else vocabulary
+    pieces = _vocabulary(teacher, targets, recipe, folder / "vocab.txt", given)
     training_part, validation_part = _split(targets)
-    student = (
-        open_student(start, recipe.architecture, teacher.dimension)
-        if start
-        else cut_student(teacher, recipe.architecture, pieces)
-    )
-    tokenizer = Tokenizer.from_str(tokenizer_json(pieces, recipe.architecture.max_tokens))
+    student = _first_student(teacher, recipe, start, pieces)
+    max_tokens = recipe.architecture.max_tokens
+    tokenizer = Tokenizer.from_str(tokenizer_json(pieces, max_tokens))
 
     def validate(model: StudentModel) -> dict[str, float]:
-        embeddings = encode(model, tokenizer, validation_part.texts, precision=recipe.training.precision)
-        return retention(embeddings, validation_part)
+        precision = recipe.training.precision
+        return retention(
+            encode_with_student(model, tokenizer, validation_part.texts, precision=precision), validation_part
+        )
 
-    train(
+    train_encoder(
         student,
         tokenizer,
         training_part,
@@ -88,38 +80,65 @@ def distill(
         validate=validate,
         on_progress=on_progress,
     )
-    facts = {
+    facts = _facts(teacher, targets, recipe, start, pieces) | {
+        "mix": describe_mix(training_part),
+        "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
+    }
+    save_sentence_transformer(student.cpu(), pieces, folder / STUDENT_FOLDER, max_tokens=max_tokens, facts=facts)
+    return folder / STUDENT_FOLDER
+
+
+def _first_student(
+    teacher: Pretrained, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]
+) -> StudentModel:
+    if start:
+        return open_student(start, recipe.architecture, teacher.dimension)
+    return cut_student(teacher, recipe.architecture, pieces)
+
+
+def _require_fitting_targets(teacher: Pretrained, targets: Targets, recipe: StudentRecipe) -> None:
+    """Raises `RecipeRefused` unless the targets are the teacher's and hold what the recipe asks for."""
+    if targets.manifest.embedding_space != teacher.embedding_space:
+        raise RecipeRefused(
+            "the targets were labelled by another teacher than the one given; label again with this one"
+        )
+    if recipe.training.intent_weight and not (targets.intents and teacher.intent_head):
+        raise RecipeRefused(
+            "the recipe weighs intents, but the teacher or its targets have none; train the teacher on intents and "
+            "label again, or set intent_weight = 0"
+        )
+
+
+def _facts(
+    teacher: Pretrained, targets: Targets, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]
+) -> dict[str, Any]:
+    """The student's `distillation.json`, its mix and log still empty."""
+    return {
         "embedding_space": teacher.embedding_space,
         "languages": recipe.languages,
         "recipe": recipe.model_dump(),
-        "mix": describe_mix(training_part),
-        "lineage": [origin.model_dump() for origin in targets.manifest.lineage]
-        + ([start.as_origin("student started from").model_dump()] if start else [])
-        + [
-            {
-                "role": "vocabulary",
-                "name": "vocab.txt",
-                "sha256": digest_bytes("\n".join(pieces).encode()),
-                "license": "Apache-2.0",
-            },
-            {"role": "targets", "name": "targets.json", "sha256": targets.digest, "license": "Apache-2.0"},
-            {
-                "role": "recipe",
-                "name": recipe.name,
-                "sha256": digest_json(recipe.model_dump()),
-                "license": "Apache-2.0",
-            },
-        ],
+        "mix": {},
+        "lineage": [origin.model_dump() for origin in _lineage(targets, recipe, start, pieces)],
         "privacy": [each.model_dump() for each in targets.manifest.privacy],
-        "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
+        "log": [],
     }
-    save_sentence_transformer(
-        student.cpu(), pieces, folder / MODEL, max_tokens=recipe.architecture.max_tokens, facts=facts
-    )
-    return folder / MODEL
 
 
-def encode(student: StudentModel, tokenizer: Tokenizer, texts: list[str], *, precision: str) -> Embeddings:
+def _lineage(targets: Targets, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]) -> list[Origin]:
+    """Everything that the student is made from."""
+    own = {
+        ("vocabulary", "vocab.txt"): digest_bytes("\n".join(pieces).encode()),
+        ("targets", "targets.json"): targets.digest,
+        ("recipe", recipe.name): digest_json(recipe.model_dump()),
+    }
+    return [
+        *targets.manifest.lineage,
+        *([start.as_origin("student started from")] if start else []),
+        *(Origin(role=role, name=name, sha256=sha256, license="Apache-2.0") for (role, name), sha256 in own.items()),
+    ]
+
+
+def encode_with_student(student: StudentModel, tokenizer: Tokenizer, texts: list[str], *, precision: str) -> Embeddings:
     """Embeddings (N, D) of texts by a student in torch, in batches of like length."""
     device = choose_device()
     encodings = tokenizer.encode_batch(texts)
@@ -133,7 +152,7 @@ def encode(student: StudentModel, tokenizer: Tokenizer, texts: list[str], *, pre
 
 
 def retention(embeddings: Embeddings, targets: Targets) -> dict[str, float]:
-    """How near embeddings (N, D) are to their targets, by part of the mix, and how many find their own first."""
+    """Mean cosine of embeddings (N, D) to their targets, by part of the mix, and the share that finds its own first."""
     reference = targets.embeddings.astype(np.float32)
     similarities = (embeddings * reference).sum(axis=1)  # (N,)
     mixes = np.array(targets.mixes)
@@ -153,7 +172,7 @@ def _split(targets: Targets) -> tuple[Targets, Targets]:
 
 
 def _vocabulary(
-    teacher: Pretrained, targets: Targets, recipe: Recipe, path: Path, given: list[str] | None
+    teacher: Pretrained, targets: Targets, recipe: StudentRecipe, path: Path, given: list[str] | None
 ) -> list[str]:
     """The student's pieces, given or trained once, and kept beside the checkpoints."""
     if path.exists():

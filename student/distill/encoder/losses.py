@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax, normalize
 
 
 def alignment_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """How far the student is from the teacher's embedding of each text: `mean(1 - Sᵢ·Tᵢ)`.
+    """Distance of the student from the teacher's embedding of each text: `mean(1 - Sᵢ·Tᵢ)`.
 
     On unit vectors this is half the squared distance of LEAF (arXiv 2509.12539) and of Reimers & Gurevych 2020
     (arXiv 2004.09813).
@@ -17,7 +17,7 @@ def alignment_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def similarity_structure_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """How far the similarities within a batch are from the teacher's: `mean((S Sᵀ - T Tᵀ)²)`.
+    """Distance of the similarities within a batch from the teacher's: `mean((S Sᵀ - T Tᵀ)²)`.
 
     The relational loss of Park et al. 2019 (arXiv 1904.05068), in the form of Jasper and Stella (arXiv 2412.19048).
     """
@@ -25,7 +25,7 @@ def similarity_structure_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def matryoshka_loss(student: Tensor, teacher: Tensor, dimensions: Sequence[int]) -> Tensor:
-    """The same for the student's first d numbers alone, against the teacher's full similarities, averaged over d.
+    """The same for the student's first d numbers only, against the teacher's full similarities, averaged over d.
 
     Kusupati et al. 2022 (arXiv 2205.13147): the first d dimensions of an embedding work on their own.
     """
@@ -34,7 +34,7 @@ def matryoshka_loss(student: Tensor, teacher: Tensor, dimensions: Sequence[int])
 
 
 def intent_loss(student: Tensor, teacher: Tensor, known: Tensor, temperature: float) -> Tensor:
-    """How far the student's intents are from the teacher's and from the known ones.
+    """Distance of the student's intents from the teacher's and from the known ones.
 
     The divergence of the softened probabilities, times the squared temperature to keep its gradient's size (Hinton et
     al. 2015, arXiv 1503.02531), plus the cross-entropy of the texts whose intent is known.

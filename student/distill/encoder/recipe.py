@@ -32,8 +32,8 @@ class Architecture(_Part):
     max_tokens: Annotated[int, Field(ge=16, le=512)] = 256
 
 
-class Training(_Part):
-    """How it is trained.
+class EncoderTraining(_Part):
+    """Settings of the training.
 
     Attributes:
         steps, batch_size: batches, and texts in each.
@@ -67,7 +67,7 @@ class Training(_Part):
 
 
 class Bounds(_Part):
-    """What a student must keep for a bundle to be written of it.
+    """Bounds that a student must keep for a bundle to be written of it.
 
     Attributes:
         teacher_similarity: least mean cosine to the teacher on the validation texts at the end of the run.
@@ -83,16 +83,16 @@ class Bounds(_Part):
     int8_top10_overlap: Annotated[float, Field(ge=0, le=1)] = 0.80
 
 
-class Recipe(_Part):
+class StudentRecipe(_Part):
     """A student."""
 
     name: str
     languages: Annotated[list[str], Field(min_length=1)]
     architecture: Architecture
-    training: Training
+    training: EncoderTraining
     bounds: Bounds = Bounds()
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_student_recipe(path: Path) -> StudentRecipe:
     """Reads a recipe. Raises `RecipeRefused`."""
-    return read_settings(path, Recipe, "recipe", RecipeRefused)
+    return read_settings(path, StudentRecipe, "recipe", RecipeRefused)

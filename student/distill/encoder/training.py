@@ -1,15 +1,11 @@
-"""The training loop of distillation: one readable loop, resumable to the step.
+"""Training a student encoder on its teacher's targets, by the loop of `student.distill.training.loop`.
 
 What is drawn at a step depends only on the seed and the step, so a run that was killed and continued from its last
 checkpoint sees the same texts as one that was not.
 """
 
-import json
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,35 +17,25 @@ from student.artifacts.digests import digest_json
 from student.bundle.linear_head import LinearHead
 from student.distill.encoder.losses import alignment_loss, intent_loss, matryoshka_loss, similarity_structure_loss
 from student.distill.encoder.model import StudentModel, pad
-from student.distill.encoder.recipe import Recipe, Training
+from student.distill.encoder.recipe import EncoderTraining, StudentRecipe
 from student.distill.targets import IntentTargets, Targets
-from student.distill.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from student.distill.training.loop import Schedule, TrainingProgress, TrainingRun, run_training
 from student.distill.training.precision import autocast, choose_device
 
-CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
+_PROGRESS_STEPS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run is: the step of how many, the loss, and texts seen a second since the last report."""
-
-    step: int
-    steps: int
-    loss: float
-    texts_per_s: float
-
-
-def train(
+def train_encoder(
     student: StudentModel,
     tokenizer: Tokenizer,
     targets: Targets,
-    recipe: Recipe,
+    recipe: StudentRecipe,
     folder: Path,
     *,
     start: str | None = None,
     intent_head: LinearHead | None = None,
     validate: Callable[[StudentModel], dict[str, float]],
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> None:
     """Trains a student in place.
 
@@ -57,57 +43,77 @@ def train(
         student: as cut from the teacher; a checkpoint in `folder` overrides its weights.
         tokenizer: the student's.
         targets: texts and the embeddings to reach.
-        recipe: see `Training`.
+        recipe: see `EncoderTraining`.
         folder: of checkpoints and the log; a killed run is continued from there.
         start: digest of the weights it starts from, where they are not cut from the teacher.
-        intent_head: the teacher's, for the intent loss: it reads the student's embeddings as it reads the teacher's
+        intent_head: the teacher's, for the intent loss: it is applied to the student's embeddings as to the teacher's
             (the reused classifier of Chen et al. 2022, arXiv 2203.14001).
         validate: figures of the student, for the log.
-        on_progress: told every few steps.
+        on_progress: progress callback, every few steps.
 
     Raises:
         AnotherRun: the folder holds a run of another recipe or other targets.
     """
     training, device = recipe.training, choose_device()
     torch.manual_seed(training.seed)
-    student.to(device).train()
+    student.to(device)
     optimizer = torch.optim.AdamW(student.parameters(), lr=training.learning_rate, weight_decay=0.01)
-    run = digest_json([recipe.model_dump(), targets.digest, *([start] if start else [])])
-    head = _IntentLoss(intent_head, training, device) if training.intent_weight and intent_head else None
-    first = load_checkpoint(folder / CHECKPOINT, run, student, optimizer, device).step
-    tokens = _tokenize(tokenizer, targets.texts, training.max_tokens)
-    batches = _Batches(targets, [len(ids) for ids in tokens], training)
-    reported, since = first, time.perf_counter()
-    for step in range(first, training.steps):
-        rows = batches.rows(step)
-        input_ids, attention_mask = pad([tokens[row] for row in rows], device)
-        teacher = torch.from_numpy(targets.embeddings[rows].astype(np.float32)).to(device)
-        teacher = torch.nn.functional.normalize(teacher, dim=1)
-        for group in optimizer.param_groups:
-            group["lr"] = training.learning_rate * warm_up_and_decay(step, training.warmup_steps, training.steps)
-        with autocast(device, training.precision):
-            embeddings = student(input_ids, attention_mask)
-        loss = _embedding_loss(embeddings, teacher, training)
-        if head and targets.intents:
-            loss = loss + training.intent_weight * head(embeddings, targets.intents.rows(rows))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        optimizer.step()
-        loss = loss.detach()
-        done = step + 1
-        if done % 20 == 0 or done == training.steps:
-            rate = (done - reported) * training.batch_size / (time.perf_counter() - since)
-            on_progress(Progress(done, training.steps, float(loss), rate))
-            reported, since = done, time.perf_counter()
-        if done % training.validation_steps == 0 or done == training.steps:
-            _log(folder, {"step": done, "loss": round(float(loss), 5), **_validated(student, validate)})
-        if done % training.checkpoint_steps == 0 or done == training.steps:
-            save_checkpoint(folder / CHECKPOINT, run, Checkpoint(done, {}), student, optimizer)
+    run_training(
+        TrainingRun(
+            digest=digest_json([recipe.model_dump(), targets.digest, *([start] if start else [])]),
+            folder=folder,
+            model=student,
+            optimizer=optimizer,
+            schedule=Schedule(
+                steps=training.steps,
+                warmup_steps=training.warmup_steps,
+                checkpoint_steps=training.checkpoint_steps,
+                validation_steps=training.validation_steps,
+                progress_steps=_PROGRESS_STEPS,
+            ),
+            compute_gradients=_Gradients(student, tokenizer, targets, training, intent_head),
+            validate=lambda step: {name: round(value, 4) for name, value in validate(student.eval()).items()},
+            on_progress=on_progress,
+        )
+    )
     student.eval()
 
 
-def _embedding_loss(embeddings: Tensor, teacher: Tensor, training: Training) -> Tensor:
+class _Gradients:
+    """Adds the gradients of one step's batch to the student's; called with the step, returns the loss."""
+
+    def __init__(
+        self,
+        student: StudentModel,
+        tokenizer: Tokenizer,
+        targets: Targets,
+        training: EncoderTraining,
+        intent_head: LinearHead | None,
+    ) -> None:
+        self._student, self._targets, self._training = student, targets, training
+        self._device = next(student.parameters()).device
+        self._intent_loss = (
+            _IntentLoss(intent_head, training, self._device) if training.intent_weight and intent_head else None
+        )
+        self._tokens = _tokenize(tokenizer, targets.texts, training.max_tokens)
+        self._batches = _Batches(targets, [len(ids) for ids in self._tokens], training)
+
+    def __call__(self, step: int) -> Tensor:
+        rows = self._batches.rows(step)
+        input_ids, attention_mask = pad([self._tokens[row] for row in rows], self._device)
+        teacher = torch.from_numpy(self._targets.embeddings[rows].astype(np.float32)).to(self._device)
+        teacher = torch.nn.functional.normalize(teacher, dim=1)
+        with autocast(self._device, self._training.precision):
+            embeddings = self._student(input_ids, attention_mask)
+        loss = _embedding_loss(embeddings, teacher, self._training)
+        if self._intent_loss and self._targets.intents:
+            intents = self._targets.intents.rows(rows)
+            loss = loss + self._training.intent_weight * self._intent_loss(embeddings, intents)
+        loss.backward()
+        return loss
+
+
+def _embedding_loss(embeddings: Tensor, teacher: Tensor, training: EncoderTraining) -> Tensor:
     loss = alignment_loss(embeddings, teacher)
     loss = loss + training.similarity_weight * similarity_structure_loss(embeddings, teacher)
     if training.matryoshka_weight:
@@ -118,7 +124,7 @@ def _embedding_loss(embeddings: Tensor, teacher: Tensor, training: Training) -> 
 class _IntentLoss:
     """The intent loss of embeddings (B, D), read by the teacher's head, which stays as it is."""
 
-    def __init__(self, head: LinearHead, training: Training, device: torch.device) -> None:
+    def __init__(self, head: LinearHead, training: EncoderTraining, device: torch.device) -> None:
         self._weight, self._bias = (torch.from_numpy(part).to(device) for part in (head.weight, head.bias))
         self._temperature = training.intent_temperature
 
@@ -128,17 +134,10 @@ class _IntentLoss:
         return intent_loss(embeddings @ self._weight.T + self._bias, teacher, known, self._temperature)
 
 
-def warm_up_and_decay(step: int, warmup_steps: int, steps: int) -> float:
-    """The share of the learning rate: rises linearly while warming up, then falls linearly to 0."""
-    if step < warmup_steps:
-        return (step + 1) / warmup_steps
-    return (steps - step) / max(1, steps - warmup_steps)
-
-
 class _Batches:
-    """Which rows are drawn at which step: every epoch a weighted draw, in runs of like length, runs in random order."""
+    """The rows of each step: every epoch is a weighted draw, in batches of like length, in random order."""
 
-    def __init__(self, targets: Targets, lengths: list[int], training: Training) -> None:
+    def __init__(self, targets: Targets, lengths: list[int], training: EncoderTraining) -> None:
         weights = {mix: training.mix_weights.get(mix, 1.0) for mix in set(targets.mixes)}
         self._weights = np.array([weights[mix] for mix in targets.mixes])
         self._lengths = np.array(lengths)
@@ -180,15 +179,3 @@ def _tokenize(tokenizer: Tokenizer, texts: list[str], max_tokens: int) -> list[N
         encodings = cutting.encode_batch(texts[first : first + 10_000])
         tokens += [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
     return tokens
-
-
-def _validated(student: StudentModel, validate: Callable[[StudentModel], dict[str, float]]) -> dict[str, float]:
-    student.eval()
-    figures = {name: round(value, 4) for name, value in validate(student).items()}
-    student.train()
-    return figures
-
-
-def _log(folder: Path, entry: dict[str, Any]) -> None:
-    with (folder / LOG).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")

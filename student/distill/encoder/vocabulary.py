@@ -1,4 +1,4 @@
-"""A bilingual WordPiece vocabulary, and where the embeddings of its pieces start.
+"""A bilingual WordPiece vocabulary, and the first embeddings of its pieces.
 
 Pieces trained on the texts of both languages, filled up with the teacher's own most frequent ones, so that English
 keeps words that the texts happen to lack. A piece that the teacher knows starts from the teacher's embedding; a new one
@@ -43,7 +43,7 @@ def train_vocabulary(texts: Iterable[str], teacher: list[str], *, size: int, tra
 def initial_embeddings(
     pieces: list[str], teacher: list[str], teacher_embeddings: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Where the pieces (V) start: embeddings (V, H) made from the teacher's (V', H)."""
+    """First embeddings (V, H) of the pieces, made from the teacher's (V', H)."""
     row_of = {piece: row for row, piece in enumerate(teacher)}
     rows = []
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""How close the exported and the quantized encoder stay to the one they were made from."""
+"""Fidelity of the exported and the quantized encoder to the original."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -47,7 +47,7 @@ def encode_with_torch(pretrained: Pretrained, texts: list[str]) -> Embeddings:
     return np.asarray(embeddings, dtype=np.float32)
 
 
-def compare(embeddings: Embeddings, reference: Embeddings) -> Fidelity:
+def compare_embeddings(embeddings: Embeddings, reference: Embeddings) -> Fidelity:
     """Compares embeddings (N, D) with reference embeddings (N, D) of the same texts; N > 10."""
     similarities = (embeddings * reference).sum(axis=1)  # (N,)
     mine, theirs = _nearest(embeddings, 10), _nearest(reference, 10)

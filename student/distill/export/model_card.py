@@ -40,29 +40,9 @@ def write_model_card(fields: Mapping[str, Any]) -> str:
         "## Heads",
         "",
     ]
-    for name, head in fields["heads"].items():
-        lines += [
-            f"**{name}**: {len(head['labels'])} labels, temperature {head['temperature']}, out of scope below "
-            f"{head['threshold']}: {', '.join(head['labels'])}.",
-            "",
-        ]
+    lines += [line for name, head in fields["heads"].items() for line in _head(name, head)]
     if distillation := fields.get("distillation"):
-        lines += [
-            "## Distillation",
-            "",
-            "Texts of each part of the mix: " + ", ".join(f"{n} {mix}" for mix, n in distillation["mix"].items()) + ".",
-            "",
-            "To make it again: `orilla teacher label` on the files above, `orilla student distill` with the recipe "
-            "below and `--vocabulary` this bundle's tokenizer.json, then `orilla student export`.",
-            "",
-            "The recipe, and the last entry of the log (similarity to the teacher's embeddings on texts kept apart):",
-            "",
-            "```json",
-            json.dumps(distillation["recipe"], indent=2),
-            json.dumps(distillation["log"][-1], indent=2),
-            "```",
-            "",
-        ]
+        lines += _distillation(distillation)
     lines += [
         "## Privacy",
         "",
@@ -71,13 +51,40 @@ def write_model_card(fields: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _head(name: str, head: Mapping[str, Any]) -> list[str]:
+    return [
+        f"**{name}**: {len(head['labels'])} labels, temperature {head['temperature']}, out of scope below "
+        f"{head['threshold']}: {', '.join(head['labels'])}.",
+        "",
+    ]
+
+
+def _distillation(distillation: Mapping[str, Any]) -> list[str]:
+    return [
+        "## Distillation",
+        "",
+        "Texts of each part of the mix: " + ", ".join(f"{n} {mix}" for mix, n in distillation["mix"].items()) + ".",
+        "",
+        "To make it again: `orilla teacher label` on the files above, `orilla student distill` with the recipe "
+        "below and `--vocabulary` this bundle's tokenizer.json, then `orilla student export`.",
+        "",
+        "The recipe, and the last entry of the log (similarity to the teacher's embeddings on held-out texts):",
+        "",
+        "```json",
+        json.dumps(distillation["recipe"], indent=2),
+        json.dumps(distillation["log"][-1], indent=2),
+        "```",
+        "",
+    ]
+
+
 def _privacy(spent: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the releases behind a bundle have cost, or that there are none."""
+    """The privacy spent by the releases behind a bundle, or that there are none."""
     if not spent:
         return ["No data of any branch or customer went into this bundle, so no privacy was spent on it."]
     return [
-        "Branches taught the teacher of this bundle through these releases. Distilling from it spends nothing more "
-        "(post-processing), on the condition that the public and the centre's texts hold nothing from a branch.",
+        "The teacher of this bundle has absorbed these releases of branches. Distilling from it spends nothing more "
+        "(post-processing), on the condition that the public and the center's texts hold nothing from a branch.",
         "",
         "| release | epsilon of its run | delta | largest ledger after it | rounds | fewest branches |",
         "|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""From a sentence-transformers folder to one ONNX graph, float32 and then int8.
+"""Export of a sentence-transformers folder to one ONNX graph, float32 and then int8.
 
 Pooling and normalization are inside the graph, so that nobody downstream can pool wrongly. Quantization is
 dynamic int8 by output channel, the embedding table included, with weights in 7 bits (`reduce_range`): the sums
@@ -24,7 +24,7 @@ def export_graph(pretrained: Pretrained, folder: Path) -> Path:
 
 
 def export_plain_graph(pretrained: Pretrained, folder: Path) -> Path:
-    """Exports the transformer alone to float32 ONNX, with the usual output `last_hidden_state`.
+    """Exports the transformer without pooling to float32 ONNX, with the usual output `last_hidden_state`.
 
     Returns:
         The graph's path, below `folder`.

@@ -1,15 +1,16 @@
-"""A head taught by another head: it answers as that one does on texts without labels, and as labels say on the rest.
+"""Distillation of a head: it learns another head's soft labels on unlabelled texts, and hard labels on labelled ones.
 
-Knowledge goes round the loop in this form. Absorbing a release, the aggregated student's head teaches the teacher's;
-making the next bundle, the teacher's head teaches the student's. Each learner reads its own encoder's embeddings.
+Knowledge goes round the loop in this form. When a release is absorbed, the teacher's head learns from the aggregated
+student's; when the next bundle is made, the student's head learns from the teacher's. Each reads its own encoder's
+embeddings.
 
-    loss = CE(label, softmax(z over the labels used)) + caution * CE(label, softmax(z))
+    loss = CE(label, softmax(z over the labels used)) + regularization * CE(label, softmax(z))
            + t^2 * KL(softmax(s / t) || softmax(z / t)) + penalty * |W|^2 / 2
 
 each a mean over its texts, z the learner's logits and s the other head's (Hinton et al. 2015, arXiv 1503.02531). The
-labelled texts were labelled when the other labels did not exist, so they are asked among those that are used in them;
-`caution` is how much they speak against the others all the same. The loss is convex in the learner's weights: the
-result does not depend on a seed or on the order of texts.
+labelled texts were labelled when the other labels did not exist, so their loss is over the labels used in them;
+`regularization` weighs their loss over all labels, which keeps the new ones from taking them. The loss is convex in
+the learner's weights: the result does not depend on a seed or on the order of texts.
 """
 
 from collections.abc import Callable
@@ -21,11 +22,11 @@ from numpy.typing import NDArray
 
 from student.artifacts.json_lines import is_held_out
 from student.bundle.linear_head import LinearHead, softmax
-from student.distill.targets import read_manifest, read_shards
+from student.distill.targets import read_shards, read_targets_manifest
 from student.embeddings import Embeddings
 
-TEMPERATURE = 2.0
-"""t: logits that are far from the largest still teach, which is how a label is learned that no text here is of."""
+_SOFT_TEMPERATURE = 2.0
+"""t: logits far below the largest still count, which is how a label is learned that no text here has."""
 _PENALTY = 1e-5
 _SCALE = 10.0
 """Unit embeddings are scaled so while fitting; without it the penalty would bind and the fit be slow."""
@@ -33,7 +34,7 @@ _SCALE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class LabelledEmbeddings:
-    """Embeddings (N, D) and their labels' places (N,) in the learner's list of labels."""
+    """Embeddings (N, D) and their labels (N,), by number in the learner's list."""
 
     embeddings: Embeddings
     targets: NDArray[np.int64]
@@ -44,13 +45,13 @@ class LabelledEmbeddings:
 
 
 @dataclass(frozen=True, slots=True)
-class SoftTexts:
-    """What another head says of N texts.
+class SoftLabels:
+    """Soft labels: another head's logits for N texts.
 
     Attributes:
         embeddings: of the texts by the learner's encoder (N, D).
         logits: the other head's (N, K), divided by its temperature.
-        labels: its K; those of the learner's that it lacks it says nothing about.
+        labels: its K; it says nothing about the learner's others.
     """
 
     embeddings: Embeddings
@@ -58,15 +59,15 @@ class SoftTexts:
     labels: tuple[str, ...]
 
 
-def read_soft_texts(targets: Path, encode: Callable[[list[str]], Embeddings], *, count: int) -> SoftTexts | None:
-    """What the teacher's intent head says of its targets, beside the learner's embeddings of about `count` of them.
+def read_soft_labels(targets: Path, encode: Callable[[list[str]], Embeddings], *, count: int) -> SoftLabels | None:
+    """Soft labels of a teacher's intent head for about `count` of its targets, with the learner's embeddings of them.
 
     None where the teacher has no intent head. Memory does not grow with the number of targets.
 
     Raises:
         TargetsRefused: the targets cannot be read.
     """
-    manifest, _ = read_manifest(targets)
+    manifest, _ = read_targets_manifest(targets)
     if not manifest.intents:
         return None
     share = count / sum(shard.rows for shard in manifest.shards)
@@ -76,33 +77,35 @@ def read_soft_texts(targets: Path, encode: Callable[[list[str]], Embeddings], *,
         if shard.intents and len(rows):
             embeddings.append(encode([shard.texts[i] for i in rows]))
             logits.append(shard.intents.rows(rows).logits.astype(np.float32) / manifest.intent_temperature)
-    return SoftTexts(np.concatenate(embeddings), np.concatenate(logits), tuple(manifest.intents))
+    return SoftLabels(np.concatenate(embeddings), np.concatenate(logits), tuple(manifest.intents))
 
 
-def teach_head(
-    labels: tuple[str, ...], labelled: LabelledEmbeddings, soft: SoftTexts | None, *, caution: float = 0.0
+def distill_head(
+    labels: tuple[str, ...], labelled: LabelledEmbeddings, soft: SoftLabels | None, *, regularization: float = 0.0
 ) -> LinearHead:
-    """The head (C, D) that both kinds of texts ask for, not calibrated.
+    """The head (C, D) that both kinds of texts lead to, not calibrated.
 
     Args:
         labels: C names, all of `soft.labels` among them.
         labelled: may be of some of the labels only.
-        soft: see `SoftTexts`; None where nobody else is asked.
-        caution: see the module.
+        soft: see `SoftLabels`; None to learn from labels alone.
+        regularization: see the module.
     """
     from scipy.optimize import minimize  # noqa: PLC0415  (half a second to import)
 
     count, dimension = len(labels), labelled.embeddings.shape[1]
-    used, places = np.unique(labelled.targets, return_inverse=True)
-    ones = np.eye(len(used), dtype=np.float32)[places]
+    used, positions = np.unique(labelled.targets, return_inverse=True)
+    ones = np.eye(len(used), dtype=np.float32)[positions]
     rows = _scaled(labelled.embeddings)
     parts = [(1.0, _Part(rows, ones, used, 1.0))]
-    if caution:
-        parts.append((caution, _Part(rows, np.eye(count, dtype=np.float32)[labelled.targets], np.arange(count), 1.0)))
+    if regularization:
+        parts.append(
+            (regularization, _Part(rows, np.eye(count, dtype=np.float32)[labelled.targets], np.arange(count), 1.0))
+        )
     if soft:
         columns = np.array([labels.index(label) for label in soft.labels])
-        wanted = softmax(soft.logits / TEMPERATURE)
-        parts.append((1.0, _Part(_scaled(soft.embeddings), wanted, columns, TEMPERATURE)))
+        wanted = softmax(soft.logits / _SOFT_TEMPERATURE)
+        parts.append((1.0, _Part(_scaled(soft.embeddings), wanted, columns, _SOFT_TEMPERATURE)))
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights = flat.reshape(count, dimension + 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Trains the intent head: multinomial logistic regression on frozen embeddings, then calibrated.
+"""Training of the intent head: multinomial logistic regression on frozen embeddings, then calibrated.
 
 Temperature scaling is Guo et al. 2017 (arXiv 1706.04599), the out-of-scope threshold a quantile of the best
 probability on validation texts (after Hendrycks & Gimpel 2017, arXiv 1610.02136).
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from student.artifacts.json_lines import DataRefused, column, read_rows
 from student.bundle.linear_head import LinearHead
-from student.distill.heads.head_distillation import LabelledEmbeddings, SoftTexts, teach_head
+from student.distill.heads.head_distillation import LabelledEmbeddings, SoftLabels, distill_head
 from student.embeddings import Embeddings
 
 KEPT_IN_SCOPE = 0.95
 """Share of validation texts that the threshold lets through."""
-_ABOUT = (("language", "lang"), ("segment", "category"))
-LEAST_TEXTS = 8
-"""Of a label, so that training, validation and test part each get some."""
+_COLUMN_NAMES = (("language", "lang"), ("segment", "category"))
+MIN_TEXTS = 8
+"""Texts that a label needs, so that training, validation and test part each get some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LabelledTexts:
     segments: list[str] = field(default_factory=list)
 
     def rows(self, rows: Sequence[int]) -> "LabelledTexts":
-        """Those of some rows."""
+        """The texts of some rows."""
         columns = (self.texts, self.labels, self.languages, self.segments)
         return LabelledTexts(*([column[i] for i in rows] if column else [] for column in columns))
 
@@ -80,16 +80,16 @@ def read_labelled(path: Path) -> LabelledTexts:
     for row in read_rows(path):
         text = column(row, "text", path).strip()
         label = column(row, "intent" if "label" not in row and "intent" in row else "label", path)
-        language, segment = (str(row.get(long) or row.get(short) or "") for long, short in _ABOUT)
-        about = label, language, segment
-        if not text or row_of.setdefault(text, about)[0] != label:
+        language, segment = (str(row.get(long) or row.get(short) or "") for long, short in _COLUMN_NAMES)
+        row_facts = label, language, segment
+        if not text or row_of.setdefault(text, row_facts)[0] != label:
             raise DataRefused(f"{path} has a text that is empty or has two labels; expected texts with one label each")
     counts = Counter(label for label, _, _ in row_of.values())
-    rare = sorted(label for label, count in counts.items() if count < LEAST_TEXTS)
+    rare = sorted(label for label, count in counts.items() if count < MIN_TEXTS)
     if rare or len(counts) < 2:
         raise DataRefused(
-            f"{path} has {len(counts)} label(s), {len(rare)} of them with fewer than {LEAST_TEXTS} texts "
-            f"({', '.join(rare[:3])}); expected at least 2 labels of {LEAST_TEXTS} texts: add texts or merge labels"
+            f"{path} has {len(counts)} label(s), {len(rare)} of them with fewer than {MIN_TEXTS} texts "
+            f"({', '.join(rare[:3])}); expected at least 2 labels of {MIN_TEXTS} texts: add texts or merge labels"
         )
     labels, languages, segments = zip(*row_of.values(), strict=True)
     return LabelledTexts(list(row_of), list(labels), list(languages), list(segments))
@@ -105,7 +105,7 @@ def train_intent_head(
     out_of_scope: list[str],
     encode: Callable[[list[str]], Embeddings],
     *,
-    soft: SoftTexts | None = None,
+    soft: SoftLabels | None = None,
     seed: int = 0,
 ) -> tuple[LinearHead, HeadMetrics]:
     """Trains, calibrates and measures an intent head on a stratified 70/15/15 split.
@@ -114,7 +114,7 @@ def train_intent_head(
         data: labelled texts.
         out_of_scope: texts of no label, used only to measure.
         encode: texts → embeddings (N, D), by the encoder the head will be served with.
-        soft: what the teacher's head says of other texts: the head learns from both, and has the labels of both.
+        soft: soft labels of the teacher's head for other texts: the head learns from both, and has the labels of both.
         seed: of the split.
 
     Returns:
@@ -128,7 +128,7 @@ def train_intent_head(
     x_train, x_rest, y_train, y_rest = train_test_split(x, y, test_size=0.3, random_state=seed, stratify=y)
     x_val, x_test, y_val, y_test = train_test_split(x_rest, y_rest, test_size=0.5, random_state=seed, stratify=y_rest)
     if soft:
-        head = teach_head(tuple(labels), LabelledEmbeddings(x_train, y_train), soft)
+        head = distill_head(tuple(labels), LabelledEmbeddings(x_train, y_train), soft)
     else:
         head = min(
             (_fit(x_train, y_train, tuple(labels), inverse_penalty) for inverse_penalty in (1, 3, 10, 30, 100)),

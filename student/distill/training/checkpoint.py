@@ -19,7 +19,7 @@ class AnotherRun(OrillaError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a run is: the steps done, and what else it has to remember, as strings."""
+    """The state of a run besides its tensors: the steps done, and facts that it has to remember, as strings."""
 
     step: int
     facts: dict[str, str]

@@ -18,7 +18,7 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Non
 
 
 def is_bfloat16_wanted(precision: str) -> bool:
-    """Whether to compute in bfloat16.
+    """True if the computation is in bfloat16.
 
     Args:
         precision: `bfloat16`, `float32`, or `auto`: bfloat16 on GPUs that support it and on CPUs with instructions

@@ -1,29 +1,26 @@
-"""Makes a bundle's reader: encodes examples with the bundle's own encoder, trains, measures, writes a new bundle."""
+"""A bundle's verifier as part of the bundle: field, file, probes, lineage, notice and model card.
 
-from collections.abc import Callable, Sequence
+The bundle format calls the verifier `reader`; so do the texts that stand in bundles.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from student.artifacts.json_lines import is_held_out
-from student.bundle.folder import Bundle, open_bundle, write_bundle
+from student.bundle.folder import Bundle, write_bundle
 from student.bundle.linear_head import read_head
 from student.bundle.manifest import Origin, created_at
-from student.distill.export.bundle_export import PROBE_TEXTS
 from student.distill.export.model_card import write_model_card
-from student.distill.verifier.examples import ReadingExample, read_examples, read_origins
-from student.distill.verifier.model import ReaderModel
-from student.distill.verifier.onnx_export import export_reader
-from student.distill.verifier.training import ReaderRecipe, TokenTable, train_reader
+from student.distill.export.probe_texts import PROBE_TEXTS
+from student.distill.verifier.examples import VERIFIER_ROLE
 from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
-from student.runtime.verifier import Reader
+from student.runtime.verifier import Verifier
 
+VERIFIER_METRICS = "reader_on_held_out_questions"
 MAX_LOGIT_DIFFERENCE = 0.5
-"""Between CPUs: int8 and float32 of the same reader differ by 0.07."""
+"""Between CPUs: int8 and float32 of the same verifier differ by 0.07."""
 PROBE_PASSAGES = [
     (
         "How long are backups kept?",
@@ -39,74 +36,7 @@ PROBE_PASSAGES = [
 ]
 
 
-def make_reader(
-    bundle_path: Path,
-    examples_path: Path,
-    recipe: ReaderRecipe,
-    folder: Path,
-    out: Path,
-    *,
-    serial: int,
-    now: datetime,
-    replace: bool = False,
-    on_encode: Callable[[int], None] = lambda count: None,
-    on_step: Callable[[int, float], None] = lambda step, loss: None,
-) -> Bundle:
-    """Trains a reader for a bundle and writes the bundle with it.
-
-    Args:
-        bundle_path: the bundle whose encoder the reader reads by; a reader it has is replaced.
-        examples_path: of the examples.
-        recipe: how to train.
-        folder: of the run; a killed one is continued there.
-        out: where the new bundle goes.
-        serial: the new bundle's.
-        now: its time of making.
-        replace: allow a bundle at `out` to be replaced.
-        on_encode: told how many texts are to be encoded.
-        on_step: told each step and its loss.
-
-    Raises:
-        DataRefused: the examples cannot be used. AnotherRun: see `train_reader`. BundleError: the bundle cannot be.
-    """
-    bundle = open_bundle(bundle_path)
-    examples = read_examples(examples_path)
-    apart = [e for e in examples if e.kind.startswith(recipe.favored) and is_held_out(e.group, recipe.hold_out)]
-    groups = {example.group for example in apart}
-    encoder = Encoder.from_bundle(bundle)
-    try:
-        texts = list(dict.fromkeys(t for e in examples for t in (e.question, e.heading or "-", e.text)))
-        on_encode(len(texts))
-        torch.manual_seed(recipe.seed)
-        model = ReaderModel(encoder.dimension)
-        learned = [example for example in examples if example.group not in groups]
-        train_reader(model, learned, TokenTable(texts, encoder, folder), recipe, folder, on_step=on_step)
-        graph = export_reader(model, encoder.dimension)
-        metrics = measure_reader(Reader(graph, dimension=encoder.dimension), apart, encoder) if apart else {}
-        origins = read_origins(examples_path)
-        return add_reader(
-            bundle, graph, origins, metrics, out, encoder=encoder, serial=serial, now=now, replace=replace
-        )
-    finally:
-        encoder.close()
-
-
-def measure_reader(reader: Reader, examples: Sequence[ReadingExample], encoder: Encoder) -> dict[str, Any]:
-    """How often a passage that answers gets a higher logit than one of each kind that does not (AUROC)."""
-    logits: dict[str, list[float]] = {}
-    for example in examples:
-        parts = encoder.encode_each_tokens([example.question, example.heading or "-", example.text])
-        logits.setdefault("answers" if example.span else example.kind, []).append(reader.read(*parts))
-    answers = np.array(logits.pop("answers", []))
-    return {"passages that answer": len(answers)} | {
-        f"ranked above {kind.removeprefix('written: ')}": round(
-            float((answers[:, None] > np.array(others)[None]).mean()), 4
-        )
-        for kind, others in sorted(logits.items())
-    }
-
-
-def add_reader(
+def add_verifier(
     bundle: Bundle,
     graph: bytes,
     origins: Sequence[Origin],
@@ -118,12 +48,12 @@ def add_reader(
     now: datetime,
     replace: bool,
 ) -> Bundle:
-    """Writes a copy of a bundle with a reader, its probes, model card, notice and lineage made anew.
+    """Writes a copy of a bundle with a verifier, its probes, model card, notice and lineage made again.
 
     Args:
-        bundle: without a reader, or with another one.
-        graph: the reader, by `export_reader`.
-        origins: what it was trained on, with the role `reader`.
+        bundle: without a verifier, or with another one.
+        graph: the verifier, by `export_verifier`.
+        origins: what it was trained on, with the role `VERIFIER_ROLE`.
         metrics: what was measured.
         out: where the new bundle goes.
         encoder: the bundle's.
@@ -131,7 +61,7 @@ def add_reader(
         now: its time of making.
         replace: allow a bundle at `out` to be replaced.
     """
-    reader = Reader(graph, dimension=encoder.dimension)
+    verifier = Verifier(graph, dimension=encoder.dimension)
     heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
     fields = bundle.manifest.model_dump(exclude={"files"})
     limits = dict(fields["limits"])
@@ -139,15 +69,15 @@ def add_reader(
     fields |= {
         "serial": serial,
         "created": created_at(now),
-        "reader": {"file": "reader.onnx", "max_logit_difference": MAX_LOGIT_DIFFERENCE},
-        "lineage": [o for o in fields["lineage"] if o["role"] != "reader"] + [o.model_dump() for o in origins],
+        "reader": {"file": _FILE, "max_logit_difference": MAX_LOGIT_DIFFERENCE},
+        "lineage": [o for o in fields["lineage"] if o["role"] != VERIFIER_ROLE] + [o.model_dump() for o in origins],
         "limits": limits,
-        "metrics": fields["metrics"] | {"reader_on_held_out_questions": metrics},
+        "metrics": fields["metrics"] | {VERIFIER_METRICS: metrics},
     }
     contents = {name: bundle.read(name) for name in bundle.manifest.files} | {
-        "reader.onnx": graph,
+        _FILE: graph,
         _NOTICE: _notice(bundle, origins),
-        bundle.manifest.probes.file: write_probes(PROBE_TEXTS, encoder, heads, reader, PROBE_PASSAGES),
+        bundle.manifest.probes.file: write_probes(PROBE_TEXTS, encoder, heads, verifier, PROBE_PASSAGES),
         bundle.manifest.model_card: write_model_card(fields).encode(),
     }
     return write_bundle(out, fields, contents, replace=replace)
@@ -158,6 +88,7 @@ _LIMIT = (
     "subject that does not, it prefers the right one seven times in ten; questions close to a document are "
     "often answered wrong."
 )
+_FILE = "reader.onnx"
 _NOTICE, _NOTICE_OPENING = "NOTICE.txt", "\nThe reader was trained on:\n"
 
 

@@ -1,10 +1,10 @@
-"""What a reader learns from: a question, a passage, and where in it the answer stands, if it does.
+"""Examples for a verifier: a question, a passage, and where in it the answer stands, if it does.
 
 JSON lines, a row an example: `kind` (where it comes from; the recipe weighs by it), `language`, `question`, `heading`
 (the passage's title and headings, a line each), `text`, and `start` and `end` of the answer in the text, in code
-points, both null where the passage does not answer. `group` names what must not be divided between learning and
-measuring: a passage and all that was asked of it. Beside `NAME.jsonl`, `NAME.origins.json` names what the examples were
-made of, for the lineage of what learns from them; your own examples may have none.
+points, both null where the passage does not answer. `group` names what must not be split between training and
+measuring: a passage and all questions on it. Beside `NAME.jsonl`, `NAME.origins.json` names the files that the examples
+were made from, for the lineage of a verifier trained on them; your own examples may have none.
 """
 
 import json
@@ -20,11 +20,13 @@ from student.artifacts.durable import write_durably
 from student.artifacts.json_lines import DataRefused, column, read_rows
 from student.bundle.manifest import Origin
 
+VERIFIER_ROLE = "reader"
+"""Role in a lineage of what a verifier was trained on, as the bundle format calls it."""
 _ORIGINS = TypeAdapter(list[Origin])
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingExample:
+class VerifierExample:
     """One row; see the module. `span` is (start, end) of the answer, None where the passage does not answer."""
 
     kind: str
@@ -36,8 +38,8 @@ class ReadingExample:
     group: str
 
 
-def write_examples(path: Path, examples: Iterable[ReadingExample], origins: Sequence[Origin]) -> int:
-    """Writes examples and what they were made of, each aside and renamed into place; returns how many examples."""
+def write_verifier_examples(path: Path, examples: Iterable[VerifierExample], origins: Sequence[Origin]) -> int:
+    """Writes examples and their origins durably; returns the number of examples."""
     lines = []
     for example in examples:
         row = asdict(example)
@@ -48,21 +50,21 @@ def write_examples(path: Path, examples: Iterable[ReadingExample], origins: Sequ
     return len(lines)
 
 
-def read_origins(path: Path) -> list[Origin]:
-    """What the examples in a file were made of; the file itself, its licence unknown, where nothing says so.
+def read_example_origins(path: Path) -> list[Origin]:
+    """The origins of the examples in a file; the file itself, its licence unknown, where nothing names them.
 
     Raises:
-        DataRefused: what says so cannot be read.
+        DataRefused: the file of origins cannot be read.
     """
     if not _origins_path(path).exists():
-        return [Origin(role="reader", name=path.name, sha256=digest_file(path), license="LicenseRef-unknown")]
+        return [Origin(role=VERIFIER_ROLE, name=path.name, sha256=digest_file(path), license="LicenseRef-unknown")]
     try:
         return _ORIGINS.validate_json(_origins_path(path).read_bytes())
     except ValidationError as error:
         raise DataRefused(f"{_origins_path(path)} is no list of origins; make the examples again") from error
 
 
-def read_examples(path: Path) -> list[ReadingExample]:
+def read_verifier_examples(path: Path) -> list[VerifierExample]:
     """Reads examples.
 
     Raises:
@@ -82,7 +84,7 @@ def _origins_path(path: Path) -> Path:
     return path.with_suffix(".origins.json")
 
 
-def _example(row: dict[str, Any], path: Path) -> ReadingExample:
+def _example(row: dict[str, Any], path: Path) -> VerifierExample:
     names = ("kind", "language", "question", "heading", "text", "group")
     kind, language, question, heading, text, group = (column(row, name, path) for name in names)
     start, end, span = row.get("start"), row.get("end"), None
@@ -94,4 +96,4 @@ def _example(row: dict[str, Any], path: Path) -> ReadingExample:
                 f"{path} has a row whose answer {start}:{end} lies outside its text of {len(text)} characters"
             )
         span = (start, end)
-    return ReadingExample(kind, language, question, heading, text, span, group)
+    return VerifierExample(kind, language, question, heading, text, span, group)

@@ -1,4 +1,4 @@
-"""The reader as a torch model: each token of the question looks for its like in the passage, twice, and is compared.
+"""The answerability verifier as a torch model: tokens of the question are aligned with the passage, and compared.
 
 Decomposable attention (Parikh et al. 2016, arXiv 1606.01933) over the frozen token embeddings of the student, with
 attention among the question's own tokens in between, so that the passage is projected once and only the question, a
@@ -25,7 +25,7 @@ class Tokens(NamedTuple):
     is_own: Tensor
 
 
-class ReaderModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read by mypy here
+class VerifierModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read by mypy here
     """Question, headings and text → logit (B,) that the text answers, and scores (B, T) of where."""
 
     def __init__(self, dimension: int, *, dropout: float = 0.15) -> None:
@@ -75,7 +75,7 @@ class ReaderModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read b
 
 
 class _Matches:
-    """How well each token of the question is matched in a part of the passage: by cosine, and as the same piece."""
+    """Best match of each token of the question in a part of the passage: by cosine, and as the same piece."""
 
     def __init__(self, question: Tokens, part: Tokens) -> None:
         cosines = F.normalize(question.embeddings, dim=-1) @ F.normalize(part.embeddings, dim=-1).transpose(1, 2)

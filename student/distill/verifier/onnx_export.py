@@ -1,4 +1,4 @@
-"""From a trained reader to the file in a bundle: one question and one passage a run, no padding, int8."""
+"""Export of a trained verifier to the file in a bundle: one question and one passage a run, no padding, int8."""
 
 import tempfile
 import warnings
@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from student.distill.export.onnx_graph import quantize_graph
-from student.distill.verifier.model import ReaderModel, Tokens
+from student.distill.verifier.model import Tokens, VerifierModel
 from student.runtime.verifier import OUTPUT, PARTS
 
 
 class _OnePassage(torch.nn.Module):  # type: ignore[misc]  # torch is not read by mypy here
-    """The reader without batch and padding: embeddings (T, D) and ids (T,) of each part → logit ()."""
+    """The verifier without batch and padding: embeddings (T, D) and ids (T,) of each part → logit ()."""
 
-    def __init__(self, model: ReaderModel) -> None:
+    def __init__(self, model: VerifierModel) -> None:
         super().__init__()
         self.model = model
 
@@ -28,8 +28,8 @@ class _OnePassage(torch.nn.Module):  # type: ignore[misc]  # torch is not read b
         return logit.squeeze(0)
 
 
-def export_reader(model: ReaderModel, dimension: int) -> bytes:
-    """The int8 ONNX graph of a reader (`student.runtime.verifier` says what it takes and gives)."""
+def export_verifier(model: VerifierModel, dimension: int) -> bytes:
+    """The int8 ONNX graph of a verifier, with the inputs and the output of `student.runtime.verifier`."""
     example: list[Tensor] = []
     for length in (7, 5, 11):
         example += [torch.randn(length, dimension), torch.arange(length)]
@@ -37,7 +37,7 @@ def export_reader(model: ReaderModel, dimension: int) -> bytes:
     axes = {name: {0: f"{name.removesuffix('_ids')}_tokens"} for name in inputs}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer; the bundle's probes compare what comes out
-        path = Path(folder) / "reader.onnx"
+        path = Path(folder) / "verifier.onnx"
         torch.onnx.export(
             _OnePassage(model).eval(),
             tuple(example),

@@ -82,7 +82,7 @@ def test_a_passage_is_verified_only_where_the_answer_is_in_doubt(agent: Agent) -
 def test_a_bundle_without_a_verifier_answers(tmp_path: Path) -> None:
     bundle = open_bundle(DEFAULT_BUNDLE)
     contents = {name: bundle.read(name) for name in bundle.manifest.files if name != "reader.onnx"}
-    fields = bundle.manifest.model_dump(exclude={"files", "reader"})
+    fields = bundle.manifest.model_dump(exclude={"files", "verifier"})
     path = write_bundle(tmp_path / "bundle", fields, contents).path
     with Agent(AgentSettings(store=tmp_path / "store", bundle=path)) as agent:
         first_passage(agent)

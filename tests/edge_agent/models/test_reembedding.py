@@ -11,7 +11,6 @@ from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
 from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
-from tests.conftest import ROOT
 
 MARKDOWN = DocumentFormat.MARKDOWN
 NEW = b"# Parrots\n\nParrots may be kept in the office on Fridays only.\n"
@@ -19,13 +18,10 @@ OTHER_SPACE = "ab" * 32
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> AgentSettings:
+def settings(english_store: Path, tmp_path: Path) -> AgentSettings:
     """A store with the demo's English articles, made with the default bundle."""
-    settings = AgentSettings(store=tmp_path / "store")
-    with Agent(settings) as agent:
-        for path in sorted((ROOT / "demo" / "knowledge_base" / "en").glob("*.md")):
-            agent.add_document(path.name, path.read_bytes(), MARKDOWN)
-    return settings
+    shutil.copytree(english_store, tmp_path / "store")
+    return AgentSettings(store=tmp_path / "store")
 
 
 @pytest.fixture

@@ -115,13 +115,13 @@ def test_a_bundle_with_it_searches_better_over_the_same_index_and_names_intents_
 def test_the_adapter_at_the_branch_is_the_one_that_was_trained(lab: Lab) -> None:
     questions = np.random.default_rng(1).standard_normal((20, 16)).astype(np.float32)
     weights = new_adapter(questions, 3) + np.float32(0.1)
-    assert np.allclose(to_adapter(weights, 16).turn(questions), adapt(weights, questions), atol=1e-6)
+    assert np.allclose(to_adapter(weights, 16).adapt(questions), adapt(weights, questions), atol=1e-6)
 
 
 def test_an_adapter_whose_b_is_zero_changes_no_question(lab: Lab) -> None:
     questions = np.random.default_rng(1).standard_normal((20, 16)).astype(np.float32)
     questions /= np.linalg.norm(questions, axis=1, keepdims=True)
-    assert np.allclose(to_adapter(new_adapter(questions, 3), 16).turn(questions), questions, atol=1e-6)
+    assert np.allclose(to_adapter(new_adapter(questions, 3), 16).adapt(questions), questions, atol=1e-6)
 
 
 def test_a_tampered_adapter_is_refused(lab: Lab, release: Path, tmp_path: Path) -> None:

@@ -18,11 +18,16 @@ from transformers import BertConfig
 
 from student.bundle.linear_head import LinearHead
 from student.bundle.manifest import Origin
-from student.distill.encoder.distillation import distill, encode, retention
+from student.distill.encoder.distillation import distill_student, encode_with_student, retention
 from student.distill.encoder.losses import alignment_loss, intent_loss, matryoshka_loss, similarity_structure_loss
 from student.distill.encoder.model import StudentModel
-from student.distill.encoder.recipe import Architecture, Recipe, RecipeRefused, Training, read_recipe
-from student.distill.encoder.training import LOG
+from student.distill.encoder.recipe import (
+    Architecture,
+    EncoderTraining,
+    RecipeRefused,
+    StudentRecipe,
+    read_student_recipe,
+)
 from student.distill.encoder.vocabulary import (
     SPECIAL,
     initial_embeddings,
@@ -32,24 +37,25 @@ from student.distill.encoder.vocabulary import (
 )
 from student.distill.pretrained import DISTILLATION, Pretrained, find_minilm, open_pretrained, write_intent_head
 from student.distill.targets import (
-    MANIFEST,
+    TARGETS_MANIFEST,
     IntentTargets,
     Targets,
     TargetsManifest,
     TargetsRefused,
     read_targets,
     write_shard,
+    write_targets_manifest,
 )
-from student.distill.targets import write_manifest as write_targets_manifest
 from student.distill.training.checkpoint import AnotherRun
+from student.distill.training.loop import LOG
 from tests.conftest import ROOT
 from tests.tiny import make_tiny_teacher, sentences
 
-RECIPE = Recipe(
+RECIPE = StudentRecipe(
     name="tiny",
     languages=["en", "es"],
     architecture=Architecture(layers=[0], vocabulary=700, trained_vocabulary=400, max_tokens=32),
-    training=Training(
+    training=EncoderTraining(
         steps=120,
         batch_size=16,
         learning_rate=3e-3,
@@ -75,7 +81,7 @@ def targets_folder(teacher: Pretrained, tmp_path_factory: pytest.TempPathFactory
     model.bert.load_state_dict(load_file(teacher.path / "model.safetensors"))
     model.eval()
     tokenizer = Tokenizer.from_file(str(teacher.path / "tokenizer.json"))
-    embeddings = encode(model, tokenizer, [english for english, _ in pairs], precision="float32")
+    embeddings = encode_with_student(model, tokenizer, [english for english, _ in pairs], precision="float32")
     folder = tmp_path_factory.mktemp("targets")
     shards = [
         write_shard(folder / f"{name}.parquet", [pair[side] for pair in pairs], [name] * len(pairs), embeddings)
@@ -97,9 +103,9 @@ def targets(targets_folder: Path) -> Targets:
 def test_a_student_learns_both_languages_from_an_english_teacher(
     teacher: Pretrained, targets: Targets, tmp_path: Path
 ) -> None:
-    path = distill(teacher, targets, RECIPE, tmp_path)
+    path = distill_student(teacher, targets, RECIPE, tmp_path)
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    untrained = distill(
+    untrained = distill_student(
         teacher,
         targets,
         RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 1, "learning_rate": 1e-9})}),
@@ -120,27 +126,29 @@ def test_the_student_is_an_ordinary_sentence_transformers_folder(
     from sentence_transformers import SentenceTransformer
 
     short = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 2})})
-    path = distill(teacher, targets, short, tmp_path)
+    path = distill_student(teacher, targets, short, tmp_path)
     ours = StudentModel(BertConfig.from_pretrained(path))
     ours.bert.load_state_dict(load_file(path / "model.safetensors"))
     tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
     texts = ["red server mail", "servidor rojo rápido y lento"]
     theirs = SentenceTransformer(str(path), device="cpu", local_files_only=True).encode(texts)
-    np.testing.assert_allclose(encode(ours.eval(), tokenizer, texts, precision="float32"), theirs, atol=1e-5)
+    np.testing.assert_allclose(
+        encode_with_student(ours.eval(), tokenizer, texts, precision="float32"), theirs, atol=1e-5
+    )
 
 
 def test_a_killed_run_continues_and_ends_like_one_that_was_not(
     teacher: Pretrained, targets: Targets, targets_folder: Path, tmp_path: Path
 ) -> None:
-    whole = distill(teacher, targets, RECIPE, tmp_path / "whole")
+    whole = distill_student(teacher, targets, RECIPE, tmp_path / "whole")
     code = (
         "import sys; from pathlib import Path\n"
         "from tests.student.distill.test_distill import RECIPE\n"
-        "from student.distill.encoder.distillation import distill\n"
+        "from student.distill.encoder.distillation import distill_student\n"
         "from student.distill.pretrained import open_pretrained\n"
         "from student.distill.targets import read_targets\n"
         "teacher = open_pretrained(Path(sys.argv[1]), name='tiny teacher', license_='Apache-2.0')\n"
-        "distill(teacher, read_targets(Path(sys.argv[2])), RECIPE, Path(sys.argv[3]))\n"
+        "distill_student(teacher, read_targets(Path(sys.argv[2])), RECIPE, Path(sys.argv[3]))\n"
     )
     command = [sys.executable, "-c", code, str(teacher.path), str(targets_folder), str(tmp_path / "killed")]
     (tmp_path / "killed").mkdir()
@@ -153,7 +161,7 @@ def test_a_killed_run_continues_and_ends_like_one_that_was_not(
     process.kill()
     process.wait(timeout=30)
     assert checkpoint.exists()
-    continued = distill(teacher, targets, RECIPE, tmp_path / "killed")
+    continued = distill_student(teacher, targets, RECIPE, tmp_path / "killed")
     expected, got = load_file(whole / "model.safetensors"), load_file(continued / "model.safetensors")
     for name, tensor in expected.items():
         torch.testing.assert_close(got[name], tensor, atol=1e-4, rtol=1e-3)
@@ -161,15 +169,15 @@ def test_a_killed_run_continues_and_ends_like_one_that_was_not(
 
 def test_a_run_of_another_recipe_is_not_continued(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
     short = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 2})})
-    distill(teacher, targets, short, tmp_path)
+    distill_student(teacher, targets, short, tmp_path)
     with pytest.raises(AnotherRun, match="another recipe or other data"):
-        distill(teacher, targets, RECIPE, tmp_path)
+        distill_student(teacher, targets, RECIPE, tmp_path)
 
 
 def test_targets_of_another_teacher_are_refused(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
     foreign = targets.manifest.model_copy(update={"embedding_space": "ab" * 32})
     with pytest.raises(RecipeRefused, match="another teacher"):
-        distill(teacher, Targets(foreign, "", [], [], targets.embeddings), RECIPE, tmp_path / "x")
+        distill_student(teacher, Targets(foreign, "", [], [], targets.embeddings), RECIPE, tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 
@@ -182,7 +190,7 @@ def test_unfinished_and_damaged_targets_are_refused(targets_folder: Path, tmp_pa
     shard.write_bytes(shard.read_bytes()[:-1] + b"\0")
     with pytest.raises(TargetsRefused, match="differs from its digest"):
         read_targets(tmp_path)
-    (tmp_path / MANIFEST).write_text("{}")
+    (tmp_path / TARGETS_MANIFEST).write_text("{}")
     with pytest.raises(TargetsRefused, match="breaks the format"):
         read_targets(tmp_path)
 
@@ -233,21 +241,21 @@ def test_retention_is_1_for_the_teacher_itself(targets: Targets) -> None:
 
 @pytest.mark.parametrize("name", ["default", "two-layers", "six-layers"])
 def test_the_recipes_that_ship_can_be_read(name: str) -> None:
-    recipe = read_recipe(ROOT / "student" / "distill" / "recipes" / f"{name}.toml")
+    recipe = read_student_recipe(ROOT / "student" / "distill" / "recipes" / f"{name}.toml")
     assert recipe.languages == ["en", "es"]
 
 
 @pytest.mark.parametrize("text", ["name = 1", "not toml [", 'name = "x"\nlanguages = ["en"]\nsurprise = 1'])
 def test_recipes_of_another_form_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(RecipeRefused, match="cannot be used"):
-        read_recipe(tmp_path / "r.toml")
+    with pytest.raises(RecipeRefused, match=r"recipe .* is (refused: \d+ problem\(s\), first in|not TOML in UTF-8)"):
+        read_student_recipe(tmp_path / "r.toml")
 
 
 def test_a_layer_that_the_teacher_lacks_is_refused(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
     deep = RECIPE.model_copy(update={"architecture": RECIPE.architecture.model_copy(update={"layers": [0, 5]})})
     with pytest.raises(RecipeRefused, match=r"layers \[0, 5\] of a BERT; the teacher is a bert with 2 layers"):
-        distill(teacher, targets, deep, tmp_path)
+        distill_student(teacher, targets, deep, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +284,9 @@ def test_intents_are_learned_from_logits_and_labels_alone(
     agreement = {}
     for weight in (0.0, 1.0):
         training = RECIPE.training.model_copy(update=update | {"intent_weight": weight})
-        folder = distill(knowing, labelled, RECIPE.model_copy(update={"training": training}), tmp_path / str(weight))
+        folder = distill_student(
+            knowing, labelled, RECIPE.model_copy(update={"training": training}), tmp_path / str(weight)
+        )
         model = SentenceTransformer(str(folder), device="cpu")
         assert knowing.intent_head is not None
         assert labelled.intents is not None
@@ -288,7 +298,7 @@ def test_intents_are_learned_from_logits_and_labels_alone(
 def test_a_recipe_that_weighs_intents_needs_them(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
     training = RECIPE.training.model_copy(update={"intent_weight": 1.0})
     with pytest.raises(RecipeRefused, match="the teacher or its targets have none"):
-        distill(teacher, targets, RECIPE.model_copy(update={"training": training}), tmp_path / "x")
+        distill_student(teacher, targets, RECIPE.model_copy(update={"training": training}), tmp_path / "x")
 
 
 def test_intents_are_read_from_shards_as_they_were_written(
@@ -307,10 +317,10 @@ def test_intents_are_read_from_shards_as_they_were_written(
 
 
 def test_a_student_goes_on_from_an_earlier_one(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
-    first = distill(teacher, targets, RECIPE, tmp_path / "first")
+    first = distill_student(teacher, targets, RECIPE, tmp_path / "first")
     start = open_pretrained(first, name="first", license_="Apache-2.0")
     one_step = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 1})})
-    second = distill(teacher, targets, one_step, tmp_path / "second", start=start)
+    second = distill_student(teacher, targets, one_step, tmp_path / "second", start=start)
     facts = json.loads((second / DISTILLATION).read_text())
     log = [json.loads(line) for line in (first.parent / LOG).read_text().splitlines()]
     assert facts["log"][-1]["similarity"] > log[-1]["similarity"] - 0.02  # far above the untrained start
@@ -318,9 +328,9 @@ def test_a_student_goes_on_from_an_earlier_one(teacher: Pretrained, targets: Tar
     assert (second / "vocab.txt").read_text() == (first / "vocab.txt").read_text()
     other = RECIPE.model_copy(update={"architecture": RECIPE.architecture.model_copy(update={"layers": [0, 1]})})
     with pytest.raises(RecipeRefused, match=r"has 1 layers and \d+ pieces, the recipe asks for 2 and"):
-        distill(teacher, targets, other, tmp_path / "third", start=start)
+        distill_student(teacher, targets, other, tmp_path / "third", start=start)
     with pytest.raises(RecipeRefused, match="makes embeddings of 384 numbers, its teacher of 32"):
-        distill(teacher, targets, RECIPE, tmp_path / "fourth", start=find_minilm())
+        distill_student(teacher, targets, RECIPE, tmp_path / "fourth", start=find_minilm())
 
 
 def test_intent_loss_matches_a_hand_computation() -> None:

@@ -11,14 +11,16 @@ from sentence_transformers import SentenceTransformer
 
 from student.bundle.folder import DEFAULT_BUNDLE, Bundle, open_bundle
 from student.distill.encoder.recipe import Bounds
-from student.distill.export.bundle_export import ExportRecipe, OutputExists, export_bundle, export_onnx
+from student.distill.export.bundle_export import export_bundle
 from student.distill.export.fidelity import (
     Fidelity,
     FidelityLost,
-    compare,
+    compare_embeddings,
     require_fidelity,
     require_teacher_similarity,
 )
+from student.distill.export.plain_onnx import OutputExists, export_onnx
+from student.distill.export.recipe import ExportRecipe
 from student.distill.heads.intent_head import calibration_error, read_labelled, train_intent_head
 from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained
 from student.runtime.student import load_student
@@ -116,11 +118,11 @@ def test_comparison_matches_a_hand_computation() -> None:
     rng = np.random.default_rng(0)
     reference = rng.normal(size=(30, 8)).astype(np.float32)
     reference /= np.linalg.norm(reference, axis=1, keepdims=True)
-    same = compare(reference, reference)
+    same = compare_embeddings(reference, reference)
     assert (same.max_difference, same.top10_overlap) == (0.0, 1.0)
     moved = reference.copy()
     moved[0] = -moved[0]
-    assert compare(moved, reference).min_similarity == pytest.approx(-1.0)
+    assert compare_embeddings(moved, reference).min_similarity == pytest.approx(-1.0)
 
 
 def test_weights_with_another_digest_are_refused(tmp_path: Path) -> None:

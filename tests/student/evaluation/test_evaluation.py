@@ -12,7 +12,7 @@ from student.artifacts.json_lines import DataRefused, is_held_out
 from student.bundle.folder import DEFAULT_BUNDLE
 from student.distill.heads.intent_head import LabelledTexts
 from student.embeddings import Embeddings
-from student.evaluation.evaluate import SHORT_QUERY, System, evaluate
+from student.evaluation.evaluate import SHORT_QUERY, System, evaluate_systems
 from student.evaluation.figures import TaskEmbeddings, measure_intents, measure_retrieval
 from student.evaluation.report import draw_plots, render_table
 from student.evaluation.tasks import IntentTask, RetrievalTask, read_evaluation_recipe, read_tasks
@@ -64,7 +64,7 @@ def test_asymmetric_search_uses_the_teachers_documents() -> None:
     table = {"a": first, "b": second, "x": first, "y": second, SHORT_QUERY: first}
     teacher = encode_by(table)
     swapped = encode_by(table | {"x": table["y"], "y": table["x"]})
-    result = evaluate(
+    result = evaluate_systems(
         System("teacher", teacher.encode, 2_000_000), [swapped], [task], teacher_language="en", dimensions=[1]
     )
     figures = result["systems"]["s"]["figures"]
@@ -143,7 +143,7 @@ def test_a_set_of_another_form_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataRefused, match="no section that holds the quote"):
         read_tasks(read_evaluation_recipe(path), tmp_path)
     path.write_text("name = 'x'\n")
-    with pytest.raises(DataRefused, match="cannot be used"):
+    with pytest.raises(DataRefused, match=r"recipe .* is (refused: \d+ problem\(s\), first in|not TOML in UTF-8)"):
         read_evaluation_recipe(path)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from student.artifacts.digests import digest_bytes
 from student.bundle.query_adapter import QueryAdapter, pack_adapter
-from student.distill.pretrained import QUERY_ADAPTER, WeightsRefused
+from student.distill.pretrained import QUERY_ADAPTER_FILE, WeightsRefused
 from teacher.absorbing.absorb import absorb
 from teacher.absorbing.part import Sources
 from teacher.errors import AbsorptionRefused
@@ -62,7 +62,7 @@ def test_the_teachers_query_side_adapts_as_the_students(center: TinyCenter, tmp_
     made = open_teacher(tmp_path / "new")
     assert made.query_adapter is not None
     questions = center.encode([f"{label}3 {label}5 filler1" for label in LABELS])
-    adapted, wanted = made.query_adapter[0].turn(questions), adapter.turn(questions)
+    adapted, wanted = made.query_adapter[0].adapt(questions), adapter.adapt(questions)
     assert (adapted * wanted).sum(axis=1).min() > 0.98
     assert (questions * wanted).sum(axis=1).min() < (adapted * wanted).sum(axis=1).min()
     assert made.embedding_space == center.teacher.embedding_space
@@ -90,6 +90,6 @@ def test_an_adapter_needs_the_centers_pairs(center: TinyCenter, tmp_path: Path) 
 def test_a_damaged_query_adapter_is_refused(center: TinyCenter, tmp_path: Path) -> None:
     sources = sources_of(center, tmp_path, adapter_of(0.1))
     absorb(center.teacher, sources, RECIPE, tmp_path / "new", encode=center.encode)
-    (tmp_path / "new" / QUERY_ADAPTER).write_bytes(b"no")
+    (tmp_path / "new" / QUERY_ADAPTER_FILE).write_bytes(b"no")
     with pytest.raises(WeightsRefused, match="no query adapter"):
         open_teacher(tmp_path / "new")

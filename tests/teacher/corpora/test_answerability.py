@@ -11,7 +11,14 @@ import pytest
 
 from student.artifacts.json_lines import DataRefused, read_rows
 from teacher.corpora.answerability import MESSAGES, SEGMENTS, ask, make_examples, shorten
-from teacher.corpora.guide_passages import GUIDES, LICENSES, QUESTIONS, GuidePassage, examples_lineage, read_written
+from teacher.corpora.guide_passages import (
+    GUIDE_FILES,
+    LICENSES,
+    WRITTEN_QUESTIONS,
+    GuidePassage,
+    examples_lineage,
+    read_written,
+)
 from tests.conftest import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
@@ -19,7 +26,7 @@ needs_data = pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not
 
 
 def rows() -> list[dict[str, Any]]:
-    return list(read_rows(QUESTIONS))
+    return list(read_rows(WRITTEN_QUESTIONS))
 
 
 def test_there_are_questions_of_every_kind_in_both_languages_each_asked_once() -> None:
@@ -39,7 +46,7 @@ def test_questions_name_their_passage_and_do_not_hold_it() -> None:
 
 @needs_data
 def test_every_question_finds_its_passage_and_every_answer_stands_in_it() -> None:
-    found = list(read_written(QUESTIONS, DATA))
+    found = list(read_written(WRITTEN_QUESTIONS, DATA))
     assert len(found) == len(rows())
     for row, passage in found:
         if row["kind"] == "answered":
@@ -50,7 +57,7 @@ def test_every_question_finds_its_passage_and_every_answer_stands_in_it() -> Non
 def test_the_lineage_names_every_file_that_examples_are_made_of() -> None:
     named = {origin.name for origin in examples_lineage(DATA)}
     assert named == {"teacher/data/answerability.jsonl", *LICENSES}
-    assert {*GUIDES, *MESSAGES, SEGMENTS} == set(LICENSES)
+    assert {*GUIDE_FILES, *MESSAGES, SEGMENTS} == set(LICENSES)
 
 
 def write_guides(folder: Path, body: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from student.artifacts.json_lines import DataRefused, is_held_out
-from teacher.corpora.corpus import CorpusRecipe, Example, Source, read_corpus_recipe, read_examples
+from teacher.corpora.corpus import CorpusRecipe, Example, Source, read_corpus, read_corpus_recipe
 from tests.conftest import ROOT, require_data
 
 GUIDE = "# How to pay\n\nOpen the page of invoices and choose one. Then press the button to pay it.\n"
@@ -23,7 +23,7 @@ def write_rows(path: Path, *rows: object) -> None:
 
 def read(data: Path, *sources: Source, held_out: tuple[Source, ...] = ()) -> list[Example]:
     recipe = CorpusRecipe(name="test", source=list(sources), guides_held_out=list(held_out))
-    return list(read_examples(recipe, data))
+    return list(read_corpus(recipe, data))
 
 
 def test_a_translation_has_its_english_side_as_the_teachers_text(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_files_of_another_form_are_refused(tmp_path: Path, spoil: Callable[[Path
 @pytest.mark.parametrize("text", ["", "name = 1", "[[source]]\nkind = 'other'", "not toml ["])
 def test_recipes_of_another_form_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(DataRefused, match="cannot be used"):
+    with pytest.raises(DataRefused, match=r"recipe .* is (refused: \d+ problem\(s\), first in|not TOML in UTF-8)"):
         read_corpus_recipe(tmp_path / "r.toml")
 
 
@@ -123,12 +123,12 @@ def test_the_public_recipe_names_only_files_that_are_there() -> None:
 def test_a_share_of_the_corpus_keeps_translations_together(tmp_path: Path) -> None:
     write_rows(tmp_path / "pairs.jsonl", *({"en": f"text {n}", "es": f"texto {n}"} for n in range(200)))
     recipe = CorpusRecipe(name="test", source=[source("pairs", "pairs.jsonl")])
-    some = list(read_examples(recipe, tmp_path, share=0.3))
+    some = list(read_corpus(recipe, tmp_path, share=0.3))
     assert 80 < len(some) < 160
     assert {example.text for example in some if example.text.startswith("texto")} == {
         example.text.replace("text", "texto") for example in some if not example.text.startswith("texto")
     }
-    assert list(read_examples(recipe, tmp_path, share=0.0)) == []
+    assert list(read_corpus(recipe, tmp_path, share=0.0)) == []
 
 
 def test_pages_are_as_long_as_a_window_and_join_as_many_pairs_as_asked(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_killed_labelling_continues_and_ends_like_one_that_was_not(
     labelling.label(pretrained, RECIPE, data, tmp_path / "whole", encode=fake_free_encode)
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from tests.teacher.test_label import RECIPE, fake_free_encode\n"
+        "from tests.teacher.labelling.test_label import RECIPE, fake_free_encode\n"
         "from dataclasses import replace; from student.distill.pretrained import find_minilm\n"
         "from teacher.labelling.label import label\n"
         "def slow(texts):\n    time.sleep(0.2)\n    return fake_free_encode(texts)\n"

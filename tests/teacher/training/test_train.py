@@ -13,18 +13,19 @@ import torch
 from safetensors.torch import load_file
 
 from student.distill.heads.intent_head import LabelledTexts
-from student.distill.pretrained import INTENT_HEAD, Pretrained, WeightsRefused, open_pretrained
+from student.distill.pretrained import INTENT_HEAD_FILES, Pretrained, WeightsRefused, open_pretrained
 from student.distill.training.checkpoint import AnotherRun
+from student.distill.training.loop import LOG
 from teacher.corpora.queries import Pair
 from teacher.errors import TrainingRefused
-from teacher.training.fine_tuning import LOG, MODEL, REPORT, train
+from teacher.training.fine_tuning import TEACHER_FOLDER, TRAINING_REPORT, fine_tune
 from teacher.training.losses import contrastive_loss
-from teacher.training.recipe import FineTuning, read_fine_tuning
-from teacher.training.training_data import TeachingData, split
+from teacher.training.recipe import FineTuningRecipe, read_fine_tuning_recipe
+from teacher.training.training_data import TrainingData, split_training_data
 from tests.conftest import ROOT
 from tests.tiny import SPANISH, WORDS, make_tiny_teacher
 
-RECIPE = FineTuning(
+RECIPE = FineTuningRecipe(
     name="tiny",
     steps=120,
     batch_size=16,
@@ -47,7 +48,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Pretrained:
     return make_tiny_teacher(tmp_path_factory.mktemp("teacher"), spread=0.05)
 
 
-def make_data() -> TeachingData:
+def make_data() -> TrainingData:
     """Queries share three words with their passages, which hold others that say nothing; the intent is a word."""
     generator = random.Random(2)
     pairs, texts, labels = [], [], []
@@ -58,18 +59,18 @@ def make_data() -> TeachingData:
         topic = WORDS[number % 4]
         texts.append(f"{topic} {generator.choice(WORDS[4:])} {topic} {generator.choice(WORDS[4:])}")
         labels.append(topic)
-    return TeachingData(pairs, LabelledTexts(texts, labels, ["en"] * 400, ["x"] * 400), [])
+    return TrainingData(pairs, LabelledTexts(texts, labels, ["en"] * 400, ["x"] * 400), [])
 
 
 def test_a_teacher_learns_retrieval_and_intents(teacher: Pretrained, tmp_path: Path) -> None:
-    report = train(teacher, make_data(), RECIPE, tmp_path)
+    report = fine_tune(teacher, make_data(), RECIPE, tmp_path)
     before, after = report["before"], report["after"]
     assert after["retrieval"]["nDCG@10"] > before["retrieval"]["nDCG@10"] + 0.2
     assert set(after["retrieval"]["by segment"]) == {"a", "b"}
     assert after["intents"]["accuracy"] > 0.9
     assert set(after["intents"]["F1 by class"]) == set(WORDS[:4])
     assert after["intents"]["accuracy by language"] == {"en": after["intents"]["accuracy"]}
-    made = open_pretrained(tmp_path / MODEL, name="made", license_="x")
+    made = open_pretrained(tmp_path / TEACHER_FOLDER, name="made", license_="x")
     assert made.intent_head is not None
     assert made.intent_head.labels == tuple(sorted(WORDS[:4]))
     assert made.embedding_space != teacher.embedding_space
@@ -78,7 +79,7 @@ def test_a_teacher_learns_retrieval_and_intents(teacher: Pretrained, tmp_path: P
 
 def test_training_stops_when_validation_gains_no_more(teacher: Pretrained, tmp_path: Path) -> None:
     still = RECIPE.model_copy(update={"learning_rate": 1e-12, "head_learning_rate": 1e-12, "patience": 2})
-    report = train(teacher, make_data(), still, tmp_path)
+    report = fine_tune(teacher, make_data(), still, tmp_path)
     steps = [json.loads(line)["step"] for line in (tmp_path / LOG).read_text().splitlines()]
     assert steps[-1] < RECIPE.steps
     assert steps[-1] - report["best_step"] == 2 * RECIPE.validation_steps
@@ -87,24 +88,24 @@ def test_training_stops_when_validation_gains_no_more(teacher: Pretrained, tmp_p
 def test_accumulation_and_no_intents_work(teacher: Pretrained, tmp_path: Path) -> None:
     data = make_data()
     short = RECIPE.model_copy(update={"steps": 20, "accumulation": 4})
-    report = train(teacher, TeachingData(data.pairs, None, []), short, tmp_path)
+    report = fine_tune(teacher, TrainingData(data.pairs, None, []), short, tmp_path)
     assert "intents" not in report["after"]
-    assert open_pretrained(tmp_path / MODEL, name="made", license_="x").intent_head is None
+    assert open_pretrained(tmp_path / TEACHER_FOLDER, name="made", license_="x").intent_head is None
 
 
 _CHILD = """
 import sys
 from pathlib import Path
 from student.distill.pretrained import open_pretrained
-from teacher.training.fine_tuning import train
-from tests.teacher.test_train import RECIPE, make_data
+from teacher.training.fine_tuning import fine_tune
+from tests.teacher.training.test_train import RECIPE, make_data
 teacher = open_pretrained(Path(sys.argv[1]), name="tiny teacher", license_="Apache-2.0")
-train(teacher, make_data(), RECIPE, Path(sys.argv[2]))
+fine_tune(teacher, make_data(), RECIPE, Path(sys.argv[2]))
 """
 
 
 def test_a_killed_run_continues_and_ends_like_one_that_was_not(teacher: Pretrained, tmp_path: Path) -> None:
-    train(teacher, make_data(), RECIPE, tmp_path / "whole")
+    fine_tune(teacher, make_data(), RECIPE, tmp_path / "whole")
     child = subprocess.Popen(
         [sys.executable, "-c", _CHILD, str(teacher.path), str(tmp_path / "killed")], cwd=ROOT, stdout=subprocess.DEVNULL
     )
@@ -117,9 +118,11 @@ def test_a_killed_run_continues_and_ends_like_one_that_was_not(teacher: Pretrain
     finally:
         child.kill()
         child.wait(timeout=30)
-    assert not (tmp_path / "killed" / MODEL).exists()
-    train(teacher, make_data(), RECIPE, tmp_path / "killed")
-    whole, continued = (load_file(tmp_path / name / MODEL / "model.safetensors") for name in ("whole", "killed"))
+    assert not (tmp_path / "killed" / TEACHER_FOLDER).exists()
+    fine_tune(teacher, make_data(), RECIPE, tmp_path / "killed")
+    whole, continued = (
+        load_file(tmp_path / name / TEACHER_FOLDER / "model.safetensors") for name in ("whole", "killed")
+    )
     for name, value in whole.items():
         assert torch.allclose(value, continued[name], atol=1e-5), name
 
@@ -137,29 +140,29 @@ def test_two_processes_teach_one_teacher(teacher: Pretrained, tmp_path: Path) ->
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    report = json.loads((tmp_path / "run" / REPORT).read_text())
+    report = json.loads((tmp_path / "run" / TRAINING_REPORT).read_text())
     assert report["after"]["retrieval"]["nDCG@10"] > report["before"]["retrieval"]["nDCG@10"] + 0.2
-    assert open_pretrained(tmp_path / "run" / MODEL, name="made", license_="x").intent_head is not None
+    assert open_pretrained(tmp_path / "run" / TEACHER_FOLDER, name="made", license_="x").intent_head is not None
 
 
 def test_another_run_is_not_continued(teacher: Pretrained, tmp_path: Path) -> None:
     short = RECIPE.model_copy(update={"steps": 20})
-    train(teacher, make_data(), short, tmp_path)
+    fine_tune(teacher, make_data(), short, tmp_path)
     with pytest.raises(AnotherRun, match="another recipe or other data"):
-        train(teacher, make_data(), short.model_copy(update={"seed": 9}), tmp_path)
+        fine_tune(teacher, make_data(), short.model_copy(update={"seed": 9}), tmp_path)
 
 
 def test_a_damaged_intent_head_is_refused(teacher: Pretrained, tmp_path: Path) -> None:
-    train(teacher, make_data(), RECIPE.model_copy(update={"steps": 20}), tmp_path)
-    facts = tmp_path / MODEL / INTENT_HEAD[1]
+    fine_tune(teacher, make_data(), RECIPE.model_copy(update={"steps": 20}), tmp_path)
+    facts = tmp_path / TEACHER_FOLDER / INTENT_HEAD_FILES[1]
     content = json.loads(facts.read_text())
     facts.write_text(json.dumps(content | {"labels": content["labels"][1:]}))
     with pytest.raises(WeightsRefused, match="expected"):
-        open_pretrained(tmp_path / MODEL, name="made", license_="x")
+        open_pretrained(tmp_path / TEACHER_FOLDER, name="made", license_="x")
 
 
 def test_no_guide_is_in_two_parts_and_every_label_is_in_each() -> None:
-    parts = split(make_data(), validation=0.15, test=0.2, seed=0)
+    parts = split_training_data(make_data(), validation=0.15, test=0.2, seed=0)
     guides = [{pair.guide for pair in part.pairs} for part in parts.values()]
     assert sum(map(len, guides)) == len(set.union(*guides)) == 400
     for part in parts.values():
@@ -170,10 +173,10 @@ def test_no_guide_is_in_two_parts_and_every_label_is_in_each() -> None:
 def test_too_little_data_is_refused() -> None:
     data = make_data()
     with pytest.raises(TrainingRefused, match="1 guides are too few"):
-        split(TeachingData(data.pairs[:1] * 20, None, []), validation=0.1, test=0.1, seed=0)
+        split_training_data(TrainingData(data.pairs[:1] * 20, None, []), validation=0.1, test=0.1, seed=0)
     few = LabelledTexts(["a", "b", "c"], ["x", "y", "y"])
     with pytest.raises(TrainingRefused, match="3 messages of 2 labels are too few"):
-        split(TeachingData(data.pairs, few, []), validation=0.1, test=0.1, seed=0)
+        split_training_data(TrainingData(data.pairs, few, []), validation=0.1, test=0.1, seed=0)
 
 
 def test_contrastive_loss_matches_a_hand_computation() -> None:
@@ -190,11 +193,11 @@ def test_contrastive_loss_matches_a_hand_computation() -> None:
 
 
 def test_the_recipe_that_ships_can_be_read() -> None:
-    assert read_fine_tuning(ROOT / "teacher" / "recipes" / "fine-tuning.toml").steps > 0
+    assert read_fine_tuning_recipe(ROOT / "teacher" / "recipes" / "fine-tuning.toml").steps > 0
 
 
 @pytest.mark.parametrize("text", ["steps = 5", "name = 'x'\nsteps = 0", "name = 'x'\nother = 1", "not toml ["])
 def test_recipes_of_another_form_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(TrainingRefused, match="cannot be used"):
-        read_fine_tuning(tmp_path / "r.toml")
+    with pytest.raises(TrainingRefused, match=r"recipe .* is (refused: \d+ problem\(s\), first in|not TOML in UTF-8)"):
+        read_fine_tuning_recipe(tmp_path / "r.toml")

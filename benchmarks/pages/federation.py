@@ -1,4 +1,4 @@
-"""The README's figures of the federation, from the results of its four benchmarks."""
+"""Learning under differential privacy: accuracy, new labels, the query adapter, canaries, cost of a round."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def render_heads(result: dict[str, Any]) -> str:
         f"CLINC150: {secure}": clinc["with privacy"][secure],
     }
     said = (
-        "**Learning under differential privacy**: accuracy in percent, mean ± standard deviation over three seeds, "
+        "## Learning under differential privacy\n\nAccuracy in percent, mean ± standard deviation over three seeds, "
         "of the "
         f"intent head on the held-out fifth of BANKING77's training file ({banking['examples']['train']} messages, 77 "
         "intents, spread over branches by Dirichlet 0.5). Epsilon is for the whole training at delta 1e-5, "
@@ -39,7 +39,7 @@ def render_heads(result: dict[str, Any]) -> str:
         f"intent {_percent(bare['seed head of 10 an intent'])}. CLINC150: {other['central logistic regression']:.1%} "
         "in "
         f"one place, FedAvg over 50 branches {_percent(other['FedAvg, 50 branches'])}. The mechanism is that of "
-        "[docs/privacy.md](docs/privacy.md)."
+        "[Privacy](../privacy.md)."
     )
     return f"{_table(said, ['', 'ε = 1', 'ε = 3', 'ε = 8'], rows)}\n\n{without}"
 
@@ -47,7 +47,7 @@ def render_heads(result: dict[str, Any]) -> str:
 def render_labels(result: dict[str, Any]) -> str:
     """Recall of labels that only some branches know."""
     said = (
-        f"**Labels that only {result['known at']} branches know**, tested on messages of all branches: recall in "
+        f"## Labels that only {result['known at']} branches know\n\nTested on messages of all branches: recall in "
         "percent, "
         "before (seed head of the known labels, names of the new ones) and after a private run (per message, delta "
         "1e-5, "
@@ -66,7 +66,7 @@ def render_labels(result: dict[str, Any]) -> str:
 def render_adapter(result: dict[str, Any]) -> str:
     """Figures of the query adapter."""
     said = (
-        f"**A query adapter for the branches' own words**: {result['branches']} branches each say "
+        f"## A query adapter for the branches' own words\n\n{result['branches']} branches each say "
         f"{result['of them at a branch']} of {result['invented words']} common words with invented ones; from the "
         f"questions of {result['customers']} customers and the guides that answered them the adapter learns what is "
         f"meant. Right guide, in percent, among {result['guides']} guides, for questions about the half that nobody "
@@ -86,7 +86,7 @@ def render_audit(result: dict[str, Any]) -> str:
     shown = [f"{figures['lower_bound']:.2f} of {promised}" for promised, figures in noisy.items()]
     most = min(figures["lower_bound"] for name, figures in result.items() if name.endswith("switched off"))
     return (
-        "**Audited with canaries** (Steinke et al. 2023; made-up customers, one run each): of the promised epsilon at "
+        "## Audited with canaries\n\nSteinke et al. 2023 (made-up customers, one run each): of the promised epsilon at "
         f"delta 1e-5 an attacker who sees every sum can show {', '.join(shown)} with 95 % confidence. With the noise "
         f"switched off it shows {most:.2f}, the most that {noisy['1']['canaries']} canaries can: the audits of 1 and 3 "
         "fail, as they must."
@@ -96,9 +96,9 @@ def render_audit(result: dict[str, Any]) -> str:
 def render_scale(result: dict[str, Any]) -> str:
     """Figures of the time, memory and bytes of rounds."""
     said = (
-        "**A simulated round** with 40 messages at each branch, 77 labels on 384 directions, one branch after "
+        "## A simulated round\n\n40 messages at each branch, 77 labels on 384 directions, one branch after "
         "another on "
-        "one core of a busy machine ([plot](docs/evaluation/federation-scale.png)):"
+        "one core of a busy machine ([plot](../evaluation/federation-scale.png)):"
     )
     columns = (
         "seconds a round",

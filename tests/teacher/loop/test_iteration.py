@@ -1,4 +1,4 @@
-"""A whole turn in miniature, killed within every step: it completes, spends privacy once, and its lineage verifies."""
+"""A whole iteration in miniature, killed in every step: it completes, spends privacy once, its lineage verifies."""
 
 import json
 import random
@@ -15,9 +15,10 @@ from federation.privacy.ledger_file import read_ledger
 from student.artifacts.json_lines import read_rows
 from student.bundle.folder import open_bundle
 from teacher.lineage import trace
-from teacher.loop.iteration import Places
-from teacher.loop.report import PAGE
-from teacher.loop.scenario import TurnRecipe, make_world, read_turn
+from teacher.loop.inputs import IterationRecipe, read_iteration_recipe
+from teacher.loop.paths import IterationPaths
+from teacher.loop.report import ITERATION_PAGE
+from teacher.loop.scenario import make_scenario
 from tests.conftest import ROOT
 from tests.tiny import WORDS, make_tiny_teacher
 
@@ -81,27 +82,27 @@ import torch
 from student.distill.export.bundle_export import export_bundle
 from student.distill.pretrained import open_pretrained
 from student.distill.encoder.torch_encoder import open_torch_encoder
-from teacher.loop.figures import measure
+from teacher.loop.figures import measure_iteration
 from teacher.loop.report import write_page
-from teacher.loop.iteration import Ground, take_turn
-from teacher.loop.scenario import TurnRecipe
+from teacher.loop.inputs import IterationInputs, IterationRecipe
+from teacher.loop.iteration import run_iteration
 
 data, teacher, home = map(Path, sys.argv[1:])
-recipe = TurnRecipe.model_validate_json((data / "recipe.json").read_bytes())
+recipe = IterationRecipe.model_validate_json((data / "recipe.json").read_bytes())
 generator = random.Random(1)
 
 def attempt(killed_in, delay_s):
     torch.set_num_threads(1)
     model = open_pretrained(teacher, name="tiny teacher", license_="Apache-2.0")
-    ground = Ground(model, open_torch_encoder(model, precision="float32"), data, data / "documents")
+    inputs = IterationInputs(model, open_torch_encoder(model, precision="float32"), data, data / "documents")
     steps = iter(range(1000))
-    def say(step):
+    def on_step(step):
         if next(steps) == killed_in:
             threading.Timer(delay_s, os.kill, (os.getpid(), signal.SIGKILL)).start()
-    world = take_turn(recipe, ground, home, say=say)
+    scenario = run_iteration(recipe, inputs, home, on_step=on_step)
     if killed_in is not None:
         os.kill(os.getpid(), signal.SIGKILL)
-    write_page(measure(recipe, ground, world, home, data / "questions.jsonl"), home)
+    write_page(measure_iteration(recipe, inputs, scenario, home, data / "questions.jsonl"), home)
 
 kills = 0
 for killed_in in [*range(13), None]:
@@ -118,8 +119,8 @@ for killed_in in [*range(13), None]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A turn that was killed in each of its steps, and then left to end."""
-    folder = tmp_path_factory.mktemp("turn")
+    """An iteration that was killed in each of its steps, and then left to end."""
+    folder = tmp_path_factory.mktemp("iteration")
     data = write_data(folder / "data")
     teacher = make_tiny_teacher(folder / "teacher")
     done = subprocess.run(
@@ -134,22 +135,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "home"
 
 
-def test_a_turn_killed_in_every_step_and_started_again_completes(home: Path) -> None:
-    places = Places(home)
-    for bundle, serial in ((places.first_bundle, 1), (places.branch(3) / "bundle", 2), (places.next_bundle, 3)):
+def test_an_iteration_killed_in_every_step_and_started_again_completes(home: Path) -> None:
+    paths = IterationPaths(home)
+    for bundle, serial in ((paths.first_bundle, 1), (paths.branch(3) / "bundle", 2), (paths.next_bundle, 3)):
         assert open_bundle(bundle).manifest.serial == serial
-    assert len({open_bundle(places.branch(number) / "bundle").digest for number in (1, 2, 3)}) == 1
-    following = open_bundle(places.next_bundle).manifest
+    assert len({open_bundle(paths.branch(number) / "bundle").digest for number in (1, 2, 3)}) == 1
+    following = open_bundle(paths.next_bundle).manifest
     assert len(following.heads["intent"].labels) == 4
-    assert len(open_bundle(places.first_bundle).manifest.heads["intent"].labels) == 3
-    assert following.embedding_space == open_bundle(places.first_bundle).manifest.embedding_space
+    assert len(open_bundle(paths.first_bundle).manifest.heads["intent"].labels) == 3
+    assert following.embedding_space == open_bundle(paths.first_bundle).manifest.embedding_space
 
 
 def test_it_spends_no_more_than_its_recipe_says_and_every_ledger_is_sound(home: Path) -> None:
-    spent = open_bundle(Places(home).next_bundle).manifest.privacy
+    spent = open_bundle(IterationPaths(home).next_bundle).manifest.privacy
     assert [each.serial for each in spent] == [1]
     for number in (1, 2, 3):
-        state = read_ledger(Places(home).branch(number) / "ledger.jsonl")
+        state = read_ledger(IterationPaths(home).branch(number) / "ledger.jsonl")
         assert 1 <= state.serial <= RECIPE["federation"]["rounds"]  # type: ignore[index]
         assert state.epsilon(1e-5) <= 8.0 * (1 + 1e-6)
         assert state.epsilon(1e-5) <= spent[0].largest_ledger_epsilon + 1e-6
@@ -157,15 +158,15 @@ def test_it_spends_no_more_than_its_recipe_says_and_every_ledger_is_sound(home: 
 
 def test_feedback_is_given_once(home: Path) -> None:
     for number in (1, 2, 3):
-        store = Places(home).branch(number) / "store" / DATABASE
+        store = IterationPaths(home).branch(number) / "store" / DATABASE
         with closing(sqlite3.connect(store)) as database:
             texts = [text for (text,) in database.execute("SELECT text FROM feedback")]
-        messages = [row["text"] for row in read_rows(home / "world" / f"branch-{number}.jsonl")]
+        messages = [row["text"] for row in read_rows(home / "scenario" / f"branch-{number}.jsonl")]
         assert texts == messages
 
 
 def test_the_lineage_of_the_next_bundle_leads_to_release_ledgers_and_targets(home: Path) -> None:
-    found = {(node.role, node.name): node.path for node in trace(Places(home).next_bundle, [home]).walk()}
+    found = {(node.role, node.name): node.path for node in trace(IterationPaths(home).next_bundle, [home]).walk()}
     assert found["release", "loop release 1"] is not None
     assert {found["ledger", f"branch-{number}"] is not None for number in (1, 2, 3)} == {True}
     assert found["targets", "targets.json"] is not None
@@ -174,16 +175,16 @@ def test_the_lineage_of_the_next_bundle_leads_to_release_ledgers_and_targets(hom
 
 
 def test_the_next_bundles_card_says_what_was_spent(home: Path) -> None:
-    bundle = open_bundle(Places(home).next_bundle)
+    bundle = open_bundle(IterationPaths(home).next_bundle)
     card = bundle.read("MODEL_CARD.md").decode()
     assert "loop release 1 |" in card
     assert "post-processing" in card
     assert "No data of any branch" not in card
-    assert "No data of any branch" in open_bundle(Places(home).first_bundle).read("MODEL_CARD.md").decode()
+    assert "No data of any branch" in open_bundle(IterationPaths(home).first_bundle).read("MODEL_CARD.md").decode()
 
 
 def test_the_page_shows_every_model_and_ledger(home: Path) -> None:
-    page = (home / PAGE).read_text()
+    page = (home / ITERATION_PAGE).read_text()
     values = json.loads((home / "figures.json").read_text())
     assert len(values["rows"]) == 4
     assert values["reembedded"] == 0
@@ -194,11 +195,14 @@ def test_the_page_shows_every_model_and_ledger(home: Path) -> None:
 
 
 def test_new_intents_are_at_branches_alone_and_not_at_the_last(home: Path) -> None:
-    world = make_world(TurnRecipe.model_validate(RECIPE), Path(), Path(), home / "world")
-    labels = [{row["label"] for row in read_rows(path)} for path in (world.intents, world.validation, *world.branches)]
-    assert [bool(each & set(world.new)) for each in labels] == [False, False, True, True, False]
+    scenario = make_scenario(IterationRecipe.model_validate(RECIPE), Path(), Path(), home / "scenario")
+    labels = [
+        {row["label"] for row in read_rows(path)}
+        for path in (scenario.intents, scenario.validation, *scenario.branches)
+    ]
+    assert [bool(each & set(scenario.new)) for each in labels] == [False, False, True, True, False]
 
 
-@pytest.mark.parametrize("name", ["turn", "demo-turn"])
+@pytest.mark.parametrize("name", ["iteration", "demo-iteration"])
 def test_the_recipes_that_ship_can_be_read(name: str) -> None:
-    assert read_turn(ROOT / "teacher" / "recipes" / f"{name}.toml").branches == 3
+    assert read_iteration_recipe(ROOT / "teacher" / "recipes" / f"{name}.toml").branches == 3

@@ -1,4 +1,4 @@
-"""A head taught by another: what it takes over, what it keeps, and that its loss is the one that is written down."""
+"""Distillation of a head: what it learns, what it keeps, and that its loss is the one that is written down."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from student.bundle.linear_head import LinearHead
-from student.distill.heads.head_distillation import LabelledEmbeddings, SoftTexts, read_soft_texts, teach_head
-from student.distill.targets import IntentTargets, TargetsManifest, write_manifest, write_shard
+from student.distill.heads.head_distillation import LabelledEmbeddings, SoftLabels, distill_head, read_soft_labels
+from student.distill.targets import IntentTargets, TargetsManifest, write_shard, write_targets_manifest
 
 D = 12
 
@@ -28,16 +28,18 @@ def test_a_head_learns_a_label_that_no_labelled_text_has() -> None:
     other, texts, fresh = other_head(), unit(800, 2), unit(300, 3)
     known = texts[other.logits(texts).argmax(axis=1) < 2][:60]
     labelled = LabelledEmbeddings(known, other.logits(known).argmax(axis=1).astype(np.int64))
-    head = teach_head(("a", "b", "new"), labelled, SoftTexts(texts, other.logits(texts), other.labels))
+    head = distill_head(("a", "b", "new"), labelled, SoftLabels(texts, other.logits(texts), other.labels))
     assert (head.logits(fresh).argmax(axis=1) == other.logits(fresh).argmax(axis=1)).mean() > 0.95
 
 
-def test_caution_holds_labelled_texts_against_labels_they_do_not_use() -> None:
+def test_regularization_keeps_labelled_texts_from_labels_they_do_not_use() -> None:
     other, texts = other_head(), unit(800, 2)
     mislabelled = texts[other.logits(texts).argmax(axis=1) == 2][:60]  # the centre knew no better
     labelled = LabelledEmbeddings(mislabelled, np.zeros(60, np.int64))
-    soft = SoftTexts(texts, other.logits(texts), other.labels)
-    eager, wary = (teach_head(other.labels, labelled, soft, caution=caution) for caution in (0.0, 10.0))
+    soft = SoftLabels(texts, other.logits(texts), other.labels)
+    eager, wary = (
+        distill_head(other.labels, labelled, soft, regularization=regularization) for regularization in (0.0, 10.0)
+    )
     said = [(head.logits(mislabelled).argmax(axis=1) == 0).mean() for head in (eager, wary)]
     assert said[0] < 0.3
     assert said[1] > 0.7
@@ -46,11 +48,11 @@ def test_caution_holds_labelled_texts_against_labels_they_do_not_use() -> None:
 def test_the_weights_found_are_where_the_loss_that_is_written_down_is_least() -> None:
     other, texts, known = other_head(), unit(200, 2), unit(40, 5)
     targets = np.arange(40, dtype=np.int64) % 2
-    head = teach_head(
+    head = distill_head(
         other.labels,
         LabelledEmbeddings(known, targets),
-        SoftTexts(texts, other.logits(texts), other.labels),
-        caution=0.5,
+        SoftLabels(texts, other.logits(texts), other.labels),
+        regularization=0.5,
     )
 
     def loss(weight: NDArray[np.float32]) -> float:
@@ -68,7 +70,7 @@ def test_the_weights_found_are_where_the_loss_that_is_written_down_is_least() ->
         assert loss(head.weight + step) > least
 
 
-def test_soft_texts_are_read_with_the_teachers_temperature(tmp_path: Path) -> None:
+def test_soft_labels_are_read_with_the_teachers_temperature(tmp_path: Path) -> None:
     texts, known = [f"text {number}" for number in range(40)], np.full(40, -1, np.int16)
     logits = np.random.default_rng(6).standard_normal((40, 2)).astype(np.float16)
     shards = [
@@ -78,16 +80,16 @@ def test_soft_texts_are_read_with_the_teachers_temperature(tmp_path: Path) -> No
         for n in range(2)
     ]
     fields: dict[str, Any] = {"embedding_space": "5" * 64, "dimension": D, "lineage": [], "shards": shards}
-    write_manifest(tmp_path, TargetsManifest(intents=["a", "b"], intent_temperature=0.5, **fields))
-    read = read_soft_texts(
+    write_targets_manifest(tmp_path, TargetsManifest(intents=["a", "b"], intent_temperature=0.5, **fields))
+    read = read_soft_labels(
         tmp_path, lambda asked: np.array([[texts.index(text)] * D for text in asked], np.float32), count=40
     )
     assert read is not None
     assert read.labels == ("a", "b")
     rows = read.embeddings[:, 0].astype(int)
     assert np.allclose(read.logits, logits[rows].astype(np.float32) / 0.5)
-    write_manifest(tmp_path, TargetsManifest(**fields))
-    assert read_soft_texts(tmp_path, lambda asked: unit(len(asked), 0), count=40) is None
+    write_targets_manifest(tmp_path, TargetsManifest(**fields))
+    assert read_soft_labels(tmp_path, lambda asked: unit(len(asked), 0), count=40) is None
 
 
 def test_a_part_of_the_texts_is_chosen_by_digest(tmp_path: Path) -> None:
@@ -96,7 +98,7 @@ def test_a_part_of_the_texts_is_chosen_by_digest(tmp_path: Path) -> None:
         tmp_path / "0.parquet", texts, ["m"] * 400, unit(400, 1), IntentTargets(np.zeros((400, 2), np.float16), known)
     )
     manifest = TargetsManifest(embedding_space="5" * 64, dimension=D, intents=["a", "b"], lineage=[], shards=[shard])
-    write_manifest(tmp_path, manifest)
-    read = read_soft_texts(tmp_path, lambda asked: unit(len(asked), 0), count=100)
+    write_targets_manifest(tmp_path, manifest)
+    read = read_soft_labels(tmp_path, lambda asked: unit(len(asked), 0), count=100)
     assert read is not None
     assert len(read.logits) == pytest.approx(100, abs=30)

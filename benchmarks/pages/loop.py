@@ -1,4 +1,4 @@
-"""The README's figures of one iteration of the loop, and the plot of them."""
+"""One iteration of the loop: figures before and after it, and the plot of them."""
 
 import io
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from student.artifacts.durable import write_durably
 
-PLOT = Path(__file__).parents[1] / "docs" / "evaluation" / "closed-loop.png"
+PLOT = Path(__file__).parents[2] / "docs" / "evaluation" / "closed-loop.png"
 _RUNS = ("without privacy", "epsilon 8", "epsilon 3")
 _WHO = {
     "student of a branch that met them": ("branch's student, intents it met,", "released student, old intents"),
@@ -30,11 +30,11 @@ def render_loop(result: dict[str, Any]) -> str:
     reached = ", ".join(f"{_percent(result[run][share])} % ({run})" for run in _RUNS)
     return "\n".join(
         [
-            "**One iteration of the loop, intents**: accuracy in percent on BANKING77's held-out fifth, "
+            "## Intents\n\nAccuracy in percent on BANKING77's held-out fifth, "
             f"{result['intents only at branches']} of 77 intents known only at three of {result['branches']} branches "
             "each; mean ± standard deviation over three seeds, epsilon at delta 1e-5 per message, add-or-remove "
             "neighbors, exact Gaussian "
-            "composition ([plot](docs/evaluation/closed-loop.png)):",
+            "composition ([plot](../evaluation/closed-loop.png)):",
             "",
             "| | | new, before | new, after | known, before | known, after |",
             "|---|---|---|---|---|---|",
@@ -54,8 +54,8 @@ def render_words(result: dict[str, Any]) -> str:
             rows.append(f"| {run} | {shown} | " + " | ".join(_percent(result[run][key]) for key in keys) + " |")
     return "\n".join(
         [
-            "**One iteration of the loop, words that only branches use**: nDCG@10 in percent of finding a guide of "
-            "Business Central by meaning alone, three seeds, epsilon at delta 1e-5 per customer:",
+            "## Words that only branches use\n\nnDCG@10 in percent of finding a guide of Business "
+            "Central by meaning alone, three seeds, epsilon at delta 1e-5 per customer:",
             "",
             "| | | branch words, before | after | usual words, before | after |",
             "|---|---|---|---|---|---|",

@@ -1,0 +1,86 @@
+"""`orilla teacher queries` and `questions`: texts to train on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from student.terminal import progress_bar
+from teacher.cli.options import TEACHER_RECIPES, CorpusOption, DataOption, import_teacher_extra
+
+
+def queries_command(
+    data: DataOption,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="JSON lines of query, passage, guide, maker.")],
+    recipe: CorpusOption = TEACHER_RECIPES / "public.toml",
+    llm: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A causal language model's folder.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="An OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1.")
+    ] = None,
+    endpoint_model: Annotated[str, typer.Option(help="The model to ask for there.")] = "default",
+    endpoint_key: Annotated[
+        str | None, typer.Option(envvar="ORILLA_LLM_KEY", help="Its key; better in the environment.")
+    ] = None,
+) -> None:
+    """Make queries for the passages of the center's guides, to fine-tune the teacher with.
+
+    Titles, headings and first sentences ask for what follows them. With a language model, its questions are added where
+    the teacher finds the passage again by them. Guides that the recipe holds out are left out.
+    """
+    import_teacher_extra("making queries")
+    from student.distill.encoder.torch_encoder import open_torch_encoder
+    from student.distill.pretrained import find_minilm
+    from teacher.corpora.corpus import read_corpus_recipe
+    from teacher.corpora.queries import add_written, make_pairs, write_pairs
+    from teacher.corpora.writers import endpoint_writer, local_writer
+
+    console = Console(stderr=True)
+    pairs = list(make_pairs(read_corpus_recipe(recipe), data))
+    made = len(pairs)
+    if llm or endpoint:
+        write = local_writer(llm) if llm else endpoint_writer(str(endpoint), endpoint_model, key=endpoint_key)
+        encode = open_torch_encoder(find_minilm(), precision="auto")
+        with progress_bar("writing queries") as show:
+            pairs += add_written(
+                pairs,
+                write,
+                encode,
+                maker=llm.name if llm else endpoint_model,
+                on_passage=lambda done, total: show(done, total, "writing queries"),
+            )
+    write_pairs(out, pairs)
+    written = f", {len(pairs) - made} of them by the language model" if llm or endpoint else ""
+    console.print(f"{len(pairs)} pairs in {out}{written}")
+
+
+def questions_command(
+    data: DataOption,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="JSON lines of examples for `orilla student verifier`.")],
+    seed: Annotated[int, typer.Option(help="Of what is drawn from the guides.")] = 1,
+) -> None:
+    """Make examples of passages that answer a question, and of passages that seem to but do not.
+
+    From the questions written by hand for this project (`teacher/data`), and from the public guides themselves.
+    """
+    from random import Random
+
+    from student.distill.verifier.examples import write_verifier_examples
+    from student.runtime.student import load_student
+    from teacher.corpora.answerability import make_examples
+    from teacher.corpora.guide_passages import WRITTEN_QUESTIONS, examples_lineage, read_guide_passages, read_written
+
+    console = Console(stderr=True)
+    with console.status("reading guides") as status:
+        student, generator = load_student(), Random(seed)  # noqa: S311  (draws examples)
+        try:
+            written = list(read_written(WRITTEN_QUESTIONS, data))
+            passages = read_guide_passages(data, student.encoder, generator)
+            status.update(f"embedding {len(passages)} passages")
+            examples = make_examples(passages, written, data, student.encoder.encode, generator)
+            count = write_verifier_examples(out, examples, examples_lineage(data))
+        finally:
+            student.close()
+    console.print(f"{count} examples in {out}, from {len(written)} written questions and {len(passages)} passages")
