@@ -60,7 +60,7 @@ OFFICES_A_QUESTION = 3
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What every branch's documents are.
+    """The documents of every branch, and what is asked for.
 
     Attributes:
         passages: embeddings (N, D) of the guides' first sections, without titles.
@@ -132,12 +132,12 @@ def measure(
     asked: Sequence[FoundDocument],
     settings: Mapping[float, Training],
 ) -> dict[str, Any]:
-    """What is found with no adapter, after a run without noise, and after private ones."""
+    """Ranks with no adapter, after a run without noise, and after private ones."""
     rows: dict[str, list[dict[str, float]]] = {}
     promised = {"no adapter": "", "trained without noise": "none"}
     for seed in SEEDS:
-        world = draw(base, learned, asked, seed)
-        branches, spoken, meant = world.branches, world.spoken, world.meant
+        scenario = draw(base, learned, asked, seed)
+        branches, spoken, meant = scenario.branches, scenario.spoken, scenario.meant
         adapters: dict[str, NDArray[np.float32] | None] = {"no adapter": None}
         for epsilon, training in settings.items():
             plan = plan_of(base, epsilon, training, customers=customers_of(learned))
@@ -154,24 +154,24 @@ def measure(
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What branches have learned from, and the others' questions, in branches' words and in usual ones."""
+class Scenario:
+    """Branches' examples, and the others' questions, in branches' words and in usual ones."""
 
     branches: list[AdapterExamples]
     spoken: list[FoundDocument]
     meant: list[FoundDocument]
 
 
-def draw(base: Base, learned: Sequence[FoundDocument], asked: Sequence[FoundDocument], seed: int) -> World:
-    """Who says what: drawn by a seed."""
+def draw(base: Base, learned: Sequence[FoundDocument], asked: Sequence[FoundDocument], seed: int) -> Scenario:
+    """Draws by a seed who says what."""
     generator = np.random.default_rng([seed, 0])
     words = [generator.choice(sorted(INVENTED), WORDS_A_BRANCH, replace=False) for _ in range(BRANCHES)]
     branches = _branches(base, learned, words, generator)
-    return World(branches, *_spoken(asked, words, generator))
+    return Scenario(branches, *_spoken(asked, words, generator))
 
 
 def customers_of(learned: Sequence[FoundDocument]) -> int:
-    """How many ask these questions."""
+    """Number of customers who ask these questions."""
     return len(learned) * OFFICES_A_QUESTION // QUESTIONS_A_CUSTOMER
 
 
@@ -181,8 +181,8 @@ def _branches(
     """Customers of three questions each, spread evenly; a branch's own documents are all the guides."""
     order = np.concatenate([generator.permutation(len(learned)) for _ in range(OFFICES_A_QUESTION)])
     asked: list[list[FoundDocument]] = [[] for _ in words]
-    for place, row in enumerate(order):
-        customer = place // QUESTIONS_A_CUSTOMER
+    for position, row in enumerate(order):
+        customer = position // QUESTIONS_A_CUSTOMER
         branch = customer % len(words)
         text = speak(learned[row].text, list(words[branch]))
         asked[branch].append(FoundDocument(text, learned[row].source, f"customer {customer}"))
@@ -245,8 +245,8 @@ def _find(
 ) -> dict[str, float]:
     """Ranks of the right guides among all, a guide by its nearest passage."""
     queries = encode_cached([each.text for each in questions])
-    turned = queries if weights is None else adapt(weights, queries)
-    nearest, guides = nearest_of_guides(base, turned)
+    adapted = queries if weights is None else adapt(weights, queries)
+    nearest, guides = nearest_of_guides(base, adapted)
     right = np.searchsorted(guides, [each.source for each in questions])
     ranks = 1 + (nearest > nearest[np.arange(len(right)), right][:, None]).sum(axis=1)
     found = summarize_ranks([int(rank) for rank in ranks])

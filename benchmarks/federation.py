@@ -35,7 +35,7 @@ from federation.privacy.accounting import guarantee
 
 
 class Training(NamedTuple):
-    """How the weights move, as `RunSettings` names it."""
+    """The settings of a run that differ by budget, as `RunSettings` names them."""
 
     rounds: int
     learning_rate: float

@@ -113,7 +113,7 @@ class _Shelf:
             self._by_digest[digest_json(json.loads(path.read_bytes())["recipe"])] = path
 
     def look_up(self, origin: Origin) -> Node:
-        """What an origin names, and what that was made from; things named twice are opened up once."""
+        """The node of what an origin names, and of all that was made from; things named twice are opened once."""
         path = self._by_digest.get(origin.sha256) or self._find_file(origin)
         below: list[Node] = []
         if path and origin.sha256 not in self._seen:

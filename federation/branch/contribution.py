@@ -17,16 +17,16 @@ Guarantees:
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from federation.branch.policy import BranchPolicy
-from federation.errors import UpdateInvalid
-from federation.learning.clipping import check_weights
-from federation.learning.features import FeatureMap, Weights, digest_array
+from federation.learning.features import FeatureMap, Weights
 from federation.learning.holdout import select_customers
 from federation.learning.part import PartExamples
 from federation.learning.parts import part_named
-from federation.learning.round_parameters import RoundParameters
+from federation.learning.round_parameters import RoundParameters, check_what_was_sent
 from federation.privacy.accounting import BucketRange
-from federation.privacy.discrete_gaussian import Integers
 from federation.privacy.ledger import Ledger
 from federation.privacy.ledger_file import Budget, Entry, Release
 from federation.privacy.noise import encode, share_variance
@@ -34,7 +34,7 @@ from federation.privacy.noise import encode, share_variance
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What one branch sends for one round.
+    """The update that one branch sends for one round.
 
     Attributes:
         values: (size,) integers: clipped, rounded, with the branch's share of the noise. In secure mode they go into
@@ -42,7 +42,7 @@ class Update:
         entry: of the ledger, which paid for it.
     """
 
-    values: Integers
+    values: NDArray[np.int64]
     entry: Entry
 
 
@@ -75,7 +75,7 @@ def make_update(
     """
     policy.check(parameters)
     share_variance(parameters)
-    _check_what_was_sent(parameters, weights, examples, feature_map)
+    check_what_was_sent(parameters, weights, examples, feature_map)
     release = release_of(parameters)
     entry = ledger.spend(release, Budget(policy.max_epsilon, policy.delta), now=now)
     among = BucketRange(release.customers_from, release.customers_to)
@@ -84,27 +84,8 @@ def make_update(
     return Update(encode(total, parameters), entry)
 
 
-def _check_what_was_sent(
-    parameters: RoundParameters, weights: Weights, examples: PartExamples, feature_map: FeatureMap | None
-) -> None:
-    check_weights(weights, parameters.weights_shape)
-    differences = [
-        ("weights", parameters.weights_digest, digest_array(weights)),
-        ("feature map", parameters.feature_map_digest, feature_map.digest if feature_map else None),
-        ("embedding space", parameters.embedding_space, examples.embedding_space),
-        ("part", parameters.part, examples.part),
-        ("dimension", parameters.dimension, feature_map.projection.shape[1] if feature_map else parameters.dimension),
-    ]
-    for what, expected, got in differences:
-        if expected != got:
-            raise UpdateInvalid(
-                f"round {parameters.round_number} of run {parameters.run_id}: {what} is {got}, but its parameters name "
-                f"{expected}; the branch's bundle may be older than the run: update it, or ask the center"
-            )
-
-
 def release_of(parameters: RoundParameters) -> Release:
-    """What a round releases, as the ledger counts it."""
+    """The release that a round makes, as the ledger counts it."""
     is_training = parameters.purpose == "train"
     return Release(
         run_id=parameters.run_id,

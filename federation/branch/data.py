@@ -16,15 +16,16 @@ from edge_agent.storage.training_data import (
     read_passage_embeddings,
     read_staff_feedback,
 )
+from federation.branch.settings import BranchSettings
 from federation.errors import ExamplesInvalid, NothingToTrain
 from federation.learning.examples import NO_CUSTOMER, FoundDocument, LabelledText, Passages, read_tickets
-from student.bundle.folder import Bundle
+from student.bundle.folder import Bundle, open_bundle
 from student.embeddings import Embeddings
 
 
 @dataclass(frozen=True, slots=True)
 class OwnData:
-    """What a branch has, as parts ask for it (`federation.learning.part.BranchData`).
+    """The data of a branch, as parts ask for it (`federation.learning.part.BranchData`).
 
     Attributes:
         bundle: that the branch serves.
@@ -69,6 +70,48 @@ class OwnData:
         return Passages(read.sources, read.embeddings)
 
 
+@contextmanager
+def open_data(settings: BranchSettings) -> Iterator[OwnData]:
+    """The branch's own data, with its cache open until the block ends; only what is new is encoded.
+
+    Raises:
+        ExamplesInvalid: the cache cannot be used. BundleError: the bundle cannot.
+    """
+    bundle = open_bundle(settings.bundle)
+
+    def encode(texts: Sequence[str]) -> Embeddings:
+        # Imported and loaded only where a text is new: the encoder takes most of a round, and of the memory.
+        from student.runtime.encoder import Encoder  # noqa: PLC0415
+
+        encoder = Encoder.from_bundle(bundle, workers=1)
+        try:
+            return encoder.encode(texts)
+        finally:
+            encoder.close()
+
+    with _translated():
+        cache = EmbeddingCache(settings.cache, encode, bundle.digest, dimension=bundle.manifest.encoder.dimension)
+    try:
+        yield OwnData(bundle, settings.store, settings.tickets, cache)
+    finally:
+        cache.close()
+
+
+def encode_all(settings: BranchSettings) -> int:
+    """Encodes every text that a branch may train with, so that its first round finds them in the cache.
+
+    Returns:
+        How many of them are labelled with an intent.
+
+    Raises:
+        ExamplesInvalid: the store or a file of tickets cannot be read. BundleError: the bundle cannot.
+    """
+    with open_data(settings) as data:
+        labelled = [*data.confirmed_intents(), *data.tickets(label="intent")]
+        data.encode([*(row.text for row in labelled), *(row.text for row in data.found_documents())])
+    return len(labelled)
+
+
 def read_confirmed_intents(store: Path) -> list[LabelledText]:
     """Messages whose right intent staff named, oldest first.
 
@@ -89,21 +132,6 @@ def read_found_documents(store: Path) -> list[FoundDocument]:
     return [FoundDocument(row.text, row.source, row.customer or NO_CUSTOMER) for row in rows if row.source]
 
 
-@contextmanager
-def open_cache(path: Path, encode: Callable[[Sequence[str]], Embeddings], bundle: Bundle) -> Iterator[EmbeddingCache]:
-    """The branch's cache of embeddings, open until the block ends.
-
-    Raises:
-        ExamplesInvalid: its file cannot be used.
-    """
-    with _translated():
-        cache = EmbeddingCache(path, encode, bundle.digest, dimension=bundle.manifest.encoder.dimension)
-    try:
-        yield cache
-    finally:
-        cache.close()
-
-
 def _read_feedback(store: Path) -> list[StaffFeedback]:
     with _translated(store):
         return read_staff_feedback(store)
@@ -111,7 +139,7 @@ def _read_feedback(store: Path) -> list[StaffFeedback]:
 
 @contextmanager
 def _translated(store: Path | None = None) -> Iterator[None]:
-    """Turns the storage's refusals into ours; with the option to change where they are of a store."""
+    """Translates the storage's refusals into ours; of a store, with the option that names its folder."""
     try:
         yield
     except AgentError as error:

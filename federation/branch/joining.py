@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from federation.branch.client_app import SETTINGS, app
+from federation.branch.data import encode_all
 from federation.branch.kit import read_joining
-from federation.branch.participation import encode_all
 from federation.branch.policy import read_policy
 from federation.branch.settings import SETTINGS_FILE, read_branch_settings
 from federation.errors import DeploymentFailed, LedgerMissing

@@ -13,7 +13,7 @@ JOIN_FILE = "join.json"
 
 
 class Joining(BaseModel):
-    """The text of a kit: the branch's name, the federation's, and where its center is."""
+    """`join.json` of a kit: the branch's name, the federation's, and the address of its center."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

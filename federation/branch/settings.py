@@ -20,12 +20,12 @@ SETTINGS_FILE, POLICY_FILE, LEDGER_FILE = "branch.json", "policy.json", "ledger.
 
 
 class BranchSettings(BaseModel):
-    """Where things are at a branch; relative paths are relative to the file.
+    """Paths of a branch's files; relative paths are relative to the file.
 
     Attributes:
-        policy: what the branch allows.
-        ledger: what it has spent.
-        cache: embeddings of its own texts.
+        policy: file of what the branch allows.
+        ledger: file of what it has spent.
+        cache: file of its own texts' embeddings.
         bundle: folder of the student's bundle that its edge agent serves.
         store: folder of the edge agent's store, opened read-only; None where only files of tickets are used.
         tickets: files of labelled tickets, `.csv` or `.jsonl` with the columns text, intent and customer.

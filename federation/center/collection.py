@@ -19,7 +19,6 @@ from federation.center.home import enrolled_nodes
 from federation.center.prepared_run import PreparedRun, read_map
 from federation.errors import AggregationRefused, RunFailed
 from federation.learning.aggregation import check_sum
-from federation.learning.features import Weights
 from federation.learning.round_parameters import RoundParameters
 from federation.release.format import LedgerEntry
 from federation.secure_aggregation.central_session import CentralSession
@@ -80,7 +79,7 @@ class Material:
             self._lacking.add(node)
 
     def body_for(self, node: int) -> Body:
-        """What to send to a branch."""
+        """Body of the message to a branch."""
         return self.body | {"feature_map": self.feature_map} if node in self._lacking else dict(self.body)
 
 
@@ -106,7 +105,7 @@ def ask_branches(
     run: PreparedRun,
     folder: Path,
     parameters: RoundParameters,
-    weights: Weights,
+    weights: NDArray[np.float32],
     *,
     on_spending: Callable[[], None],
 ) -> Collected:

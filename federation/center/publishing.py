@@ -22,7 +22,6 @@ from federation.release.format import (
     ReleasedRound,
 )
 from federation.release.signing import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
-from student.artifacts.digests import digest_bytes
 from student.bundle.manifest import created_at
 from student.distill.heads.intent_head import calibrate
 
@@ -43,7 +42,7 @@ class Published:
     accuracy: float
     guarantee: str
     at_branches: str = ""
-    """What branches counted, noisy; empty where they counted nothing."""
+    """Noisy counts of the branches, in words; empty where they counted nothing."""
 
 
 def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Published:
@@ -113,7 +112,7 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
             texts=len(run.prepared.validation.targets),
             at_branches=_at_branches(finished.evaluation),
         ),
-        learned_sha256=digest_bytes(packed.content),
+        learned_sha256=packed.digest,
         **packed.facts.model_dump(),
     )
     write_release(path, release, packed.content, read_signing_key(home / SIGNING_KEY))

@@ -66,7 +66,7 @@ def picture(png: bytes, what: str) -> str:
 
 
 def to_png(draw: Callable[[Any], None], width: float, height: float) -> bytes:
-    """What `draw` makes of a matplotlib figure of that size in inches."""
+    """Draws a matplotlib figure of that size in inches; returns its PNG."""
     import matplotlib as mpl  # noqa: PLC0415  (a second to import, and not needed where nothing is drawn)
     from matplotlib.figure import Figure  # noqa: PLC0415
 

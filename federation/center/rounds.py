@@ -163,7 +163,7 @@ def is_over(run: PreparedRun, folder: Path) -> bool:
 
 
 def read_progress(folder: Path, run: PreparedRun) -> tuple[RunState, tuple[RoundRecord, ...]]:
-    """How far a run has come: its start where no round has been finished.
+    """Progress of a run: its start where no round has been finished.
 
     Attempts at a round that will not be made again are counted with the last one: branches have paid for them.
 
@@ -221,7 +221,7 @@ def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> t
 
 
 def _attempts(folder: Path, round_number: int) -> int:
-    """How often branches were asked for updates of a round that is not finished."""
+    """Attempts at a round that is not finished: times that branches were asked for updates."""
     try:
         attempt = _Attempt.model_validate(json.loads((folder / ATTEMPT_FILE).read_bytes()))
     except (OSError, ValueError, ValidationError):

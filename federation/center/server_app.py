@@ -50,7 +50,7 @@ def main(grid: Grid, context: Context) -> None:
 
 
 def run_folder(context: Context) -> Path:
-    """Where the run is that the configuration names, below the federation's folder that this process was given.
+    """Folder of the run that the configuration names, below the federation's folder that this process was given.
 
     Raises:
         RunFailed: no run is named, or there is no such folder.

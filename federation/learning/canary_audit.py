@@ -28,7 +28,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What an audit found.
+    """The result of an audit.
 
     Attributes:
         canaries: how many might have been in.
@@ -46,7 +46,7 @@ class AuditReport:
 
     @property
     def is_consistent(self) -> bool:
-        """Whether the lower bound lies under the promise; if not, something is broken."""
+        """True while the lower bound lies under the promise; if not, something is broken."""
         return self.lower_bound <= self.promised.epsilon
 
 
@@ -135,7 +135,7 @@ def _branches(
 def _alignment(
     released: NDArray[np.float64], weights: NDArray[np.float32], x: NDArray[np.float64], targets: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """How much of each canary's gradient, at these weights, is in what was released (n,)."""
+    """The share of each canary's gradient, at these weights, in what was released (n,)."""
     residuals = softmax(x @ weights.astype(np.float64))
     residuals[np.arange(len(x)), targets] -= 1
     residuals /= np.linalg.norm(residuals, axis=1, keepdims=True)

@@ -32,7 +32,7 @@ def check_weights(weights: NDArray[np.float32], shape: tuple[int, int]) -> None:
 def clip_factors(
     parts: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], customers: NDArray[np.int64], clip_norm: float
 ) -> NDArray[np.float64]:
-    """What each example's gradient is multiplied with (n,), so that no customer's sum is longer than the bound.
+    """Factors (n,) that each example's gradient is multiplied with, so that no customer's sum is longer than the bound.
 
     Args:
         parts: the gradient of example i is, part by part, the outer product of row i of both matrices (n, D), (n, C).

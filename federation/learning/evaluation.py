@@ -100,7 +100,7 @@ def count_correct(
 def read_counts(
     total: Integers, parameters: NoiseParameters, survivors: int
 ) -> tuple[AccuracyEstimate, AccuracyEstimate | None]:
-    """What a sum of counts says, of all labels and, where they were counted apart, of the new ones.
+    """Reads a sum of counts: estimates of all labels and, where they were counted apart, of the new ones.
 
     Args:
         total: of the branches' noisy counts, checked.

@@ -3,8 +3,8 @@
 `federation.learning.parts` lists the parts. The intent head (`intent_head.py`) and the query adapter
 (`query_adapter.py`) are built in; another one is one more module that fulfils `Part`, and its registration there.
 
-The contract has two halves. `TrainedPart` is what rounds need, at the branch and at the center. `ReleasedPart` is what
-a release needs: the learned numbers as bytes, and their place in a bundle. All of it is numpy, without torch or Flower.
+The contract has two halves. `TrainedPart` is for rounds, at the branch and at the center. `ReleasedPart` is for
+releases: the learned numbers as bytes, and their place in a bundle. All of it is numpy, without torch or Flower.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from federation.learning.evaluation import COUNTS
 from federation.learning.examples import FoundDocument, LabelledText, Passages
 from federation.learning.features import FeatureMap, Weights
 from federation.learning.run_settings import Label, PartChoice, PartSettings, SumSettings
-from student.artifacts.digests import Digest
+from student.artifacts.digests import Digest, digest_bytes
 from student.bundle.folder import Bundle
 from student.bundle.linear_head import LinearHead
 from student.embeddings import Embeddings
@@ -56,7 +56,7 @@ class PublicShape(PartShape):
 
 
 class SumParameters(PublicShape, SumSettings):
-    """What a part makes a branch's sum by.
+    """Parameters of one branch's sum.
 
     Attributes:
         purpose: "train", or "evaluate": count what the weights get right, of customers that are not trained on.
@@ -73,7 +73,7 @@ class SumParameters(PublicShape, SumSettings):
 
 
 class LearnedFacts(PartShape):
-    """What a release says of the numbers that it carries.
+    """Facts that a release states of the numbers that it carries.
 
     Attributes:
         temperature, threshold: of a head.
@@ -121,10 +121,15 @@ class PreparedPart:
 
 @dataclass(frozen=True, slots=True)
 class PackedPart:
-    """What was learned, as a release carries it: the bytes of its file, and what is said of them."""
+    """A trained part as a release carries it: the bytes of its file, and the facts about them."""
 
     content: bytes
     facts: LearnedFacts
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return digest_bytes(self.content)
 
 
 class BranchData(Protocol):
@@ -163,7 +168,7 @@ class PartExamples(Protocol):
 
     @property
     def customers(self) -> tuple[str, ...]:
-        """Whose each example is (n,)."""
+        """The customer of each example (n,)."""
 
     def take(self, rows: NDArray[np.int64]) -> Self:
         """Those at some rows."""
@@ -174,7 +179,7 @@ Learned = TypeVar("Learned")
 
 
 class TrainedPart(Protocol[Examples]):
-    """What the rounds of a run ask of a part."""
+    """The half of the contract that the rounds of a run need."""
 
     @property
     def name(self) -> str:
@@ -182,11 +187,11 @@ class TrainedPart(Protocol[Examples]):
 
     @property
     def is_evaluated(self) -> bool:
-        """Whether branches can count what it gets right."""
+        """True where branches can count what it gets right."""
 
     @property
     def is_audited(self) -> bool:
-        """Whether canaries can be put into a run of it: it is a linear head over features."""
+        """True where canaries can be put into a run of it: it is a linear head over features."""
 
     def check_settings(self, settings: PartSettings) -> None:
         """Raises `ValueError` unless a run can be made from these settings."""
@@ -225,21 +230,21 @@ class TrainedPart(Protocol[Examples]):
 
 
 class ReleasedPart(Protocol[Learned]):
-    """What a release asks of a part."""
+    """The half of the contract that a release needs."""
 
     @property
     def title(self) -> str:
-        """What reports and model cards call it: "intent head"."""
+        """Its name in reports and model cards: "intent head"."""
 
     @property
     def figure(self) -> str:
-        """What reports and model cards call its figure on the validation set: "Accuracy"."""
+        """The name of its figure on the validation set: "Accuracy"."""
 
     def check_facts(self, facts: LearnedFacts) -> None:
         """Raises `ValueError` unless a release of this part can say so."""
 
     def pack(self, weights: Weights, prepared: PreparedPart, calibrate: Calibrate) -> PackedPart:
-        """What trained weights come to for the bundle's own embeddings."""
+        """Turns trained weights into what the bundle needs for its own embeddings."""
 
     def parse(self, content: bytes, facts: LearnedFacts) -> Learned:
         """Reads what `pack` wrote. Raises `ValueError`: it is something else."""

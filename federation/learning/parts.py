@@ -33,14 +33,3 @@ def register(part: Part[Any, Any]) -> None:
     """
     if _PARTS.setdefault(part.name, part) is not part:
         raise ValueError(f"a part named {part.name!r} is registered already; choose another name")
-
-
-def unregister(name: str) -> None:
-    """Removes a part that `register` added; runs and releases of it are refused from then on.
-
-    Raises:
-        ValueError: it is built in, or there is none.
-    """
-    if name in {part.name for part in _BUILT_IN}:
-        raise ValueError(f"part {name!r} is built in")
-    del _PARTS[part_named(name).name]

@@ -37,7 +37,7 @@ class RunPlan:
 
     @property
     def releases(self) -> dict[Spending, int]:
-        """What the whole run costs a customer that is trained on."""
+        """The cost of the whole run to a customer that is trained on."""
         return {Spending(self.noise_multiplier): self.settings.rounds}
 
     def round(self, round_number: int, weights: Weights) -> RoundParameters:

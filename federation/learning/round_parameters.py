@@ -9,8 +9,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from federation.errors import ParametersInvalid
-from federation.learning.part import SumParameters
+from federation.errors import ParametersInvalid, UpdateInvalid
+from federation.learning.clipping import check_weights
+from federation.learning.features import FeatureMap, Weights, digest_array
+from federation.learning.part import PartExamples, SumParameters
 from federation.learning.parts import part_named
 from federation.learning.run_settings import RoundSettings
 from federation.privacy.accounting import NEIGHBORING, UNIT, Spending
@@ -92,7 +94,7 @@ class RoundParameters(RoundSettings, SumParameters):
 
     @property
     def spending(self) -> Spending:
-        """What one release under these parameters costs a customer."""
+        """The cost to a customer of one release under these parameters."""
         return Spending(noise_multiplier=self.noise_multiplier)
 
     @property
@@ -120,3 +122,33 @@ def parse_round(text: str | bytes) -> RoundParameters:
         return RoundParameters.model_validate_json(text)
     except ValidationError as error:
         raise ParametersInvalid(f"the round's parameters are refused: {first_problem(error)}") from error
+
+
+def check_what_was_sent(
+    parameters: RoundParameters, weights: Weights, examples: PartExamples, feature_map: FeatureMap | None
+) -> None:
+    """Compares what a branch was sent, and its own examples, with what the parameters name.
+
+    Args:
+        parameters: of the round.
+        weights: as they came.
+        examples: the branch's own.
+        feature_map: as it came; None where none did.
+
+    Raises:
+        UpdateInvalid: something differs.
+    """
+    check_weights(weights, parameters.weights_shape)
+    differences = [
+        ("weights", parameters.weights_digest, digest_array(weights)),
+        ("feature map", parameters.feature_map_digest, feature_map.digest if feature_map else None),
+        ("embedding space", parameters.embedding_space, examples.embedding_space),
+        ("part", parameters.part, examples.part),
+        ("dimension", parameters.dimension, feature_map.projection.shape[1] if feature_map else parameters.dimension),
+    ]
+    for what, expected, got in differences:
+        if expected != got:
+            raise UpdateInvalid(
+                f"round {parameters.round_number} of run {parameters.run_id}: {what} is {got}, but its parameters name "
+                f"{expected}; the branch's bundle may be older than the run: update it, or ask the center"
+            )

@@ -37,7 +37,7 @@ class PartChoice(Settings):
 
 
 class PartSettings(PartChoice):
-    """What a part needs at the center to begin a run; see `federation.learning.part.TrainedPart.prepare`.
+    """Settings that a part needs at the center to begin a run; see `federation.learning.part.TrainedPart.prepare`.
 
     Attributes:
         new_labels: that the bundle's head lacks; they start from what their names mean.
@@ -56,7 +56,7 @@ class PartSettings(PartChoice):
 
 
 class SumSettings(Settings):
-    """How one branch's examples become its sum.
+    """Settings by which one branch's examples become its sum.
 
     Attributes:
         clip_norm: L2 bound on one customer's contribution to a round's sum.
@@ -68,7 +68,7 @@ class SumSettings(Settings):
 
 
 class RoundSettings(SumSettings):
-    """What every round of a run has in common.
+    """Settings that every round of a run has in common.
 
     Attributes:
         run_id: name of the run.
@@ -88,7 +88,7 @@ class RoundSettings(SumSettings):
 
 
 class RunSettings(RoundSettings):
-    """What the center decides for a whole run.
+    """Settings that the center decides for a whole run.
 
     Attributes:
         epsilon, delta: what one customer may lose in this run (add-or-remove neighbors, exact composition).

@@ -22,7 +22,7 @@ from federation.privacy.discrete_gaussian import RandomBytes, sample_discrete_ga
 from federation.privacy.noise import MODULUS_BITS, encode, round_sum, share_variance, wrap
 
 Noise = Literal["each", "at once", "none"]
-"""How the noise of a sum is drawn.
+"""The way that the noise of a sum is drawn.
 
 "each": a share at every branch, as in deployment. "at once": the sum of the survivors' shares, one draw of the same law
 (docs/privacy.md, lemma 1). "none": a control that is private to nobody.

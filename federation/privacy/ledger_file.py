@@ -23,7 +23,7 @@ from student.artifacts.durable import write_durably
 FORMAT: Final = "orilla-ledger"
 FORMAT_VERSION: Final = 1
 GENESIS = "0" * 64
-"""What the first line names as the line before it."""
+"""Stands for the line before the first."""
 _AnyLine = TypeVar("_AnyLine", bound="Line")
 
 
@@ -37,7 +37,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What is about to be released: all of it public.
+    """A release that is about to be made: all of it public.
 
     `customers_from` and `customers_to`: it is of the customers whose hash bucket lies between (`learning.holdout`).
     """
@@ -106,7 +106,7 @@ class LedgerState:
 
     Attributes:
         branch: whose it is.
-        ledger_id: random, so that two ledgers of one branch are told apart.
+        ledger_id: random, so that two ledgers of one branch can be distinguished.
         entries: oldest first.
         head: digest of the last line; names the whole history.
         at: of the last line.
@@ -127,18 +127,18 @@ class LedgerState:
 
     @property
     def releases(self) -> dict[Spending, int]:
-        """What was released, by kind."""
+        """Counts of releases by kind."""
         counts: Counter[Spending] = Counter()
         for entry in self.entries:
             counts[Spending(entry.noise_multiplier, entry.sample_rate)] += entry.steps
         return dict(counts)
 
     def epsilon(self, delta: float) -> float:
-        """What the customer who lost most has lost, at a delta."""
+        """Epsilon, at a delta, of the customer who lost most."""
         return epsilon_of_worst(self._by_customers, delta)
 
     def epsilon_with(self, release: Release, budget: Budget) -> float:
-        """What would be spent with one release more, which is not recorded.
+        """Epsilon with one release more, which is not recorded.
 
         Raises:
             BudgetRefused: more than the budget.
@@ -210,7 +210,7 @@ def write_head(path: Path, serial: int, digest: str) -> None:
 
 
 def head_path(path: Path) -> Path:
-    """Where the head of the ledger at `path` is."""
+    """Path of the head of the ledger at `path`."""
     return path.with_name(f"{path.name}.head")
 
 

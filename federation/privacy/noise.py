@@ -95,7 +95,7 @@ def noise_of(parameters: NoiseParameters, branches: int) -> float:
 def encode(
     clipped_sum: NDArray[np.float64], parameters: NoiseParameters, random_bytes: RandomBytes = secrets.token_bytes
 ) -> Integers:
-    """What leaves the branch: the sum in integer units with its share of the noise, (size,).
+    """The update that leaves the branch: the sum in integer units with its share of the noise, (size,).
 
     Args:
         clipped_sum: the sum of clipped contributions, of the shape that the parameters name.

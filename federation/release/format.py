@@ -116,7 +116,7 @@ class Release(LearnedFacts):
 
     @property
     def name(self) -> str:
-        """What lineages and messages call it."""
+        """Its name in lineages and messages."""
         return f"{self.federation} release {self.serial}"
 
     @property

@@ -51,7 +51,7 @@ class CentralSession:
         self._keys[node] = keys
 
     def keys_for(self, node: int) -> dict[int, Keys]:
-        """What to relay to a branch: the keys of itself and of those peers that advertised."""
+        """Keys to relay to a branch: those of itself and of those peers that advertised."""
         return {other: self._keys[other] for other in self.peers[node] if other in self._keys}
 
     def add_shares(self, node: int, sealed: Mapping[int, bytes]) -> None:
@@ -61,7 +61,7 @@ class CentralSession:
         self._sealed[node] = dict(sealed)
 
     def shares_for(self, node: int) -> dict[int, bytes]:
-        """What to relay to a branch: what peers that shared have sealed for it."""
+        """Shares to relay to a branch: what peers that shared have sealed for it."""
         return {source: sealed[node] for source, sealed in self._sealed.items() if node in sealed}
 
     def add_masked(self, node: int, words: Words) -> None:
@@ -84,17 +84,17 @@ class CentralSession:
 
     @property
     def advertised(self) -> list[int]:
-        """Whose keys are here."""
+        """Branches whose keys are here."""
         return sorted(self._keys)
 
     @property
     def sharing(self) -> list[int]:
-        """Who has shared, and is to be asked for a vector."""
+        """Branches that have shared, and are to be asked for a vector."""
         return sorted(self._sealed)
 
     @property
     def survivors(self) -> list[int]:
-        """Who is in the sum.
+        """Branches in the sum.
 
         Raises:
             AggregationRefused: fewer than the minimum.

@@ -15,14 +15,14 @@ MAX_PEERS = 48
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a branch advertises: one public key for masks, one to seal shares for it; 32 bytes each."""
+    """The public keys of a branch: one for masks, one to seal shares for it; 32 bytes each."""
 
     masking: bytes
     sealing: bytes
 
 
 def neighborhoods(nodes: Sequence[int]) -> dict[int, set[int]]:
-    """Who is peer to whom, each node its own: everyone in a small cohort, a ring of `MAX_PEERS` in a larger one."""
+    """The peers of each node, itself included: everyone in a small cohort, a ring of `MAX_PEERS` in a larger one."""
     if len(nodes) <= MAX_PEERS + 1:
         return {node: set(nodes) for node in nodes}
     half, count = MAX_PEERS // 2, len(nodes)

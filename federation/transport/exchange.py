@@ -72,7 +72,7 @@ class Exchange:
         _log.warning("branch %d is left out: %s", node, why)
 
     def receipt(self, node: int, record: ConfigRecord) -> Receipt:
-        """What a branch says of its own ledger. Raises `AggregationRefused`."""
+        """Reads what a branch says of its own ledger. Raises `AggregationRefused`."""
         receipt = _receipt(record)
         if receipt.branch != self.names.get(node, receipt.branch):
             raise AggregationRefused(

@@ -17,7 +17,7 @@ from teacher.errors import AbsorptionRefused
 
 ALL = "all"
 _CHANCE = 0.01
-"""How often chance alone may refuse, over all groups of a kind together."""
+"""Probability that chance alone refuses, over all groups of a kind together."""
 
 
 @dataclass(frozen=True, slots=True)

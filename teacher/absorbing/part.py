@@ -17,7 +17,7 @@ from teacher.training.recipe import Absorption
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What an absorption reads.
+    """The files that an absorption reads.
 
     Attributes:
         release: its folder; `key` the file of the federation's public key.
@@ -39,7 +39,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class AbsorptionInputs:
-    """What a part learns from.
+    """The inputs that a part learns from.
 
     Attributes:
         released: verified, and allowed to teach this teacher.
@@ -56,7 +56,7 @@ class AbsorptionInputs:
 
 @dataclass(frozen=True, slots=True)
 class Absorbed:
-    """What a teacher has learned: files of its folder by name, and figures for the report."""
+    """The result of learning a part: files of its folder by name, and figures for the report."""
 
     files: Mapping[str, bytes]
     figures: Mapping[str, Any]
@@ -77,7 +77,7 @@ class AbsorbedPart(Protocol):
         """The center's own data for this part; None where the sources name none."""
 
     def absorb(self, teacher: Pretrained, inputs: AbsorptionInputs, recipe: Absorption, encode: Encode) -> Absorbed:
-        """What the teacher learns from a verified release.
+        """Teaches the teacher from a verified release.
 
         Raises:
             AbsorptionRefused: the teacher would lose too much.

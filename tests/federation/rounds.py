@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from federation.branch.policy import BranchPolicy
+from federation.learning import parts
 from federation.learning.features import FeatureMap, digest_array
 from federation.learning.intent_head import INTENT_HEAD, HeadExamples, LinearHeadPart
 from federation.learning.part import SumParameters
-from federation.learning.parts import part_named, register, unregister
+from federation.learning.parts import part_named, register
 from federation.learning.round_parameters import RoundParameters
 
 SPACE = "5" * 64
@@ -48,6 +50,11 @@ def clipped_sum(asked: RoundParameters, at: np.ndarray, own: HeadExamples, mappe
     return part_named(asked.part).clipped_sum(asked, at, own, mapped)
 
 
+def own_parts() -> Any:
+    """Lets a test register parts: at the end the registry is as it was."""
+    return mock.patch.dict(parts._PARTS)
+
+
 @contextmanager
 def spying(look: Callable[[SumParameters, HeadExamples], None]) -> Iterator[str]:
     """Registers the intent head under another name, which `look` is shown the examples of before they are summed."""
@@ -59,11 +66,9 @@ def spying(look: Callable[[SumParameters, HeadExamples], None]) -> Iterator[str]
             look(parameters, examples)
             return super().clipped_sum(parameters, weights, examples, feature_map)
 
-    register(SpyHead("spy", "spy", INTENT_HEAD.head, INTENT_HEAD.read_labelled))
-    try:
+    with own_parts():
+        register(SpyHead("spy", "spy", INTENT_HEAD.head, INTENT_HEAD.read_labelled))
         yield "spy"
-    finally:
-        unregister("spy")
 
 
 def policy(**changes: Any) -> BranchPolicy:

@@ -18,7 +18,8 @@ from federation.center.publishing import publish
 from federation.center.report import write_report
 from federation.center.rounds import run_rounds
 from federation.errors import ReleaseRefused, RunFailed
-from federation.learning.parts import part_named, register, unregister
+from federation.learning import parts
+from federation.learning.parts import part_named, register
 from federation.privacy.ledger_file import read_ledger
 from federation.release.applying import apply_release
 from federation.release.files import read_release
@@ -28,6 +29,7 @@ from student.bundle.folder import open_bundle
 from student.runtime.student import load_student
 from tests.conftest import ROOT
 from tests.federation.lab import Lab, build_lab
+from tests.federation.rounds import own_parts
 from tests.federation.toy_head import PRIORITY_HEAD
 
 URGENCY = {"billing": "low", "delivery": "low", "login": "high", "refund": "high"}
@@ -35,9 +37,9 @@ URGENCY = {"billing": "low", "delivery": "low", "login": "high", "refund": "high
 
 @pytest.fixture(scope="module")
 def registered() -> Iterator[None]:
-    register(PRIORITY_HEAD)
-    yield
-    unregister("priority")
+    with own_parts():
+        register(PRIORITY_HEAD)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def lab(registered: None, tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 @pytest.fixture(scope="module")
 def release(lab: Lab) -> Path:
-    """What secure rounds with the deployed client app have taught, evaluated at the branches, signed."""
+    """A release of secure rounds with the deployed client app, evaluated at the branches, signed."""
     recipe = lab.recipe(part="priority", new_labels=("low", "high"), epsilon=20.0, holdout_share=0.3)
     folder = lab.home / "runs" / recipe.run_id
     finished = run_rounds(LocalGrid(app, lab.node_configs, {}), prepare_run(recipe, folder), folder)
@@ -106,21 +108,17 @@ def test_a_branch_whose_policy_does_not_name_it_takes_no_part(lab: Lab, tmp_path
 def test_where_it_is_not_registered_its_release_is_refused_and_nothing_is_written(
     lab: Lab, release: Path, tmp_path: Path
 ) -> None:
-    unregister("priority")
-    try:
+    with own_parts():
+        parts._PARTS.pop("priority")
         with pytest.raises(ReleaseRefused, match="part 'priority' is unknown here, expected one of adapter, head"):
             apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))
-    finally:
-        register(PRIORITY_HEAD)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_is_given_once_and_built_in_parts_stay() -> None:
+def test_a_name_is_given_once() -> None:
     register(part_named("head"))  # the same one again changes nothing
     with pytest.raises(ValueError, match="registered already"):
         register(PRIORITY_HEAD.__class__("head", "another", "another", PRIORITY_HEAD.read_labelled))
-    with pytest.raises(ValueError, match="built in"):
-        unregister("adapter")
 
 
 def test_no_other_file_of_the_product_knows_it() -> None:

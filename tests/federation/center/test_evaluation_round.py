@@ -61,9 +61,9 @@ def counted(lab: Lab, run: PreparedRun, weights: np.ndarray) -> np.ndarray:
     bundle, sums = open_bundle(lab.bundle), np.zeros(3)
     head, encoder = read_head(bundle, "intent"), Encoder.from_bundle(bundle, workers=1)
     assert run.prepared.feature_map is not None
-    for place in lab.branches:
-        key = read_ledger(place / LEDGER_FILE).ledger_id
-        rows = [row for row in read_tickets(place / "tickets.jsonl") if hash_bucket(row.customer, key) < SHARE]
+    for of_branch in lab.branches:
+        key = read_ledger(of_branch / LEDGER_FILE).ledger_id
+        rows = [row for row in read_tickets(of_branch / "tickets.jsonl") if hash_bucket(row.customer, key) < SHARE]
         for row in rows:
             embedding = encoder.encode([row.text])
             now = run.prepared.shape.labels[int(np.argmax(run.prepared.feature_map.apply(embedding) @ weights))]
@@ -96,8 +96,8 @@ def test_it_costs_held_out_customers_and_no_others_and_ledgers_agree(lab: Lab) -
     finished, _, _ = evaluated(lab)
     assert finished.evaluation is not None
     assert finished.evaluation.epsilon == pytest.approx(3.0)
-    for place in lab.branches:  # whose budget of 8.1 would not bear both on one customer
-        ledger = read_ledger(place / LEDGER_FILE)
+    for of_branch in lab.branches:  # whose budget of 8.1 would not bear both on one customer
+        ledger = read_ledger(of_branch / LEDGER_FILE)
         kept = [(entry.part, entry.customers_from, entry.customers_to) for entry in ledger.entries]
         assert kept == [("head", SHARE, 1.0), ("evaluation", 0.0, SHARE)]
         assert ledger.epsilon(1e-5) == pytest.approx(8.0)
@@ -112,11 +112,11 @@ def test_customers_counted_are_never_trained_on(lab: Lab) -> None:
     with spying(lambda asked, own: seen[asked.purpose].append(set(own.customers))) as spy:
         evaluated(lab, rounds=2, part=spy)
     assert [len(seen["train"]), len(seen["evaluate"])] == [6, 3]
-    for place, of_branch in enumerate(seen["evaluate"]):
-        assert len(of_branch) > 5
-        for trained in seen["train"][place::3]:
-            assert trained.isdisjoint(of_branch)
-            assert len(trained | of_branch) == 40
+    for number, counted_there in enumerate(seen["evaluate"]):
+        assert len(counted_there) > 5
+        for trained in seen["train"][number::3]:
+            assert trained.isdisjoint(counted_there)
+            assert len(trained | counted_there) == 40
 
 
 def test_a_branch_that_refuses_it_is_trained_with_and_pays_nothing_for_it(tmp_path: Path) -> None:
@@ -126,16 +126,16 @@ def test_a_branch_that_refuses_it_is_trained_with_and_pays_nothing_for_it(tmp_pa
     finished, _, _ = evaluated(lab)
     assert finished.evaluation is not None
     assert [finished.history[0].survivors, finished.evaluation.survivors] == [4, 3]
-    assert [read_ledger(place / LEDGER_FILE).serial for place in lab.branches] == [1, 2, 2, 2]
+    assert [read_ledger(of_branch / LEDGER_FILE).serial for of_branch in lab.branches] == [1, 2, 2, 2]
 
 
 def test_once_branches_may_have_paid_it_is_not_asked_for_again(lab: Lab) -> None:
     finished, _, folder = evaluated(lab, lambda branch, step: "reply" if (branch, step) == (0, "mask") else None)
     assert finished.evaluation is not None
     assert "2 branches sent their vectors" in finished.evaluation.why_not
-    assert [read_ledger(place / LEDGER_FILE).serial for place in lab.branches] == [2, 2, 2]
+    assert [read_ledger(of_branch / LEDGER_FILE).serial for of_branch in lab.branches] == [2, 2, 2]
     assert evaluated(lab)[0].evaluation == finished.evaluation
-    assert [read_ledger(place / LEDGER_FILE).serial for place in lab.branches] == [2, 2, 2]
+    assert [read_ledger(of_branch / LEDGER_FILE).serial for of_branch in lab.branches] == [2, 2, 2]
     assert finished.evaluation.why_not in html.unescape(write_report(folder).read_text())
 
 
@@ -151,7 +151,7 @@ def test_as_long_as_nobody_has_paid_it_is_tried_again(lab: Lab) -> None:
     finished, _, _ = evaluated(lab, lose_first)
     assert finished.evaluation is not None
     assert finished.evaluation.survivors == 3
-    assert [read_ledger(place / LEDGER_FILE).serial for place in lab.branches] == [2, 2, 2]
+    assert [read_ledger(of_branch / LEDGER_FILE).serial for of_branch in lab.branches] == [2, 2, 2]
 
 
 class Killed(BaseException):
@@ -174,7 +174,7 @@ def test_a_center_killed_in_it_goes_on_with_it_or_without(lab: Lab, at: str, why
     assert finished.evaluation is not None
     assert why in finished.evaluation.why_not
     assert (finished.evaluation.whole is None) == bool(why)
-    assert [read_ledger(place / LEDGER_FILE).serial for place in lab.branches] == [spent] * 3
+    assert [read_ledger(of_branch / LEDGER_FILE).serial for of_branch in lab.branches] == [spent] * 3
 
 
 def test_a_release_says_what_branches_counted_and_lies_about_its_cost_are_refused(lab: Lab, tmp_path: Path) -> None:
@@ -210,8 +210,8 @@ def test_the_gate_uses_it_where_the_recipe_says_so_and_blames_no_noise(lab: Lab)
 
 def lab_with_more(lab: Lab) -> Lab:
     """The same lab with a budget for two runs."""
-    for place in lab.branches:
-        policy = place / POLICY_FILE
+    for of_branch in lab.branches:
+        policy = of_branch / POLICY_FILE
         policy.write_text(policy.read_text().replace('"max_epsilon": 8.1', '"max_epsilon": 20.0'))
     return lab
 

@@ -145,15 +145,15 @@ def test_a_branch_restarted_in_the_middle_of_a_round_is_left_out_of_it_and_back_
 
 def test_a_round_that_nobody_can_pay_for_any_more_ends_the_run_with_those_before_and_counts_its_cost(lab: Lab) -> None:
     finished: list[int] = []
-    told = run_in_process(
+    shorter = run_in_process(
         lab,
         lose=lambda branch, step: "reply" if step == "mask" and finished == [1, 2] and branch < 3 else None,
         on_round=lambda record: finished.append(record.round_number),
     )
-    assert [record.attempts for record in told.history] == [1, 2]
-    assert told.history[-1].epsilon == pytest.approx(8.0)
+    assert [record.attempts for record in shorter.history] == [1, 2]
+    assert shorter.history[-1].epsilon == pytest.approx(8.0)
     assert spent(lab) == [3] * 5
-    assert run_in_process(lab).history == told.history
+    assert run_in_process(lab).history == shorter.history
 
 
 def test_a_run_whose_every_attempt_failed_says_that_it_is_paid_out(lab: Lab) -> None:
@@ -330,9 +330,9 @@ def test_a_poisoned_minority_is_bounded_by_clipping(tmp_path: Path) -> None:
     """One branch of five names every intent wrongly; clipping leaves it one customer's weight for each customer."""
     lab = build_lab(tmp_path)
     tickets = lab.branches[0] / "tickets.jsonl"
-    turned = {"billing": "refund", "refund": "billing", "login": "delivery", "delivery": "login"}
+    swapped = {"billing": "refund", "refund": "billing", "login": "delivery", "delivery": "login"}
     text = tickets.read_text()
-    for label, wrong in turned.items():
+    for label, wrong in swapped.items():
         text = text.replace(f'"intent": "{label}"', f'"intent": "<{wrong}>"')
     tickets.write_text(text.replace("<", "").replace(">", ""))
     finished = run_in_process(lab)

@@ -117,8 +117,8 @@ def test_noise_has_the_scale_that_the_errors_are_computed_with(known: int) -> No
     found = [read_counts(np.asarray(each), asked, 3)[0] for each in sums]
     for name in ("before", "after", "change"):
         estimates = [getattr(each, name) for each in found]
-        reckoned = np.mean([each.error for each in estimates])
-        assert np.std([each.value for each in estimates]) == pytest.approx(reckoned, rel=0.15)
+        computed = np.mean([each.error for each in estimates])
+        assert np.std([each.value for each in estimates]) == pytest.approx(computed, rel=0.15)
 
 
 def test_without_noise_a_sum_reads_back_what_was_counted_and_new_labels_apart() -> None:

@@ -10,8 +10,7 @@ from edge_agent.feedback.log import NewFeedback
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.records import document_id_of
-from federation.branch.data import read_confirmed_intents, read_found_documents
-from federation.branch.participation import open_data
+from federation.branch.data import open_data, read_confirmed_intents, read_found_documents
 from federation.branch.settings import SETTINGS_FILE, BranchSettings, read_branch_settings
 from federation.errors import ExamplesInvalid, NothingToTrain
 from federation.learning.examples import NO_CUSTOMER, FoundDocument, LabelledText, bound_contributions, read_tickets

@@ -26,9 +26,9 @@ def bucket_range_of(asked: RoundParameters) -> BucketRange:
 @given(st.text(min_size=1), st.sampled_from([KEY, "cd" * 16]))
 @settings(max_examples=40, deadline=None)
 def test_a_customers_bucket_depends_on_its_pseudonym_and_the_key_alone(customer: str, key: str) -> None:
-    place = hash_bucket(customer, key)
-    assert 0 <= place < 1
-    assert place == hash_bucket(customer, key)
+    bucket = hash_bucket(customer, key)
+    assert 0 <= bucket < 1
+    assert bucket == hash_bucket(customer, key)
 
 
 def test_buckets_are_uniform_and_another_key_gives_others() -> None:

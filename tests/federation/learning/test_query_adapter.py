@@ -30,7 +30,7 @@ from tests.federation.lab import ADAPTER_FILE, LABELS, Lab, build_lab, write_lin
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MEANT = {"login": "delivery", "delivery": "billing", "billing": "refund", "refund": "login"}
-"""What customers call things → what the documents call them."""
+"""Customers' names of things → the documents' names of them."""
 
 
 def document_of(label: str, k: int) -> str:
@@ -100,19 +100,19 @@ def test_a_bundle_with_it_searches_better_over_the_same_index_and_names_intents_
 ) -> None:
     made = apply_release(release, lab.bundle, tmp_path / "new", key=lab.home / SIGNING_PUBLIC_KEY)
     rows = read_pairs(lab.home / "pairs.jsonl")
-    found, named, anew = [], [], list[int]()
+    found, named, again = [], [], list[int]()
     for bundle in (lab.bundle, made.path):
         settings = AgentSettings(store=lab.branches[0] / "store", bundle=bundle)
-        with Agent(settings, on_reembedded=anew.append) as agent:
+        with Agent(settings, on_reembedded=again.append) as agent:
             ranked = [[citation.quote for citation in agent.lookup.search(text, count=5)] for text, _ in rows]
             named.append([agent.lookup.classify(text) for text, _ in rows])
         found.append(np.mean([passage in some for some, (_, passage) in zip(ranked, rows, strict=True)]))
     assert found[1] > found[0] + 0.2
     assert named[0] == named[1]
-    assert anew == []
+    assert again == []
 
 
-def test_the_turn_at_the_branch_is_the_one_that_was_trained(lab: Lab) -> None:
+def test_the_adapter_at_the_branch_is_the_one_that_was_trained(lab: Lab) -> None:
     questions = np.random.default_rng(1).standard_normal((20, 16)).astype(np.float32)
     weights = new_adapter(questions, 3) + np.float32(0.1)
     assert np.allclose(to_adapter(weights, 16).adapt(questions), adapt(weights, questions), atol=1e-6)

@@ -73,7 +73,7 @@ def key_of(lab: Lab) -> Path:
 
 
 def sign_again(lab: Lab, release: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """What only the center could do: other words, rightly signed."""
+    """Does what only the center could do: other words, rightly signed."""
     value = json.loads((release / RELEASE_FILE).read_bytes())
     change(value)
     content = json.dumps(value).encode()
@@ -118,10 +118,10 @@ def test_a_bundle_made_from_it_names_intents_rightly_in_the_same_embedding_space
     assert right > evaluation.baseline
 
 
-def test_an_edge_agent_takes_the_new_bundle_up_without_embedding_anything_anew(
+def test_an_edge_agent_serves_the_new_bundle_without_embedding_anything_again(
     lab: Lab, release: Path, tmp_path: Path
 ) -> None:
-    store, anew = tmp_path / "store", list[int]()
+    store, again = tmp_path / "store", list[int]()
     with Agent(AgentSettings(store=store, bundle=lab.bundle)) as agent:
         for label in LABELS:
             text = f"# {label}\n\n{label}1 {label}2 {label}3 filler1."
@@ -129,9 +129,9 @@ def test_an_edge_agent_takes_the_new_bundle_up_without_embedding_anything_anew(
         before, former = agent.store.embeddings.all("ab" * 32, 16), agent.models.active.bundle
         made = apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))  # while it answers
         found = agent.lookup.search("refund1 refund2", count=4)
-    with Agent(AgentSettings(store=store, bundle=made.path), on_reembedded=anew.append) as agent:
+    with Agent(AgentSettings(store=store, bundle=made.path), on_reembedded=again.append) as agent:
         after = agent.store.embeddings.all("ab" * 32, 16)
-        assert (agent.models.active.bundle.serial, former.serial, anew) == (5, 4, [])
+        assert (agent.models.active.bundle.serial, former.serial, again) == (5, 4, [])
         assert agent.readiness().is_ready
         assert agent.lookup.search("refund1 refund2", count=4) == found
         rows = [json.loads(line) for line in (lab.home / "validation.jsonl").read_text().splitlines()]

@@ -18,7 +18,7 @@ from federation.secure_aggregation.primitives import combine, mask, new_seed, sp
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Who is lost before each step."""
+    """Branches that are lost before each step."""
 
     before_sharing: Sequence[int] = ()
     before_masking: Sequence[int] = ()

@@ -207,9 +207,9 @@ def test_a_release_that_would_teach_the_teacher_worse_leaves_the_old_one_in_plac
 ) -> None:
     """Rightly signed, but its head names every label by the next one."""
     head = read_release(release, center.sources.key).learned
-    turned = pack_head(np.roll(head.weight, 1, axis=0), np.roll(head.bias, 1))
-    (release / HEAD_FILE).write_bytes(turned)
-    sign_again(center.lab, release, lambda value: value.update(learned_sha256=digest_bytes(turned)))
+    rolled = pack_head(np.roll(head.weight, 1, axis=0), np.roll(head.bias, 1))
+    (release / HEAD_FILE).write_bytes(rolled)
+    sign_again(center.lab, release, lambda value: value.update(learned_sha256=digest_bytes(rolled)))
     eager = RECIPE.model_copy(update={"regularizations": (0.0,)})
     refuse(center, tmp_path, AbsorptionRefused, "the old teacher stays", release=release, recipe=eager)
 

@@ -1,4 +1,4 @@
-"""Absorbing a release of the query adapter: the teacher's query side turns as the student's, or stays as it was."""
+"""Absorbing a release of the query adapter: the teacher's query side adapts as the student's, or stays as it was."""
 
 import json
 import shutil
@@ -55,16 +55,16 @@ def sources_of(center: TinyCenter, folder: Path, adapter: QueryAdapter) -> Sourc
     return replace(center.sources, release=release, labelled=None, pairs=folder / "pairs.jsonl")
 
 
-def test_the_teachers_query_side_turns_as_the_students(center: TinyCenter, tmp_path: Path) -> None:
+def test_the_teachers_query_side_adapts_as_the_students(center: TinyCenter, tmp_path: Path) -> None:
     adapter = adapter_of(0.15)
     sources = sources_of(center, tmp_path, adapter)
     report = absorb(center.teacher, sources, RECIPE, tmp_path / "new", encode=center.encode)
     made = open_teacher(tmp_path / "new")
     assert made.query_adapter is not None
     questions = center.encode([f"{label}3 {label}5 filler1" for label in LABELS])
-    turned, wanted = made.query_adapter[0].adapt(questions), adapter.adapt(questions)
-    assert (turned * wanted).sum(axis=1).min() > 0.98
-    assert (questions * wanted).sum(axis=1).min() < (turned * wanted).sum(axis=1).min()
+    adapted, wanted = made.query_adapter[0].adapt(questions), adapter.adapt(questions)
+    assert (adapted * wanted).sum(axis=1).min() > 0.98
+    assert (questions * wanted).sum(axis=1).min() < (adapted * wanted).sum(axis=1).min()
     assert made.embedding_space == center.teacher.embedding_space
     assert made.as_teacher()[1].role == "teacher's query adapter"
     assert origins_by_role(made.lineage)["pairs"].name == "pairs.jsonl"
