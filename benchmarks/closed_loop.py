@@ -30,7 +30,7 @@ from benchmarks.federated_data import (
 from benchmarks.federation import DELTA, Setting, Training, fit_map, head_plan
 from federation.learning.features import FeatureMap
 from federation.learning.intent_head import NAME_STRENGTH
-from federation.learning.simulation import simulate
+from federation.learning.simulation import simulate_rounds
 from federation.privacy.accounting import guarantee
 from student.artifacts.digests import digest_json
 from student.artifacts.json_lines import is_held_out, read_rows
@@ -208,7 +208,7 @@ def federate(
     )
     branches = make_branches(task, select(task.train, iteration.rest), iteration.branch_of, BRANCHES)
     generator, noise = np.random.default_rng([iteration.seed, 1]), np.random.default_rng([iteration.seed, 2])
-    rounds = simulate(
+    rounds = simulate_rounds(
         plan,
         branches,
         _start(task, feature_map, bundle),

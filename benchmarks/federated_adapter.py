@@ -26,7 +26,7 @@ from federation.learning.part import PublicShape
 from federation.learning.plan import RunPlan, plan_run
 from federation.learning.query_adapter import AdapterExamples, adapt, new_adapter, pick_candidates
 from federation.learning.run_settings import RunSettings
-from federation.learning.simulation import Noise, simulate
+from federation.learning.simulation import Noise, simulate_rounds
 from federation.privacy.accounting import guarantee
 from student.artifacts.json_lines import is_held_out, read_rows
 from student.embeddings import Embeddings
@@ -228,7 +228,7 @@ def train(
 ) -> NDArray[np.float32]:
     """The adapter's weights after a simulated run."""
     generator, source = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
-    rounds = simulate(
+    rounds = simulate_rounds(
         plan,
         branches,
         new_adapter(base.public, plan.shape.rank),

@@ -16,7 +16,7 @@ from benchmarks.measure import resident_bytes
 from federation.learning.features import FeatureMap
 from federation.learning.plan import plan_run
 from federation.learning.run_settings import RunSettings
-from federation.learning.simulation import simulate
+from federation.learning.simulation import simulate_rounds
 
 BRANCHES = (10, 100, 1000)
 ROUNDS = 3
@@ -76,7 +76,9 @@ def _measure(task: Task, feature_map: FeatureMap, branches: int) -> dict[str, fl
     lost = list(range(branches // 10))
     started, worked = time.perf_counter(), time.process_time()
     rounds = list(
-        simulate(plan, examples, start, feature_map=feature_map, random_bytes=generator.bytes, drop=lambda _: lost)
+        simulate_rounds(
+            plan, examples, start, feature_map=feature_map, random_bytes=generator.bytes, drop=lambda _: lost
+        )
     )
     return {
         "seconds a round": round((time.perf_counter() - started) / ROUNDS, 3),

@@ -30,7 +30,7 @@ from federation.learning.intent_head import HeadExamples
 from federation.learning.part import PublicShape
 from federation.learning.plan import RunPlan, plan_run
 from federation.learning.run_settings import RunSettings
-from federation.learning.simulation import simulate
+from federation.learning.simulation import simulate_rounds
 from federation.privacy.accounting import guarantee
 
 
@@ -161,7 +161,7 @@ def train_head(
 ) -> NDArray[np.float32]:
     """The weights after a simulated run."""
     generator, source = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
-    rounds = simulate(
+    rounds = simulate_rounds(
         plan,
         branches,
         start,

@@ -17,7 +17,7 @@ from edge_agent.storage.records import document_id_of
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
 AT_ONCE_BYTES = 1_000_000
 """Larger documents go in as jobs: their reading and embedding may outlast a request."""
-POLL_S = 0.2
+_POLL_S = 0.2
 
 
 class RefusedByServer(AgentError):
@@ -55,7 +55,7 @@ class RemoteAgent:
         headers = {"Prefer": "respond-async"}
         job = json.loads(self._ask("POST", "/v1/documents/upload", files=files, data=data, headers=headers))
         while job["state"] not in ("done", "failed"):
-            time.sleep(POLL_S)
+            time.sleep(_POLL_S)
             job = json.loads(self._ask("GET", f"/v1/jobs/{job['job_id']}"))
         if job["state"] == "failed":
             raise RefusedByServer(job["problem"]["detail"])

@@ -11,7 +11,7 @@ from edge_agent.errors import InputInvalid
 from edge_agent.models.active_model import ActiveModel
 from edge_agent.models.lifecycle import Models
 from edge_agent.retrieval.search import (
-    CANDIDATES,
+    FUSED_CANDIDATES,
     Snapshot,
     best_of_documents,
     diversify,
@@ -77,7 +77,7 @@ class Lookup:
                 document, embedding = _embed_document(snapshot, checked_source(source))
                 language = language or document.language
                 rows.insert(0, embedding)
-            found = retrieve(snapshot, latest, _profile(rows), CANDIDATES, language=language or None)
+            found = retrieve(snapshot, latest, _profile(rows), FUSED_CANDIDATES, language=language or None)
             offered = best_of_documents([f for f in found if f.passage.source != source])
             _, embeddings = snapshot.index.embeddings([f.passage.passage_id for f in offered])
         chosen = diversify([f.score for f in offered], embeddings, count, diversity=diversity)

@@ -128,7 +128,7 @@ def watch(
     import signal
     import threading
 
-    from edge_agent.ingest.folder import watch as watch_folder
+    from edge_agent.ingest.folder import watch_folder
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -7,7 +7,7 @@ twice.
 from dataclasses import dataclass
 
 from edge_agent.errors import InputInvalid
-from edge_agent.feedback.masking import mask
+from edge_agent.feedback.masking import mask_identifiers
 from edge_agent.storage.database import Database
 from edge_agent.storage.feedback import Feedback, FeedbackTable, MaskedText, Review
 
@@ -56,7 +56,7 @@ class FeedbackLog:
         _require_no_identifier(feedback.source, "source", "a document whose name holds none; rename it")
         _require_no_identifier(feedback.customer, "customer", "a pseudonym")
         return self._table.append(
-            MaskedText(mask(feedback.text)),
+            MaskedText(mask_identifiers(feedback.text)),
             bundle_digest,
             is_helpful=feedback.is_helpful,
             intent=feedback.intent,
@@ -71,7 +71,7 @@ class FeedbackLog:
 
     def queue(self, text: str, why: str, intent: str | None, confidence: float, bundle_digest: str) -> None:
         """Queues a text, masked, for review; one that is waiting already is not queued again."""
-        self._table.queue(MaskedText(mask(text)), why, intent, confidence, bundle_digest)
+        self._table.queue(MaskedText(mask_identifiers(text)), why, intent, confidence, bundle_digest)
 
     def pending(self, *, after: int = 0, limit: int = 100) -> list[Review]:
         """Queued items that no feedback has settled, oldest first, those after an id."""
@@ -79,5 +79,5 @@ class FeedbackLog:
 
 
 def _require_no_identifier(value: str | None, name: str, expected: str) -> None:
-    if value is not None and mask(value) != value:
+    if value is not None and mask_identifiers(value) != value:
         raise InputInvalid(f"{name} holds an e-mail, phone, card, account or identity number; expected {expected}")

@@ -32,7 +32,7 @@ _NEEDS_MARK = frozenset({"co.nit", "gt.nit", "us.ssn", "pe.cui", "pt.nif", "es.c
 Span = tuple[int, int, str]
 
 
-def mask(text: str, regions: Sequence[str] = REGIONS) -> str:
+def mask_identifiers(text: str, regions: Sequence[str] = REGIONS) -> str:
     """The text with each identifier replaced by its kind: `<email>`, `<iban>`, `<card>`, `<id>`, `<phone>`."""
     parts, position = [], 0
     for start, end, kind in _without_overlaps(find_identifiers(text, regions)):

@@ -84,7 +84,7 @@ def sync(
     return synced
 
 
-def watch(
+def watch_folder(
     documents: Documents, folder: Path, *, stop: Event, tags: Sequence[str] = (), every_s: float = 300
 ) -> Iterator[Synced]:
     """Keeps a store like a folder until `stop` is set: a full comparison first, then what changes, as it changes.

@@ -22,7 +22,7 @@ from student.artifacts.durable import fsync_path, write_durably
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
+GRAPH_FORMAT_VERSION = 1
 _RECORD = "graph.json"
 _GRAPH = re.compile(r"graph-[0-9a-f]{16}\.hnsw")
 
@@ -60,7 +60,7 @@ def write_graph(folder: Path, graph: Graph, embedding_space: str, dimension: int
             os.fsync(file.fileno())
         sha256 = digest_file(temporary)
         record = GraphRecord(
-            format_version=FORMAT_VERSION,
+            format_version=GRAPH_FORMAT_VERSION,
             embedding_space=embedding_space,
             dimension=dimension,
             links=LINKS,
@@ -86,8 +86,8 @@ def read_graph(folder: Path, embedding_space: str, dimension: int, alive: NDArra
         return None
     path = folder / _name(record)
     wrong = (
-        f"version {record.format_version}, expected {FORMAT_VERSION}"
-        if record.format_version != FORMAT_VERSION
+        f"version {record.format_version}, expected {GRAPH_FORMAT_VERSION}"
+        if record.format_version != GRAPH_FORMAT_VERSION
         else "another embedding space"
         if (record.embedding_space, record.dimension) != (embedding_space, dimension)
         else "built with other settings"

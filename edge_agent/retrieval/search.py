@@ -19,7 +19,7 @@ from edge_agent.storage.snapshot import StoreSnapshot
 from edge_agent.text import OTHER_LANGUAGE_PENALTY, content_terms, detect_language, longest_run
 from student.embeddings import Embeddings
 
-CANDIDATES = 60
+FUSED_CANDIDATES = 60
 """Passages that meaning and words each propose."""
 WORDS, QUOTED, QUOTE_LENGTH = 0.15, 2.4, 16
 """Weight of words beside meaning; how much more when so many in a row are quoted. Chosen by `benchmarks hybrid`."""
@@ -101,7 +101,7 @@ def retrieve(
         diversity: in [0, 1]; above 0, unlike passages are preferred to the next best.
         language: of the text; None to detect it.
     """
-    similarities, bm25 = candidates(snapshot, text, embedding, max(CANDIDATES, 3 * count), where=where)
+    similarities, bm25 = candidates(snapshot, text, embedding, max(FUSED_CANDIDATES, 3 * count), where=where)
     scores = fuse(similarities, bm25, weigh_words(snapshot, text, bm25))
     language, languages = language or detect_language(text), snapshot.store.languages(list(scores))
     for passage_id, its_language in languages.items():

@@ -28,7 +28,7 @@ from federation.learning.parts import part_named
 from federation.learning.round_parameters import RoundParameters, check_what_was_sent
 from federation.privacy.accounting import BucketRange
 from federation.privacy.ledger import Ledger
-from federation.privacy.ledger_file import Budget, Entry, Release
+from federation.privacy.ledger_file import Budget, Entry, NoisyRelease
 from federation.privacy.noise import encode, share_variance
 
 
@@ -84,10 +84,10 @@ def make_update(
     return Update(encode(total, parameters), entry)
 
 
-def release_of(parameters: RoundParameters) -> Release:
+def release_of(parameters: RoundParameters) -> NoisyRelease:
     """The release that a round makes, as the ledger counts it."""
     is_training = parameters.purpose == "train"
-    return Release(
+    return NoisyRelease(
         run_id=parameters.run_id,
         round_number=parameters.round_number,
         part=parameters.part if is_training else "evaluation",

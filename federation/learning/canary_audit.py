@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from federation.learning.features import FeatureMap
 from federation.learning.intent_head import HeadExamples
 from federation.learning.plan import RunPlan
-from federation.learning.simulation import Noise, simulate
+from federation.learning.simulation import Noise, simulate_rounds
 from federation.privacy.accounting import Guarantee, guarantee
 from student.bundle.linear_head import softmax
 
@@ -76,7 +76,7 @@ def audit_run(
     targets = generator.integers(0, len(plan.shape.labels), canaries)
     is_in = generator.integers(0, 2, canaries).astype(np.bool_)
     start = np.zeros((plan.shape.dimension, len(plan.shape.labels)), dtype=np.float32)
-    rounds = simulate(
+    rounds = simulate_rounds(
         plan,
         _branches(plan, feature_map, x, targets, is_in),
         start,

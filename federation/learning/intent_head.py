@@ -37,7 +37,6 @@ from federation.learning.features import FeatureMap, Weights
 from federation.learning.part import (
     BranchData,
     Calibrate,
-    Encode,
     LearnedFacts,
     PackedPart,
     PartShape,
@@ -49,7 +48,7 @@ from federation.learning.part import (
 from federation.learning.run_settings import PartSettings
 from student.bundle.folder import Bundle
 from student.bundle.linear_head import INTENT, LinearHead, pack_head, read_head, softmax
-from student.embeddings import Embeddings
+from student.embeddings import Embeddings, Encode
 
 Features = NDArray[np.float32]
 """Centered embeddings (n, D), each of unit norm."""

@@ -22,10 +22,8 @@ from federation.learning.run_settings import Label, PartChoice, PartSettings, Su
 from student.artifacts.digests import Digest, digest_bytes
 from student.bundle.folder import Bundle
 from student.bundle.linear_head import LinearHead
-from student.embeddings import Embeddings
+from student.embeddings import Embeddings, Encode
 
-Encode = Callable[[Sequence[str]], Embeddings]
-"""N texts → embeddings (N, D) by the bundle's encoder."""
 Calibrate = Callable[[LinearHead, Embeddings, NDArray[np.int64]], LinearHead]
 """A head with temperature and threshold that fit texts with embeddings (N, D) and right columns (N,)."""
 Purpose = Literal["train", "evaluate"]

@@ -32,7 +32,6 @@ from federation.learning.features import FeatureMap, Weights
 from federation.learning.part import (
     BranchData,
     Calibrate,
-    Encode,
     LearnedFacts,
     PackedPart,
     PartShape,
@@ -45,10 +44,10 @@ from federation.learning.run_settings import PartSettings
 from student.bundle.folder import Bundle
 from student.bundle.linear_head import softmax
 from student.bundle.query_adapter import QueryAdapter, pack_adapter, parse_adapter, read_adapter
-from student.embeddings import Embeddings
+from student.embeddings import Embeddings, Encode
 
 TEMPERATURE = 0.05
-CANDIDATES = 16
+HARD_NEGATIVE_CANDIDATES = 16
 """Passages that a question is compared with at a branch; the first answers it."""
 _FILE = "adapter.safetensors"
 _MIN_NORM = 1e-6
@@ -176,7 +175,7 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     return pairs
 
 
-def make_adapter_examples(data: BranchData, *, candidates: int = CANDIDATES) -> AdapterExamples:
+def make_adapter_examples(data: BranchData, *, candidates: int = HARD_NEGATIVE_CANDIDATES) -> AdapterExamples:
     """Embeds questions and picks their candidates from the branch's own documents.
 
     The right candidate is the passage of the right document nearest to the question; the wrong ones are the nearest

@@ -20,8 +20,8 @@ from federation.secure_aggregation.peers import MIN_SECURE_COHORT
 from student.artifacts.digests import Digest, digest_json
 from student.artifacts.settings import first_problem
 
-FORMAT: Final = "orilla-round"
-FORMAT_VERSION: Final = 2
+ROUND_FORMAT: Final = "orilla-round"
+ROUND_FORMAT_VERSION: Final = 2
 _LEFT_OUT = {"purpose": "train", "holdout_share": 0.0, "known_labels": 0}
 """Fields that are not written where they say nothing: a run without evaluation is what it was before there were any."""
 
@@ -40,8 +40,8 @@ class RoundParameters(RoundSettings, SumParameters):
 
     model_config = ConfigDict(strict=True)
 
-    format: Literal["orilla-round"] = FORMAT
-    format_version: Literal[2] = FORMAT_VERSION
+    format: Literal["orilla-round"] = ROUND_FORMAT
+    format_version: Literal[2] = ROUND_FORMAT_VERSION
     round_number: Annotated[int, Field(ge=1)]
     noise_multiplier: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
     weights_digest: Digest

@@ -50,7 +50,7 @@ class SimulatedRound:
     bytes_down: int
 
 
-def simulate(
+def simulate_rounds(
     plan: RunPlan,
     branches: Sequence[PartExamples],
     start: NDArray[np.float32],

@@ -25,8 +25,8 @@ from federation.privacy.ledger_file import (
     Budget,
     Entry,
     LedgerState,
+    NoisyRelease,
     Opened,
-    Release,
     head_path,
     ledger_missing,
     read_ledger,
@@ -86,7 +86,7 @@ class Ledger:
             self.close()
             raise
 
-    def spend(self, release: Release, budget: Budget, *, now: datetime) -> Entry:
+    def spend(self, release: NoisyRelease, budget: Budget, *, now: datetime) -> Entry:
         """Records a release before it is made; durable when this returns.
 
         Raises:

@@ -20,8 +20,8 @@ from federation.privacy.accounting import NEIGHBORING, UNIT, BucketRange, Spendi
 from student.artifacts.digests import digest_bytes
 from student.artifacts.durable import write_durably
 
-FORMAT: Final = "orilla-ledger"
-FORMAT_VERSION: Final = 1
+LEDGER_FORMAT: Final = "orilla-ledger"
+LEDGER_FORMAT_VERSION: Final = 1
 GENESIS = "0" * 64
 """Stands for the line before the first."""
 _AnyLine = TypeVar("_AnyLine", bound="Line")
@@ -36,8 +36,8 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """A release that is about to be made: all of it public.
+class NoisyRelease:
+    """A noisy result that is about to leave the branch: all of it public.
 
     `customers_from` and `customers_to`: it is of the customers whose hash bucket lies between (`learning.holdout`).
     """
@@ -67,8 +67,8 @@ class Line(BaseModel):
 class Opened(Line):
     """The first line: it opens the ledger."""
 
-    format: Literal["orilla-ledger"] = FORMAT
-    format_version: Literal[1] = FORMAT_VERSION
+    format: Literal["orilla-ledger"] = LEDGER_FORMAT
+    format_version: Literal[1] = LEDGER_FORMAT_VERSION
     kind: Literal["opened"] = "opened"
     branch: str
     ledger_id: str
@@ -137,7 +137,7 @@ class LedgerState:
         """Epsilon, at a delta, of the customer who lost most."""
         return epsilon_of_worst(self._by_customers, delta)
 
-    def epsilon_with(self, release: Release, budget: Budget) -> float:
+    def epsilon_with(self, release: NoisyRelease, budget: Budget) -> float:
         """Epsilon with one release more, which is not recorded.
 
         Raises:
@@ -214,7 +214,7 @@ def head_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.head")
 
 
-def _kind_of(one: Release | Entry) -> tuple[Spending, BucketRange]:
+def _kind_of(one: NoisyRelease | Entry) -> tuple[Spending, BucketRange]:
     return Spending(one.noise_multiplier, one.sample_rate), BucketRange(one.customers_from, one.customers_to)
 
 
@@ -242,7 +242,7 @@ def _parse(line: bytes, model: type[_AnyLine], path: Path, serial: int) -> _AnyL
         parsed = model.model_validate_json(line)
     except ValidationError as error:
         raise LedgerCorrupt(
-            f"{path} line {serial + 1} is not an entry of a ledger of version {FORMAT_VERSION}; "
+            f"{path} line {serial + 1} is not an entry of a ledger of version {LEDGER_FORMAT_VERSION}; "
             "it was damaged or written by a later version: restore it from a backup, or upgrade orilla"
         ) from error
     if parsed.serial != serial:

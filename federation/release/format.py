@@ -23,8 +23,8 @@ from federation.privacy.accounting import Spending, epsilon_of
 from student.artifacts.digests import Digest
 from student.bundle.manifest import Created
 
-FORMAT: Final = "orilla-release"
-FORMAT_VERSION: Final = 2
+RELEASE_FORMAT: Final = "orilla-release"
+RELEASE_FORMAT_VERSION: Final = 2
 RELEASE_FILE, SIGNATURE_FILE = "release.json", "release.sig"
 _DIGEST_OF_VERSION_1 = {"head": "head_sha256", "adapter": "adapter_sha256"}
 _ROUNDING = 1e-6
@@ -95,8 +95,8 @@ class Release(LearnedFacts):
         learned_sha256: of the file of its part.
     """
 
-    format: Literal["orilla-release"] = FORMAT
-    format_version: Literal[1, 2] = FORMAT_VERSION
+    format: Literal["orilla-release"] = RELEASE_FORMAT
+    format_version: Literal[1, 2] = RELEASE_FORMAT_VERSION
     federation: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     serial: Annotated[int, Field(ge=1)]
     run_id: str
@@ -135,7 +135,7 @@ class Release(LearnedFacts):
     @classmethod
     def _read_version_1(cls, value: Any) -> Any:
         """Version 1 had one field of a digest for each part."""
-        if not isinstance(value, dict) or value.get("format_version", FORMAT_VERSION) != 1:
+        if not isinstance(value, dict) or value.get("format_version", RELEASE_FORMAT_VERSION) != 1:
             return value
         digests = {part: value.get(field) for part, field in _DIGEST_OF_VERSION_1.items()}
         part = value.get("part", "head")

@@ -44,4 +44,4 @@ class AbsorbedIntentHead:
         return Absorbed(intent_head_files(learned.head), figures)
 
 
-INTENT_HEAD = AbsorbedIntentHead()
+ABSORBED_INTENT_HEAD = AbsorbedIntentHead()

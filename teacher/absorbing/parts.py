@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from teacher.absorbing.intent_head import INTENT_HEAD
+from teacher.absorbing.intent_head import ABSORBED_INTENT_HEAD
 from teacher.absorbing.part import AbsorbedPart
 from teacher.absorbing.query_side import QUERY_SIDE
 from teacher.errors import AbsorptionRefused
 
-_PARTS: Final[dict[str, AbsorbedPart]] = {part.name: part for part in (INTENT_HEAD, QUERY_SIDE)}
+_PARTS: Final[dict[str, AbsorbedPart]] = {part.name: part for part in (ABSORBED_INTENT_HEAD, QUERY_SIDE)}
 
 
 def absorbed_part(name: str) -> AbsorbedPart:

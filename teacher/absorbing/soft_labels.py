@@ -18,7 +18,7 @@ from teacher.training.recipe import Absorption
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedHead:
     """A head that passed every gate.
 
     Attributes:
@@ -70,7 +70,7 @@ def make_soft_labels(head: LinearHead, bundle: Bundle, texts: PublicTexts, encod
 
 def learn(
     old: LinearHead | None, parts: Mapping[str, LabelledTexts], soft: SoftLabels, recipe: Absorption, encode: Encode
-) -> Learned:
+) -> LearnedHead:
     """The least regularized head that loses next to nothing on the validation part, if it passes on the test part.
 
     On the validation part the whole must lose no more than `max_regression`, chance or not; where no regularization
@@ -106,7 +106,7 @@ def learn(
     require_passed(gates, recipe.max_regression, loss="lose", measure="accuracy")
     columns = [labels.index(label) for label in soft.labels]
     said = head.logits(soft.embeddings)[:, columns].argmax(axis=1)
-    return Learned(head, regularization, float((said == soft.logits.argmax(axis=1)).mean()), gates)
+    return LearnedHead(head, regularization, float((said == soft.logits.argmax(axis=1)).mean()), gates)
 
 
 def taught_by_labels(parts: Mapping[str, LabelledTexts], embedded: Mapping[str, Embeddings]) -> LinearHead:

@@ -53,7 +53,7 @@ def _extract(content: bytes, document_format: DocumentFormat, limits: ParsingLim
 
             return extract_docx(content, max_unpacked_bytes=limits.unpacked_bytes)
         case _:
-            return _extract_text(decode(content), document_format)
+            return _extract_text(decode_text(content), document_format)
 
 
 def _extract_text(text: str, document_format: DocumentFormat) -> Extract:
@@ -78,7 +78,7 @@ def _extract_text(text: str, document_format: DocumentFormat) -> Extract:
             return _extract_plain(text)
 
 
-def decode(content: bytes) -> str:
+def decode_text(content: bytes) -> str:
     """Bytes as NFC text with plain line breaks. Raises `TextNotUtf8`."""
     try:
         return normalize(content.decode("utf-8-sig"))

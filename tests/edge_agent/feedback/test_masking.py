@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.feedback.masking import find_identifiers, mask
+from edge_agent.feedback.masking import find_identifiers, mask_identifiers
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from edge_agent.feedback.masking import find_identifiers, mask
     ],
 )
 def test_identifiers_are_masked(text: str, masked: str) -> None:
-    assert mask(text) == masked
+    assert mask_identifiers(text) == masked
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,15 @@ def test_identifiers_are_masked(text: str, masked: str) -> None:
     ],
 )
 def test_other_numbers_stay(text: str) -> None:
-    assert mask(text) == text
+    assert mask_identifiers(text) == text
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_an_email_is_masked_in_any_surroundings(before: str, after: str) -> None:
-    assert "ana@correo.example" not in mask(f"{before} ana@correo.example {after}")
+    assert "ana@correo.example" not in mask_identifiers(f"{before} ana@correo.example {after}")
 
 
 @given(st.text(alphabet="0123456789 .-+ESabcX@", max_size=60))
 def test_what_is_found_lies_in_the_text(text: str) -> None:
     assert all(0 <= start < end <= len(text) for start, end, _ in find_identifiers(text))
-    mask(text)
+    mask_identifiers(text)

@@ -11,7 +11,7 @@ from federation.learning.part import PublicShape
 from federation.learning.plan import RunPlan, plan_run
 from federation.learning.round_parameters import RoundParameters
 from federation.learning.run_settings import RunSettings
-from federation.learning.simulation import Noise, SimulatedRound, simulate
+from federation.learning.simulation import Noise, SimulatedRound, simulate_rounds
 from federation.privacy.noise import sensitivity
 from tests.federation.rounds import LABELS, SPACE, D, examples, feature_map, weights
 
@@ -36,7 +36,7 @@ def rounds_of(
     planned: RunPlan, branches: Sequence[HeadExamples], noise: Noise, *, seed: int = 0, lost: Sequence[int] = ()
 ) -> list[SimulatedRound]:
     return list(
-        simulate(
+        simulate_rounds(
             planned,
             branches,
             weights(),

@@ -15,7 +15,7 @@ import pytest
 from federation.errors import BudgetRefused, LedgerCorrupt, LedgerLocked, LedgerMissing
 from federation.privacy.accounting import Spending, epsilon_of
 from federation.privacy.ledger import Ledger, create_ledger
-from federation.privacy.ledger_file import Budget, Release, read_ledger
+from federation.privacy.ledger_file import Budget, NoisyRelease, read_ledger
 from tests.conftest import ROOT
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -23,8 +23,8 @@ BUDGET = Budget(epsilon=3.0, delta=1e-5)
 KILLS = 12
 
 
-def release(number: int, noise: float = 10.0) -> Release:
-    return Release("run", number, "head", "secure", noise, "0" * 64)
+def release(number: int, noise: float = 10.0) -> NoisyRelease:
+    return NoisyRelease("run", number, "head", "secure", noise, "0" * 64)
 
 
 @pytest.fixture
@@ -71,12 +71,12 @@ WORKER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from federation.privacy.ledger_file import Budget, Release
+from federation.privacy.ledger_file import Budget, NoisyRelease
 from federation.privacy.ledger import Ledger
 with Ledger(Path(sys.argv[1])) as ledger:
     print("open", flush=True)
     for number in range(1, 100_000):
-        release = Release("run", number, "head", "secure", 1000.0, "0" * 64)
+        release = NoisyRelease("run", number, "head", "secure", 1000.0, "0" * 64)
         ledger.spend(release, Budget(50.0, 1e-5), now=datetime.now(UTC))
         print(number, flush=True)
 """
