@@ -3,7 +3,7 @@
 `python -m benchmarks.graph_worker ENGINE EMBEDDINGS QUERIES N`, started fresh by `benchmarks.scale`, so that memory and
 threads are its own. All engines build the same kind of graph (HNSW, 32 links a node at the lowest level, 200 candidates
 while building) over the same unit-norm embeddings with two threads, are asked one query at a time on one thread, and
-are held against an exact scan. Prints figures as JSON.
+are compared with an exact scan. Prints figures as JSON.
 """
 
 import json
