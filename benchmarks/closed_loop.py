@@ -1,12 +1,12 @@
-"""One turn of the loop: intents only branches know, at branches that never met them, the teacher, the next student.
+"""One iteration of the loop: intents that only branches know, at other branches, the teacher and the next student.
 
 BANKING77 with fifteen of its 77 intents unknown to the center, each known at three of fifty branches; a tenth of the
 branches is lost in every round. The center has labelled thirty messages of each intent that it knows. Branches teach
 the bundle's head under differential privacy (the product's mechanism in simulation), the teacher absorbs the aggregate
-by the product's own lesson and gates, and the next student's head learns from the teacher. The encoder is the default
-bundle's, the teacher all-MiniLM-L6-v2, the public texts NLU++ and CLINC150; the encoder is not distilled anew, since
-no embedding of the teacher has moved. Figures are of the held-out fifth, means over three seeds that draw the intents,
-the branches, the drop-outs and the noise. The unit of privacy is one message.
+by the product's own soft labels and gates, and the next student's head learns from the teacher. The encoder is the
+default bundle's, the teacher all-MiniLM-L6-v2, the public texts NLU++ and CLINC150; the encoder is not distilled
+again, since no embedding of the teacher has moved. Figures are of the held-out fifth, means over three seeds that draw
+the intents, the branches, the drop-outs and the noise. The unit of privacy is one message.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,9 @@ from benchmarks.federated_data import (
     select,
     split_over_branches,
 )
-from benchmarks.federation import DELTA, Setting, fit_map, head_plan
-from federation.center.run_recipe import NAME_STRENGTH
+from benchmarks.federation import DELTA, Setting, Training, fit_map, head_plan
 from federation.learning.features import FeatureMap
-from federation.learning.plan import Training
+from federation.learning.intent_head import NAME_STRENGTH
 from federation.learning.simulation import simulate
 from federation.privacy.accounting import guarantee
 from student.artifacts.digests import digest_json
@@ -53,7 +52,7 @@ CACHE = ROOT / ".run" / "closed_loop"
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Scenario:
     """BANKING77 as student and teacher see it: embeddings of the same messages, in the same order."""
 
     task: Task
@@ -65,8 +64,8 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """Who knows what: drawn by a seed.
+class Iteration:
+    """Draw of a seed: who knows what.
 
     Attributes:
         seed: of it, of drop-outs and of noise.
@@ -84,14 +83,14 @@ class Turn:
 
 def run() -> dict[str, Any]:
     """All figures."""
-    world = open_world()
+    scenario = open_scenario()
     measured: dict[str, list[dict[str, float]]] = {}
     guarantees = {"without privacy": "none"}
     for seed in SEEDS:
-        turn = draw(world, seed)
+        iteration = draw(scenario, seed)
         for epsilon in (None, *TRAINING):
             name = f"epsilon {epsilon:g}" if epsilon else "without privacy"
-            figures, promised = take_turn(world, turn, epsilon)
+            figures, promised = run_iteration(scenario, iteration, epsilon)
             measured.setdefault(name, []).append(figures)
             if epsilon:
                 guarantees[name] = promised
@@ -102,12 +101,12 @@ def run() -> dict[str, Any]:
         "intents only at branches": NEW,
         "branches that know each": KNOWN_AT,
         "messages of each other intent that the center has labelled": LABELLED,
-        "test messages": len(world.task.test.targets),
+        "test messages": len(scenario.task.test.targets),
         **{name: {"guarantee": guarantees[name], **_summary(rows)} for name, rows in measured.items()},
     }
 
 
-def open_world() -> World:
+def open_scenario() -> Scenario:
     """Embeds everything once; kept under `.run/`."""
     task = banking77()
     rows = list(read_rows(DATA / "banking77" / "train.jsonl"))
@@ -117,7 +116,7 @@ def open_world() -> World:
     held_out = np.array([is_held_out(text, HELD_OUT) for text in texts])
     by_teacher, names = encode_by_teacher(texts), [label.replace("_", " ") for label in task.labels]
     kept = np.flatnonzero([is_held_out(f"absorb:{text}", PUBLIC / len(public)) for text in public])
-    return World(
+    return Scenario(
         task,
         [text for text, is_test in zip(texts, held_out, strict=True) if not is_test],
         by_teacher[~held_out],
@@ -139,74 +138,76 @@ def encode_by_teacher(texts: Sequence[str]) -> Embeddings:
     return np.asarray(np.load(path), dtype=np.float32)
 
 
-def draw(world: World, seed: int) -> Turn:
-    """Who knows what."""
-    generator, train = np.random.default_rng([seed, 0]), world.task.train
-    new = np.sort(generator.choice(len(world.task.labels), NEW, replace=False))
+def draw(scenario: Scenario, seed: int) -> Iteration:
+    """Draws who knows what."""
+    generator, train = np.random.default_rng([seed, 0]), scenario.task.train
+    new = np.sort(generator.choice(len(scenario.task.labels), NEW, replace=False))
     order = generator.permutation(len(train.targets))
-    known = [label for label in range(len(world.task.labels)) if label not in new]
+    known = [label for label in range(len(scenario.task.labels)) if label not in new]
     center = np.concatenate([order[train.targets[order] == label][:LABELLED] for label in known])
     rest = generator.permutation(np.setdiff1d(np.arange(len(train.targets)), center))
     branch_of = split_over_branches(train.targets[rest], BRANCHES, generator)
     for label in new:
         rows = np.flatnonzero(train.targets[rest] == label)
         branch_of[rows] = generator.choice(generator.choice(BRANCHES, KNOWN_AT, replace=False), len(rows))
-    return Turn(seed, new, center, rest, branch_of)
+    return Iteration(seed, new, center, rest, branch_of)
 
 
-def take_turn(world: World, turn: Turn, epsilon: float | None) -> tuple[dict[str, float], str]:
-    """Figures before and after one turn, and what was promised."""
-    task, train = world.task, world.task.train
+def run_iteration(scenario: Scenario, iteration: Iteration, epsilon: float | None) -> tuple[dict[str, float], str]:
+    """Figures before and after one iteration, and what was promised."""
+    task, train = scenario.task, scenario.task.train
     recipe = read_absorption(Path("teacher/recipes/absorption.toml"))
-    own = LabelledTexts([world.texts[i] for i in turn.center], [task.labels[t] for t in train.targets[turn.center]])
-    row_of = {text: row for row, text in enumerate(world.texts)}
+    own = LabelledTexts(
+        [scenario.texts[i] for i in iteration.center], [task.labels[t] for t in train.targets[iteration.center]]
+    )
+    row_of = {text: row for row, text in enumerate(scenario.texts)}
     parts = split_messages(own, validation=recipe.validation_share, test=recipe.test_share, seed=recipe.seed)
     rows = {name: np.array([row_of[text] for text in part.texts]) for name, part in parts.items()}
     bundle = _by_labels(task, train.embeddings, rows)
-    teacher = _by_labels(task, world.teacher_train, rows)
-    released, promised = federate(world, turn, bundle, rows["validation"], epsilon)
+    teacher = _by_labels(task, scenario.teacher_train, rows)
+    released, promised = federate(scenario, iteration, bundle, rows["validation"], epsilon)
     seen = rows["train"]
     soft = SoftLabels(
-        np.concatenate([world.teacher_public, world.teacher_train[seen]]),
-        released.logits(np.concatenate([world.student_public, train.embeddings[seen]])),
+        np.concatenate([scenario.teacher_public, scenario.teacher_train[seen]]),
+        released.logits(np.concatenate([scenario.student_public, train.embeddings[seen]])),
         released.labels,
     )
     try:
         learned = learn(
-            teacher, parts, soft, recipe, lambda texts: world.teacher_train[[row_of[text] for text in texts]]
+            teacher, parts, soft, recipe, lambda texts: scenario.teacher_train[[row_of[text] for text in texts]]
         )
-        absorbed, caution = learned.head, learned.regularization
+        absorbed, regularization = learned.head, learned.regularization
     except AbsorptionRefused:
-        absorbed, caution = teacher, float("nan")
-    following = SoftLabels(world.student_public, absorbed.logits(world.teacher_public), absorbed.labels)
+        absorbed, regularization = teacher, float("nan")
+    following = SoftLabels(scenario.student_public, absorbed.logits(scenario.teacher_public), absorbed.labels)
     labels = absorbed.labels
     following_head = distill_head(labels, _embedded(task, train.embeddings, seen, labels), following)
     checked = _embedded(task, train.embeddings, rows["validation"], labels)
     next_student = calibrate(following_head, checked.embeddings, checked.targets)
     figures = {
-        **_at_branches(world, turn, bundle, released),
-        **_everywhere("teacher", world, turn, (teacher, absorbed)),
-        **_everywhere("next student", world, turn, (bundle, next_student)),
+        **_at_branches(scenario, iteration, bundle, released),
+        **_everywhere("teacher", scenario, iteration, (teacher, absorbed)),
+        **_everywhere("next student", scenario, iteration, (bundle, next_student)),
     }
     gain = figures["released student, new intents after"]
     share = figures["teacher, new intents after"] / gain if gain else 0.0
-    return {**figures, "teacher's share of the gain": share, "caution": caution}, promised
+    return {**figures, "teacher's share of the gain": share, "regularization": regularization}, promised
 
 
 def federate(
-    world: World, turn: Turn, bundle: LinearHead, validation: NDArray[np.int64], epsilon: float | None
+    scenario: Scenario, iteration: Iteration, bundle: LinearHead, validation: NDArray[np.int64], epsilon: float | None
 ) -> tuple[LinearHead, str]:
     """The head that branches teach, calibrated by the center, and its guarantee."""
-    task, feature_map = world.task, fit_map(world.task)
+    task, feature_map = scenario.task, fit_map(scenario.task)
     plan = head_plan(
         task,
         feature_map,
         Setting(BRANCHES, TRAINING, dropped=DROPPED),
         epsilon or max(TRAINING),
-        customers=len(turn.rest),
+        customers=len(iteration.rest),
     )
-    branches = make_branches(task, select(task.train, turn.rest), turn.branch_of, BRANCHES)
-    generator, noise = np.random.default_rng([turn.seed, 1]), np.random.default_rng([turn.seed, 2])
+    branches = make_branches(task, select(task.train, iteration.rest), iteration.branch_of, BRANCHES)
+    generator, noise = np.random.default_rng([iteration.seed, 1]), np.random.default_rng([iteration.seed, 2])
     rounds = simulate(
         plan,
         branches,
@@ -223,7 +224,7 @@ def federate(
 
 
 def _start(task: Task, feature_map: FeatureMap, bundle: LinearHead) -> NDArray[np.float32]:
-    """From the bundle's head, and new labels from their names, as a run begins."""
+    """Start weights from the bundle's head, and of new labels from their names, as a run begins."""
     start = feature_map.from_names(task.names, NAME_STRENGTH)
     columns = [task.labels.index(label) for label in bundle.labels]
     taught = feature_map.from_head(bundle.weight, bundle.bias, task.public)
@@ -232,7 +233,7 @@ def _start(task: Task, feature_map: FeatureMap, bundle: LinearHead) -> NDArray[n
 
 
 def _by_labels(task: Task, embeddings: Embeddings, rows: dict[str, NDArray[np.int64]]) -> LinearHead:
-    """What the center's labels alone teach."""
+    """The head that the center's labels alone teach."""
     labels = tuple(sorted({task.labels[target] for target in task.train.targets[rows["train"]]}))
     train, validation = (_embedded(task, embeddings, rows[part], labels) for part in ("train", "validation"))
     return calibrate(distill_head(labels, train, None), validation.embeddings, validation.targets)
@@ -247,28 +248,31 @@ def _embedded(
 
 
 def _is_right(task: Task, head: LinearHead, embeddings: Embeddings) -> NDArray[np.bool_]:
-    places = np.array([task.labels.index(label) for label in head.labels])
-    return np.asarray(places[head.logits(embeddings).argmax(axis=1)] == task.test.targets)
+    columns = np.array([task.labels.index(label) for label in head.labels])
+    return np.asarray(columns[head.logits(embeddings).argmax(axis=1)] == task.test.targets)
 
 
-def _at_branches(world: World, turn: Turn, before: LinearHead, after: LinearHead) -> dict[str, float]:
+def _at_branches(scenario: Scenario, iteration: Iteration, before: LinearHead, after: LinearHead) -> dict[str, float]:
     """Of the intents that a branch has messages of, and of those that it never met: means over branches."""
-    task, test = world.task, world.task.test
+    task, test = scenario.task, scenario.task.test
     right = {when: _is_right(task, head, test.embeddings) for when, head in (("before", before), ("after", after))}
     made: dict[str, float] = {}
-    met = [set(task.train.targets[turn.rest][turn.branch_of == branch]) & set(turn.new) for branch in range(BRANCHES)]
-    for who, asked in (("met", met), ("never met", [set(turn.new) - each for each in met])):
+    new, targets = set(iteration.new), task.train.targets[iteration.rest]
+    met = [set(targets[iteration.branch_of == branch]) & new for branch in range(BRANCHES)]
+    for who, asked in (("met", met), ("never met", [new - each for each in met])):
         for when, is_right in right.items():
             rates = [is_right[np.isin(test.targets, list(labels))].mean() for labels in asked if labels]
             made[f"branch's student, intents it {who}, {when}"] = float(np.mean(rates))
-    return made | _everywhere("released student", world, turn, (before, after))
+    return made | _everywhere("released student", scenario, iteration, (before, after))
 
 
-def _everywhere(who: str, world: World, turn: Turn, heads: tuple[LinearHead, LinearHead]) -> dict[str, float]:
-    embeddings = world.teacher_test if who == "teacher" else world.task.test.embeddings
-    is_new = np.isin(world.task.test.targets, turn.new)
+def _everywhere(
+    who: str, scenario: Scenario, iteration: Iteration, heads: tuple[LinearHead, LinearHead]
+) -> dict[str, float]:
+    embeddings = scenario.teacher_test if who == "teacher" else scenario.task.test.embeddings
+    is_new = np.isin(scenario.task.test.targets, iteration.new)
     return {
-        f"{who}, {which} {when}": float(_is_right(world.task, head, embeddings)[rows].mean())
+        f"{who}, {which} {when}": float(_is_right(scenario.task, head, embeddings)[rows].mean())
         for which, rows in (("new intents", is_new), ("old intents", ~is_new))
         for when, head in zip(("before", "after"), heads, strict=True)
     }

@@ -1,4 +1,4 @@
-"""One turn of the loop for words that only branches use: nDCG@10 at branches, of the teacher, and of the next student.
+"""One iteration of the loop for words that only branches use: nDCG@10 at branches, of the teacher and the student.
 
 The branches, words and guides are those of `federated_adapter`: fifty branches have replaced eight of twelve common
 words by invented ones, and teach the default bundle's query adapter which guide was meant. The teacher, all-MiniLM,
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from benchmarks import federated_adapter as branches
 from benchmarks.closed_loop import encode_by_teacher
 from benchmarks.federated_data import encode_cached
-from federation.learning.adapter_run import to_adapter
 from federation.learning.examples import FoundDocument
+from federation.learning.query_adapter import to_adapter
 from federation.privacy.accounting import guarantee
 from student.artifacts.json_lines import is_held_out
 from student.bundle.query_adapter import QueryAdapter
@@ -38,19 +38,19 @@ def run() -> dict[str, Any]:
     measured: dict[str, list[dict[str, float]]] = {}
     guarantees = {"without privacy": "none"}
     for seed in branches.SEEDS:
-        world = branches.draw(base, learned, asked, seed)
+        scenario = branches.draw(base, learned, asked, seed)
         for epsilon in (None, *EPSILONS):
             name = f"epsilon {epsilon:g}" if epsilon else "without privacy"
             training = branches.TRAINING[epsilon or MOST]
             plan = branches.plan_of(base, epsilon or MOST, training, customers=branches.customers_of(learned))
             if epsilon:
                 guarantees[name] = str(guarantee(plan.releases, branches.DELTA))
-            weights = branches.train(base, plan, world.branches, seed, "at once" if epsilon else "none")
+            weights = branches.train(base, plan, scenario.branches, seed, "at once" if epsilon else "none")
             by_student = to_adapter(weights, base.passages.shape[1])
             by_teacher = distill_adapter(public, base.public, by_student)
             by_next = distill_adapter(base.public, public, by_teacher)
-            figures = _figures(base, world.spoken, "branch words", by_student, by_teacher, by_next)
-            figures |= _figures(base, world.meant, "usual words", by_student, by_teacher, by_next)
+            figures = _figures(base, scenario.spoken, "branch words", by_student, by_teacher, by_next)
+            figures |= _figures(base, scenario.meant, "usual words", by_student, by_teacher, by_next)
             gain, reached = (
                 figures[f"{who}, branch words after"] - figures[f"{who}, branch words before"]
                 for who in ("branch's student", "teacher")

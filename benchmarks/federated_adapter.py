@@ -18,11 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.federated_data import DATA, encode_cached
+from benchmarks.federation import Training
 from benchmarks.known_items import GUIDES, masked, question_of
 from benchmarks.measure import summarize_ranks
-from federation.learning.examples import AdapterExamples, FoundDocument, pick_candidates
-from federation.learning.plan import Cohort, RunPlan, Training, plan_run
-from federation.learning.query_adapter import adapt, new_adapter
+from federation.learning.examples import FoundDocument
+from federation.learning.part import PublicShape
+from federation.learning.plan import RunPlan, plan_run
+from federation.learning.query_adapter import AdapterExamples, adapt, new_adapter, pick_candidates
+from federation.learning.run_settings import RunSettings
 from federation.learning.simulation import Noise, simulate
 from federation.privacy.accounting import guarantee
 from student.artifacts.json_lines import is_held_out, read_rows
@@ -57,7 +60,7 @@ OFFICES_A_QUESTION = 3
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What every branch's documents are.
+    """The documents of every branch, and what is asked for.
 
     Attributes:
         passages: embeddings (N, D) of the guides' first sections, without titles.
@@ -129,12 +132,12 @@ def measure(
     asked: Sequence[FoundDocument],
     settings: Mapping[float, Training],
 ) -> dict[str, Any]:
-    """What is found with no adapter, after a run without noise, and after private ones."""
+    """Ranks with no adapter, after a run without noise, and after private ones."""
     rows: dict[str, list[dict[str, float]]] = {}
     promised = {"no adapter": "", "trained without noise": "none"}
     for seed in SEEDS:
-        world = draw(base, learned, asked, seed)
-        branches, spoken, meant = world.branches, world.spoken, world.meant
+        scenario = draw(base, learned, asked, seed)
+        branches, spoken, meant = scenario.branches, scenario.spoken, scenario.meant
         adapters: dict[str, NDArray[np.float32] | None] = {"no adapter": None}
         for epsilon, training in settings.items():
             plan = plan_of(base, epsilon, training, customers=customers_of(learned))
@@ -151,24 +154,24 @@ def measure(
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What branches have learned from, and the others' questions, in branches' words and in usual ones."""
+class Scenario:
+    """Branches' examples, and the others' questions, in branches' words and in usual ones."""
 
     branches: list[AdapterExamples]
     spoken: list[FoundDocument]
     meant: list[FoundDocument]
 
 
-def draw(base: Base, learned: Sequence[FoundDocument], asked: Sequence[FoundDocument], seed: int) -> World:
-    """Who says what: drawn by a seed."""
+def draw(base: Base, learned: Sequence[FoundDocument], asked: Sequence[FoundDocument], seed: int) -> Scenario:
+    """Draws by a seed who says what."""
     generator = np.random.default_rng([seed, 0])
     words = [generator.choice(sorted(INVENTED), WORDS_A_BRANCH, replace=False) for _ in range(BRANCHES)]
     branches = _branches(base, learned, words, generator)
-    return World(branches, *_spoken(asked, words, generator))
+    return Scenario(branches, *_spoken(asked, words, generator))
 
 
 def customers_of(learned: Sequence[FoundDocument]) -> int:
-    """How many ask these questions."""
+    """Number of customers who ask these questions."""
     return len(learned) * OFFICES_A_QUESTION // QUESTIONS_A_CUSTOMER
 
 
@@ -178,8 +181,8 @@ def _branches(
     """Customers of three questions each, spread evenly; a branch's own documents are all the guides."""
     order = np.concatenate([generator.permutation(len(learned)) for _ in range(OFFICES_A_QUESTION)])
     asked: list[list[FoundDocument]] = [[] for _ in words]
-    for place, row in enumerate(order):
-        customer = place // QUESTIONS_A_CUSTOMER
+    for position, row in enumerate(order):
+        customer = position // QUESTIONS_A_CUSTOMER
         branch = customer % len(words)
         text = speak(learned[row].text, list(words[branch]))
         asked[branch].append(FoundDocument(text, learned[row].source, f"customer {customer}"))
@@ -206,17 +209,18 @@ def _spoken(
 
 def plan_of(base: Base, epsilon: float, training: Training, *, customers: int) -> RunPlan:
     """The run of an epsilon."""
-    return plan_run(
-        "adapter",
-        "adapter",
+    settings = RunSettings(
+        run_id="adapter",
         epsilon=epsilon,
         delta=DELTA,
-        dimension=base.passages.shape[1],
-        embedding_space=base.space,
-        cohort=Cohort(BRANCHES, BRANCHES - DROPPED, customers),
-        training=training,
-        rank=RANK,
+        branches=BRANCHES,
+        minimum_survivors=BRANCHES - DROPPED,
+        colluders=1,
+        customers=customers,
+        **training._asdict(),
     )
+    shape = PublicShape(part="adapter", rank=RANK, dimension=base.passages.shape[1], embedding_space=base.space)
+    return plan_run(settings, shape)
 
 
 def train(
@@ -227,7 +231,7 @@ def train(
     rounds = simulate(
         plan,
         branches,
-        new_adapter(base.public, plan.rank),
+        new_adapter(base.public, plan.shape.rank),
         feature_map=None,
         random_bytes=source.bytes,
         drop=lambda _: [int(lost) for lost in generator.choice(len(branches), DROPPED, replace=False)],
@@ -241,8 +245,8 @@ def _find(
 ) -> dict[str, float]:
     """Ranks of the right guides among all, a guide by its nearest passage."""
     queries = encode_cached([each.text for each in questions])
-    turned = queries if weights is None else adapt(weights, queries)
-    nearest, guides = nearest_of_guides(base, turned)
+    adapted = queries if weights is None else adapt(weights, queries)
+    nearest, guides = nearest_of_guides(base, adapted)
     right = np.searchsorted(guides, [each.source for each in questions])
     ranks = 1 + (nearest > nearest[np.arange(len(right)), right][:, None]).sum(axis=1)
     found = summarize_ranks([int(rank) for rank in ranks])

@@ -1,4 +1,4 @@
-"""What federated training is held against: no privacy at all, and Flower's usual way with Opacus at every branch."""
+"""Baselines of federated training: no privacy at all, and Flower's usual way with Opacus at every branch."""
 
 import math
 import warnings

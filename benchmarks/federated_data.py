@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.learning.examples import HeadExamples
+from federation.learning.intent_head import HeadExamples
 from student.artifacts.digests import digest_json
 from student.artifacts.json_lines import is_held_out, read_rows
 from student.embeddings import Embeddings
@@ -21,7 +21,7 @@ HELD_OUT = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """Embedded messages (n, D) and the places of their labels (n,)."""
+    """Embedded messages (n, D) and the columns of their labels (n,)."""
 
     embeddings: Embeddings
     targets: NDArray[np.int64]
@@ -104,7 +104,7 @@ def make_branches(
             HeadExamples(
                 messages.embeddings[rows],
                 tuple(task.labels[target] for target in messages.targets[rows]),
-                tuple(f"customer {place // per_customer}" for place in range(len(rows))),
+                tuple(f"customer {position // per_customer}" for position in range(len(rows))),
                 task.space,
             )
         )

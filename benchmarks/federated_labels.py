@@ -18,6 +18,7 @@ from benchmarks.federation import (
     SEEDED,
     SEEDS,
     Setting,
+    Training,
     fit_map,
     head_plan,
     pick_seeds,
@@ -25,7 +26,6 @@ from benchmarks.federation import (
     train_head,
 )
 from federation.learning.features import FeatureMap
-from federation.learning.plan import Training
 from federation.privacy.accounting import guarantee
 
 RARE_AT = 3

@@ -1,4 +1,4 @@
-"""What a simulated round of 10, 100 and 1,000 branches takes on this machine.
+"""Time, memory and bytes of a simulated round of 10, 100 and 1,000 branches on this machine.
 
 Every branch does all of its work, its own share of the noise too, one branch after another on one core; a deployment's
 branches work side by side, and what one takes is a figure of its own.
@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.federated_data import Task, banking77, make_branches, select, split_over_branches
+from benchmarks.federation import head_shape
 from benchmarks.measure import resident_bytes
 from federation.learning.features import FeatureMap
-from federation.learning.plan import Cohort, Training, plan_run
+from federation.learning.plan import plan_run
+from federation.learning.run_settings import RunSettings
 from federation.learning.simulation import simulate
 
 BRANCHES = (10, 100, 1000)
@@ -58,20 +60,19 @@ def _measure(task: Task, feature_map: FeatureMap, branches: int) -> dict[str, fl
     messages = select(task.train, rows)
     split = split_over_branches(messages.targets, branches, generator)
     examples = make_branches(task, messages, split, branches)
-    cohort = Cohort(branches, branches - branches // 10, len(rows))
-    plan = plan_run(
-        "scale",
-        "head",
+    settings = RunSettings(
+        run_id="scale",
         epsilon=3.0,
-        delta=1e-5,
-        dimension=feature_map.projection.shape[1],
-        embedding_space=task.space,
-        cohort=cohort,
-        training=Training(ROUNDS, 60, 0.8),
-        labels=task.labels,
-        feature_map_digest=feature_map.digest,
+        rounds=ROUNDS,
+        branches=branches,
+        minimum_survivors=branches - branches // 10,
+        colluders=1,
+        customers=len(rows),
+        learning_rate=60,
+        momentum=0.8,
     )
-    start = np.zeros((plan.dimension, len(task.labels)), dtype=np.float32)
+    plan = plan_run(settings, head_shape(task, feature_map))
+    start = np.zeros((plan.shape.dimension, len(task.labels)), dtype=np.float32)
     lost = list(range(branches // 10))
     started, worked = time.perf_counter(), time.process_time()
     rounds = list(

@@ -1,16 +1,16 @@
-"""Federated training of the intent head under differential privacy, in simulation, beside what it is held against.
+"""Federated training of the intent head under differential privacy, in simulation, beside its baselines.
 
 The mechanism is the product's own (integers, exact discrete Gaussian noise, sums modulo 2^32); its messages are left
 out, and the survivors' shares of the noise are drawn as their sum. The unit of privacy is one utterance or, where it is
-said, one customer who wrote five; add-or-remove neighbors; delta 1e-5; exact composition. Settings, those of what it is
-held against too, were chosen on folds of the training part; figures are of the held-out part, means over three seeds
+said, one customer who wrote five; add-or-remove neighbors; delta 1e-5; exact composition. Settings, those of the
+baselines too, were chosen on folds of the training part; figures are of the held-out part, means over three seeds
 that draw the split, the drop-outs and the noise.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,23 @@ from benchmarks.federated_data import (
     select,
     split_over_branches,
 )
-from federation.learning.examples import HeadExamples
 from federation.learning.features import FeatureMap
-from federation.learning.plan import Cohort, RunPlan, Training, plan_run
+from federation.learning.intent_head import HeadExamples
+from federation.learning.part import PublicShape
+from federation.learning.plan import RunPlan, plan_run
+from federation.learning.run_settings import RunSettings
 from federation.learning.simulation import simulate
 from federation.privacy.accounting import guarantee
+
+
+class Training(NamedTuple):
+    """The settings of a run that differ by budget, as `RunSettings` names them."""
+
+    rounds: int
+    learning_rate: float
+    momentum: float
+    clip_norm: float = 1.0
+
 
 SEEDS = (0, 1, 2)
 EPSILONS = (1.0, 3.0, 8.0)
@@ -113,19 +125,27 @@ def head_plan(
 ) -> RunPlan:
     """The run that a setting asks for."""
     is_secure = setting.mechanism == "secure"
-    cohort = Cohort(setting.branches, setting.branches - setting.dropped if is_secure else 1, customers)
-    training = replace(setting.training[epsilon], contributions=max(setting.per_customer, 1))
-    return plan_run(
-        "benchmark",
-        "head",
+    settings = RunSettings(
+        run_id="benchmark",
+        mechanism="secure" if is_secure else "local",
         epsilon=epsilon,
         delta=DELTA,
+        branches=setting.branches,
+        minimum_survivors=setting.branches - setting.dropped if is_secure else 1,
+        colluders=1,
+        customers=customers,
+        contributions=max(setting.per_customer, 1),
+        **setting.training[epsilon]._asdict(),
+    )
+    return plan_run(settings, head_shape(task, feature_map))
+
+
+def head_shape(task: Task, feature_map: FeatureMap) -> PublicShape:
+    """The shape of a head's weights."""
+    return PublicShape(
+        labels=task.labels,
         dimension=feature_map.projection.shape[1],
         embedding_space=task.space,
-        cohort=cohort,
-        training=training,
-        mechanism="secure" if is_secure else "local",
-        labels=task.labels,
         feature_map_digest=feature_map.digest,
     )
 
@@ -173,7 +193,7 @@ def _rows(task: Task, name: str) -> dict[str, Any]:
         made[f"epsilon {epsilon:g}"] = {
             **figures,
             "guarantee": str(guarantee(plan.releases, DELTA, unit=unit)),
-            "rounds": plan.training.rounds,
+            "rounds": plan.settings.rounds,
         }
         print(f"  {task.name}, {name}, epsilon {epsilon:g}: {figures}", flush=True)
     return made

@@ -1,7 +1,7 @@
 """Speed, memory, start and size: the default bundle, MiniLM int8 in the same runtime, and MiniLM in torch, in one run.
 
 The last two have the same weights, so they compare runtimes; the first two share the runtime, so they compare models.
-Each system runs in fresh processes, turn by turn, and the figures are medians over the turns: the machine is shared.
+Each system runs in fresh processes, alternating, and the figures are medians over the repeats: the machine is shared.
 """
 
 import json
@@ -29,7 +29,7 @@ from edge_agent.settings import AgentSettings
 from student.distill.export.onnx_graph import export_graph, quantize_graph
 from student.distill.pretrained import find_minilm
 
-TURNS = 5
+REPEATS = 5
 _WARM = tuple(f"How do I start, number {number}?" for number in range(10))
 """Asked before a figure of new questions is taken."""
 SYSTEMS = ("bundle", "minilm-int8", "sentence-transformers")
@@ -49,16 +49,16 @@ def run() -> dict[str, Any]:
             passages = [passage_input(p.title, p.heading, p.text) for p in stored]
             inside = _inside(agent, questions)
         graph = _export_minilm(Path(folder))
-        turns: dict[str, list[dict[str, Any]]] = {system: [] for system in SYSTEMS}
-        for _ in range(TURNS):
+        repeats: dict[str, list[dict[str, Any]]] = {system: [] for system in SYSTEMS}
+        for _ in range(REPEATS):
             for system in SYSTEMS:
-                turns[system].append(_run_worker(system, graph, {"passages": passages, "questions": questions}))
-        systems = {system: _median(results) for system, results in turns.items()}
+                repeats[system].append(_run_worker(system, graph, {"passages": passages, "questions": questions}))
+        systems = {system: _median(results) for system, results in repeats.items()}
         for system in SYSTEMS:
             package = "sentence-transformers" if system == "sentence-transformers" else "orilla"
             systems[system]["install_mb"] = install_megabytes(package)
         return {
-            "turns": TURNS,
+            "repetitions": REPEATS,
             "passages": len(passages),
             "questions": len(questions),
             "systems": systems,

@@ -86,8 +86,11 @@ def main(arguments: Sequence[str]) -> None:
     """Prints the table."""
     print(HEADER)
     for argument in arguments or [f"Orilla={ROOT}"]:
-        name, _, folder = argument.partition("=")
-        print(to_row(name, measure_shape(Path(folder))))
+        name, separator, folder = argument.partition("=")
+        root = Path(folder if separator else argument)
+        if not root.is_dir():
+            sys.exit(f"No such folder: {root}. Expected NAME=FOLDER, or the folder of a code base.")
+        print(to_row(name, measure_shape(root)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the federation refuses, below `student.errors.OrillaError`.
+"""The errors of the federation, below `student.errors.OrillaError`.
 
     OrillaError
     └── FederationError
@@ -10,7 +10,7 @@
         ├── LedgerCorrupt          the ledger's chain is broken, cut or altered
         ├── LedgerLocked           another process is writing the ledger
         ├── ExamplesInvalid        a file of labelled tickets, or the store, cannot be read as examples
-        ├── NothingToTrain         the branch has no example that a round could use: skip the round, spend nothing
+        ├── NothingToTrain         the branch keeps no data of the kind that a round trains with: nothing is spent
         ├── UpdateInvalid          an update or a sum is of another shape, round or size, or is not finite
         ├── AggregationRefused     a secure sum cannot be made, or not be opened, without saying more than it may
         ├── CheckpointInvalid      a checkpoint cannot be read, or is of another run
@@ -62,7 +62,7 @@ class ExamplesInvalid(FederationError):
 
 
 class NothingToTrain(FederationError):
-    """The branch has no example that the round could use; it skips the round and spends nothing."""
+    """The branch keeps no data of the kind that the round trains with; it takes no part and spends nothing."""
 
 
 class UpdateInvalid(FederationError):

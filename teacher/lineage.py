@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from federation.errors import FederationError
-from federation.privacy.ledger import read_ledger
-from federation.release.format import RELEASE_FILE, Release, last_ledgers, read_any_release
+from federation.privacy.ledger_file import read_ledger
+from federation.release.files import read_release
+from federation.release.format import RELEASE_FILE, Release, last_ledgers
 from student.artifacts.digests import digest_bytes, digest_file, digest_json
 from student.bundle.folder import open_bundle
 from student.bundle.manifest import MANIFEST, Origin
@@ -91,7 +92,7 @@ def _bundle_of_answer(path: Path) -> dict[str, Any]:
 
 
 class _Shelf:
-    """What lies in some folders, by digest."""
+    """The files of some folders, by digest."""
 
     def __init__(self, folders: Sequence[Path], key: Path | None) -> None:
         self._key = key
@@ -112,7 +113,7 @@ class _Shelf:
             self._by_digest[digest_json(json.loads(path.read_bytes())["recipe"])] = path
 
     def look_up(self, origin: Origin) -> Node:
-        """What an origin names, and what that was made from; things named twice are opened up once."""
+        """The node of what an origin names, and of all that was made from; things named twice are opened once."""
         path = self._by_digest.get(origin.sha256) or self._find_file(origin)
         below: list[Node] = []
         if path and origin.sha256 not in self._seen:
@@ -141,9 +142,9 @@ class _Shelf:
         try:
             release = Release.model_validate_json(path.read_bytes())
             if self._key:
-                read_any_release(path.parent, self._key)
-            name, digest = release.file
-            is_whole = digest_file(path.with_name(name)) == digest
+                read_release(path.parent, self._key)
+            name = release.learned_file
+            is_whole = digest_file(path.with_name(name)) == release.learned_sha256
         except (FederationError, ValueError, OSError) as error:
             raise LineageBroken(f"{path.parent} is named in the lineage and is no sound release: {error}") from error
         if not is_whole:

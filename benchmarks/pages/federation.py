@@ -64,7 +64,7 @@ def render_labels(result: dict[str, Any]) -> str:
 
 
 def render_adapter(result: dict[str, Any]) -> str:
-    """What the query adapter finds."""
+    """Figures of the query adapter."""
     said = (
         f"## A query adapter for the branches' own words\n\n{result['branches']} branches each say "
         f"{result['of them at a branch']} of {result['invented words']} common words with invented ones; from the "
@@ -81,7 +81,7 @@ def render_adapter(result: dict[str, Any]) -> str:
 
 
 def render_audit(result: dict[str, Any]) -> str:
-    """What canaries show."""
+    """Figures of the canaries."""
     noisy = {name.removeprefix("epsilon "): figures for name, figures in result.items() if name[-1].isdigit()}
     shown = [f"{figures['lower_bound']:.2f} of {promised}" for promised, figures in noisy.items()]
     most = min(figures["lower_bound"] for name, figures in result.items() if name.endswith("switched off"))
@@ -94,7 +94,7 @@ def render_audit(result: dict[str, Any]) -> str:
 
 
 def render_scale(result: dict[str, Any]) -> str:
-    """What rounds take."""
+    """Figures of the time, memory and bytes of rounds."""
     said = (
         "## A simulated round\n\n40 messages at each branch, 77 labels on 384 directions, one branch after "
         "another on "

@@ -80,10 +80,10 @@ def draw(results: Path, path: Path = PLOT) -> None:
         columns += [
             (run, color, run, "after") for run, color in zip(_RUNS, ("#12455a", "#1f6f8b", "#7fb7cc"), strict=True)
         ]
-        for place, (label, color, run, when) in enumerate(columns):
+        for position, (label, color, run, when) in enumerate(columns):
             found = [result[run][f"{key} {when}"] for key in series.values()]
             axes.bar(
-                [n + (place - 1.5) * 0.2 for n in range(len(found))],
+                [n + (position - 1.5) * 0.2 for n in range(len(found))],
                 [each["mean"] for each in found],
                 0.19,
                 yerr=[each["sd"] for each in found],

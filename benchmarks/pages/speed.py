@@ -29,7 +29,7 @@ def render_serving(result: dict[str, Any]) -> str:
             "## Speed and size",
             "",
             f"The same {result['passages']} passages and {result['questions']} questions, "
-            f"medians of {result['turns']} repetitions on {machine['cores']} cores of an {machine['cpu']} ("
+            f"medians of {result['repetitions']} repetitions on {machine['cores']} cores of an {machine['cpu']} ("
             f"{machine['date']}, "
             f"sentence-transformers {machine['packages']['sentence-transformers']}, torch "
             f"{machine['packages']['torch']}). The two MiniLM columns have the same weights:",

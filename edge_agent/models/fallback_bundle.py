@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from student.artifacts.durable import sync
+from student.artifacts.durable import fsync_path
 from student.bundle.folder import Bundle, open_bundle
 from student.bundle.manifest import MANIFEST
 from student.errors import BundleError
@@ -45,7 +45,7 @@ def keep_fallback(store: Path, bundle: Bundle) -> None:
             shutil.copyfile(bundle.path / name, temporary / name)
         shutil.rmtree(kept, ignore_errors=True)
         temporary.rename(kept)
-        sync(store)
+        fsync_path(store)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         log.warning("the bundle was not kept beside the store: %s", error.strerror or error)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge_agent.retrieval.graph import EF_CONSTRUCTION, EFS, LINKS, Graph
 from student.artifacts.digests import Digest, digest_file
-from student.artifacts.durable import sync, write_durably
+from student.artifacts.durable import fsync_path, write_durably
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def write_graph(folder: Path, graph: Graph, embedding_space: str, dimension: int
         )
         path = folder / _name(record)
         temporary.rename(path)
-        sync(folder)
+        fsync_path(folder)
         write_durably(folder / _RECORD, record.model_dump_json(indent=2).encode())
     finally:
         temporary.unlink(missing_ok=True)

@@ -14,12 +14,21 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
-from federation.branch.settings import BranchSettings, Paid, check_budget, check_policy, read_settings, take_part
-from federation.errors import AggregationRefused, BudgetRefused, ParametersInvalid, PolicyRefused, UpdateInvalid
+from federation.branch.participation import Paid, check_budget, check_policy, take_part
+from federation.branch.settings import BranchSettings, read_branch_settings
+from federation.errors import (
+    AggregationRefused,
+    BudgetRefused,
+    NothingToTrain,
+    ParametersInvalid,
+    PolicyRefused,
+    UpdateInvalid,
+)
 from federation.learning.features import FeatureMap
 from federation.learning.round_parameters import RoundParameters, parse_round
+from federation.secure_aggregation.branch_session import BranchSession, begin_session
+from federation.secure_aggregation.peers import Keys
 from federation.secure_aggregation.primitives import to_words
-from federation.secure_aggregation.protocol import BranchSession, Keys, begin_session
 from federation.transport.session_record import from_record, to_record
 from federation.transport.wire import RECORD, Body, read_by_node
 from student.errors import OrillaError
@@ -28,8 +37,8 @@ _log = logging.getLogger(__name__)
 _STATE, _MAP = "orilla-session", "orilla-feature-map"
 SETTINGS = "settings"
 """Key of the node's configuration that names the branch's settings file."""
-_TELLABLE = (AggregationRefused, BudgetRefused, ParametersInvalid, PolicyRefused, UpdateInvalid)
-"""Refusals that say nothing of what is at the branch but its policy and its spending."""
+_TELLABLE = (AggregationRefused, BudgetRefused, NothingToTrain, ParametersInvalid, PolicyRefused, UpdateInvalid)
+"""Refusals that say nothing of a branch but its policy, its spending and which sources of data it is set up with."""
 
 app = ClientApp()
 
@@ -124,7 +133,7 @@ _STEPS = {
 
 
 def _settings(context: Context) -> BranchSettings:
-    return read_settings(Path(str(context.node_config[SETTINGS])))
+    return read_branch_settings(Path(str(context.node_config[SETTINGS])))
 
 
 def _allowed(asked: ConfigRecord, context: Context) -> RoundParameters:
@@ -155,7 +164,7 @@ def _array(asked: ConfigRecord, name: str, shape: tuple[int, ...]) -> NDArray[np
 
 
 def _needs(context: Context, parameters: RoundParameters) -> Body:
-    """Whether the run's feature map is to be sent: it is large, and the same in every round."""
+    """Asks for the run's feature map only where it is not here: it is large, and the same in every round."""
     held = context.state.config_records.get(_MAP)
     return {"needs_map": int(held is None or held["digest"] != parameters.feature_map_digest)}
 

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from federation.branch.client_app import SETTINGS, app
+from federation.branch.data import encode_all
 from federation.branch.kit import read_joining
-from federation.branch.settings import SETTINGS_FILE, read_examples, read_settings
+from federation.branch.policy import read_policy
+from federation.branch.settings import SETTINGS_FILE, read_branch_settings
 from federation.errors import DeploymentFailed, LedgerMissing
-from federation.learning.round_parameters import read_policy
-from federation.privacy.ledger import read_ledger
+from federation.privacy.ledger_file import read_ledger
 from federation.transport.executor import execute_tasks
 from federation.transport.processes import end_process, free_port, start_supernode, wait_until_healthy
 
@@ -26,15 +27,19 @@ PAUSE_S = 10.0
 
 
 def keep_joined(
-    folder: Path, stop: threading.Event, *, pause_s: float = PAUSE_S, say: Callable[[str], None] = lambda text: None
+    folder: Path,
+    stop: threading.Event,
+    *,
+    pause_s: float = PAUSE_S,
+    on_status: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Takes part in rounds until told to stop.
+    """Takes part in rounds until `stop` is set.
 
     Args:
         folder: the branch's, with its kit and settings.
         stop: set it to end.
         pause_s: between attempts where the center refuses the key.
-        say: told what happens, in one line.
+        on_status: called with what happens, in one line.
 
     Raises:
         OrillaError: the kit, the settings, the policy, the ledger, the bundle, the store or a file of tickets cannot be
@@ -42,18 +47,19 @@ def keep_joined(
     """
     joining = read_joining(folder)
     settings_file = (folder / SETTINGS_FILE).absolute()
-    settings = read_settings(settings_file)
+    settings = read_branch_settings(settings_file)
     policy = read_policy(settings.policy)
     if not settings.ledger.exists():
         raise LedgerMissing(f"no ledger at {settings.ledger}; restore it from a backup: it says what is spent")
     spent = read_ledger(settings.ledger).epsilon(policy.delta)
-    say(f"{policy.branch}: epsilon {spent:.3f} of {policy.max_epsilon:g} spent, at delta {policy.delta:g}")
-    examples = read_examples(settings, "head")  # embedded now, so that the first round finds them in the cache
-    say(f"{len(examples.customers)} labelled examples here; they stay here")
+    on_status(f"{policy.branch}: epsilon {spent:.3f} of {policy.max_epsilon:g} spent, at delta {policy.delta:g}")
+    on_status(f"{encode_all(settings)} labelled examples here; they stay here")
     while not stop.is_set():
         status = _take_part(folder, joining.address, str(settings_file), stop)
         if not stop.is_set():
-            say(f"the SuperNode ended with status {status} ({folder / NODE_LOG} says why); again in {pause_s:g} s")
+            on_status(
+                f"the SuperNode ended with status {status} ({folder / NODE_LOG} says why); again in {pause_s:g} s"
+            )
             stop.wait(pause_s)
 
 

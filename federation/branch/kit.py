@@ -1,18 +1,19 @@
-"""What the center makes for a branch and the branch brings home: keys, certificate, and where to join."""
+"""The kit that the center makes for a branch and the branch brings home: keys, certificate, and where to join."""
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from federation.errors import DeploymentFailed
-from federation.learning.round_parameters import Name
+from federation.learning.run_settings import Name
 from federation.transport.certificates import BRANCH_KEY
+from student.artifacts.settings import read_settings
 
 JOIN_FILE = "join.json"
 
 
 class Joining(BaseModel):
-    """What a kit says: the branch's name, the federation's, and where its center is."""
+    """`join.json` of a kit: the branch's name, the federation's, and the address of its center."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,10 +28,9 @@ def read_joining(folder: Path) -> Joining:
     Raises:
         DeploymentFailed: it is none, or lacks the branch's private key.
     """
-    try:
-        joining = Joining.model_validate_json((folder / JOIN_FILE).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise DeploymentFailed(f"{folder} is no branch's kit; get one from the center (federation enroll)") from error
+    if not (folder / JOIN_FILE).exists():
+        raise DeploymentFailed(f"{folder} is no branch's kit; get one from the center (federation enroll)")
+    joining = read_settings(folder / JOIN_FILE, Joining, "kit", DeploymentFailed)
     if not (folder / BRANCH_KEY).exists():
         raise DeploymentFailed(f"{folder} lacks {BRANCH_KEY}; put the branch's private key there")
     return joining

@@ -1,11 +1,9 @@
-"""One round at the center: what is sent to branches, how long it is waited for, and what of the answers is used.
+"""One round at the center: what is sent to branches, and what of their answers is used.
 
-Flower carries the messages; the waiting is ours. Every step has a deadline, a late answer is an absent one, an answer
-that is of another round, session or shape is refused, and a round that ends with too few branches gives nothing
-(`AggregationRefused`). Flower's own `sample_nodes` and strategies wait without end, and average whatever came.
+Every step has a deadline (`federation.transport.exchange`), an answer of another shape is refused, and a round that
+ends with too few branches gives nothing (`AggregationRefused`).
 """
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,33 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from flwr.app import ConfigRecord, Message, RecordDict
-from flwr.app.message_type import MessageType
+from flwr.app import ConfigRecord
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from federation.center.home import enrolled_nodes
-from federation.center.run_recipe import PreparedRun, read_map
-from federation.errors import AggregationRefused, RunFailed, UpdateInvalid
+from federation.center.prepared_run import PreparedRun, read_map
+from federation.errors import AggregationRefused, RunFailed
 from federation.learning.aggregation import check_sum
-from federation.learning.features import Weights
 from federation.learning.round_parameters import RoundParameters
 from federation.release.format import LedgerEntry
+from federation.secure_aggregation.central_session import CentralSession
+from federation.secure_aggregation.peers import Keys, neighborhoods
 from federation.secure_aggregation.primitives import Words, to_integers
-from federation.secure_aggregation.protocol import CentralSession, Keys, neighborhoods
-from federation.transport.wire import RECORD, Body, read_by_node, read_bytes, size_of
-
-_log = logging.getLogger(__name__)
-_POLL_S = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a branch says of its ledger beside its update, all of it public."""
-
-    branch: str
-    ledger: LedgerEntry
+from federation.transport.exchange import POLL_S, Exchange, Receipt
+from federation.transport.wire import Body, read_by_node, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +57,7 @@ class Collected:
 
 @dataclass(slots=True)
 class Material:
-    """What branches train with: the same for all, and the feature map for those that lack it.
+    """The material that branches train with: the same for all, and the feature map for those that lack it.
 
     Attributes:
         body: the same for all.
@@ -87,88 +73,14 @@ class Material:
     _lacking: set[int] = field(default_factory=set)
 
     def note(self, node: int, record: ConfigRecord) -> None:
-        """Takes in what a branch says of itself when it takes the offer."""
+        """Records a branch that takes the offer, and what it lacks."""
         self.willing.append(node)
         if record.get("needs_map") == 1 and self.feature_map:
             self._lacking.add(node)
 
     def body_for(self, node: int) -> Body:
-        """What to send to a branch."""
+        """Body of the message to a branch."""
         return self.body | {"feature_map": self.feature_map} if node in self._lacking else dict(self.body)
-
-
-@dataclass(slots=True)
-class Exchange:
-    """Sends one step's messages and waits for answers; keeps count over the steps of a round.
-
-    `names` are those under which branches' nodes are enrolled: no other branch's ledger is spoken for.
-    """
-
-    grid: Grid
-    session: bytes
-    group: str
-    step_s: float
-    names: Mapping[int, str]
-    up_bytes: int = 0
-    down_bytes: int = 0
-    refusals: dict[int, str] = field(default_factory=dict)
-
-    def ask(self, step: str, bodies: Mapping[int, Body]) -> dict[int, ConfigRecord]:
-        """Sends each node its message and returns the answers that came in time and are of this session and step."""
-        messages = [self._message(step, node, body) for node, body in bodies.items()]
-        self.down_bytes += sum(size_of(message) for message in messages)
-        waiting = [name for name in self.grid.push_messages(messages) if name is not None]
-        answers: dict[int, ConfigRecord] = {}
-        end = time.monotonic() + self.step_s
-        while waiting:
-            for reply in self.grid.pull_messages(waiting):
-                waiting.remove(reply.metadata.reply_to_message_id)
-                self._take(reply, step, bodies, answers)
-            if time.monotonic() >= end:
-                break
-            if waiting:
-                time.sleep(_POLL_S)
-        for node in set(bodies) - set(answers):
-            self.refusals.setdefault(node, f"no answer to {step} in time")
-        return answers
-
-    def refuse(self, node: int, why: str) -> None:
-        """Leaves a branch out and says so."""
-        self.refusals[node] = why
-        _log.warning("branch %d is left out: %s", node, why)
-
-    def receipt(self, node: int, record: ConfigRecord) -> Receipt:
-        """What a branch says of its own ledger. Raises `AggregationRefused`."""
-        receipt = _receipt(record)
-        if receipt.branch != self.names.get(node, receipt.branch):
-            raise AggregationRefused(
-                f"an update's receipt is not of {self.names[node]}, whose key it came with; it is left out"
-            )
-        return receipt
-
-    def _message(self, step: str, node: int, body: Body) -> Message:
-        record = ConfigRecord({"step": step, "session": self.session, **body})
-        # A branch that comes back later finds no old message waiting for it.
-        return Message(
-            RecordDict({RECORD: record}), node, MessageType.TRAIN, ttl=max(self.step_s, 1.0) * 2, group_id=self.group
-        )
-
-    def _take(self, reply: Message, step: str, asked: Mapping[int, Body], answers: dict[int, ConfigRecord]) -> None:
-        node = reply.metadata.src_node_id
-        if reply.has_error():
-            if node in asked:
-                self.refuse(node, f"{step}: {reply.error.reason or 'its process failed'}"[:500])
-            return
-        self.up_bytes += size_of(reply)
-        record = reply.content.config_records.get(RECORD)
-        if record is None or node not in asked or node in answers:
-            self.refuse(node, f"{step}: an answer that nobody asked for")
-        elif record.get("refused"):
-            self.refuse(node, f"{step}: {record['refused']!s}"[:500])
-        elif record.get("session") != self.session or record.get("step") != step:
-            self.refuse(node, f"{step}: an answer of another round")
-        else:
-            answers[node] = record
 
 
 def wait_for_branches(grid: Grid, expected: int, deadline_s: float, *, at_least: int) -> list[int]:
@@ -179,7 +91,7 @@ def wait_for_branches(grid: Grid, expected: int, deadline_s: float, *, at_least:
     """
     end = time.monotonic() + deadline_s
     while len(nodes := sorted(grid.get_node_ids())) < expected and time.monotonic() < end:
-        time.sleep(_POLL_S)
+        time.sleep(POLL_S)
     if len(nodes) < at_least:
         raise RunFailed(
             f"{len(nodes)} branches are there after {deadline_s:g} s, expected at least {at_least}; "
@@ -193,7 +105,7 @@ def ask_branches(
     run: PreparedRun,
     folder: Path,
     parameters: RoundParameters,
-    weights: Weights,
+    weights: NDArray[np.float32],
     *,
     on_spending: Callable[[], None],
 ) -> Collected:
@@ -202,8 +114,8 @@ def ask_branches(
     Raises:
         RunFailed: too few branches are there. AggregationRefused: as `collect`.
     """
-    recipe, cohort = run.recipe, run.plan.cohort
-    at_least = max(cohort.minimum_survivors, 1)  # a sum that so few would end is not worth beginning
+    recipe = run.recipe
+    at_least = max(recipe.minimum_survivors, 1)  # a sum that so few would end is not worth beginning
     nodes = wait_for_branches(grid, recipe.branches, recipe.branches_timeout_s, at_least=at_least)
     return collect(
         grid,
@@ -211,7 +123,7 @@ def ask_branches(
         parameters,
         weights=weights.astype("<f4").tobytes(),
         feature_map=read_map(folder),
-        customers=cohort.customers,
+        customers=recipe.customers,
         step_s=recipe.step_timeout_s,
         names=enrolled_nodes(folder.parents[1]),
         on_spending=on_spending,
@@ -268,27 +180,27 @@ def _gather_secure(
     center = CentralSession(exchange.session, neighborhoods(shuffled), parameters.size, parameters.minimum_survivors)
     offer: Body = {"parameters": parameters.to_json()}
     for node, record in exchange.ask("advertise", dict.fromkeys(nodes, offer)).items():
-        with _leaving_out(exchange, node):
+        with exchange.leaving_out(node):
             center.add_keys(node, Keys(read_bytes(record, "masking"), read_bytes(record, "sealing")))
             material.note(node, record)
     _need(center.advertised, parameters.minimum_survivors, "are there")
     relayed = {node: _packed(center.keys_for(node)) for node in center.advertised}
     for node, record in exchange.ask("share", relayed).items():
-        with _leaving_out(exchange, node):
+        with exchange.leaving_out(node):
             center.add_shares(node, read_by_node(record, "values"))
     _need(center.sharing, parameters.minimum_survivors, "have shared keys")
     material.on_spending()
     requests = {node: material.body_for(node) | _listed(center.shares_for(node)) for node in center.sharing}
     receipts = {}
     for node, record in exchange.ask("mask", requests).items():
-        with _leaving_out(exchange, node):
+        with exchange.leaving_out(node):
             receipts[node] = exchange.receipt(node, record)
             center.add_masked(node, _words(record))
     survivors = center.survivors
     answers = exchange.ask("reveal", {node: {"survivors": survivors} for node in survivors})
     revealed = {}
     for node, record in answers.items():
-        with _leaving_out(exchange, node):
+        with exchange.leaving_out(node):
             revealed[node] = read_by_node(record, "values")
     return center.open_sum(revealed), len(survivors), receipts
 
@@ -302,7 +214,7 @@ def _gather_local(
         material.note(node, record)
     material.on_spending()
     for node, record in exchange.ask("train", {node: material.body_for(node) for node in material.willing}).items():
-        with _leaving_out(exchange, node):
+        with exchange.leaving_out(node):
             words = _words(record)
             if words.shape != total.shape:
                 raise AggregationRefused(f"an update has shape {words.shape}, expected {total.shape}; it is left out")
@@ -314,22 +226,6 @@ def _gather_local(
     if survivors < parameters.minimum_survivors:
         raise AggregationRefused(f"{survivors} updates can be used, expected {parameters.minimum_survivors} or more")
     return total, survivors, receipts
-
-
-class _leaving_out:  # noqa: N801  (a context manager that reads as a function)
-    """What one branch answers wrongly costs its own part and no more."""
-
-    def __init__(self, exchange: Exchange, node: int) -> None:
-        self._exchange, self._node = exchange, node
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: object, traceback: object) -> bool:
-        if isinstance(error, AggregationRefused | UpdateInvalid):
-            self._exchange.refuse(self._node, str(error))
-            return True
-        return False
 
 
 def _need(nodes: Sequence[int], minimum: int, what: str) -> None:
@@ -354,13 +250,3 @@ def _words(record: ConfigRecord) -> Words:
     if len(content) % 4:
         raise AggregationRefused(f"an update has {len(content)} bytes, expected whole words of 4; it is left out")
     return np.frombuffer(content, dtype="<u4").astype(np.uint32)
-
-
-def _receipt(record: ConfigRecord) -> Receipt:
-    branch, said = record.get("branch"), {name: record.get(name) for name in LedgerEntry.model_fields}
-    try:
-        if isinstance(branch, str):
-            return Receipt(branch, LedgerEntry.model_validate(said, strict=True))
-    except ValidationError:
-        pass  # what it said is not repeated
-    raise AggregationRefused("an update came without a receipt of its branch's ledger; it is left out")

@@ -15,7 +15,7 @@ from flwr.serverapp import Grid
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from federation.center.collection import ask_branches
-from federation.center.run_recipe import PreparedRun
+from federation.center.prepared_run import PreparedRun
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
 from federation.learning.aggregation import check_sum
 from federation.learning.evaluation import AccuracyEstimate, read_counts
@@ -30,7 +30,7 @@ _CUT_OFF = "the center was stopped after branches may have paid for it; it is no
 
 
 class RunEvaluation(BaseModel):
-    """What came of an evaluation, all of it public.
+    """The outcome of an evaluation, all of it public.
 
     Attributes:
         why_not: why there is none; empty where there is.
@@ -83,12 +83,12 @@ def run_evaluation(grid: Grid, run: PreparedRun, folder: Path, weights: Weights)
 
 
 def has_no_evaluation_left(run: PreparedRun, folder: Path) -> bool:
-    """Whether no evaluation is left to do."""
-    return not run.plan.holdout_share or (folder / EVALUATION_FILE).exists()
+    """True where the run has no evaluation, or it is over."""
+    return not run.recipe.holdout_share or (folder / EVALUATION_FILE).exists()
 
 
 def read_evaluation(folder: Path) -> RunEvaluation | None:
-    """What came of a run's evaluation; None where nothing did yet.
+    """The outcome of a run's evaluation; None where there is none yet.
 
     Raises:
         CheckpointInvalid: its file is damaged.
@@ -99,17 +99,17 @@ def read_evaluation(folder: Path) -> RunEvaluation | None:
     try:
         return RunEvaluation.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise CheckpointInvalid(f"{path} cannot be read; restore it, or start the run anew") from error
+        raise CheckpointInvalid(f"{path} cannot be read; restore it, or start the run again") from error
 
 
 def _ask(grid: Grid, run: PreparedRun, folder: Path, weights: Weights) -> RunEvaluation:
-    recipe, cohort, started = run.recipe, run.plan.cohort, time.monotonic()
+    recipe, started = run.recipe, time.monotonic()
     parameters = run.plan.evaluation(weights)
     asked = folder / ASKED_FILE
     collected = ask_branches(
         grid, run, folder, parameters, weights, on_spending=lambda: write_durably(asked, parameters.to_json().encode())
     )
-    check_sum(collected.total, parameters, customers=cohort.customers, branches=collected.survivors)
+    check_sum(collected.total, parameters, customers=recipe.customers, branches=collected.survivors)
     whole, new_labels = read_counts(collected.total, parameters, collected.survivors)
     return RunEvaluation(
         whole=whole,

@@ -1,11 +1,11 @@
 """The center's folder and processes: certificates, enrolled branches, the SuperLink, and runs handed to it.
 
-ca.crt ca.key server.crt server.key   certificates.write_authority, or a firm's own authority
+ca.crt ca.key server.crt server.key   transport/certificates.py, or a firm's own authority
 release.key release.pub               releases are signed with, and verified
 center.json                           what the federation is called, and where it is reached
 branches/NAME.pub NAME.node           keys that may join, and the SuperLink's numbers of them
 kits/NAME/                            what to bring to a branch
-runs/RUN/                             run_recipe.py, submission.py, rounds.py, release.py
+runs/RUN/                             prepared_run.py, submission.py, rounds.py, publishing.py
 """
 
 import json
@@ -16,15 +16,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from federation.branch.kit import JOIN_FILE, Joining
 from federation.errors import DeploymentFailed, KeysInvalid
-from federation.learning.round_parameters import NAME, Name
+from federation.learning.run_settings import NAME, Name
+from federation.release.signing import SIGNING_PUBLIC_KEY, check_no_signing_key, write_signing_key
 from federation.transport.certificates import (
     BRANCH_PUBLIC_KEY,
     CA_CERTIFICATE,
-    SIGNING_PUBLIC_KEY,
     check_branch_public_key,
     write_authority,
     write_branch_key,
@@ -37,13 +37,14 @@ from federation.transport.processes import (
     wait_until_healthy,
 )
 from student.artifacts.durable import write_durably
+from student.artifacts.settings import read_settings, to_json
 
 CENTER_FILE, UP_FILE = "center.json", "up.json"
 SUPERLINK_LOG = "superlink.log"
 
 
 class Center(BaseModel):
-    """What a federation is called, and the `host:port` under which branches reach it."""
+    """A federation at its center: its name, and the `host:port` under which branches reach it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,9 +60,11 @@ def set_up_center(home: Path, center: Center, *, now: datetime) -> None:
     """
     if (home / CENTER_FILE).exists():
         raise KeysInvalid(f"{home} holds a federation already; name another folder, or use it as it is")
+    check_no_signing_key(home)
     host = center.address.rpartition(":")[0]
     write_authority(home, list(dict.fromkeys([host, "localhost", "127.0.0.1"])), now=now)
-    write_durably(home / CENTER_FILE, (center.model_dump_json(indent=2) + "\n").encode())
+    write_signing_key(home)
+    write_durably(home / CENTER_FILE, to_json(center))
 
 
 def read_center(home: Path) -> Center:
@@ -70,12 +73,9 @@ def read_center(home: Path) -> Center:
     Raises:
         DeploymentFailed: it holds none.
     """
-    try:
-        return Center.model_validate_json((home / CENTER_FILE).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise DeploymentFailed(
-            f"{home} holds no federation; make one with orilla federation up --home {home}"
-        ) from error
+    if not (home / CENTER_FILE).exists():
+        raise DeploymentFailed(f"{home} holds no federation; make one with orilla federation up --home {home}")
+    return read_settings(home / CENTER_FILE, Center, "federation", DeploymentFailed)
 
 
 def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Path:
@@ -108,7 +108,7 @@ def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Pa
     for name in (CA_CERTIFICATE, SIGNING_PUBLIC_KEY):
         write_durably(kit / name, (home / name).read_bytes())
     joining = Joining(branch=branch, federation=center.federation, address=center.address)
-    write_durably(kit / JOIN_FILE, (joining.model_dump_json(indent=2) + "\n").encode())
+    write_durably(kit / JOIN_FILE, to_json(joining))
     known.parent.mkdir(exist_ok=True)
     write_durably(known, content)
     if is_up(home):
@@ -117,7 +117,7 @@ def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Pa
 
 
 def register_branches(home: Path, branches: Sequence[str]) -> None:
-    """Tells the running SuperLink of keys that it does not know yet, and notes the number it gives each.
+    """Registers keys that the running SuperLink does not know yet, and notes the number it gives each.
 
     Raises:
         DeploymentFailed: it refuses.
@@ -169,7 +169,7 @@ def bring_up(home: Path, host: str, *, port: int) -> "subprocess.Popen[bytes]":
 
 
 def is_up(home: Path) -> bool:
-    """Whether the SuperLink that was last brought up is still there."""
+    """True while the SuperLink that was last brought up is still there."""
     try:
         pid = int(json.loads((home / UP_FILE).read_bytes())["pid"])
         return b"flower-superlink" in Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -1,20 +1,18 @@
-"""From a finished run to a release: the gate, the head for the bundle's own embeddings, the signature."""
+"""The release of a finished run: the gate, what was learned for the bundle's own embeddings, the signature."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from federation.center.evaluation_round import RunEvaluation
 from federation.center.home import read_center
+from federation.center.prepared_run import PreparedRun, read_run
 from federation.center.rounds import RoundRecord, exclusive_lock, read_finished
-from federation.center.run_recipe import PreparedRun, read_run
 from federation.errors import RunFailed
-from federation.learning.adapter_run import to_adapter
 from federation.learning.aggregation import pass_gate
-from federation.learning.features import Weights
-from federation.learning.round_parameters import NEIGHBORING, UNIT
-from federation.privacy.accounting import Guarantee
+from federation.learning.parts import part_named
+from federation.privacy.accounting import NEIGHBORING, UNIT, Guarantee
+from federation.release.files import read_release, write_release
 from federation.release.format import (
     RELEASE_FILE,
     AtBranches,
@@ -22,14 +20,9 @@ from federation.release.format import (
     Privacy,
     Release,
     ReleasedRound,
-    read_any_release,
-    write_release,
 )
-from federation.transport.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
-from student.artifacts.digests import digest_bytes
-from student.bundle.linear_head import LinearHead, pack_head
+from federation.release.signing import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
 from student.bundle.manifest import created_at
-from student.bundle.query_adapter import pack_adapter
 from student.distill.heads.intent_head import calibrate
 
 _SURE = 2.0
@@ -40,7 +33,7 @@ _WAIT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a run came to."""
+    """A run and the release that it came to."""
 
     run_id: str
     release: Path
@@ -49,7 +42,7 @@ class Published:
     accuracy: float
     guarantee: str
     at_branches: str = ""
-    """What branches counted, noisy; empty where they counted nothing."""
+    """Noisy counts of the branches, in words; empty where they counted nothing."""
 
 
 def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Published:
@@ -68,7 +61,7 @@ def publish(home: Path, folder: Path, *, now: datetime | None = None) -> Publish
     with exclusive_lock(folder, wait_s=_WAIT_S):
         if not path.exists():
             _release(home, folder, path, now or datetime.now(UTC))
-    release = read_any_release(path, home / SIGNING_PUBLIC_KEY).release
+    release = read_release(path, home / SIGNING_PUBLIC_KEY).release
     evaluation, privacy = release.evaluation, release.privacy
     guarantee = Guarantee(privacy.epsilon, privacy.delta, privacy.unit, privacy.neighboring, privacy.accountant)
     found = evaluation.at_branches
@@ -83,23 +76,24 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
     finished = read_finished(folder, run)
     state, history = finished.state, finished.history
     accuracy = history[-1].accuracy
-    before = max(run.baseline, run.accuracy(run.start))
+    before = max(run.prepared.baseline, run.accuracy(run.prepared.start))
     if not pass_gate(accuracy, before, tolerance=run.recipe.max_regression):
         raise RunFailed(
-            f"run {run.plan.run_id} reaches accuracy {accuracy:.4f} where the bundle has {run.baseline:.4f} and "
-            f"the first round began at {before:.4f}, and may lose {run.recipe.max_regression:g}; nothing is released"
+            f"run {run.recipe.run_id} reaches accuracy {accuracy:.4f} where the bundle has "
+            f"{run.prepared.baseline:.4f} and the first round began at {before:.4f}, "
+            f"and may lose {run.recipe.max_regression:g}; nothing is released"
         )
     _check_branches(run, finished.evaluation)
-    content, learned = _learned(run, state.weights)
+    packed = part_named(run.recipe.part).pack(state.weights, run.prepared, calibrate)
     serial = 1 + sum(1 for _ in folder.parent.glob(f"*/release/{RELEASE_FILE}"))
     guarantee = state.guarantee(run.recipe.delta)
     release = Release(
         federation=read_center(home).federation,
         serial=serial,
-        run_id=run.plan.run_id,
+        run_id=run.recipe.run_id,
         created=created_at(now),
         bundle_digest=run.bundle_digest,
-        embedding_space=run.plan.embedding_space,
+        embedding_space=run.prepared.shape.embedding_space,
         recipe_digest=run.recipe.digest,
         privacy=Privacy(
             epsilon=guarantee.epsilon,
@@ -108,25 +102,26 @@ def _release(home: Path, folder: Path, path: Path, now: datetime) -> None:
             unit=UNIT,
             neighboring=NEIGHBORING,
             accountant=guarantee.accountant,
-            mechanism=run.plan.mechanism,
+            mechanism=run.recipe.mechanism,
             noise_multiplier=run.plan.noise_multiplier,
         ),
         rounds=tuple(_released(record) for record in history),
         evaluation=Evaluation(
-            baseline=run.baseline,
+            baseline=run.prepared.baseline,
             accuracy=accuracy,
-            texts=len(run.targets),
+            texts=len(run.prepared.validation.targets),
             at_branches=_at_branches(finished.evaluation),
         ),
-        **learned,
+        learned_sha256=packed.digest,
+        **packed.facts.model_dump(),
     )
-    write_release(path, release, content, read_signing_key(home / SIGNING_KEY))
+    write_release(path, release, packed.content, read_signing_key(home / SIGNING_KEY))
 
 
 def _check_branches(run: PreparedRun, evaluation: RunEvaluation | None) -> None:
     """Holds a release back where the recipe says so: by what branches counted, or for want of it."""
-    name, max_regression = run.plan.run_id, run.recipe.max_regression_at_branches
-    if run.plan.holdout_share and evaluation is None:
+    name, max_regression = run.recipe.run_id, run.recipe.max_regression_at_branches
+    if run.recipe.holdout_share and evaluation is None:
         raise RunFailed(f"run {name} has not been evaluated at its branches; go on with it first")
     if max_regression is None or evaluation is None:
         return
@@ -152,23 +147,6 @@ def _at_branches(evaluation: RunEvaluation | None) -> AtBranches | None:
         survivors=evaluation.survivors,
         ledgers=evaluation.ledgers,
     )
-
-
-def _learned(run: PreparedRun, weights: Weights) -> tuple[bytes, dict[str, Any]]:
-    """The file of what was learned, for the bundle's own embeddings, and what the release says of it."""
-    if run.feature_map is None:
-        adapter = to_adapter(weights, run.plan.dimension)
-        content = pack_adapter(adapter)
-        return content, {"part": "adapter", "rank": run.plan.rank, "adapter_sha256": digest_bytes(content)}
-    weight, bias = run.feature_map.to_head(weights)
-    head = calibrate(LinearHead(weight, bias, run.plan.labels, 1.0, 0.0), run.embeddings, run.targets)
-    content = pack_head(head.weight, head.bias)
-    return content, {
-        "labels": head.labels,
-        "temperature": head.temperature,
-        "threshold": head.threshold,
-        "head_sha256": digest_bytes(content),
-    }
 
 
 def _released(record: RoundRecord) -> ReleasedRound:

@@ -9,12 +9,13 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from federation.center.evaluation_round import RunEvaluation, read_evaluation
+from federation.center.prepared_run import PreparedRun, read_run
 from federation.center.report_page import facts, page, picture, section, table, to_png
 from federation.center.rounds import RoundRecord, read_progress
-from federation.center.run_recipe import PreparedRun, read_run
 from federation.errors import RunFailed
 from federation.learning.canary_audit import AuditReport, audit_run
 from federation.learning.evaluation import AccuracyEstimate
+from federation.learning.parts import part_named
 from student.artifacts.durable import write_durably
 
 PAGE, PICTURE, AUDIT = "report.html", "report.png", "audit.json"
@@ -44,26 +45,27 @@ def write_audit(folder: Path, *, canaries: int) -> AuditReport:
 
     Raises:
         CheckpointInvalid: the folder holds no run.
-        RunFailed: it is of the adapter, which is not audited.
+        RunFailed: it is of a part that is not audited.
     """
     run = read_run(folder)
-    if run.feature_map is None:
-        raise RunFailed(f"run {run.recipe.run_id} is of the query adapter; canaries are for runs of the head")
+    part, feature_map = part_named(run.recipe.part), run.prepared.feature_map
+    if not part.is_audited or feature_map is None:
+        raise RunFailed(f"run {run.recipe.run_id} is of the {part.title}; canaries are for runs of heads")
     generator = np.random.default_rng(secrets.randbits(128))
-    found = audit_run(run.plan, run.feature_map, run.recipe.delta, generator, canaries=canaries)
+    found = audit_run(run.plan, feature_map, run.recipe.delta, generator, canaries=canaries)
     write_durably(folder / AUDIT, _AUDIT.dump_json(found, indent=1))
     return found
 
 
 def _draw(run: PreparedRun, history: Sequence[RoundRecord], figure: Any) -> None:
-    numbers, start = [record.round_number for record in history], run.accuracy(run.start)
+    numbers, start = [record.round_number for record in history], run.accuracy(run.prepared.start)
     (accuracy, epsilon), (branches, traffic) = figure.subplots(2, 2)
     reached = [start, *(record.accuracy for record in history)]
     accuracy.plot([0, *numbers], reached, marker="o", ms=3, color="#1f6f8b")
-    accuracy.axhline(run.baseline, ls="--", lw=1, color="#8a94a0")
+    accuracy.axhline(run.prepared.baseline, ls="--", lw=1, color="#8a94a0")
     accuracy.annotate(
         f"the bundle's {run.recipe.part}",
-        (0.99, run.baseline),
+        (0.99, run.prepared.baseline),
         xycoords=("axes fraction", "data"),
         xytext=(0, 3),
         textcoords="offset points",
@@ -104,8 +106,9 @@ def _page(
         ("Rounds", f"{len(history)} of {recipe.rounds}"),
         (
             _figure(run),
-            f"{run.baseline:.4f} with the bundle's {run.recipe.part}, {run.accuracy(run.start):.4f} where the first "
-            f"round began, {reached} after the last ({len(run.targets)} texts)",
+            f"{run.prepared.baseline:.4f} with the bundle's {run.recipe.part}, "
+            f"{run.accuracy(run.prepared.start):.4f} where the first round began, "
+            f"{reached} after the last ({len(run.prepared.validation.targets)} texts)",
         ),
         *_at_branches(run, evaluation),
         (
@@ -146,13 +149,13 @@ def _audit(audit: AuditReport | None) -> list[tuple[str, str]]:
 
 def _at_branches(run: PreparedRun, evaluation: RunEvaluation | None) -> list[tuple[str, str]]:
     """Noisy accuracies at the branches, each with the standard error of its noise."""
-    if not run.plan.holdout_share:
+    if not run.recipe.holdout_share:
         return []
     name = "Accuracy at the branches, noisy"
     if evaluation is None or evaluation.whole is None:
         return [(name, evaluation.why_not if evaluation else "not counted yet")]
     groups = [("all labels", evaluation.whole), ("new labels", evaluation.new_labels)]
-    said = "; ".join(f"{group}: {_reached(reached)}" for group, reached in groups if reached)
+    said = "; ".join(f"{group}: {_estimate(reached)}" for group, reached in groups if reached)
     return [
         (
             name,
@@ -162,22 +165,22 @@ def _at_branches(run: PreparedRun, evaluation: RunEvaluation | None) -> list[tup
     ]
 
 
-def _reached(reached: AccuracyEstimate) -> str:
+def _estimate(reached: AccuracyEstimate) -> str:
     if reached.before is None:
         return f"too few customers ({reached.customers}) for any figure under this noise"
     return f"{reached.before} before, {reached.after} after, change {reached.change}, {reached.customers} customers"
 
 
 def _figure(run: PreparedRun) -> str:
-    return "Accuracy" if run.recipe.part == "head" else "Right passage first"
+    return part_named(run.recipe.part).figure
 
 
 def _noise(run: PreparedRun) -> str:
-    cohort = run.plan.cohort
-    if run.plan.mechanism == "local":
+    recipe = run.recipe
+    if recipe.mechanism == "local":
         return "local: every branch adds all of it"
     return (
-        f"secure aggregation: shares of {cohort.minimum_survivors} branches make it up, of whom {cohort.colluders} may "
+        f"secure aggregation: shares of {recipe.minimum_survivors} branches make it up, of whom {recipe.colluders} may "
         "subtract their own; a sum of fewer stays closed"
     )
 

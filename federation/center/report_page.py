@@ -1,10 +1,12 @@
-"""Report pages that stand by themselves, pictures and style included."""
+"""Report pages that stand by themselves, pictures and style included; the templates escape whatever is text."""
 
 import base64
-import html
 import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -14,50 +16,57 @@ th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #dde3e
 td { overflow-wrap: anywhere } td:first-child { white-space: nowrap }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 """
+_TEMPLATES = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+_PAGE = _TEMPLATES.from_string("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<style>{{ style }}</style></head><body>
+<h1>{{ title }}</h1>
+{{ body }}
+</body></html>
+""")
+_FACTS = _TEMPLATES.from_string(
+    "<table>{% for name, value in rows %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>{% endfor %}</table>"
+)
+_TABLE = _TEMPLATES.from_string("""
+{%- macro row(tag, values) -%}
+<tr>{% for value in values %}<{{ tag }}{{ kinds[loop.index0] }}>{{ value }}</{{ tag }}>{% endfor %}</tr>
+{%- endmacro -%}
+<table>{{ row("th", names) }}{% for values in rows %}{{ row("td", values) }}{% endfor %}</table>""")
+_SECTION = _TEMPLATES.from_string("<h2>{{ heading }}</h2>\n{{ part }}")
+_PICTURE = _TEMPLATES.from_string('<img alt="{{ what }}" src="data:image/png;base64,{{ content }}">')
+_NUMBER = Markup(' class="number"')
 
 
 def page(title: str, *parts: str) -> bytes:
     """A page of parts that are HTML already, below its title, which is text."""
-    title, body = html.escape(title), "\n".join(parts)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<style>{_STYLE}</style></head><body>
-<h1>{title}</h1>
-{body}
-</body></html>
-""".encode()
+    return _PAGE.render(title=title, style=_html(_STYLE), body=_html("\n".join(parts))).encode()
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:
     """A table of names and values, which are text."""
-    cells = (f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows)
-    return f"<table>{''.join(cells)}</table>"
+    return _FACTS.render(rows=list(rows))
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of text below its names; columns of numbers stand to the right."""
     rows = list(rows)
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
-    kinds = [' class="number"' if column and all(map(_is_number, column)) else "" for column in columns]
-    head = "".join(f"<th{kind}>{html.escape(name)}</th>" for kind, name in zip(kinds, names, strict=True))
-    body = (
-        "".join(f"<td{kind}>{html.escape(value)}</td>" for kind, value in zip(kinds, row, strict=True)) for row in rows
-    )
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{cells}</tr>' for cells in body)}</table>"
+    kinds = [_NUMBER if column and all(map(_is_number, column)) else "" for column in columns]
+    return _TABLE.render(names=names, kinds=kinds, rows=rows)
 
 
 def section(heading: str, part: str) -> str:
     """A part of HTML below a heading, which is text."""
-    return f"<h2>{html.escape(heading)}</h2>\n{part}"
+    return _SECTION.render(heading=heading, part=_html(part))
 
 
 def picture(png: bytes, what: str) -> str:
     """A picture, and in words what it shows."""
-    return f'<img alt="{html.escape(what)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    return _PICTURE.render(what=what, content=base64.b64encode(png).decode())
 
 
 def to_png(draw: Callable[[Any], None], width: float, height: float) -> bytes:
-    """What `draw` makes of a matplotlib figure of that size in inches."""
+    """Draws a matplotlib figure of that size in inches; returns its PNG."""
     import matplotlib as mpl  # noqa: PLC0415  (a second to import, and not needed where nothing is drawn)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -75,3 +84,8 @@ def _is_number(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _html(part: str) -> Markup:
+    """Marks what these functions have made, or the style above, as HTML that is not escaped again."""
+    return Markup(part)  # noqa: S704

@@ -1,16 +1,15 @@
 """A run at the center, round after round, from where its folder says it stands.
 
-    run.json, feature_map…, start…   made ready once            run_recipe.py
+    run.json, feature_map…, start…   prepared once              prepared_run.py
     attempt.json                     before branches are asked  here
     evaluation.json                  after the last round       evaluation_round.py
     history.json                     after a round              here
     state.safetensors                after a round, last        aggregation.py
 
 A center killed at any moment goes on after the last round that `state.safetensors` holds. The round that was under way
-is asked for anew with fresh noise, and branches pay for it again: what they sent may have been seen. That is counted.
+is asked for again with fresh noise, and branches pay for it again: what they sent may have been seen. That is counted.
 """
 
-import fcntl
 import json
 import logging
 import time
@@ -19,12 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from flwr.serverapp import Grid
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from federation.center.collection import Collected, ask_branches
 from federation.center.evaluation_round import RunEvaluation, has_no_evaluation_left, read_evaluation, run_evaluation
-from federation.center.run_recipe import PreparedRun
+from federation.center.prepared_run import PreparedRun
 from federation.errors import AggregationRefused, CheckpointInvalid, RunFailed, UpdateInvalid
 from federation.learning.aggregation import RunState, load_state, save_state, start_run, step
 from federation.release.format import LedgerEntry
@@ -36,7 +36,7 @@ _LOCK_POLL_S = 0.1
 
 
 class RoundRecord(BaseModel):
-    """What is told of a finished round: all of it public.
+    """A finished round as its run's history tells it, all of it public.
 
     Attributes:
         epsilon: of the run so far at the recipe's delta, for a customer of a branch that took part in every attempt.
@@ -91,7 +91,7 @@ def run_rounds(
         grid: Flower's, or a `LocalGrid`.
         run: as its folder holds it.
         folder: of the run.
-        on_round: told of each finished round.
+        on_round: called with each finished round.
 
     Raises:
         RunFailed: too few branches came, or a round failed as often as the recipe allows; run it again to go on. Or
@@ -121,13 +121,15 @@ def exclusive_lock(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     Raises:
         RunFailed: another process still holds it after `wait_s`.
     """
-    end = time.monotonic() + wait_s
-    with (folder / LOCK_FILE).open("w") as file:
-        while not _try_lock(file.fileno()):
-            if time.monotonic() >= end:
-                raise RunFailed(f"run {folder.name} is under way in another process; wait for it, or stop that")
-            time.sleep(_LOCK_POLL_S)
+    lock = FileLock(folder / LOCK_FILE)
+    try:
+        lock.acquire(timeout=wait_s, poll_interval=_LOCK_POLL_S)
+    except Timeout as error:
+        raise RunFailed(f"run {folder.name} is under way in another process; wait for it, or stop that") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def read_finished(folder: Path, run: PreparedRun) -> Finished:
@@ -150,18 +152,18 @@ def read_finished(folder: Path, run: PreparedRun) -> Finished:
 
 
 def is_finished(run: PreparedRun, state: RunState, folder: Path) -> bool:
-    """Whether no round is left, or branches have paid for as many attempts as there are rounds: no more is asked."""
+    """True where no round is left, or branches have paid for as many attempts as there are rounds: no more is asked."""
     paid = sum(done.attempts for done in state.finished) + _attempts(folder, state.next_round)
-    return max(len(state.finished), paid) >= run.plan.training.rounds
+    return max(len(state.finished), paid) >= run.recipe.rounds
 
 
 def is_over(run: PreparedRun, folder: Path) -> bool:
-    """Whether nothing is left to do: no round, and no evaluation."""
+    """True where nothing is left to do: no round, and no evaluation."""
     return is_finished(run, read_progress(folder, run)[0], folder) and has_no_evaluation_left(run, folder)
 
 
 def read_progress(folder: Path, run: PreparedRun) -> tuple[RunState, tuple[RoundRecord, ...]]:
-    """How far a run has come: its start where no round has been finished.
+    """Progress of a run: its start where no round has been finished.
 
     Attempts at a round that will not be made again are counted with the last one: branches have paid for them.
 
@@ -169,12 +171,14 @@ def read_progress(folder: Path, run: PreparedRun) -> tuple[RunState, tuple[Round
         CheckpointInvalid: its files are damaged, or not of one run.
     """
     if not (folder / STATE_FILE).exists():
-        return start_run(run.plan.run_id, run.start), ()
+        return start_run(run.plan.run_id, run.prepared.start), ()
     state = load_state(folder / STATE_FILE, run.plan.run_id)
     try:
         history = _HISTORY.validate_json((folder / HISTORY_FILE).read_bytes())
     except (OSError, ValidationError) as error:
-        raise CheckpointInvalid(f"{folder / HISTORY_FILE} cannot be read; restore it, or start the run anew") from error
+        raise CheckpointInvalid(
+            f"{folder / HISTORY_FILE} cannot be read; restore it, or start the run again"
+        ) from error
     # Killed between the two files, the history has one round more than the state: that round is run again.
     history = history[: len(state.finished)]
     lost = _attempts(folder, state.next_round)
@@ -184,14 +188,6 @@ def read_progress(folder: Path, run: PreparedRun) -> tuple[RunState, tuple[Round
     state = replace(state, finished=(*state.finished[:-1], replace(done, attempts=attempts)))
     epsilon = state.guarantee(run.recipe.delta).epsilon
     return state, (*history[:-1], history[-1].model_copy(update={"attempts": attempts, "epsilon": epsilon}))
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> tuple[Collected | None, RunState]:
@@ -210,8 +206,7 @@ def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> t
                 collected.total,
                 parameters,
                 survivors=collected.survivors,
-                cohort=run.plan.cohort,
-                training=run.plan.training,
+                settings=recipe,
                 attempts=_attempts(folder, number),
             )
         except (AggregationRefused, UpdateInvalid) as error:
@@ -226,7 +221,7 @@ def _run_round(grid: Grid, run: PreparedRun, folder: Path, state: RunState) -> t
 
 
 def _attempts(folder: Path, round_number: int) -> int:
-    """How often branches were asked for updates of a round that is not finished."""
+    """Attempts at a round that is not finished: times that branches were asked for updates."""
     try:
         attempt = _Attempt.model_validate(json.loads((folder / ATTEMPT_FILE).read_bytes()))
     except (OSError, ValueError, ValidationError):

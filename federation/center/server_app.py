@@ -1,4 +1,4 @@
-"""The center's Flower app: carries out the run that its configuration names. Numpy only, as deployed and in simulation.
+"""The center's Flower app: runs the rounds of the run that its configuration names. Numpy only.
 
 Flower shows nothing of what this process prints, so it logs into the run's folder, and tells how it ended there.
 """
@@ -10,8 +10,8 @@ from pathlib import Path
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
+from federation.center.prepared_run import read_run
 from federation.center.rounds import run_rounds
-from federation.center.run_recipe import read_run
 from federation.errors import RunFailed
 from federation.transport.processes import HOME_VARIABLE
 from student.artifacts.durable import write_durably
@@ -50,7 +50,7 @@ def main(grid: Grid, context: Context) -> None:
 
 
 def run_folder(context: Context) -> Path:
-    """Where the run is that the configuration names, below the federation's folder that this process was given.
+    """Folder of the run that the configuration names, below the federation's folder that this process was given.
 
     Raises:
         RunFailed: no run is named, or there is no such folder.

@@ -14,12 +14,13 @@ from pathlib import Path
 from flwr.app import Message
 
 from federation.branch.client_app import SETTINGS, app
+from federation.branch.policy import BranchPolicy
 from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch
 from federation.center.home import CENTER_FILE, Center, set_up_center
+from federation.center.prepared_run import prepare_run
 from federation.center.rounds import RoundRecord, run_rounds
-from federation.center.run_recipe import RunRecipe, prepare_run, read_recipe
+from federation.center.run_recipe import RunRecipe, read_recipe
 from federation.learning.examples import LabelledText, read_tickets
-from federation.learning.round_parameters import BranchPolicy
 from federation.transport.local_grid import LocalGrid, Loss
 from federation.transport.wire import RECORD
 from student.artifacts.durable import write_durably
@@ -31,15 +32,15 @@ OnRound = Callable[[RoundRecord, int], None]
 def simulate_run(
     recipe: Path, tickets: Path, folder: Path, *, branches: int, lost: float, on_round: OnRound, seed: int = 0
 ) -> Path:
-    """Carries out a run; run it again to go on with one that was stopped.
+    """Runs the rounds of a recipe; call it again to go on with a run that was stopped.
 
     Args:
         recipe: of the run; its number of branches is replaced by `branches`.
         tickets: labelled texts; rows of one customer go to one branch, rows without a customer are one customer each.
         folder: of the federation and its branches; made if missing.
         branches: how many.
-        lost: share of branches whose masked update does not arrive, drawn anew in each round.
-        on_round: told of each round, and of how many there are.
+        lost: share of branches whose masked update does not arrive, drawn again in each round.
+        on_round: called with each round, and how many there are.
         seed: of who is where, and lost when; never of noise.
 
     Returns:
@@ -53,7 +54,9 @@ def simulate_run(
     )
     if not (folder / CENTER_FILE).exists():
         set_up_center(folder, Center(federation="simulation", address=ADDRESS), now=datetime.now(UTC))
-    places = [_make_branch(folder, number, rows, plan) for number, rows in enumerate(_split(tickets, branches, seed))]
+    branch_folders = [
+        _make_branch(folder, number, rows, plan) for number, rows in enumerate(_split(tickets, branches, seed))
+    ]
     run_folder = folder / "runs" / plan.run_id
     run = prepare_run(plan, run_folder)
     generator = random.Random(seed)  # noqa: S311
@@ -66,7 +69,7 @@ def simulate_run(
         is_masking = message.content.config_records[RECORD]["step"] in {"mask", "train"}
         return "reply" if is_masking and node in picked[group] else None
 
-    grid = LocalGrid(app, [{SETTINGS: str(place / SETTINGS_FILE)} for place in places], {}, lose)
+    grid = LocalGrid(app, [{SETTINGS: str(each / SETTINGS_FILE)} for each in branch_folders], {}, lose)
     run_rounds(grid, run, run_folder, lambda record: on_round(record, plan.rounds))
     return run_folder
 
@@ -78,28 +81,29 @@ def _split(tickets: Path, branches: int, seed: int) -> list[list[LabelledText]]:
     ]
     customers = sorted({row.customer for row in rows})
     generator = random.Random(seed)  # noqa: S311
-    place = {customer: generator.randrange(branches) for customer in customers}
+    branch_of = {customer: generator.randrange(branches) for customer in customers}
     split: list[list[LabelledText]] = [[] for _ in range(branches)]
     for row in rows:
-        split[place[row.customer]].append(row)
+        split[branch_of[row.customer]].append(row)
     return split
 
 
 def _make_branch(folder: Path, number: int, rows: list[LabelledText], plan: RunRecipe) -> Path:
-    place = folder / "branches" / f"branch-{number:04d}"
-    if (place / SETTINGS_FILE).exists():
-        return place
-    place.mkdir(parents=True, exist_ok=True)
+    own = folder / "branches" / f"branch-{number:04d}"
+    if (own / SETTINGS_FILE).exists():
+        return own
+    own.mkdir(parents=True, exist_ok=True)
     lines = [asdict(row) | {"intent": row.label} for row in rows]
-    write_durably(place / "tickets.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines).encode())
+    write_durably(own / "tickets.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines).encode())
     policy = BranchPolicy(
-        branch=place.name,
+        branch=own.name,
         max_epsilon=plan.epsilon + 1e-6,
         delta=plan.delta,
         mechanisms=(plan.mechanism,),
+        parts=(plan.part,),
         minimum_noise_multiplier=1e-3,
         max_contributions=plan.contributions,
     )
     settings = BranchSettings(bundle=plan.bundle, tickets=(Path("tickets.jsonl"),))
-    set_up_branch(place, settings, policy, now=datetime.now(UTC))
-    return place
+    set_up_branch(own, settings, policy, now=datetime.now(UTC))
+    return own

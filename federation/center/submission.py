@@ -1,4 +1,4 @@
-"""A run handed to the SuperLink and waited for: once, however often the command is given.
+"""The submission of a run to the SuperLink, and the wait for it: once, however often the command is given.
 
 A command that was interrupted leaves its run going at the SuperLink. Given again it waits for that one; it hands in a
 new one only where none is going, and none at all where every round is finished.
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from federation.center.evaluation_round import has_no_evaluation_left
+from federation.center.prepared_run import PreparedRun
 from federation.center.rounds import is_over, read_progress
-from federation.center.run_recipe import PreparedRun
 from federation.center.server_app import FAILURE_FILE
 from federation.errors import DeploymentFailed, RunFailed
 from federation.transport.processes import CONNECTION, FLOWER_APP, run_flower
@@ -25,13 +25,13 @@ _LOOK_S, _ASK_S = 0.5, 8.0
 def run_deployed(
     home: Path, run: PreparedRun, folder: Path, on_rounds: Callable[[int], None] = lambda done: None
 ) -> None:
-    """Has the SuperLink carry out a run with the branches that have joined, and waits until its last round.
+    """Has the SuperLink run the rounds with the branches that have joined, and waits until the last one.
 
     Args:
         home: the federation's folder.
         run: as its folder holds it.
         folder: of the run.
-        on_rounds: told how many rounds are finished.
+        on_rounds: called with how many rounds are finished.
 
     Raises:
         DeploymentFailed: the center does not answer.
@@ -44,7 +44,7 @@ def run_deployed(
             return
         number = _submit(home, run, folder)
     asked = time.monotonic()
-    while _count_rounds(run, folder, on_rounds) < run.plan.training.rounds or not has_no_evaluation_left(run, folder):
+    while _count_rounds(run, folder, on_rounds) < run.recipe.rounds or not has_no_evaluation_left(run, folder):
         time.sleep(_LOOK_S)
         if not (folder / FAILURE_FILE).exists() and time.monotonic() - asked < _ASK_S:
             continue
@@ -65,12 +65,12 @@ def _count_rounds(run: PreparedRun, folder: Path, on_rounds: Callable[[int], Non
 
 
 def _check_finished(home: Path, run: PreparedRun, folder: Path, status: str) -> None:
-    """Says nothing of a run that ended as it should; it may have fewer rounds, where attempts at some failed."""
+    """Raises `RunFailed` unless the run is over; it may have fewer rounds, where attempts at some failed."""
     if is_over(run, folder):
         return
     failure = folder / FAILURE_FILE
     why = failure.read_text().strip() if failure.exists() else f"Flower says {status}; see {home}/superlink.log"
-    raise RunFailed(f"run {run.plan.run_id} did not finish: {why}")
+    raise RunFailed(f"run {run.recipe.run_id} did not finish: {why}")
 
 
 def _going(home: Path, folder: Path) -> str | None:
@@ -84,7 +84,7 @@ def _going(home: Path, folder: Path) -> str | None:
 
 def _submit(home: Path, run: PreparedRun, folder: Path) -> str:
     (folder / FAILURE_FILE).unlink(missing_ok=True)
-    configuration = f"run={json.dumps(run.plan.run_id)}"
+    configuration = f"run={json.dumps(run.recipe.run_id)}"
     answer = run_flower(home, "run", str(FLOWER_APP), CONNECTION, "--run-config", configuration)
     if "run-id" not in answer:
         raise DeploymentFailed(f"the SuperLink took no run; see {home}/superlink.log")
@@ -94,7 +94,7 @@ def _submit(home: Path, run: PreparedRun, folder: Path) -> str:
 
 
 def _status(home: Path, number: str) -> str:
-    """What Flower says of a run: `running`, `finished:completed`, `finished:failed` and the like."""
+    """Flower's status of a run: `running`, `finished:completed`, `finished:failed` and the like."""
     for run in run_flower(home, "list", CONNECTION).get("runs", []):
         if str(run.get("run-id")) == number:
             return str(run["status"])

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from federation.center.evaluation_round import read_evaluation
+from federation.center.prepared_run import PreparedRun, read_run
 from federation.center.report import PAGE, PICTURE, write_report
 from federation.center.rounds import read_progress
-from federation.center.run_recipe import PreparedRun, read_run
 from federation.errors import RunFailed
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _track(client: "MlflowClient", run: PreparedRun, folder: Path) -> str:
         client.set_tag(mlflow_run, TAG, run.recipe.digest)
         for name, value in run.recipe.model_dump(mode="json", exclude={"new_labels"}).items():
             client.log_param(mlflow_run, name, value)
-        client.log_metric(mlflow_run, "accuracy", run.accuracy(run.start), step=0)
+        client.log_metric(mlflow_run, "accuracy", run.accuracy(run.prepared.start), step=0)
     done = max(entry.step for entry in client.get_metric_history(mlflow_run, "accuracy"))
     for record in read_progress(folder, run)[1][done:]:
         for name in ("accuracy", "epsilon", "survivors", "asked", "attempts", "up_bytes", "down_bytes", "seconds"):

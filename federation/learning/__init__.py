@@ -1,4 +1,4 @@
-"""What is trained and how: the trained parts, features, examples, round parameters, plans, aggregation, evaluation.
+"""Learning: the trained parts and their registry, features, examples, round parameters, plans, aggregation, evaluation.
 
 Numpy only, no I/O beyond checkpoints.
 """

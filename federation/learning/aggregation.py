@@ -20,8 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from federation.errors import CheckpointInvalid, UpdateInvalid
-from federation.learning.plan import Cohort, Training
 from federation.learning.round_parameters import RoundParameters
+from federation.learning.run_settings import RunSettings
 from federation.privacy.accounting import Guarantee, Spending, guarantee
 from federation.privacy.discrete_gaussian import Integers
 from federation.privacy.noise import decode, sensitivity
@@ -32,7 +32,7 @@ _TAIL = 8.0
 
 @dataclass(frozen=True, slots=True)
 class FinishedRound:
-    """What is kept of a round, all of it public."""
+    """The public record of a round."""
 
     round_number: int
     parameters_digest: str
@@ -64,7 +64,7 @@ class RunState:
         return len(self.finished) + 1
 
     def guarantee(self, delta: float) -> Guarantee:
-        """What the run has cost a customer of a branch that took part in every attempt."""
+        """The cost so far to a customer of a branch that took part in every attempt."""
         releases: dict[Spending, int] = {}
         for done in self.finished:
             kind = Spending(done.noise_multiplier)
@@ -83,8 +83,7 @@ def step(
     parameters: RoundParameters,
     *,
     survivors: int,
-    cohort: Cohort,
-    training: Training,
+    settings: RunSettings,
     attempts: int = 1,
 ) -> RunState:
     """The run after a round.
@@ -94,8 +93,7 @@ def step(
         total: the sum of the survivors' updates, (size,); wrapped modulo 2^32 or not.
         parameters: of the round.
         survivors: branches in the sum.
-        cohort: of the plan.
-        training: of the plan.
+        settings: of the run.
         attempts: times that branches spent for this round.
 
     Raises:
@@ -110,18 +108,18 @@ def step(
         raise UpdateInvalid(
             f"{survivors} branches are in the sum, expected {parameters.minimum_survivors} or more; run the round again"
         )
-    gradient = check_sum(total, parameters, customers=cohort.customers, branches=survivors)
-    expected = cohort.customers * survivors / cohort.branches
-    velocity = training.momentum * state.velocity + gradient / expected
+    gradient = check_sum(total, parameters, customers=settings.customers, branches=survivors)
+    expected = settings.customers * survivors / settings.branches
+    velocity = settings.momentum * state.velocity + gradient / expected
     done = FinishedRound(
         parameters.round_number,
         parameters.digest,
         parameters.noise_multiplier,
-        cohort.branches,
+        settings.branches,
         survivors,
         attempts,
     )
-    weights = (state.weights - training.learning_rate * velocity).astype(np.float32)
+    weights = (state.weights - settings.learning_rate * velocity).astype(np.float32)
     return replace(state, weights=weights, velocity=velocity, finished=(*state.finished, done))
 
 
@@ -151,7 +149,7 @@ def check_sum(total: Integers, parameters: RoundParameters, *, customers: int, b
 
 
 def pass_gate(accuracy: float, baseline: float, *, tolerance: float = 0.0) -> bool:
-    """Whether new weights may be released: on the center's validation set they lose at most the tolerance."""
+    """True if new weights may be released: on the center's validation set they lose at most the tolerance."""
     return math.isfinite(accuracy) and accuracy >= baseline - tolerance
 
 
@@ -175,12 +173,12 @@ def load_state(path: Path, run_id: str) -> RunState:
             facts = file.metadata() or {}
             weights, velocity = file.get_tensor("weights"), file.get_tensor("velocity")
         if (facts.get("format"), facts.get("format_version")) != ("orilla-run", "1"):
-            raise CheckpointInvalid(f"{path} is no checkpoint of version 1; name another file, or start the run anew")
+            raise CheckpointInvalid(f"{path} is no checkpoint of version 1; name another file, or start the run again")
         finished = tuple(FinishedRound(**done) for done in json.loads(facts["finished"]))
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointInvalid(f"{path} cannot be read as a checkpoint; restore it, or start the run anew") from error
+        raise CheckpointInvalid(f"{path} cannot be read as a checkpoint; restore it, or start the run again") from error
     if facts["run_id"] != run_id:
         raise CheckpointInvalid(f"{path} is of run {facts['run_id']}, expected {run_id}; name that run's checkpoint")
     if weights.shape != velocity.shape or not (np.isfinite(weights).all() and np.isfinite(velocity).all()):
-        raise CheckpointInvalid(f"{path} holds weights that are not finite or do not fit; start the run anew")
+        raise CheckpointInvalid(f"{path} holds weights that are not finite or do not fit; start the run again")
     return RunState(run_id, weights.astype(np.float32), velocity.astype(np.float64), finished)

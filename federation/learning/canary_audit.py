@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.learning.examples import HeadExamples
 from federation.learning.features import FeatureMap
+from federation.learning.intent_head import HeadExamples
 from federation.learning.plan import RunPlan
 from federation.learning.simulation import Noise, simulate
 from federation.privacy.accounting import Guarantee, guarantee
@@ -28,7 +28,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What an audit found.
+    """The result of an audit.
 
     Attributes:
         canaries: how many might have been in.
@@ -46,7 +46,7 @@ class AuditReport:
 
     @property
     def is_consistent(self) -> bool:
-        """Whether the lower bound lies under the promise; if not, something is broken."""
+        """True while the lower bound lies under the promise; if not, something is broken."""
         return self.lower_bound <= self.promised.epsilon
 
 
@@ -60,7 +60,7 @@ def audit_run(
     guessed_share: float = 0.2,
     noise: Noise = "each",
 ) -> AuditReport:
-    """Runs a plan of the head on canaries alone and attacks it.
+    """Runs a plan of a linear head on canaries alone and attacks it.
 
     Args:
         plan: of the run; its cohort says how many branches hold the canaries.
@@ -71,11 +71,11 @@ def audit_run(
         guessed_share: of the canaries: the surest half of them is guessed in, the other half out.
         noise: "each", or in a negative control "none".
     """
-    x = generator.standard_normal((canaries, plan.dimension))
+    x = generator.standard_normal((canaries, plan.shape.dimension))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    targets = generator.integers(0, len(plan.labels), canaries)
+    targets = generator.integers(0, len(plan.shape.labels), canaries)
     is_in = generator.integers(0, 2, canaries).astype(np.bool_)
-    start = np.zeros((plan.dimension, len(plan.labels)), dtype=np.float32)
+    start = np.zeros((plan.shape.dimension, len(plan.shape.labels)), dtype=np.float32)
     rounds = simulate(
         plan,
         _branches(plan, feature_map, x, targets, is_in),
@@ -86,7 +86,7 @@ def audit_run(
     )
     scores, weights, velocity = np.zeros(canaries), start, np.zeros(start.shape)
     for done in rounds:
-        released = done.state.velocity - plan.training.momentum * velocity
+        released = done.state.velocity - plan.settings.momentum * velocity
         scores += _alignment(released, weights, x, targets)
         weights, velocity = done.state.weights, done.state.velocity
     order = np.argsort(scores)
@@ -124,17 +124,18 @@ def _branches(
     """The canaries that are in, spread over the branches, as embeddings that the map turns into them."""
     embeddings = (feature_map.center + x @ np.linalg.pinv(feature_map.projection)).astype(np.float32)
     made = []
-    for branch in range(plan.cohort.branches):
-        rows = np.flatnonzero(is_in & (np.arange(len(x)) % plan.cohort.branches == branch))
-        labels, names = [plan.labels[targets[row]] for row in rows], [f"canary {row}" for row in rows]
-        made.append(HeadExamples(embeddings[rows], tuple(labels), tuple(names), plan.embedding_space))
+    for branch in range(plan.settings.branches):
+        rows = np.flatnonzero(is_in & (np.arange(len(x)) % plan.settings.branches == branch))
+        labels, names = [plan.shape.labels[targets[row]] for row in rows], [f"canary {row}" for row in rows]
+        shape = plan.shape
+        made.append(HeadExamples(embeddings[rows], tuple(labels), tuple(names), shape.embedding_space, shape.part))
     return made
 
 
 def _alignment(
     released: NDArray[np.float64], weights: NDArray[np.float32], x: NDArray[np.float64], targets: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """How much of each canary's gradient, at these weights, is in what was released (n,)."""
+    """The share of each canary's gradient, at these weights, in what was released (n,)."""
     residuals = softmax(x @ weights.astype(np.float64))
     residuals[np.arange(len(x)), targets] -= 1
     residuals /= np.linalg.norm(residuals, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What a run has reached at the branches: noisy counts of right answers, of customers that it never trained on.
+"""The evaluation of a run at its branches: noisy counts of right answers, of customers that it never trained on.
 
 Each branch counts, of the held-out customers there, how many the head that it serves and the new head name rightly. A
 customer counts once: its three numbers (right before, right after, 1) are shares of its own messages, so they are no
@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from federation.learning.round_parameters import COUNTS, RoundParameters
 from federation.privacy.discrete_gaussian import Integers
-from federation.privacy.noise import decode, noise_of
+from federation.privacy.noise import NoiseParameters, decode, noise_of
 from student.bundle.linear_head import LinearHead
 from student.embeddings import Embeddings
 
+COUNTS = 3
+"""Counted of each group of labels: right before, right after, and all."""
 _NORM = math.sqrt(COUNTS)
 _TELLABLE = 4.0
 """Standard errors by which the noisy number of customers must be past zero for a share of it to mean something."""
@@ -97,9 +98,9 @@ def count_correct(
 
 
 def read_counts(
-    total: Integers, parameters: RoundParameters, survivors: int
+    total: Integers, parameters: NoiseParameters, survivors: int
 ) -> tuple[AccuracyEstimate, AccuracyEstimate | None]:
-    """What a sum of counts says, of all labels and, where they were counted apart, of the new ones.
+    """Reads a sum of counts: estimates of all labels and, where they were counted apart, of the new ones.
 
     Args:
         total: of the branches' noisy counts, checked.

@@ -1,4 +1,4 @@
-"""From the bundle's embeddings to what the head is trained on, and from trained weights back to a bundle's head.
+"""The public map from the bundle's embeddings to the features that heads are trained on, and back to a bundle's head.
 
 `x = normalize((embedding - center) @ projection)`: center and projection are computed from public text alone, so they
 cost no privacy. Centering spreads texts of one trade out, a projection to fewer dimensions leaves out directions that
@@ -7,7 +7,7 @@ choice of a label depends on: the head that goes back into the bundle names the 
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from federation.errors import UpdateInvalid
-from federation.learning.round_parameters import digest_array
 from student.artifacts.digests import digest_bytes
 from student.embeddings import Embeddings
 
@@ -107,3 +106,9 @@ class FeatureMap:
             return cls(tensors["center"].astype(np.float32), tensors["projection"].astype(np.float32))
         except (SafetensorError, KeyError) as error:
             raise UpdateInvalid("this is no feature map; expected safetensors with center and projection") from error
+
+
+def digest_array(array: NDArray[Any]) -> str:
+    """SHA-256 of an array's values as little-endian float32 with their shape: how parameters name arrays."""
+    values = np.ascontiguousarray(array, dtype="<f4")
+    return digest_bytes(f"{values.shape}".encode() + values.tobytes())

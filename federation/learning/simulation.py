@@ -13,17 +13,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.branch.contribution import clipped_sum
 from federation.learning.aggregation import RunState, start_run, step
-from federation.learning.examples import AdapterExamples, HeadExamples
 from federation.learning.features import FeatureMap
+from federation.learning.part import PartExamples
+from federation.learning.parts import part_named
 from federation.learning.plan import RunPlan
-from federation.learning.round_parameters import MODULUS_BITS
 from federation.privacy.discrete_gaussian import RandomBytes, sample_discrete_gaussian
-from federation.privacy.noise import encode, round_sum, share_variance, wrap
+from federation.privacy.noise import MODULUS_BITS, encode, round_sum, share_variance, wrap
 
 Noise = Literal["each", "at once", "none"]
-"""How the noise of a sum is drawn.
+"""The way that the noise of a sum is drawn.
 
 "each": a share at every branch, as in deployment. "at once": the sum of the survivors' shares, one draw of the same law
 (docs/privacy.md, lemma 1). "none": a control that is private to nobody.
@@ -53,7 +52,7 @@ class SimulatedRound:
 
 def simulate(
     plan: RunPlan,
-    branches: Sequence[HeadExamples | AdapterExamples],
+    branches: Sequence[PartExamples],
     start: NDArray[np.float32],
     *,
     feature_map: FeatureMap | None,
@@ -67,7 +66,7 @@ def simulate(
         plan: of the run.
         branches: their examples.
         start: the weights of the first round.
-        feature_map: of the head; None for the adapter.
+        feature_map: public; None where the part needs none.
         random_bytes: where noise comes from; a seeded source makes a run repeatable and private to nobody.
         drop: which branches are lost in a round, by its number.
         noise: how it is drawn.
@@ -78,17 +77,17 @@ def simulate(
     Raises:
         UpdateInvalid: too few branches survive, or the sum cannot be one.
     """
-    state = start_run(plan.run_id, start)
-    for round_number in range(1, plan.training.rounds + 1):
+    state, part = start_run(plan.run_id, start), part_named(plan.shape.part)
+    for round_number in range(1, plan.settings.rounds + 1):
         started = time.perf_counter()
         parameters = plan.round(round_number, state.weights)
         lost, longest = set(drop(round_number)), 0.0
         total = np.zeros(parameters.size, dtype=np.int64)
-        for place, examples in enumerate(branches):
-            if place in lost:
+        for number, examples in enumerate(branches):
+            if number in lost:
                 continue
             began = time.perf_counter()
-            own = clipped_sum(parameters, state.weights, examples, feature_map)
+            own = part.clipped_sum(parameters, state.weights, examples, feature_map)
             sent = encode(own, parameters, random_bytes) if noise == "each" else round_sum(own, parameters)
             total = wrap(total + sent)
             longest = max(longest, time.perf_counter() - began)
@@ -96,7 +95,7 @@ def simulate(
         if noise == "at once":
             variance = survivors * share_variance(parameters)
             total = wrap(total + sample_discrete_gaussian(variance, parameters.size, random_bytes))
-        state = step(state, total, parameters, survivors=survivors, cohort=plan.cohort, training=plan.training)
+        state = step(state, total, parameters, survivors=survivors, settings=plan.settings)
         yield SimulatedRound(
             state,
             survivors,

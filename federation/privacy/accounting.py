@@ -1,11 +1,11 @@
-"""What releases cost: exact epsilon of composed Gaussian mechanisms, and the noise that a budget buys.
+"""The accountant: exact epsilon of composed Gaussian mechanisms, and the noise that a budget buys.
 
 Every figure is for add-or-remove neighbors and a unit that the caller names (here always one customer). Releases that
 use all data (`sample_rate` 1) compose exactly in closed form: Gaussians of noise multipliers z_i together are one of
 1 / z^2 = sum 1 / z_i^2 (Dong, Roth & Su 2019, arXiv 1905.02383, corollary 3.3), whose epsilon at a delta is that of
 Balle & Wang 2018 (arXiv 1805.06530, theorem 8). That needs only `math`: a branch asks its ledger in a millisecond.
-Poisson-sampled steps go through dp-accounting's privacy loss distributions (PLD), which the tests hold against the
-closed form and against published values.
+Poisson-sampled steps go through dp-accounting's privacy loss distributions (PLD), which the tests compare with the
+closed form and with published values.
 
 Guarantees:
     The order of spending does not matter, and more spending never costs less.
@@ -17,7 +17,10 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+UNIT: Final = "customer"
+NEIGHBORING: Final = "add-or-remove"
 _LARGEST_EPSILON = 1e4
 
 
@@ -36,14 +39,14 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class BucketRange:
-    """Customers whose place is in [begin, end): a customer's place in [0, 1) is a function of its pseudonym alone."""
+    """Customers whose hash bucket is in [begin, end); a bucket in [0, 1) is a function of the pseudonym alone."""
 
     begin: float = 0.0
     end: float = 1.0
 
-    def __contains__(self, place: float) -> bool:
-        """Whether a customer of this place is among them."""
-        return self.begin <= place < self.end
+    def __contains__(self, bucket: float) -> bool:
+        """True for the buckets of customers among them."""
+        return self.begin <= bucket < self.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,10 @@ class Guarantee:
         )
 
 
-def guarantee(releases: Mapping[Spending, int], delta: float, *, unit: str = "customer") -> Guarantee:
+def guarantee(releases: Mapping[Spending, int], delta: float, *, unit: str = UNIT) -> Guarantee:
     """The guarantee of all these releases together; counts by kind."""
     accountant = "exact Gaussian composition" if _are_whole(releases) else "PLD (dp-accounting), upper bound"
-    return Guarantee(epsilon_of(releases, delta), delta, unit, "add-or-remove", accountant)
+    return Guarantee(epsilon_of(releases, delta), delta, unit, NEIGHBORING, accountant)
 
 
 def epsilon_of(releases: Mapping[Spending, int], delta: float) -> float:
@@ -78,16 +81,16 @@ def epsilon_of(releases: Mapping[Spending, int], delta: float) -> float:
 
 
 def epsilon_of_worst(releases: Mapping[tuple[Spending, BucketRange], int], delta: float) -> float:
-    """The most that any customer loses, where each release is of the customers at some places (parallel composition).
+    """The most that any customer loses, where each release is of the customers in some buckets (parallel composition).
 
-    A place is fixed whatever the data, so adding or removing a customer touches the releases that hold its place and no
-    other. Every set of releases with a common place has one at which one of them begins: only those are looked at.
+    A bucket is fixed whatever the data, so adding or removing a customer touches the releases that hold its bucket and
+    no other. Every set of releases with a common bucket has one at which one of them begins: only those are looked at.
     """
     worst = 0.0
-    for place in {places.begin for _, places in releases}:
+    for bucket in {buckets.begin for _, buckets in releases}:
         counts: Counter[Spending] = Counter()
-        for (kind, places), count in releases.items():
-            if place in places:
+        for (kind, buckets), count in releases.items():
+            if bucket in buckets:
                 counts[kind] += count
         worst = max(worst, epsilon_of(counts, delta))
     return worst

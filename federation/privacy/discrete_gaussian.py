@@ -113,7 +113,7 @@ class _Source:
         return heads
 
     def _decide(self, word: int, gamma: Fraction) -> bool:
-        """Whether the real number whose first 64 binary digits are `word` is below exp(-gamma)."""
+        """True if the real number whose first 64 binary digits are `word` is below exp(-gamma)."""
         bits, digits = 64, 40
         while True:
             with localcontext() as context:

@@ -1,4 +1,4 @@
-"""From a clipped sum to what leaves the branch: rounded to integers, with this branch's share of the noise.
+"""The noise: a clipped sum becomes what leaves the branch, rounded to integers, with this branch's share of noise.
 
 Secure mode is the distributed discrete Gaussian mechanism (Kairouz, Liu & Steinke 2021, arXiv 2102.06387): every branch
 adds a discrete Gaussian, and the center sees only the sum modulo 2^32. Local mode is the same code with one share.
@@ -19,14 +19,16 @@ Guarantees:
 import math
 import secrets
 from fractions import Fraction
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federation.errors import ParametersInvalid, UpdateInvalid
-from federation.learning.round_parameters import MODULUS_BITS, RoundParameters
 from federation.privacy.discrete_gaussian import Integers, RandomBytes, sample_discrete_gaussian
 
+MODULUS_BITS: Final = 32
+"""Sums are exact modulo 2^32; see `choose_scale` for how large a coordinate may get."""
 _SMOOTHING_VARIANCE = 4
 """r^2 of step 3: the factor is exp(O(size * exp(-2 pi^2 r^2))), and exp(-79) is 5e-35."""
 _ROUNDING_SLACK = 1.001
@@ -36,12 +38,40 @@ _SMALLEST_SHARE = 16
 _TAIL = 8.0
 
 
-def sensitivity(parameters: RoundParameters) -> float:
+class NoiseParameters(Protocol):
+    """The public numbers that size a sum's noise (`federation.learning.round_parameters.RoundParameters`)."""
+
+    @property
+    def clip_norm(self) -> float:
+        """L2 bound on one customer's contribution."""
+
+    @property
+    def noise_multiplier(self) -> float:
+        """Standard deviation of the noise in the released sum, over the sum's sensitivity."""
+
+    @property
+    def noise_shares(self) -> int:
+        """Honest branches whose shares make up the whole noise."""
+
+    @property
+    def scale(self) -> int:
+        """Integer units to 1.0 in the encoded sum."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the sum."""
+
+    @property
+    def size(self) -> int:
+        """Coordinates in the sum."""
+
+
+def sensitivity(parameters: NoiseParameters) -> float:
     """L2 distance, in integer units, by which one customer can move the rounded sum."""
     return parameters.scale * parameters.clip_norm + _ROUNDING_SLACK * math.sqrt(parameters.size)
 
 
-def share_variance(parameters: RoundParameters) -> int:
+def share_variance(parameters: NoiseParameters) -> int:
     """Variance of one branch's share of the noise, in integer units.
 
     Raises:
@@ -57,15 +87,15 @@ def share_variance(parameters: RoundParameters) -> int:
     return share
 
 
-def noise_of(parameters: RoundParameters, branches: int) -> float:
+def noise_of(parameters: NoiseParameters, branches: int) -> float:
     """Standard deviation of the noise in a decoded sum of so many branches, in the units of what is summed."""
     return math.sqrt(branches * share_variance(parameters)) / parameters.scale
 
 
 def encode(
-    clipped_sum: NDArray[np.float64], parameters: RoundParameters, random_bytes: RandomBytes = secrets.token_bytes
+    clipped_sum: NDArray[np.float64], parameters: NoiseParameters, random_bytes: RandomBytes = secrets.token_bytes
 ) -> Integers:
-    """What leaves the branch: the sum in integer units with its share of the noise, (size,).
+    """The update that leaves the branch: the sum in integer units with its share of the noise, (size,).
 
     Args:
         clipped_sum: the sum of clipped contributions, of the shape that the parameters name.
@@ -79,7 +109,7 @@ def encode(
     return rounded + sample_discrete_gaussian(share_variance(parameters), parameters.size, random_bytes)
 
 
-def round_sum(clipped_sum: NDArray[np.float64], parameters: RoundParameters) -> Integers:
+def round_sum(clipped_sum: NDArray[np.float64], parameters: NoiseParameters) -> Integers:
     """The sum in integer units, (size,), without noise: not fit to be sent.
 
     Raises:
@@ -92,7 +122,7 @@ def round_sum(clipped_sum: NDArray[np.float64], parameters: RoundParameters) -> 
     return np.rint(clipped_sum.reshape(-1) * parameters.scale).astype(np.int64)
 
 
-def decode(total: Integers, parameters: RoundParameters) -> NDArray[np.float64]:
+def decode(total: Integers, parameters: NoiseParameters) -> NDArray[np.float64]:
     """A sum of updates in the units of gradients, of the shape that the parameters name.
 
     Args:

@@ -1,1 +1,1 @@
-"""The signed release: its format, its signature, and the bundle made from it. Needs neither torch nor Flower."""
+"""The signed release: its format, its files and signature, and the bundle made from it. Needs no torch or Flower."""

@@ -1,7 +1,8 @@
 """The cryptography of secure aggregation: key pairs from seeds, masks from shared keys, secrets split and sealed.
 
 Primitives only, all from `cryptography` and pycryptodome: X25519, HKDF-SHA256, ChaCha20 as the generator of masks,
-ChaCha20-Poly1305, Shamir's sharing of 16-byte secrets. Who masks what is `secure_aggregation.py`. Why Flower's own
+ChaCha20-Poly1305, Shamir's sharing of 16-byte secrets. Who masks what is in `branch_session.py` and
+`central_session.py`. Why Flower's own
 SecAgg+ is not used: its masks have 32 bits of entropy (docs/adr/0036).
 """
 
@@ -25,7 +26,7 @@ SEED_BYTES = 16
 Words = NDArray[np.uint32]
 """Integers modulo 2^32; their sums wrap, as numpy's do."""
 Share = tuple[int, bytes]
-"""Place from 1 and 16 bytes: one share of a secret."""
+"""Number from 1 and 16 bytes: one share of a secret."""
 
 
 def new_seed() -> bytes:
@@ -65,7 +66,7 @@ def mask(key: bytes, length: int, purpose: bytes = b"mask") -> Words:
 def split(secret: bytes, threshold: int, count: int) -> list[bytes]:
     """Splits 16 bytes into `count` shares of which any `threshold` give it back and fewer say nothing (Shamir 1979).
 
-    The share at place i of the list has the number i + 1.
+    The share at index i of the list has the number i + 1.
     """
     return [share for _, share in Shamir.split(threshold, count, secret, False)]
 

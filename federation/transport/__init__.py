@@ -1,1 +1,1 @@
-"""What touches Flower's internals or its processes: messages, executor, local grid, TLS keys."""
+"""Everything that touches Flower's internals or its processes: messages, executor, local grid, TLS keys."""

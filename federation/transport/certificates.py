@@ -11,34 +11,32 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
     load_ssh_public_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from federation.errors import KeysInvalid
+from federation.release.signing import write_secret
 from student.artifacts.durable import write_durably
 
 CA_CERTIFICATE, CA_KEY = "ca.crt", "ca.key"
 SERVER_CERTIFICATE, SERVER_KEY = "server.crt", "server.key"
-SIGNING_KEY, SIGNING_PUBLIC_KEY = "release.key", "release.pub"
 BRANCH_KEY, BRANCH_PUBLIC_KEY = "branch.key", "branch.pub"
 _CURVE = ec.SECP384R1
 
 
 def write_authority(folder: Path, hosts: Sequence[str], *, now: datetime, days: int = 365) -> None:
-    """Makes a lab's authority and the center's certificate from it, and the key that releases are signed with.
+    """Makes a lab's authority and the center's certificate from it.
 
     Args:
-        folder: where `ca.crt`, `ca.key`, `server.crt`, `server.key`, `release.key` and `release.pub` go.
+        folder: where `ca.crt`, `ca.key`, `server.crt` and `server.key` go.
         hosts: names and addresses under which branches reach the center.
         now: from when the certificates are valid; five minutes are granted to clocks that are behind.
         days: how long they are.
@@ -46,7 +44,7 @@ def write_authority(folder: Path, hosts: Sequence[str], *, now: datetime, days: 
     Raises:
         KeysInvalid: some of it exists: no key is ever written over.
     """
-    names = [CA_CERTIFICATE, CA_KEY, SERVER_CERTIFICATE, SERVER_KEY, SIGNING_KEY, SIGNING_PUBLIC_KEY]
+    names = [CA_CERTIFICATE, CA_KEY, SERVER_CERTIFICATE, SERVER_KEY]
     there = [name for name in names if (folder / name).exists()]
     if there:
         raise KeysInvalid(f"{folder} holds {there[0]} already; keys are not written over, name another folder")
@@ -71,13 +69,9 @@ def write_authority(folder: Path, hosts: Sequence[str], *, now: datetime, days: 
     )
     folder.mkdir(parents=True, exist_ok=True)
     for name, key in ((CA_KEY, authority_key), (SERVER_KEY, server_key)):
-        _write_secret(folder / name, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        write_secret(folder / name, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     for name, certificate in ((CA_CERTIFICATE, authority), (SERVER_CERTIFICATE, server)):
         write_durably(folder / name, certificate.public_bytes(Encoding.PEM))
-    signing = ed25519.Ed25519PrivateKey.generate()
-    _write_secret(folder / SIGNING_KEY, signing.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    public = signing.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    write_durably(folder / SIGNING_PUBLIC_KEY, public)
 
 
 def write_branch_key(folder: Path) -> Path:
@@ -90,13 +84,13 @@ def write_branch_key(folder: Path) -> Path:
         raise KeysInvalid(f"{folder} holds {BRANCH_KEY} already; keys are not written over, name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(_CURVE())
-    _write_secret(folder / BRANCH_KEY, key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    write_secret(folder / BRANCH_KEY, key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
     write_durably(folder / BRANCH_PUBLIC_KEY, key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH))
     return folder / BRANCH_PUBLIC_KEY
 
 
 def check_branch_public_key(content: bytes) -> None:
-    """Says nothing of a public key that a branch may be known by.
+    """Checks a public key that a branch is to be known by.
 
     Raises:
         KeysInvalid: not OpenSSH's format, or not on a curve that Flower takes.
@@ -109,47 +103,6 @@ def check_branch_public_key(content: bytes) -> None:
         ) from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise KeysInvalid("the public key is not an ECDSA key; make one with ssh-keygen -t ecdsa -b 384")
-
-
-def read_signing_key(path: Path) -> ed25519.Ed25519PrivateKey:
-    """The key that releases are signed with.
-
-    Raises:
-        KeysInvalid: the file is missing or holds another kind of key.
-    """
-    key = load_pem_private_key(_read(path), password=None)
-    if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise KeysInvalid(f"{path} is not an Ed25519 key; releases are signed with one")
-    return key
-
-
-def read_verifying_key(path: Path) -> ed25519.Ed25519PublicKey:
-    """The key that releases are verified with.
-
-    Raises:
-        KeysInvalid: the file is missing or holds another kind of key.
-    """
-    try:
-        key = load_pem_public_key(_read(path))
-    except ValueError as error:
-        raise KeysInvalid(f"{path} is not a public key in PEM; get {SIGNING_PUBLIC_KEY} from the center") from error
-    if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise KeysInvalid(f"{path} is not an Ed25519 public key; get {SIGNING_PUBLIC_KEY} from the center")
-    return key
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise KeysInvalid(f"key {path} cannot be read: {error.strerror}; name the file of a key") from error
-
-
-def _write_secret(path: Path, content: bytes) -> None:
-    """Writes a private key that only its owner may read, from its first moment."""
-    path.touch(mode=0o600)
-    with path.open("wb") as file:
-        file.write(content)
 
 
 def _builder(

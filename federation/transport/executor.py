@@ -33,7 +33,7 @@ _ACQUIRE = frozenset({"/flwr.proto.Runtime/AcquireTask"})
 def execute_tasks(
     address: str, secret: bytes, client_app: Callable[[Message, Context], Message], stop: threading.Event
 ) -> None:
-    """Answers tasks, one at a time, until told to stop or the SuperNode is gone.
+    """Answers tasks, one at a time, until `stop` is set or the SuperNode is gone.
 
     Args:
         address: of the SuperNode's own interface on this machine, `127.0.0.1:9094`.

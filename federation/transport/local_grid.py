@@ -1,8 +1,8 @@
 """A Flower grid in one process: the same two apps, no server, no network. For simulation and tests.
 
-Flower's own simulation needs Ray (1.5 GB and 15 seconds to start); here a thousand branches take turns. Messages are
-copied as the wire would copy them, each branch keeps a context of its own, bytes are counted, and a branch can be lost
-before or after it has answered.
+Flower's own simulation needs Ray (1.5 GB and 15 seconds to start); here a thousand branches answer one after another.
+Messages are copied as the wire would copy them, each branch keeps a context of its own, bytes are counted, and a branch
+can be lost before or after it has answered.
 """
 
 import copy
@@ -33,7 +33,7 @@ class Traffic:
 
 
 class LocalGrid(Grid):
-    """Calls one client app for many branches, in turn.
+    """Calls one client app for many branches, one after another.
 
     Args:
         client_app: what every branch runs.
@@ -89,7 +89,7 @@ class LocalGrid(Grid):
         return list(self.contexts)
 
     def forget(self, node: int) -> None:
-        """What a restart of the branch's process does: what it kept in memory is gone."""
+        """Does what a restart of the branch's process does: what it kept in memory is gone."""
         self.contexts[node].state = RecordDict()
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:

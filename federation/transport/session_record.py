@@ -6,8 +6,9 @@ from typing import Any
 
 from flwr.app import ConfigRecord
 
+from federation.secure_aggregation.branch_session import BranchSession
+from federation.secure_aggregation.peers import Keys
 from federation.secure_aggregation.primitives import SEED_BYTES
-from federation.secure_aggregation.protocol import BranchSession, Keys
 
 
 def to_record(session: BranchSession) -> dict[str, Any]:

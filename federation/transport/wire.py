@@ -1,4 +1,4 @@
-"""What the messages of a round look like: one record of plain values each way, read as untrusted input at both ends."""
+"""The form of a round's messages: one record of plain values each way, read as untrusted input at both ends."""
 
 from flwr.app import ConfigRecord, Message
 

@@ -15,7 +15,7 @@ def write_durably(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
-    sync(path.parent)
+    fsync_path(path.parent)
 
 
 @contextmanager
@@ -38,14 +38,14 @@ def making_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         new.mkdir()
         yield new
         for made in [*new.rglob("*"), new]:
-            sync(made)
+            fsync_path(made)
         if replace and path.exists():
             path.rename(Path(temporary) / "old")
         new.rename(path)
-        sync(path.parent)
+        fsync_path(path.parent)
 
 
-def sync(path: Path) -> None:
+def fsync_path(path: Path) -> None:
     """Makes a file's content, or the renames in a folder, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -184,7 +184,8 @@ def verifier_command(
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra("training a verifier")
-        from student.distill.verifier.bundling import VERIFIER_METRICS, make_verifier
+        from student.distill.verifier.bundling import VERIFIER_METRICS
+        from student.distill.verifier.making import make_verifier
         from student.distill.verifier.recipe import read_verifier_recipe
 
         verifier_recipe = read_verifier_recipe(recipe)

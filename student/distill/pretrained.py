@@ -18,8 +18,8 @@ from student.errors import ExtraMissing, OrillaError
 
 DISTILLATION = "distillation.json"
 TEACHER_TRAINING = "teacher_training.json"
-INTENT_HEAD = ("intent_head.safetensors", "intent_head.json")
-QUERY_ADAPTER = "query_adapter.safetensors"
+INTENT_HEAD_FILES = ("intent_head.safetensors", "intent_head.json")
+QUERY_ADAPTER_FILE = "query_adapter.safetensors"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -133,10 +133,10 @@ def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: st
         license=license_,
         lineage=tuple(Origin.model_validate(origin) for origin in made_by.get("lineage", [])),
         intent_head=intent_head,
-        intent_head_sha256=digest_file(path / INTENT_HEAD[0]) if intent_head else None,
+        intent_head_sha256=digest_file(path / INTENT_HEAD_FILES[0]) if intent_head else None,
         query_adapter=(
-            (read_query_adapter(path / QUERY_ADAPTER, dimension), digest_file(path / QUERY_ADAPTER))
-            if (path / QUERY_ADAPTER).exists()
+            (read_query_adapter(path / QUERY_ADAPTER_FILE, dimension), digest_file(path / QUERY_ADAPTER_FILE))
+            if (path / QUERY_ADAPTER_FILE).exists()
             else None
         ),
         privacy=tuple(PrivacySpent.model_validate(each) for each in made_by.get("privacy", [])),
@@ -153,7 +153,7 @@ def intent_head_files(head: LinearHead) -> dict[str, bytes]:
     """The files of an intent head, by name."""
     facts = {"labels": head.labels, "temperature": head.temperature, "threshold": head.threshold}
     contents = pack_head(head.weight, head.bias), json.dumps(facts, indent=2, ensure_ascii=False).encode()
-    return dict(zip(INTENT_HEAD, contents, strict=True))
+    return dict(zip(INTENT_HEAD_FILES, contents, strict=True))
 
 
 def read_query_adapter(file: Path, dimension: int) -> QueryAdapter:
@@ -166,7 +166,7 @@ def read_query_adapter(file: Path, dimension: int) -> QueryAdapter:
 
 
 def _read_intent_head(path: Path, dimension: int) -> LinearHead | None:
-    weights, facts = (path / name for name in INTENT_HEAD)
+    weights, facts = (path / name for name in INTENT_HEAD_FILES)
     if not facts.exists():
         return None
     content = _read_json(facts)

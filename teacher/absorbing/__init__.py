@@ -1,1 +1,1 @@
-"""What branches taught the student is taught to the teacher: checks, soft labels, gates."""
+"""Absorption: the teacher learns what branches taught the student, after checks and within gates."""

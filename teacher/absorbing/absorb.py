@@ -3,7 +3,7 @@
 The aggregated student (the bundle's encoder with the released head) says what it thinks of public texts and of the
 labels' own names, and the teacher's intent head learns to say the same of the teacher's embeddings of these texts,
 together with what the center's labelled texts ask for. New labels come with it. Where branches taught the query
-adapter, the teacher's query side learns to turn these texts as the student's does. The encoder stays as it is, so the
+adapter, the teacher's query side learns to adapt these texts as the student's does. The encoder stays as it is, so the
 embedding space is kept and no index at any branch is rebuilt.
 
 No text of a branch is used, only the release, which is private already: by post-processing (Dwork & Roth 2014,
@@ -16,70 +16,32 @@ Guarantees:
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from federation.release.format import (
-    LedgerEntry,
-    ReleasedAdapter,
-    ReleasedHead,
-    last_ledgers,
-    privacy_spent,
-    read_any_release,
-)
+from federation.release.applying import privacy_spent
+from federation.release.files import read_release
+from federation.release.format import LedgerEntry, last_ledgers
 from student.artifacts.digests import digest_file, digest_json
 from student.artifacts.durable import making_folder
-from student.bundle.folder import Bundle, open_bundle
+from student.bundle.folder import open_bundle
 from student.bundle.manifest import Origin
-from student.bundle.query_adapter import pack_adapter
-from student.distill.heads.intent_head import read_labelled
-from student.distill.pretrained import QUERY_ADAPTER, TEACHER_TRAINING, Pretrained, intent_head_files
+from student.distill.pretrained import TEACHER_TRAINING, Pretrained
 from student.distill.targets import read_targets_manifest
-from teacher.absorbing.gates import Gate
-from teacher.absorbing.query_side import check_turn, learn_turn
+from student.embeddings import Encode
+from teacher.absorbing.part import AbsorbedPart, AbsorptionInputs, Sources
+from teacher.absorbing.parts import absorbed_part
 from teacher.absorbing.release_check import check_release
-from teacher.absorbing.soft_labels import Encode, PublicTexts, learn, make_soft_labels
-from teacher.corpora.queries import read_pairs
 from teacher.errors import AbsorptionRefused
 from teacher.training.recipe import Absorption
-from teacher.training.training_data import split_messages
 
 REPORT = "absorption.json"
 CONDITION = (
     "No further privacy is spent by post-processing, on the condition that the public texts and the center's own "
     "texts hold nothing that came from a branch."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What an absorption reads.
-
-    Attributes:
-        release: its folder; `key` the file of the federation's public key.
-        bundle: of the student that the branches taught.
-        targets: public texts labelled by the teacher.
-        labelled: the center's own labelled texts, for a release of the intent head.
-        pairs: the center's own queries and passages, for one of the query adapter.
-        own_license: of these, an SPDX identifier.
-    """
-
-    release: Path
-    key: Path
-    bundle: Path
-    targets: Path
-    labelled: Path | None = None
-    pairs: Path | None = None
-    own_license: str = "LicenseRef-own"
-
-    def own(self, released: ReleasedHead | ReleasedAdapter) -> Path:
-        """What the center has of its own for a release of this part. Raises `AbsorptionRefused` where there is none."""
-        file, option = (self.labelled, "--intents") if released.release.part == "head" else (self.pairs, "--pairs")
-        if file is None:
-            raise AbsorptionRefused(f"this release is of the {released.release.part}; name the center's data: {option}")
-        return file
 
 
 def absorb(
@@ -99,7 +61,7 @@ def absorb(
         recipe: see `Absorption`.
         out: folder of the new teacher; one that this same absorption has made is left as it is.
         encode: texts → embeddings (N, D), by the teacher.
-        on_step: told what is being done.
+        on_step: called with what is being done.
 
     Returns:
         The report: labels, figures by group, and the condition under which no privacy was spent.
@@ -115,91 +77,51 @@ def absorb(
     if out.exists():
         return _same_absorption(out, job)
     on_step("the teacher learns what the aggregated student says of public texts")
-    learned = _learn_head if isinstance(verified.released, ReleasedHead) else _learn_turn
-    files, figures = learned(teacher, verified, sources, recipe, encode)
-    report = {"job": job, "release": verified.name, **figures, "condition": CONDITION}
+    absorbed = verified.part.absorb(teacher, verified.inputs, recipe, encode)
+    report = {"job": job, "release": verified.inputs.released.release.name, **absorbed.figures, "condition": CONDITION}
     on_step("writing the teacher")
-    _write(teacher, files, _facts(teacher, verified, recipe, report), report, out)
+    _write(teacher, absorbed.files, _facts(teacher, verified, recipe, report), report, out)
     return report
 
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
-    """What may be absorbed, and all that the result will be made from, by digest."""
+    """A release that may be absorbed, and all that the result will be made from, by digest."""
 
-    released: ReleasedHead | ReleasedAdapter
-    bundle: Bundle
+    part: AbsorbedPart
+    inputs: AbsorptionInputs
     ledgers: dict[str, dict[str, LedgerEntry]]
     lineage: list[Origin]
 
-    @property
-    def name(self) -> str:
-        return f"{self.released.release.federation} release {self.released.release.serial}"
-
-    @property
-    def bundle_labels(self) -> list[str]:
-        return [label for head in self.bundle.manifest.heads.values() for label in head.labels]
-
-
-def _learn_head(
-    teacher: Pretrained, verified: _Verified, sources: Sources, recipe: Absorption, encode: Encode
-) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The files of the new intent head, and its figures."""
-    assert isinstance(verified.released, ReleasedHead)  # noqa: S101  (the caller has asked)
-    parts = split_messages(
-        read_labelled(sources.own(verified.released)),
-        validation=recipe.validation_share,
-        test=recipe.test_share,
-        seed=recipe.seed,
-    )
-    texts = PublicTexts(sources.targets, recipe.texts, parts["train"].texts)
-    soft = make_soft_labels(verified.released.head, verified.bundle, texts, encode)
-    learned = learn(teacher.intent_head, parts, soft, recipe, encode)
-    known = set(teacher.intent_head.labels if teacher.intent_head else verified.bundle_labels)
-    return intent_head_files(learned.head), {
-        "new_labels": sorted(set(learned.head.labels) - known),
-        "public_texts": len(soft.logits),
-        "regularization": learned.regularization,
-        "agrees_with_student": round(learned.agreement, 4),
-        "gates": _shown(learned.gates),
-    }
-
-
-def _learn_turn(
-    teacher: Pretrained, verified: _Verified, sources: Sources, recipe: Absorption, encode: Encode
-) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The file of the new query adapter, and its figures."""
-    assert isinstance(verified.released, ReleasedAdapter)  # noqa: S101  (the caller has asked)
-    pairs = read_pairs(sources.own(verified.released))
-    adapter, texts = learn_turn(verified.released.adapter, verified.bundle, sources.targets, recipe.texts)
-    old = teacher.query_adapter[0] if teacher.query_adapter else None
-    gates = check_turn(old, adapter, pairs, recipe.max_regression, encode)
-    return {QUERY_ADAPTER: pack_adapter(adapter)}, {"public_texts": texts, "gates": _shown(gates)}
-
-
-def _shown(gates: list[Gate]) -> list[dict[str, Any]]:
-    return [{**asdict(gate), "after": round(gate.after, 4)} for gate in gates]
-
 
 def _verify(teacher: Pretrained, sources: Sources, recipe: Absorption) -> _Verified:
-    released, bundle = read_any_release(sources.release, sources.key), open_bundle(sources.bundle)
+    released, bundle = read_release(sources.release, sources.key), open_bundle(sources.bundle)
     release, ledgers = released.release, _ledgers(teacher)
     left = ledgers.get(release.federation, {})
     check_release(released, bundle, teacher.embedding_space, teacher.privacy, left, max_epsilon=recipe.max_epsilon)
     targets, targets_digest = read_targets_manifest(sources.targets)
     if targets.embedding_space != teacher.embedding_space:
         raise AbsorptionRefused(f"{sources.targets} was labelled by another teacher; name targets of this one")
-    own = sources.own(released)
+    part = absorbed_part(release.part)
+    own = _own_data(part, sources)
     license_ = bundle.manifest.licenses[0].spdx
     named = [
-        ("release", f"{release.federation} release {release.serial}", released.digest, license_),
+        ("release", release.name, released.digest, license_),
         ("bundle", f"{bundle.manifest.name} {bundle.manifest.serial}", bundle.digest, license_),
         ("targets", "targets.json", targets_digest, "LicenseRef-see-targets"),
-        ("intents" if release.part == "head" else "pairs", own.name, digest_file(own), sources.own_license),
+        (part.own_role, own.name, digest_file(own), sources.own_license),
     ]
     lineage = [Origin(role=role, name=name, sha256=sha256, license=spdx) for role, name, sha256, spdx in named]
     grown = ledgers | {release.federation: left | last_ledgers(release)}
-    return _Verified(released, bundle, grown, [*_before(teacher), *lineage])
+    inputs = AbsorptionInputs(released, bundle, own, sources.targets)
+    return _Verified(part, inputs, grown, [*_before(teacher), *lineage])
+
+
+def _own_data(part: AbsorbedPart, sources: Sources) -> Path:
+    own = part.own_data(sources)
+    if own is None:
+        raise AbsorptionRefused(f"this release is of the {part.name}; name the center's data: --{part.own_role}")
+    return own
 
 
 def _same_absorption(out: Path, job: str) -> dict[str, Any]:
@@ -227,7 +149,7 @@ def _facts(teacher: Pretrained, verified: _Verified, recipe: Absorption, report:
     return {
         "recipe": recipe.model_dump(mode="json"),
         "lineage": [origin.model_dump() for origin in verified.lineage],
-        "privacy": [each.model_dump() for each in (*teacher.privacy, privacy_spent(verified.released))],
+        "privacy": [each.model_dump() for each in (*teacher.privacy, privacy_spent(verified.inputs.released))],
         "ledgers": {
             federation: {branch: entry.model_dump() for branch, entry in branches.items()}
             for federation, branches in verified.ledgers.items()
@@ -247,9 +169,9 @@ def _before(teacher: Pretrained) -> list[Origin]:
 
 
 def _write(
-    teacher: Pretrained, files: dict[str, bytes], facts: dict[str, Any], report: dict[str, Any], out: Path
+    teacher: Pretrained, files: Mapping[str, bytes], facts: dict[str, Any], report: dict[str, Any], out: Path
 ) -> None:
-    """A copy of the teacher's folder with what it has learned, made aside and renamed into place."""
+    """A copy of the teacher's folder with what it has learned, made in a temporary folder and renamed into place."""
     with making_folder(out) as new:
         shutil.copytree(teacher.path, new, dirs_exist_ok=True)
         for name, content in {**files, TEACHER_TRAINING: _json(facts), REPORT: _json(report)}.items():

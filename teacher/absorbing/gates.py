@@ -1,10 +1,11 @@
-"""What an absorbed teacher may lose: next to nothing, in every language, segment and label that it knew before."""
+"""Gates of an absorption: the teacher loses next to nothing, in every language, segment and label that it knew."""
 
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from teacher.errors import AbsorptionRefused
 
 ALL = "all"
 _CHANCE = 0.01
-"""How often chance alone may refuse, over all groups of a kind together."""
+"""Probability that chance alone refuses, over all groups of a kind together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Gate:
         return self.before - (self.lost - self.gained) / self.texts
 
     def is_passed(self, max_regression: float) -> bool:
-        """Whether at most that share of the texts is lost, net, or no more than chance loses.
+        """True where at most that share of the texts is lost, net, or no more than chance loses.
 
         Chance: of the texts that changed, each is as likely to be gained as lost (a one-sided sign test in its normal
         approximation, at 1 % for all groups of the kind together, after Bonferroni). Of few texts one may be lost.
@@ -56,7 +57,7 @@ class Gate:
 
 
 def require_passed(gates: Sequence[Gate], max_regression: float, *, loss: str, measure: str) -> None:
-    """Says nothing where every gate is passed.
+    """Checks that every gate is passed.
 
     Args:
         gates: of one comparison.
@@ -65,7 +66,7 @@ def require_passed(gates: Sequence[Gate], max_regression: float, *, loss: str, m
         measure: what `before` and `after` are shares of.
 
     Raises:
-        AbsorptionRefused: some are not; the worst is named.
+        AbsorptionRefused: unless all are; the worst is named.
     """
     failed = [gate for gate in gates if not gate.is_passed(max_regression)]
     if failed:
@@ -107,6 +108,11 @@ def compare(before: NDArray[np.bool_], after: NDArray[np.bool_], values: Mapping
         )
         for (kind, group), rows in groups.items()
     ]
+
+
+def to_figures(gates: Sequence[Gate]) -> list[dict[str, Any]]:
+    """Gates as a report shows them."""
+    return [{**asdict(gate), "after": round(gate.after, 4)} for gate in gates]
 
 
 def _is_right(head: LinearHead, embeddings: Embeddings, labels: Sequence[str]) -> NDArray[np.bool_]:

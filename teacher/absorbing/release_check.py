@@ -1,7 +1,7 @@
-"""Whether a release may teach this teacher: decided before anything is computed or written. No torch.
+"""The check of a release against what the teacher absorbed before: made before anything is computed. No torch.
 
-`read_any_release` has verified the signature, that the rounds cost what is claimed and stay within
-the run's budget, and that every ledger grows with each round. Here it is held against what was absorbed before.
+`read_release` has verified the signature, that the rounds cost what is claimed and stay within the run's budget, and
+that every ledger grows with each round.
 
 Guarantees:
     A release is absorbed once, and never one that is older than another of its federation.
@@ -10,7 +10,8 @@ Guarantees:
 
 from collections.abc import Mapping, Sequence
 
-from federation.release.format import LedgerEntry, Release, ReleasedAdapter, ReleasedHead
+from federation.release.files import VerifiedRelease
+from federation.release.format import LedgerEntry, Release
 from student.bundle.folder import Bundle
 from student.bundle.manifest import PrivacySpent
 from teacher.errors import AbsorptionRefused
@@ -19,7 +20,7 @@ _ROUNDING = 1e-6
 
 
 def check_release(
-    released: ReleasedHead | ReleasedAdapter,
+    released: VerifiedRelease,
     bundle: Bundle,
     embedding_space: str,
     absorbed: Sequence[PrivacySpent],
@@ -27,10 +28,10 @@ def check_release(
     *,
     max_epsilon: float,
 ) -> None:
-    """Says nothing if a verified release may be absorbed.
+    """Checks that a verified release may be absorbed.
 
     Args:
-        released: as `read_any_release` gives it.
+        released: as `read_release` gives it.
         bundle: of the student that the branches taught.
         embedding_space: the teacher's.
         absorbed: what the teacher has absorbed so far.
@@ -38,7 +39,7 @@ def check_release(
         max_epsilon: most that any branch's ledger may say after the release, over all its runs.
 
     Raises:
-        AbsorptionRefused: it may not.
+        AbsorptionRefused: unless it may.
     """
     release = released.release
     if released.digest in {each.sha256 for each in absorbed}:

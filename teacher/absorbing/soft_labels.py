@@ -1,6 +1,6 @@
-"""What an absorption teaches: a head that answers as the aggregated student does, and keeps what the teacher knew."""
+"""Soft labels of the aggregated student, and the head that learns from them and keeps what the teacher knew."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,10 @@ from student.bundle.linear_head import LinearHead
 from student.distill.heads.adapter_distillation import read_both
 from student.distill.heads.head_distillation import LabelledEmbeddings, SoftLabels, distill_head
 from student.distill.heads.intent_head import LabelledTexts, calibrate
-from student.embeddings import Embeddings
+from student.embeddings import Embeddings, Encode
 from student.runtime.encoder import Encoder
 from teacher.absorbing.gates import Gate, compare_heads, require_passed
 from teacher.training.recipe import Absorption
-
-Encode = Callable[[list[str]], Embeddings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class Learned:
 
     Attributes:
         head: calibrated.
-        regularization: that it was taught with.
+        regularization: strength it was taught with.
         agreement: share of the public texts where it says what the aggregated student says.
         gates: on the test part of the center's texts.
     """
@@ -38,7 +36,7 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class PublicTexts:
-    """What the aggregated student is asked about.
+    """The public texts that the aggregated student labels.
 
     Attributes:
         targets: texts that the teacher has labelled; read one shard at a time.
@@ -79,7 +77,7 @@ def learn(
     achieves that, the head that loses least is tried on the test part.
 
     Args:
-        old: the teacher's; None to hold the new one against what the center's labels alone would teach.
+        old: the teacher's; None to compare the new one with what the center's labels alone would teach.
         parts: the center's own texts, `train`, `validation` and `test`.
         soft: see `make_soft_labels`.
         recipe: see `Absorption`.
@@ -112,7 +110,7 @@ def learn(
 
 
 def taught_by_labels(parts: Mapping[str, LabelledTexts], embedded: Mapping[str, Embeddings]) -> LinearHead:
-    """What the center's labels alone teach a teacher without an intent head."""
+    """The head that the center's labels alone teach a teacher without an intent head."""
     labels = tuple(sorted(set(parts["train"].labels)))
     train, validation = (_labelled(embedded[name], parts[name], labels) for name in ("train", "validation"))
     return calibrate(distill_head(labels, train, None), validation.embeddings, validation.targets)

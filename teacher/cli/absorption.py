@@ -42,8 +42,8 @@ def absorb_command(
     import_teacher_extra("absorbing")
     from student.distill.encoder.torch_encoder import open_torch_encoder
     from student.distill.pretrained import open_model
-    from teacher.absorbing.absorb import Sources
     from teacher.absorbing.absorb import absorb as absorb_release
+    from teacher.absorbing.part import Sources
     from teacher.training.recipe import read_absorption
 
     teacher = open_model(model, name=model_name, license_=model_license)

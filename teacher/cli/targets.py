@@ -21,7 +21,7 @@ def label_command(
     precision: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
     share: Annotated[float, typer.Option(min=0, max=1, help="Of the corpus to label, for a quicker try.")] = 1.0,
 ) -> None:
-    """Embed a corpus with the teacher once, and write what the student must reach.
+    """Embed a corpus with the teacher once, and write the targets of distillation.
 
     A translation gets the embedding of its English side. Run it again after a kill: it goes on where it was.
     """
@@ -56,7 +56,7 @@ def relabel_command(
 ) -> None:
     """Compute the intents of existing targets again, after the teacher has learned more; nothing is embedded again.
 
-    Then `orilla student export --targets OUT` gives the next bundle's head what the teacher has learned.
+    Then `orilla student export --targets OUT` passes on what the teacher has learned to the next bundle's head.
     """
     import_teacher_extra("labelling")
     from student.distill.pretrained import open_model

@@ -111,7 +111,7 @@ def write_pairs(path: Path, pairs: Iterable[Pair]) -> int:
     return len(lines)
 
 
-def read_pairs(path: Path) -> list[Pair]:
+def read_query_pairs(path: Path) -> list[Pair]:
     """Reads JSON lines of `query` and `passage`; repeated pairs are read once.
 
     `guide` is the passage itself where it is missing, the other columns "".

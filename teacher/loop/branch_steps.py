@@ -7,9 +7,9 @@ from edge_agent.agent import Agent
 from edge_agent.feedback.log import NewFeedback
 from edge_agent.ingest.folder import sync
 from edge_agent.settings import AgentSettings
+from federation.branch.policy import BranchPolicy
 from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch
-from federation.learning.round_parameters import BranchPolicy
-from federation.release.format import apply_release
+from federation.release.applying import apply_release
 from student.artifacts.json_lines import read_rows
 from teacher.loop.inputs import IterationInputs, IterationRecipe
 from teacher.loop.paths import IterationPaths

@@ -26,7 +26,7 @@ def loop_command(
         Path, typer.Option(exists=True, dir_okay=False, help="Settings of the iteration.")
     ] = ITERATION_RECIPES / "iteration.toml",
 ) -> None:
-    """Run one iteration: teacher, targets, student, bundle, branches, federation, release, update, absorb, next bundle.
+    """Run one iteration of the loop, from a teacher and its student to branches, federation, and the next student.
 
     Minutes on a CPU, with real weights at reduced size. Run it again after a kill: it goes on where it was, and no
     privacy is spent twice. At the end a table and OUT/report.html show what improved.

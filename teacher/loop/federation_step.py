@@ -10,9 +10,10 @@ from pathlib import Path
 from federation.branch.client_app import SETTINGS, app
 from federation.branch.settings import SETTINGS_FILE
 from federation.center.home import Center, set_up_center
+from federation.center.prepared_run import prepare_run
 from federation.center.publishing import publish
 from federation.center.rounds import run_rounds
-from federation.center.run_recipe import RunRecipe, prepare_run
+from federation.center.run_recipe import RunRecipe
 from federation.transport.local_grid import LocalGrid
 from student.artifacts.durable import making_folder
 from student.artifacts.json_lines import read_rows

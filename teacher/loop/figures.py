@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_agent.agent import Agent
 from edge_agent.settings import AgentSettings
-from federation.privacy.ledger import read_ledger
+from federation.privacy.ledger_file import read_ledger
 from student.artifacts.json_lines import read_rows
 from student.bundle.linear_head import INTENT, LinearHead
 from student.distill.heads.intent_head import LabelledTexts, read_labelled

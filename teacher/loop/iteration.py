@@ -12,8 +12,9 @@ Guarantees:
 from collections.abc import Callable
 from pathlib import Path
 
-from federation.transport.certificates import SIGNING_PUBLIC_KEY
-from teacher.absorbing.absorb import Sources, absorb
+from federation.release.signing import SIGNING_PUBLIC_KEY
+from teacher.absorbing.absorb import absorb
+from teacher.absorbing.part import Sources
 from teacher.loop.branch_steps import serve_branch, update_branch
 from teacher.loop.center_steps import (
     distill_first_student,

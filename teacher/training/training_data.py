@@ -7,7 +7,7 @@ from student.artifacts.digests import digest_file
 from student.artifacts.json_lines import is_held_out
 from student.bundle.manifest import Origin
 from student.distill.heads.intent_head import LabelledTexts, read_labelled
-from teacher.corpora.queries import Pair, read_pairs
+from teacher.corpora.queries import Pair, read_query_pairs
 from teacher.errors import TrainingRefused
 
 
@@ -44,7 +44,7 @@ def read_training_data(pairs: Path, intents: Path | None, *, hold_out: float) ->
         for role, path in (("pairs", pairs), ("intents", intents))
         if path
     ]
-    return TrainingData(read_pairs(pairs), messages, lineage)
+    return TrainingData(read_query_pairs(pairs), messages, lineage)
 
 
 def split_training_data(data: TrainingData, *, validation: float, test: float, seed: int) -> dict[str, TrainingData]:

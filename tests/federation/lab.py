@@ -11,9 +11,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from federation.branch.policy import BranchPolicy
 from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch
 from federation.center.run_recipe import RunRecipe
-from federation.learning.round_parameters import BranchPolicy
 from student.bundle.folder import write_bundle
 from student.bundle.linear_head import pack_head
 from student.runtime.encoder import Encoder
@@ -22,6 +22,8 @@ from student.runtime.probes import write_probes
 LABELS = ("billing", "delivery", "login", "refund")
 WORDS = 12
 DIMENSION = 16
+HEAD_FILE, ADAPTER_FILE = "head.safetensors", "adapter.safetensors"
+"""Files of a release, by its part."""
 
 
 @dataclass(frozen=True, slots=True)

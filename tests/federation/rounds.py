@@ -1,12 +1,19 @@
 """Parameters, policies and examples that tests share."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
-from federation.learning.examples import HeadExamples
-from federation.learning.features import FeatureMap
-from federation.learning.round_parameters import BranchPolicy, RoundParameters, digest_array
+from federation.branch.policy import BranchPolicy
+from federation.learning import parts
+from federation.learning.features import FeatureMap, digest_array
+from federation.learning.intent_head import INTENT_HEAD, HeadExamples, LinearHeadPart
+from federation.learning.part import SumParameters
+from federation.learning.parts import part_named, register
+from federation.learning.round_parameters import RoundParameters
 
 SPACE = "5" * 64
 LABELS = ("billing", "domains", "email")
@@ -37,6 +44,31 @@ def parameters(**changes: Any) -> RoundParameters:
         "weights_digest": digest_array(weights()),
     }
     return RoundParameters(**values | changes)
+
+
+def clipped_sum(asked: RoundParameters, at: np.ndarray, own: HeadExamples, mapped: FeatureMap) -> np.ndarray:
+    return part_named(asked.part).clipped_sum(asked, at, own, mapped)
+
+
+def own_parts() -> Any:
+    """Lets a test register parts: at the end the registry is as it was."""
+    return mock.patch.dict(parts._PARTS)
+
+
+@contextmanager
+def spying(look: Callable[[SumParameters, HeadExamples], None]) -> Iterator[str]:
+    """Registers the intent head under another name, which `look` is shown the examples of before they are summed."""
+
+    class SpyHead(LinearHeadPart):
+        def clipped_sum(
+            self, parameters: SumParameters, weights: Any, examples: HeadExamples, feature_map: FeatureMap | None
+        ) -> np.ndarray:
+            look(parameters, examples)
+            return super().clipped_sum(parameters, weights, examples, feature_map)
+
+    with own_parts():
+        register(SpyHead("spy", "spy", INTENT_HEAD.head, INTENT_HEAD.read_labelled))
+        yield "spy"
 
 
 def policy(**changes: Any) -> BranchPolicy:

@@ -25,13 +25,13 @@ def test_everything_is_synced_before_the_rename_and_the_rename_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[tuple[str, bool]] = []
-    really = durable.sync
+    really = durable.fsync_path
 
     def watch(path: Path) -> None:
         synced.append((path.name, (tmp_path / "folder").exists()))
         really(path)
 
-    monkeypatch.setattr(durable, "sync", watch)
+    monkeypatch.setattr(durable, "fsync_path", watch)
     make(tmp_path / "folder", "content")
     assert sorted(synced[:-1]) == [("file", False), ("inner", False), ("new", False)]
     assert synced[-1] == (tmp_path.name, True)

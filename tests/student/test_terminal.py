@@ -21,7 +21,7 @@ def test_a_log_gets_some_twenty_lines(capsys: pytest.CaptureFixture[str]) -> Non
     assert said[-1] == "loss 1000: 1000 of 1000"
 
 
-def test_what_comes_after_begins_anew(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_comes_after_begins_again(capsys: pytest.CaptureFixture[str]) -> None:
     said = lines(capsys, [(10, 10, "encoding"), (1, 4, "rounds"), (4, 4, "rounds")])
     assert said == ["encoding: 10 of 10", "rounds: 1 of 4", "rounds: 4 of 4"]
 

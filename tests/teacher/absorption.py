@@ -15,11 +15,11 @@ from safetensors.numpy import save_file
 
 from federation.branch.client_app import app
 from federation.center.home import CENTER_FILE, Center, set_up_center
+from federation.center.prepared_run import prepare_run
 from federation.center.publishing import publish
 from federation.center.rounds import run_rounds
-from federation.center.run_recipe import prepare_run
 from federation.release.format import RELEASE_FILE, SIGNATURE_FILE
-from federation.transport.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
+from federation.release.signing import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
 from federation.transport.local_grid import LocalGrid
 from student.artifacts.digests import digest_file
 from student.bundle.folder import open_bundle
@@ -28,7 +28,7 @@ from student.distill.pretrained import Pretrained, open_pretrained
 from student.distill.targets import TargetsManifest, write_shard, write_targets_manifest
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
-from teacher.absorbing.absorb import Sources
+from teacher.absorbing.part import Sources
 from teacher.training.recipe import read_absorption
 from tests.conftest import ROOT
 from tests.federation.lab import DIMENSION, LABELS, Lab, build_lab, sentence, ticket, write_lines

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from federation.privacy.ledger import create_ledger
-from federation.release.format import HEAD_FILE, apply_release
+from federation.release.applying import apply_release
 from student.artifacts.digests import digest_file
 from teacher.absorbing.absorb import absorb
 from teacher.errors import LineageBroken
 from teacher.labelling.label import relabel
 from teacher.lineage import Node, trace
 from tests.conftest import run_orilla
+from tests.federation.lab import HEAD_FILE
 from tests.teacher.absorption import RECIPE, TinyCenter, build_center, open_teacher
 
 

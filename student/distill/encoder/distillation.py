@@ -43,8 +43,7 @@ def distill_student(
         targets: see `student.distill.targets`.
         recipe: see `student.distill.encoder.recipe`.
         folder: of vocabulary, checkpoints, log and result; a killed run is continued there.
-        start: an earlier student of the recipe's size to go on from, with its vocabulary; by default the student is
-            cut from the teacher.
+        start: an earlier student of that size to go on from, with its vocabulary; None to cut one from the teacher.
         vocabulary: the student's pieces, to repeat an earlier run: training them again gives slightly other ones,
             since the library breaks ties at random.
         on_progress: progress callback, every few steps.
@@ -57,16 +56,18 @@ def distill_student(
     """
     _require_fitting_targets(teacher, targets, recipe)
     folder.mkdir(parents=True, exist_ok=True)
-    if start:
-        vocabulary = read_pieces(start.path / "tokenizer.json")
-    pieces = _vocabulary(teacher, targets, recipe, folder / "vocab.txt", vocabulary)
+    given = read_pieces(start.path / "tokenizer.json") if start else vocabulary
+    pieces = _vocabulary(teacher, targets, recipe, folder / "vocab.txt", given)
     training_part, validation_part = _split(targets)
     student = _first_student(teacher, recipe, start, pieces)
-    tokenizer = Tokenizer.from_str(tokenizer_json(pieces, recipe.architecture.max_tokens))
+    max_tokens = recipe.architecture.max_tokens
+    tokenizer = Tokenizer.from_str(tokenizer_json(pieces, max_tokens))
 
     def validate(model: StudentModel) -> dict[str, float]:
-        embeddings = encode_with_student(model, tokenizer, validation_part.texts, precision=recipe.training.precision)
-        return retention(embeddings, validation_part)
+        precision = recipe.training.precision
+        return retention(
+            encode_with_student(model, tokenizer, validation_part.texts, precision=precision), validation_part
+        )
 
     train_encoder(
         student,
@@ -79,13 +80,10 @@ def distill_student(
         validate=validate,
         on_progress=on_progress,
     )
-    facts = {
-        "embedding_space": teacher.embedding_space,
+    facts = _facts(teacher, targets, recipe, start, pieces) | {
         "mix": describe_mix(training_part),
         "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
-        **_facts(targets, recipe, start, pieces),
     }
-    max_tokens = recipe.architecture.max_tokens
     save_sentence_transformer(student.cpu(), pieces, folder / STUDENT_FOLDER, max_tokens=max_tokens, facts=facts)
     return folder / STUDENT_FOLDER
 
@@ -111,24 +109,33 @@ def _require_fitting_targets(teacher: Pretrained, targets: Targets, recipe: Stud
         )
 
 
-def _facts(targets: Targets, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]) -> dict[str, Any]:
-    """The part of the student's facts that is known before it is trained: recipe, lineage, privacy."""
+def _facts(
+    teacher: Pretrained, targets: Targets, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]
+) -> dict[str, Any]:
+    """The student's `distillation.json`, its mix and log still empty."""
+    return {
+        "embedding_space": teacher.embedding_space,
+        "languages": recipe.languages,
+        "recipe": recipe.model_dump(),
+        "mix": {},
+        "lineage": [origin.model_dump() for origin in _lineage(targets, recipe, start, pieces)],
+        "privacy": [each.model_dump() for each in targets.manifest.privacy],
+        "log": [],
+    }
+
+
+def _lineage(targets: Targets, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]) -> list[Origin]:
+    """Everything that the student is made from."""
     own = {
         ("vocabulary", "vocab.txt"): digest_bytes("\n".join(pieces).encode()),
         ("targets", "targets.json"): targets.digest,
         ("recipe", recipe.name): digest_json(recipe.model_dump()),
     }
-    lineage = [
+    return [
         *targets.manifest.lineage,
         *([start.as_origin("student started from")] if start else []),
         *(Origin(role=role, name=name, sha256=sha256, license="Apache-2.0") for (role, name), sha256 in own.items()),
     ]
-    return {
-        "languages": recipe.languages,
-        "recipe": recipe.model_dump(),
-        "lineage": [origin.model_dump() for origin in lineage],
-        "privacy": [each.model_dump() for each in targets.manifest.privacy],
-    }
 
 
 def encode_with_student(student: StudentModel, tokenizer: Tokenizer, texts: list[str], *, precision: str) -> Embeddings:

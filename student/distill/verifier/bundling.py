@@ -1,34 +1,20 @@
-"""Making a bundle's answerability verifier: encode examples with the bundle's own encoder, train, measure, write.
+"""A bundle's verifier as part of the bundle: field, file, probes, lineage, notice and model card.
 
-The bundle format calls the verifier `reader`; so do the texts that stand in bundles.
+The bundle format calls the verifier `reader`.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from student.artifacts.json_lines import is_held_out
-from student.bundle.folder import Bundle, open_bundle, write_bundle
+from student.bundle.folder import Bundle, write_bundle
 from student.bundle.linear_head import read_head
 from student.bundle.manifest import Origin, created_at
 from student.distill.export.model_card import write_model_card
 from student.distill.export.probe_texts import PROBE_TEXTS
-from student.distill.training.loop import TrainingProgress
-from student.distill.verifier.examples import (
-    VERIFIER_ROLE,
-    VerifierExample,
-    read_example_origins,
-    read_verifier_examples,
-)
-from student.distill.verifier.model import VerifierModel
-from student.distill.verifier.onnx_export import export_verifier
-from student.distill.verifier.recipe import VerifierRecipe
-from student.distill.verifier.token_table import TokenTable
-from student.distill.verifier.training import train_verifier
+from student.distill.verifier.examples import VERIFIER_ROLE
 from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
 from student.runtime.verifier import Verifier
@@ -49,73 +35,6 @@ PROBE_PASSAGES = [
     ),
     ("how many minutes do I boil an egg", "Refunds", "A refund goes to the method you paid with, in ten working days."),
 ]
-
-
-def make_verifier(
-    bundle_path: Path,
-    examples_path: Path,
-    recipe: VerifierRecipe,
-    folder: Path,
-    out: Path,
-    *,
-    serial: int,
-    now: datetime,
-    replace: bool = False,
-    on_encode: Callable[[int], None] = lambda count: None,
-    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
-) -> Bundle:
-    """Trains a verifier for a bundle and writes the bundle with it.
-
-    Args:
-        bundle_path: the bundle whose token embeddings the verifier is trained on; one that it has is replaced.
-        examples_path: of the examples.
-        recipe: how to train.
-        folder: of the run; a killed one is continued there.
-        out: where the new bundle goes.
-        serial: the new bundle's.
-        now: its time of making.
-        replace: allow a bundle at `out` to be replaced.
-        on_encode: called with the number of texts to be encoded.
-        on_progress: progress callback, every step.
-
-    Raises:
-        DataRefused: the examples cannot be used. AnotherRun: see `train_verifier`. BundleError: the bundle cannot be.
-    """
-    bundle = open_bundle(bundle_path)
-    examples = read_verifier_examples(examples_path)
-    held_out = [e for e in examples if e.kind.startswith(recipe.favored) and is_held_out(e.group, recipe.hold_out)]
-    groups = {example.group for example in held_out}
-    encoder = Encoder.from_bundle(bundle)
-    try:
-        texts = list(dict.fromkeys(t for e in examples for t in (e.question, e.heading or "-", e.text)))
-        on_encode(len(texts))
-        torch.manual_seed(recipe.seed)
-        model = VerifierModel(encoder.dimension)
-        learned = [example for example in examples if example.group not in groups]
-        train_verifier(model, learned, TokenTable(texts, encoder, folder), recipe, folder, on_progress=on_progress)
-        graph = export_verifier(model, encoder.dimension)
-        metrics = measure_verifier(Verifier(graph, dimension=encoder.dimension), held_out, encoder) if held_out else {}
-        origins = read_example_origins(examples_path)
-        return add_verifier(
-            bundle, graph, origins, metrics, out, encoder=encoder, serial=serial, now=now, replace=replace
-        )
-    finally:
-        encoder.close()
-
-
-def measure_verifier(verifier: Verifier, examples: Sequence[VerifierExample], encoder: Encoder) -> dict[str, Any]:
-    """Share of cases where a passage that answers gets a higher logit than one that does not (AUROC), by kind."""
-    logits: dict[str, list[float]] = {}
-    for example in examples:
-        parts = encoder.encode_each_tokens([example.question, example.heading or "-", example.text])
-        logits.setdefault("answers" if example.span else example.kind, []).append(verifier.logit(*parts))
-    answers = np.array(logits.pop("answers", []))
-    return {"passages that answer": len(answers)} | {
-        f"ranked above {kind.removeprefix('written: ')}": round(
-            float((answers[:, None] > np.array(others)[None]).mean()), 4
-        )
-        for kind, others in sorted(logits.items())
-    }
 
 
 def add_verifier(
@@ -147,7 +66,8 @@ def add_verifier(
     heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
     fields = bundle.manifest.model_dump(exclude={"files"})
     limits = dict(fields["limits"])
-    limits["known"] = [limit for limit in limits.get("known", []) if limit != _LIMIT] + [_LIMIT]
+    others = [limit for limit in limits.get("known", []) if not _EARLIER_LIMIT.match(limit)]
+    limits["known"] = [*others, _LIMIT]
     fields |= {
         "serial": serial,
         "created": created_at(now),
@@ -166,15 +86,19 @@ def add_verifier(
 
 
 _LIMIT = (
-    "The reader learned from help centres of software and a bank. Of a passage that answers and one of its "
+    "The verifier learned from help centers of software and a bank. Of a passage that answers and one of its "
     "subject that does not, it prefers the right one seven times in ten; questions close to a document are "
     "often answered wrong."
 )
 _FILE = "reader.onnx"
-_NOTICE, _NOTICE_OPENING = "NOTICE.txt", "\nThe reader was trained on:\n"
+_NOTICE, _NOTICE_OPENING = "NOTICE.txt", "\nThe verifier was trained on:\n"
+_EARLIER_NOTICE = re.compile(r"\nThe (?:verifier|reader) was trained on:\n")
+_EARLIER_LIMIT = re.compile(r"The (?:verifier|reader) learned from ")
+"""In bundles of 0.1 the verifier is called reader."""
 
 
 def _notice(bundle: Bundle, origins: Sequence[Origin]) -> bytes:
-    old = bundle.read(_NOTICE).decode().split(_NOTICE_OPENING)[0] if _NOTICE in bundle.manifest.files else ""
+    before = bundle.read(_NOTICE).decode() if _NOTICE in bundle.manifest.files else ""
+    before = _EARLIER_NOTICE.split(before)[0]
     lines = "".join(f"  {origin.name} ({origin.license})\n" for origin in origins)
-    return f"{old}{_NOTICE_OPENING}{lines}The texts themselves are not part of the bundle.\n".encode()
+    return f"{before}{_NOTICE_OPENING}{lines}The texts themselves are not part of the bundle.\n".encode()

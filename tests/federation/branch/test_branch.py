@@ -4,20 +4,31 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
 
 from federation.branch import contribution as branch
-from federation.branch.contribution import clipped_sum, make_update
+from federation.branch.contribution import make_update
 from federation.errors import BudgetRefused, FederationError, PolicyRefused, UpdateInvalid
-from federation.learning.examples import HeadExamples
 from federation.learning.features import FeatureMap
 from federation.learning.holdout import hash_bucket
-from federation.privacy.ledger import Ledger, create_ledger, read_ledger
+from federation.learning.intent_head import HeadExamples
+from federation.privacy.ledger import Ledger, create_ledger
+from federation.privacy.ledger_file import read_ledger
 from federation.privacy.noise import share_variance
-from tests.federation.rounds import LABELS, SPACE, D, examples, feature_map, parameters, policy, weights
+from tests.federation.rounds import (
+    LABELS,
+    SPACE,
+    D,
+    clipped_sum,
+    examples,
+    feature_map,
+    parameters,
+    policy,
+    spying,
+    weights,
+)
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -42,6 +53,15 @@ def update(ledger_path: Path, **changes: Any) -> branch.Update:
         return make_update(asked, sent, own, ledger=ledger, now=NOW, **values)
 
 
+def of_part(part: str, own: HeadExamples | None = None, **changes: Any) -> dict[str, Any]:
+    """Parameters, examples and policy of a part."""
+    return {
+        "parameters": parameters(part=part, **changes),
+        "examples": replace(own or examples(20), part=part),
+        "policy": policy(parts=(part,)),
+    }
+
+
 def test_an_update_is_integers_and_its_spending_is_in_the_ledger(ledger_path: Path) -> None:
     made = update(ledger_path)
     asked = parameters()
@@ -59,12 +79,12 @@ def test_two_updates_of_the_same_examples_differ_by_their_noise(ledger_path: Pat
 
 
 def test_nothing_is_computed_before_its_spending_is_durable(ledger_path: Path) -> None:
-    def look(*_: object) -> np.ndarray:
+    def look(*_: object) -> None:
         assert read_ledger(ledger_path).serial == 1
         raise InterruptedError
 
-    with mock.patch.object(branch, "clipped_sum", look), pytest.raises(InterruptedError):
-        update(ledger_path)
+    with spying(look) as spy, pytest.raises(InterruptedError):
+        update(ledger_path, **of_part(spy))
     assert read_ledger(ledger_path).serial == 1
 
 
@@ -73,15 +93,10 @@ def test_a_round_is_of_the_customers_that_its_entry_in_the_ledger_names_and_of_n
     purpose: str, ledger_path: Path
 ) -> None:
     seen: list[str] = []
-    real = branch.clipped_sum
-
-    def look(parameters, weights, own, *rest):  # type: ignore[no-untyped-def]
-        seen.extend(own.customers)
-        return real(parameters, weights, own, *rest)
-
-    own, asked = examples(200, customers=30), parameters(purpose=purpose, holdout_share=0.4)
-    with mock.patch.object(branch, "clipped_sum", look):
-        entry = update(ledger_path, examples=own, parameters=asked).entry
+    own = examples(200, customers=30)
+    with spying(lambda _, some: seen.extend(some.customers)) as spy:
+        changes = of_part(spy, own, purpose=purpose, holdout_share=0.4)
+        entry = update(ledger_path, **changes).entry
     key = read_ledger(ledger_path).ledger_id
     is_named = {who: entry.customers_from <= hash_bucket(who, key) < entry.customers_to for who in own.customers}
     assert seen == [who for who in own.customers if is_named[who]]
@@ -100,6 +115,7 @@ def test_a_round_is_of_the_customers_that_its_entry_in_the_ledger_names_and_of_n
         ({"feature_map": None}, UpdateInvalid),
         ({"examples": replace(examples(5), embedding_space="6" * 64)}, UpdateInvalid),
         ({"parameters": parameters(dimension=D + 1)}, UpdateInvalid),
+        ({"examples": replace(examples(5), part="adapter")}, UpdateInvalid),
     ],
     ids=str,
 )

@@ -9,9 +9,9 @@ import pytest
 
 from federation.branch.joining import NODE_LOG, keep_joined
 from federation.branch.kit import read_joining
+from federation.branch.policy import BranchPolicy
 from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch
 from federation.errors import DeploymentFailed, ExamplesInvalid, LedgerCorrupt, LedgerMissing
-from federation.learning.round_parameters import BranchPolicy
 from federation.transport.certificates import write_branch_key
 from student.errors import BundleMissing
 from tests.federation.lab import Lab, build_lab

@@ -1,5 +1,6 @@
 """The evaluation at the end of a run, with the apps that are deployed: sums, costs, refusals, kills, the gate."""
 
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,19 +10,19 @@ import numpy as np
 import pytest
 from flwr.app import Message
 
-from federation.branch import contribution as branch
 from federation.branch.client_app import app
 from federation.branch.settings import LEDGER_FILE, POLICY_FILE
 from federation.center.evaluation_round import ASKED_FILE, EVALUATION_FILE
+from federation.center.prepared_run import PreparedRun, prepare_run
 from federation.center.publishing import publish
 from federation.center.report import write_report
 from federation.center.rounds import Finished, run_rounds
-from federation.center.run_recipe import PreparedRun, prepare_run
 from federation.errors import ReleaseRefused, RunFailed
 from federation.learning.examples import read_tickets
 from federation.learning.holdout import hash_bucket
-from federation.privacy.ledger import read_ledger
-from federation.release.format import apply_release, read_release
+from federation.privacy.ledger_file import read_ledger
+from federation.release.applying import apply_release
+from federation.release.files import read_release
 from federation.transport.local_grid import LocalGrid, Loss
 from federation.transport.wire import RECORD
 from student.bundle.folder import open_bundle
@@ -29,6 +30,7 @@ from student.bundle.linear_head import read_head
 from student.runtime.encoder import Encoder
 from tests.federation.lab import Lab, build_lab, write_lines
 from tests.federation.release.test_release import NOW, key_of, make_release, sign_again
+from tests.federation.rounds import spying
 
 SHARE = 0.5
 Lose = Callable[[int, str], Loss | None]
@@ -58,13 +60,13 @@ def counted(lab: Lab, run: PreparedRun, weights: np.ndarray) -> np.ndarray:
     """Right before, right after and all, of the held-out customers, added up in the open."""
     bundle, sums = open_bundle(lab.bundle), np.zeros(3)
     head, encoder = read_head(bundle, "intent"), Encoder.from_bundle(bundle, workers=1)
-    assert run.feature_map is not None
-    for place in lab.branches:
-        key = read_ledger(place / LEDGER_FILE).ledger_id
-        rows = [row for row in read_tickets(place / "tickets.jsonl") if hash_bucket(row.customer, key) < SHARE]
+    assert run.prepared.feature_map is not None
+    for of_branch in lab.branches:
+        key = read_ledger(of_branch / LEDGER_FILE).ledger_id
+        rows = [row for row in read_tickets(of_branch / "tickets.jsonl") if hash_bucket(row.customer, key) < SHARE]
         for row in rows:
             embedding = encoder.encode([row.text])
-            now = run.plan.labels[int(np.argmax(run.feature_map.apply(embedding) @ weights))]
+            now = run.prepared.shape.labels[int(np.argmax(run.prepared.feature_map.apply(embedding) @ weights))]
             before = head.labels[int(np.argmax(head.probabilities(embedding)))]
             share = 1 / sum(other.customer == row.customer for other in rows)
             sums += share * np.array([before == row.label, now == row.label, 1])
@@ -94,8 +96,8 @@ def test_it_costs_held_out_customers_and_no_others_and_ledgers_agree(lab: Lab) -
     finished, _, _ = evaluated(lab)
     assert finished.evaluation is not None
     assert finished.evaluation.epsilon == pytest.approx(3.0)
-    for place in lab.branches:  # whose budget of 8.1 would not bear both on one customer
-        ledger = read_ledger(place / LEDGER_FILE)
+    for of_branch in lab.branches:  # whose budget of 8.1 would not bear both on one customer
+        ledger = read_ledger(of_branch / LEDGER_FILE)
         kept = [(entry.part, entry.customers_from, entry.customers_to) for entry in ledger.entries]
         assert kept == [("head", SHARE, 1.0), ("evaluation", 0.0, SHARE)]
         assert ledger.epsilon(1e-5) == pytest.approx(8.0)
@@ -104,20 +106,17 @@ def test_it_costs_held_out_customers_and_no_others_and_ledgers_agree(lab: Lab) -
 
 def test_customers_counted_are_never_trained_on(lab: Lab) -> None:
     seen: dict[str, list[set[str]]] = {"train": [], "evaluate": []}
-    real = branch.clipped_sum
-
-    def look(parameters, weights, examples, *rest):  # type: ignore[no-untyped-def]
-        seen[parameters.purpose].append(set(examples.customers))
-        return real(parameters, weights, examples, *rest)
-
-    with mock.patch.object(branch, "clipped_sum", look):
-        evaluated(lab, rounds=2)
+    for folder in lab.branches:
+        policy = json.loads((folder / POLICY_FILE).read_text())
+        (folder / POLICY_FILE).write_text(json.dumps(policy | {"parts": ["spy"]}))
+    with spying(lambda asked, own: seen[asked.purpose].append(set(own.customers))) as spy:
+        evaluated(lab, rounds=2, part=spy)
     assert [len(seen["train"]), len(seen["evaluate"])] == [6, 3]
-    for place, of_branch in enumerate(seen["evaluate"]):
-        assert len(of_branch) > 5
-        for trained in seen["train"][place::3]:
-            assert trained.isdisjoint(of_branch)
-            assert len(trained | of_branch) == 40
+    for number, counted_there in enumerate(seen["evaluate"]):
+        assert len(counted_there) > 5
+        for trained in seen["train"][number::3]:
+            assert trained.isdisjoint(counted_there)
+            assert len(trained | counted_there) == 40
 
 
 def test_a_branch_that_refuses_it_is_trained_with_and_pays_nothing_for_it(tmp_path: Path) -> None:
@@ -127,17 +126,17 @@ def test_a_branch_that_refuses_it_is_trained_with_and_pays_nothing_for_it(tmp_pa
     finished, _, _ = evaluated(lab)
     assert finished.evaluation is not None
     assert [finished.history[0].survivors, finished.evaluation.survivors] == [4, 3]
-    assert [read_ledger(place / LEDGER_FILE).serial for place in lab.branches] == [1, 2, 2, 2]
+    assert [read_ledger(of_branch / LEDGER_FILE).serial for of_branch in lab.branches] == [1, 2, 2, 2]
 
 
 def test_once_branches_may_have_paid_it_is_not_asked_for_again(lab: Lab) -> None:
     finished, _, folder = evaluated(lab, lambda branch, step: "reply" if (branch, step) == (0, "mask") else None)
     assert finished.evaluation is not None
     assert "2 branches sent their vectors" in finished.evaluation.why_not
-    assert [read_ledger(place / LEDGER_FILE).serial for place in lab.branches] == [2, 2, 2]
+    assert [read_ledger(of_branch / LEDGER_FILE).serial for of_branch in lab.branches] == [2, 2, 2]
     assert evaluated(lab)[0].evaluation == finished.evaluation
-    assert [read_ledger(place / LEDGER_FILE).serial for place in lab.branches] == [2, 2, 2]
-    assert finished.evaluation.why_not in write_report(folder).read_text().replace("&#x27;", "'")
+    assert [read_ledger(of_branch / LEDGER_FILE).serial for of_branch in lab.branches] == [2, 2, 2]
+    assert finished.evaluation.why_not in html.unescape(write_report(folder).read_text())
 
 
 def test_as_long_as_nobody_has_paid_it_is_tried_again(lab: Lab) -> None:
@@ -152,7 +151,7 @@ def test_as_long_as_nobody_has_paid_it_is_tried_again(lab: Lab) -> None:
     finished, _, _ = evaluated(lab, lose_first)
     assert finished.evaluation is not None
     assert finished.evaluation.survivors == 3
-    assert [read_ledger(place / LEDGER_FILE).serial for place in lab.branches] == [2, 2, 2]
+    assert [read_ledger(of_branch / LEDGER_FILE).serial for of_branch in lab.branches] == [2, 2, 2]
 
 
 class Killed(BaseException):
@@ -175,7 +174,7 @@ def test_a_center_killed_in_it_goes_on_with_it_or_without(lab: Lab, at: str, why
     assert finished.evaluation is not None
     assert why in finished.evaluation.why_not
     assert (finished.evaluation.whole is None) == bool(why)
-    assert [read_ledger(place / LEDGER_FILE).serial for place in lab.branches] == [spent] * 3
+    assert [read_ledger(of_branch / LEDGER_FILE).serial for of_branch in lab.branches] == [spent] * 3
 
 
 def test_a_release_says_what_branches_counted_and_lies_about_its_cost_are_refused(lab: Lab, tmp_path: Path) -> None:
@@ -211,8 +210,8 @@ def test_the_gate_uses_it_where_the_recipe_says_so_and_blames_no_noise(lab: Lab)
 
 def lab_with_more(lab: Lab) -> Lab:
     """The same lab with a budget for two runs."""
-    for place in lab.branches:
-        policy = place / POLICY_FILE
+    for of_branch in lab.branches:
+        policy = of_branch / POLICY_FILE
         policy.write_text(policy.read_text().replace('"max_epsilon": 8.1', '"max_epsilon": 20.0'))
     return lab
 
@@ -235,12 +234,14 @@ def test_a_run_without_it_is_what_it_was(lab: Lab) -> None:
     finished, run, folder = evaluated(lab, holdout_share=0.0)
     assert finished.evaluation is None
     assert not (folder / EVALUATION_FILE).exists()
-    assert {"purpose", "holdout_share", "known_labels"}.isdisjoint(json.loads(run.plan.round(1, run.start).to_json()))
+    assert {"purpose", "holdout_share", "known_labels"}.isdisjoint(
+        json.loads(run.plan.round(1, run.prepared.start).to_json())
+    )
     assert run.recipe.digest == lab.recipe(rounds=1).digest != lab.recipe(rounds=1, holdout_share=SHARE).digest
     value = json.loads((folder / "run.json").read_bytes())
-    for name in ("holdout_share", "evaluation_multiplier", "known_labels"):
-        del value["plan"][name]
+    for name in ("evaluation_multiplier", "known_labels"):
+        del value[name]
     for name in ("holdout_share", "evaluation_epsilon", "max_regression_at_branches"):
         del value["recipe"][name]
-    (folder / "run.json").write_text(json.dumps(value))  # as a run that was made ready before
+    (folder / "run.json").write_text(json.dumps(value))  # as a run that was prepared before there were any
     assert evaluated(lab, holdout_share=0.0)[0].history == finished.history

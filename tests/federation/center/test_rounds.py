@@ -10,10 +10,10 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 
 from federation.branch.client_app import app
 from federation.branch.settings import LEDGER_FILE, POLICY_FILE
+from federation.center.prepared_run import PreparedRun, prepare_run
 from federation.center.rounds import ATTEMPT_FILE, STATE_FILE, Finished, RoundRecord, read_progress, run_rounds
-from federation.center.run_recipe import PreparedRun, prepare_run
 from federation.errors import CheckpointInvalid, RunFailed
-from federation.privacy.ledger import read_ledger
+from federation.privacy.ledger_file import read_ledger
 from federation.secure_aggregation.primitives import to_integers
 from federation.transport.local_grid import LocalGrid, Loss
 from federation.transport.wire import RECORD
@@ -63,7 +63,7 @@ def changed(reply: Message, original: Message, **values: bytes | str) -> Message
 def test_a_run_teaches_the_head_and_its_history_agrees_with_every_ledger(lab: Lab) -> None:
     run, _ = prepared(lab)
     finished = run_in_process(lab)
-    assert run.accuracy(finished.state.weights) > run.baseline + 0.3
+    assert run.accuracy(finished.state.weights) > run.prepared.baseline + 0.3
     assert [record.round_number for record in finished.history] == [1, 2, 3]
     for branch in lab.branches:
         ledger = read_ledger(branch / LEDGER_FILE)
@@ -145,15 +145,15 @@ def test_a_branch_restarted_in_the_middle_of_a_round_is_left_out_of_it_and_back_
 
 def test_a_round_that_nobody_can_pay_for_any_more_ends_the_run_with_those_before_and_counts_its_cost(lab: Lab) -> None:
     finished: list[int] = []
-    told = run_in_process(
+    shorter = run_in_process(
         lab,
         lose=lambda branch, step: "reply" if step == "mask" and finished == [1, 2] and branch < 3 else None,
         on_round=lambda record: finished.append(record.round_number),
     )
-    assert [record.attempts for record in told.history] == [1, 2]
-    assert told.history[-1].epsilon == pytest.approx(8.0)
+    assert [record.attempts for record in shorter.history] == [1, 2]
+    assert shorter.history[-1].epsilon == pytest.approx(8.0)
     assert spent(lab) == [3] * 5
-    assert run_in_process(lab).history == told.history
+    assert run_in_process(lab).history == shorter.history
 
 
 def test_a_run_whose_every_attempt_failed_says_that_it_is_paid_out(lab: Lab) -> None:
@@ -330,9 +330,9 @@ def test_a_poisoned_minority_is_bounded_by_clipping(tmp_path: Path) -> None:
     """One branch of five names every intent wrongly; clipping leaves it one customer's weight for each customer."""
     lab = build_lab(tmp_path)
     tickets = lab.branches[0] / "tickets.jsonl"
-    turned = {"billing": "refund", "refund": "billing", "login": "delivery", "delivery": "login"}
+    swapped = {"billing": "refund", "refund": "billing", "login": "delivery", "delivery": "login"}
     text = tickets.read_text()
-    for label, wrong in turned.items():
+    for label, wrong in swapped.items():
         text = text.replace(f'"intent": "{label}"', f'"intent": "<{wrong}>"')
     tickets.write_text(text.replace("<", "").replace(">", ""))
     finished = run_in_process(lab)
@@ -406,15 +406,15 @@ def test_the_feature_map_is_sent_once_in_a_run(lab: Lab) -> None:
 def test_a_plain_update_is_not_given_in_a_secure_round(lab: Lab) -> None:
     run, folder = prepared(lab)
     grid = LocalGrid(app, lab.node_configs, {})
-    parameters = run.plan.round(1, run.start)
-    assert run.feature_map is not None
+    parameters = run.plan.round(1, run.prepared.start)
+    assert run.prepared.feature_map is not None
     record = ConfigRecord(
         {
             "step": "train",
             "session": b"s" * 16,
             "parameters": parameters.to_json(),
-            "weights": run.start.tobytes(),
-            "feature_map": run.feature_map.to_bytes(),
+            "weights": run.prepared.start.tobytes(),
+            "feature_map": run.prepared.feature_map.to_bytes(),
         }
     )
     (reply,) = grid.send_and_receive([Message(RecordDict({RECORD: record}), 1000, "train", group_id="1")])

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from federation.branch.client_app import app
+from federation.center.prepared_run import prepare_run
 from federation.center.rounds import RoundRecord, run_rounds
-from federation.center.run_recipe import prepare_run
 from federation.center.tracking import EXPERIMENT, track_run
 from federation.errors import RunFailed
 from federation.transport.local_grid import LocalGrid

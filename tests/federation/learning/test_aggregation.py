@@ -7,12 +7,20 @@ import pytest
 
 from federation.errors import CheckpointInvalid, UpdateInvalid
 from federation.learning.aggregation import check_sum, load_state, pass_gate, save_state, start_run, step
-from federation.learning.plan import Cohort, Training
+from federation.learning.run_settings import RunSettings
 from federation.privacy.accounting import Spending, epsilon_of
 from tests.federation.rounds import parameters, weights
 
-COHORT = Cohort(branches=4, minimum_survivors=3, customers=20, colluders=0)
-TRAINING = Training(rounds=4, learning_rate=2.0, momentum=0.5)
+SETTINGS = RunSettings(
+    run_id="run-1",
+    epsilon=8.0,
+    rounds=4,
+    branches=4,
+    minimum_survivors=3,
+    customers=20,
+    learning_rate=2.0,
+    momentum=0.5,
+)
 CALM = {"noise_multiplier": 0.01, "clip_norm": 1.0}
 
 
@@ -22,11 +30,9 @@ def encoded(value: float) -> np.ndarray:
 
 
 def test_a_step_divides_by_the_expected_customers_of_the_survivors() -> None:
-    state = step(
-        start_run("run-1", weights()), encoded(0.5), parameters(), survivors=3, cohort=COHORT, training=TRAINING
-    )
+    state = step(start_run("run-1", weights()), encoded(0.5), parameters(), survivors=3, settings=SETTINGS)
     assert state.weights == pytest.approx(weights() - 2.0 * 0.5 / 15, abs=1e-5)
-    again = step(state, encoded(0.5), parameters(round_number=2), survivors=4, cohort=COHORT, training=TRAINING)
+    again = step(state, encoded(0.5), parameters(round_number=2), survivors=4, settings=SETTINGS)
     velocity = 0.5 * 0.5 / 15 + 0.5 / 20
     assert again.weights == pytest.approx(state.weights - 2.0 * velocity, abs=1e-5)
     assert [(done.round_number, done.survivors) for done in again.finished] == [(1, 3), (2, 4)]
@@ -53,8 +59,7 @@ def test_a_sum_that_cannot_be_one_is_refused(
             total,
             parameters(**changes),
             survivors=survivors,
-            cohort=COHORT,
-            training=TRAINING,
+            settings=SETTINGS,
         )
 
 
@@ -70,7 +75,7 @@ def test_a_killed_run_goes_on_at_the_last_finished_round(tmp_path: Path) -> None
     state = start_run("run-1", weights())
     for number in (1, 2):
         asked = parameters(round_number=number)
-        state = step(state, encoded(0.3), asked, survivors=3, cohort=COHORT, training=TRAINING, attempts=number)
+        state = step(state, encoded(0.3), asked, survivors=3, settings=SETTINGS, attempts=number)
         save_state(tmp_path / "run" / "state.safetensors", state)
     loaded = load_state(tmp_path / "run" / "state.safetensors", "run-1")
     assert (loaded.run_id, loaded.finished, loaded.next_round) == ("run-1", state.finished, 3)

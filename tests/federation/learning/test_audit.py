@@ -7,24 +7,27 @@ import pytest
 
 from federation.learning.canary_audit import audit_run, epsilon_lower_bound
 from federation.learning.features import FeatureMap
-from federation.learning.plan import Cohort, RunPlan, Training, plan_run
+from federation.learning.part import PublicShape
+from federation.learning.plan import RunPlan, plan_run
+from federation.learning.run_settings import RunSettings
 
 MAP = FeatureMap.fit(np.random.default_rng(7).standard_normal((200, 48)).astype(np.float32))
 
 
 def plan(epsilon: float) -> RunPlan:
-    return plan_run(
-        "audit",
-        "head",
+    settings = RunSettings(
+        run_id="audit",
         epsilon=epsilon,
-        delta=1e-5,
-        dimension=48,
-        embedding_space="5" * 64,
-        cohort=Cohort(branches=4, minimum_survivors=4, customers=400, colluders=0),
-        training=Training(rounds=4, learning_rate=1.0, momentum=0.5),
-        labels=tuple(f"label {n}" for n in range(30)),
-        feature_map_digest=MAP.digest,
+        rounds=4,
+        branches=4,
+        minimum_survivors=4,
+        customers=400,
+        learning_rate=1.0,
+        momentum=0.5,
     )
+    labels = tuple(f"label {n}" for n in range(30))
+    shape = PublicShape(labels=labels, dimension=48, embedding_space="5" * 64, feature_map_digest=MAP.digest)
+    return plan_run(settings, shape)
 
 
 @pytest.mark.parametrize("epsilon", [1.0, 8.0])

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from federation.errors import UpdateInvalid
-from federation.learning.intent_head import clip_factors, head_sum
+from federation.learning.clipping import clip_factors
+from federation.learning.intent_head import head_sum
 from federation.learning.query_adapter import adapt, adapter_sum, new_adapter
 
 numbers = st.floats(-1e3, 1e3, width=32)
@@ -61,7 +62,7 @@ def test_gradients_of_a_customer_that_all_but_cancel_stay_within_the_bound() -> 
 
 
 def clip_one_by_one(gradients: np.ndarray, customers: np.ndarray, clip_norm: float) -> np.ndarray:
-    """What the closed forms are held against: each customer's sum formed, then clipped."""
+    """The baseline of the closed forms: each customer's sum formed, then clipped."""
     total = np.zeros(gradients.shape[1])
     for customer in np.unique(customers):
         own = gradients[customers == customer].sum(axis=0)

@@ -1,8 +1,8 @@
 """Counts at a branch: bounded for every input, noisy at their scale, read rightly at the center."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from federation.branch import contribution as branch
-from federation.branch.contribution import clipped_sum, make_update
+from federation.branch.contribution import make_update
 from federation.errors import PolicyRefused, UpdateInvalid
 from federation.learning.evaluation import baseline_predictions, count_correct, read_counts
 from federation.learning.round_parameters import RoundParameters
-from federation.privacy.ledger import Ledger, create_ledger, read_ledger
+from federation.privacy.ledger import Ledger, create_ledger
+from federation.privacy.ledger_file import read_ledger
 from federation.privacy.noise import decode, encode, noise_of, round_sum
 from student.bundle.linear_head import LinearHead
-from tests.federation.rounds import LABELS, D, examples, feature_map, parameters, policy, weights
+from tests.federation.rounds import LABELS, D, clipped_sum, examples, feature_map, parameters, policy, spying, weights
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -65,7 +65,7 @@ def test_counts_are_of_what_both_heads_name_rightly_each_customer_once() -> None
         share = 1 / own.customers.count(customer) / np.sqrt(3)
         expected[int(LABELS.index(label) >= 2)] += share * np.array([before, after, 1])
     many = asked.model_copy(update={"contributions": 100})
-    assert clipped_sum(many, weights(), own, feature_map(), head) == pytest.approx(expected)
+    assert clipped_sum(many, weights(), replace(own, served=head), feature_map()) == pytest.approx(expected)
     assert expected[:, 2].sum() == pytest.approx(6 / np.sqrt(3))
 
 
@@ -80,14 +80,20 @@ def test_its_spending_is_durable_before_anything_is_counted(tmp_path: Path) -> N
     path = tmp_path / "ledger.jsonl"
     create_ledger(path, "branch-1")
 
-    def look(*_: object) -> np.ndarray:
+    def look(*_: object) -> None:
         (entry,) = read_ledger(path).entries
         assert (entry.part, entry.customers_from, entry.customers_to) == ("evaluation", 0.0, 0.5)
         raise InterruptedError
 
-    with mock.patch.object(branch, "clipped_sum", look), Ledger(path) as ledger, pytest.raises(InterruptedError):
+    with spying(look) as spy, Ledger(path) as ledger, pytest.raises(InterruptedError):
         make_update(
-            evaluation(), weights(), examples(9), feature_map=feature_map(), policy=policy(), ledger=ledger, now=NOW
+            evaluation(part=spy),
+            weights(),
+            replace(examples(9), part=spy),
+            feature_map=feature_map(),
+            policy=policy(parts=(spy,)),
+            ledger=ledger,
+            now=NOW,
         )
     assert read_ledger(path).serial == 1
 
@@ -100,7 +106,7 @@ def test_a_policy_without_evaluations_refuses_them_and_trains() -> None:
 
 
 @pytest.mark.parametrize("known", [1, 3])
-def test_noise_has_the_scale_that_the_errors_are_reckoned_with(known: int) -> None:
+def test_noise_has_the_scale_that_the_errors_are_computed_with(known: int) -> None:
     asked, draw = evaluation(known_labels=known), np.random.default_rng(2).bytes
     groups = asked.shape[0]
     truth = np.array([[30.0, 50.0, 60.0]] * groups) / np.sqrt(3) / 3
@@ -111,8 +117,8 @@ def test_noise_has_the_scale_that_the_errors_are_reckoned_with(known: int) -> No
     found = [read_counts(np.asarray(each), asked, 3)[0] for each in sums]
     for name in ("before", "after", "change"):
         estimates = [getattr(each, name) for each in found]
-        reckoned = np.mean([each.error for each in estimates])
-        assert np.std([each.value for each in estimates]) == pytest.approx(reckoned, rel=0.15)
+        computed = np.mean([each.error for each in estimates])
+        assert np.std([each.value for each in estimates]) == pytest.approx(computed, rel=0.15)
 
 
 def test_without_noise_a_sum_reads_back_what_was_counted_and_new_labels_apart() -> None:

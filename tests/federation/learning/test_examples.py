@@ -1,6 +1,5 @@
 """Examples from a real store and from files: read-only, embedded once, one customer to each."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +9,16 @@ from edge_agent.agent import Agent
 from edge_agent.feedback.log import NewFeedback
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
-from federation.errors import ExamplesInvalid
-from federation.learning.examples import (
-    NO_CUSTOMER,
-    EmbeddingCache,
-    FoundDocument,
-    LabelledText,
-    bound_contributions,
-    make_adapter_examples,
-    make_head_examples,
-    read_feedback,
-    read_tickets,
-)
+from edge_agent.storage.records import document_id_of
+from federation.branch.data import open_data, read_confirmed_intents, read_found_documents
+from federation.branch.settings import SETTINGS_FILE, BranchSettings, read_branch_settings
+from federation.errors import ExamplesInvalid, NothingToTrain
+from federation.learning.examples import NO_CUSTOMER, FoundDocument, LabelledText, bound_contributions, read_tickets
+from federation.learning.intent_head import INTENT_HEAD
+from federation.learning.query_adapter import make_adapter_examples
+from student.bundle.folder import open_bundle
 from tests.conftest import ROOT
+from tests.federation.lab import build_lab
 
 
 @pytest.fixture
@@ -40,72 +36,66 @@ def store(tmp_path: Path) -> Path:
 
 def test_right_intents_and_right_documents_are_read_while_the_store_stays_as_it_is(store: Path) -> None:
     before = (store / "orilla.db").read_bytes()
-    labelled, found = read_feedback(store)
-    assert labelled == [LabelledText("my invoice is wrong", "invoice_request", "c1")]
+    assert read_confirmed_intents(store) == [LabelledText("my invoice is wrong", "invoice_request", "c1")]
+    found = read_found_documents(store)
     assert found == [FoundDocument("who may see prices?", "account-roles-and-owner.md", NO_CUSTOMER)]
     assert (store / "orilla.db").read_bytes() == before
 
 
 def test_what_is_no_store_is_refused_and_not_made(tmp_path: Path) -> None:
     with pytest.raises(ExamplesInvalid, match="name its folder with --store"):
-        read_feedback(tmp_path / "absent")
+        read_confirmed_intents(tmp_path / "absent")
     assert not (tmp_path / "absent").exists()
     (tmp_path / "orilla.db").write_bytes(b"not a database, but as long as one" * 100)
     with pytest.raises(ExamplesInvalid, match="cannot be read"):
-        read_feedback(tmp_path)
+        read_found_documents(tmp_path)
 
 
 def test_candidates_are_the_branchs_own_passages_the_right_one_first(store: Path, tmp_path: Path) -> None:
     with Agent(AgentSettings(store=store)) as agent:
-        space, encoder = (
-            agent.models.active.student.bundle.manifest.embedding_space,
-            agent.models.active.student.encoder,
-        )
-        cache = EmbeddingCache(tmp_path / "cache.db", encoder.encode, "d" * 64, dimension=384)
-        found = [*read_feedback(store)[1], FoundDocument("gone", "no-longer-there.md")]
-        made = make_adapter_examples(store, found, cache, space, candidates=5)
-        stored = agent.store.embeddings.all(space, encoder.dimension)[1]
-        other_space = make_adapter_examples(store, found, cache, "0" * 64, candidates=5)
-        cache.close()
+        agent.add_document("gone.md", b"# Gone\n\nIt is soon deleted.", DocumentFormat.MARKDOWN)
+        agent.add_feedback(NewFeedback("is it gone?", source="gone.md"))
+        agent.delete_document(document_id_of("gone.md"))
+        student = agent.models.active.student
+        bundle, encoder = student.bundle, student.encoder
+        settings = BranchSettings(bundle=bundle.path, store=store, cache=tmp_path / "cache.db")
+        with open_data(settings) as data:
+            made = make_adapter_examples(data, candidates=5)
+            assert len(make_adapter_examples(data, candidates=10_000).queries) == 0
+        stored = agent.store.embeddings.all(bundle.manifest.embedding_space, encoder.dimension)[1]
     assert made.candidates.shape == (1, 5, 384)
     assert made.customers == (NO_CUSTOMER,)
     rows = [int(np.argmax(stored @ candidate)) for candidate in made.candidates[0]]
     assert len(set(rows)) == 5
     similarities = made.candidates[0] @ made.queries[0]
     assert (np.diff(similarities[1:]) <= 1e-6).all()
-    assert len(other_space.queries) == 0
 
 
-class CountingEncoder:
-    """Counts what it is asked to encode."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.calls = 0
-
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        self.seen += texts
-        self.calls += 1
-        return np.array([[len(text), 1, 0] for text in texts], dtype=np.float32).reshape(len(texts), 3)
+def test_passages_of_another_embedding_space_are_no_candidates(store: Path, tmp_path: Path) -> None:
+    lab = build_lab(tmp_path / "lab", branches=1)
+    settings = BranchSettings(bundle=lab.bundle, store=store, cache=tmp_path / "cache.db")
+    with open_data(settings) as data:
+        assert len(make_adapter_examples(data, candidates=5).queries) == 0
 
 
-def test_a_text_is_embedded_once_in_the_life_of_a_bundle(tmp_path: Path) -> None:
-    encoder = CountingEncoder()
-    for bundle, texts in (("a", ["x", "yy", "x"]), ("a", ["yy", "zzz"]), ("b", ["x"]), ("b", [])):
-        cache = EmbeddingCache(tmp_path / "cache.db", encoder.encode, bundle, dimension=3)
-        assert cache(texts)[:, 0].tolist() == [len(text) for text in texts]
-        assert cache(texts).shape == (len(texts), 3)
-        cache.close()
-    assert encoder.seen == ["x", "yy", "zzz", "x"]
-    assert encoder.calls == 3, "where nothing is new, no encoder is needed"
+def test_a_branch_without_a_store_has_nothing_to_train_the_adapter_with(tmp_path: Path) -> None:
+    lab = build_lab(tmp_path, branches=1)
+    with open_data(read_branch_settings(lab.branches[0] / SETTINGS_FILE)) as data:
+        assert len(INTENT_HEAD.make_examples(data).labels) == 80
+        with pytest.raises(NothingToTrain, match="names no store"):
+            make_adapter_examples(data)
 
 
-def test_labelled_texts_become_examples(tmp_path: Path) -> None:
-    cache = EmbeddingCache(tmp_path / "cache.db", CountingEncoder().encode, "a", dimension=3)
-    made = make_head_examples([LabelledText("abc", "billing", "c1"), LabelledText("d", "email")], cache, "5" * 64)
-    cache.close()
-    assert (made.labels, made.customers) == (("billing", "email"), ("c1", NO_CUSTOMER))
-    assert made.embeddings[:, 0].tolist() == [3, 1]
+def test_labelled_texts_of_store_and_files_become_examples(store: Path, tmp_path: Path, default_bundle: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,intent,customer\nabc,billing,c1\nd,email,\n")
+    bundle, tickets = open_bundle(default_bundle), (tmp_path / "t.csv",)
+    settings = BranchSettings(bundle=default_bundle, cache=tmp_path / "cache.db", store=store, tickets=tickets)
+    with open_data(settings) as data:
+        made = INTENT_HEAD.make_examples(data)
+    assert made.labels == ("invoice_request", "billing", "email")
+    assert made.customers == ("c1", "c1", NO_CUSTOMER)
+    assert made.embeddings.shape == (3, bundle.manifest.encoder.dimension)
+    assert (made.embedding_space, made.part) == (bundle.manifest.embedding_space, "head")
 
 
 def test_tickets_are_read_from_csv_and_json_lines(tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
-"""Who is trained on and who is kept for evaluation."""
+"""The split of customers into those trained on and those held out for the evaluation."""
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from federation.branch.contribution import clipped_sum, release_of
+from federation.branch.contribution import release_of
 from federation.learning.examples import NO_CUSTOMER
 from federation.learning.holdout import hash_bucket, select_customers
 from federation.learning.round_parameters import RoundParameters
 from federation.privacy.accounting import BucketRange
-from tests.federation.rounds import examples, feature_map, parameters, weights
+from tests.federation.rounds import clipped_sum, examples, feature_map, parameters, weights
 
 KEY = "ab" * 16
 
@@ -26,9 +26,9 @@ def bucket_range_of(asked: RoundParameters) -> BucketRange:
 @given(st.text(min_size=1), st.sampled_from([KEY, "cd" * 16]))
 @settings(max_examples=40, deadline=None)
 def test_a_customers_bucket_depends_on_its_pseudonym_and_the_key_alone(customer: str, key: str) -> None:
-    place = hash_bucket(customer, key)
-    assert 0 <= place < 1
-    assert place == hash_bucket(customer, key)
+    bucket = hash_bucket(customer, key)
+    assert 0 <= bucket < 1
+    assert bucket == hash_bucket(customer, key)
 
 
 def test_buckets_are_uniform_and_another_key_gives_others() -> None:

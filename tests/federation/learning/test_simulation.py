@@ -6,27 +6,30 @@ import numpy as np
 import pytest
 
 from federation.errors import UpdateInvalid
-from federation.learning.examples import HeadExamples
-from federation.learning.plan import Cohort, RunPlan, Training, plan_run
+from federation.learning.intent_head import HeadExamples
+from federation.learning.part import PublicShape
+from federation.learning.plan import RunPlan, plan_run
 from federation.learning.round_parameters import RoundParameters
+from federation.learning.run_settings import RunSettings
 from federation.learning.simulation import Noise, SimulatedRound, simulate
 from federation.privacy.noise import sensitivity
 from tests.federation.rounds import LABELS, SPACE, D, examples, feature_map, weights
 
 
 def plan(*, rounds: int = 2) -> RunPlan:
-    return plan_run(
-        "run-1",
-        "head",
+    settings = RunSettings(
+        run_id="run-1",
         epsilon=8.0,
-        delta=1e-5,
-        dimension=D,
-        embedding_space=SPACE,
-        cohort=Cohort(5, 4, 20),
-        training=Training(rounds, 1.0, 0.5),
-        labels=LABELS,
-        feature_map_digest=feature_map().digest,
+        rounds=rounds,
+        branches=5,
+        minimum_survivors=4,
+        colluders=1,
+        customers=20,
+        learning_rate=1.0,
+        momentum=0.5,
     )
+    shape = PublicShape(labels=LABELS, dimension=D, embedding_space=SPACE, feature_map_digest=feature_map().digest)
+    return plan_run(settings, shape)
 
 
 def rounds_of(

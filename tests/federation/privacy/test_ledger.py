@@ -14,7 +14,8 @@ import pytest
 
 from federation.errors import BudgetRefused, LedgerCorrupt, LedgerLocked, LedgerMissing
 from federation.privacy.accounting import Spending, epsilon_of
-from federation.privacy.ledger import Budget, Ledger, Release, create_ledger, read_ledger
+from federation.privacy.ledger import Ledger, create_ledger
+from federation.privacy.ledger_file import Budget, Release, read_ledger
 from tests.conftest import ROOT
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -70,7 +71,8 @@ WORKER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from federation.privacy.ledger import Budget, Ledger, Release
+from federation.privacy.ledger_file import Budget, Release
+from federation.privacy.ledger import Ledger
 with Ledger(Path(sys.argv[1])) as ledger:
     print("open", flush=True)
     for number in range(1, 100_000):

@@ -17,20 +17,22 @@ from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings
 from federation.branch.client_app import app
 from federation.center.home import Center, set_up_center
+from federation.center.prepared_run import prepare_run
 from federation.center.publishing import publish
 from federation.center.report import write_audit, write_report
 from federation.center.rounds import run_rounds
-from federation.center.run_recipe import prepare_run
 from federation.errors import KeysInvalid, ReleaseRefused, RunFailed
-from federation.release.format import HEAD_FILE, RELEASE_FILE, SIGNATURE_FILE, apply_release, read_release
-from federation.transport.certificates import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
+from federation.release.applying import apply_release
+from federation.release.files import read_release
+from federation.release.format import RELEASE_FILE, SIGNATURE_FILE
+from federation.release.signing import SIGNING_KEY, SIGNING_PUBLIC_KEY, read_signing_key
 from federation.transport.local_grid import LocalGrid
 from student.artifacts.digests import digest_bytes
 from student.bundle.folder import open_bundle
 from student.bundle.linear_head import pack_head, read_head
 from student.runtime.student import load_student
 from tests.conftest import ROOT
-from tests.federation.lab import LABELS, Lab, build_lab
+from tests.federation.lab import HEAD_FILE, LABELS, Lab, build_lab
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -71,7 +73,7 @@ def key_of(lab: Lab) -> Path:
 
 
 def sign_again(lab: Lab, release: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """What only the center could do: other words, rightly signed."""
+    """Does what only the center could do: other words, rightly signed."""
     value = json.loads((release / RELEASE_FILE).read_bytes())
     change(value)
     content = json.dumps(value).encode()
@@ -86,7 +88,7 @@ def test_a_release_is_kilobytes_and_reads_back_what_was_taught(lab: Lab, release
     assert read.release.privacy.epsilon == pytest.approx(8.0)
     assert read.release.evaluation.accuracy > read.release.evaluation.baseline
     assert [len(released.ledgers) for released in read.release.rounds] == [5, 5]
-    assert read.head.labels == ("billing", "delivery", "login", "refund")
+    assert read.learned.labels == ("billing", "delivery", "login", "refund")
 
 
 def test_a_bundle_made_from_it_names_intents_rightly_in_the_same_embedding_space(
@@ -116,10 +118,10 @@ def test_a_bundle_made_from_it_names_intents_rightly_in_the_same_embedding_space
     assert right > evaluation.baseline
 
 
-def test_an_edge_agent_takes_the_new_bundle_up_without_embedding_anything_anew(
+def test_an_edge_agent_serves_the_new_bundle_without_embedding_anything_again(
     lab: Lab, release: Path, tmp_path: Path
 ) -> None:
-    store, anew = tmp_path / "store", list[int]()
+    store, again = tmp_path / "store", list[int]()
     with Agent(AgentSettings(store=store, bundle=lab.bundle)) as agent:
         for label in LABELS:
             text = f"# {label}\n\n{label}1 {label}2 {label}3 filler1."
@@ -127,9 +129,9 @@ def test_an_edge_agent_takes_the_new_bundle_up_without_embedding_anything_anew(
         before, former = agent.store.embeddings.all("ab" * 32, 16), agent.models.active.bundle
         made = apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))  # while it answers
         found = agent.lookup.search("refund1 refund2", count=4)
-    with Agent(AgentSettings(store=store, bundle=made.path), on_reembedded=anew.append) as agent:
+    with Agent(AgentSettings(store=store, bundle=made.path), on_reembedded=again.append) as agent:
         after = agent.store.embeddings.all("ab" * 32, 16)
-        assert (agent.models.active.bundle.serial, former.serial, anew) == (5, 4, [])
+        assert (agent.models.active.bundle.serial, former.serial, again) == (5, 4, [])
         assert agent.readiness().is_ready
         assert agent.lookup.search("refund1 refund2", count=4) == found
         rows = [json.loads(line) for line in (lab.home / "validation.jsonl").read_text().splitlines()]
@@ -207,7 +209,7 @@ def rewind_ledger(value: dict[str, Any]) -> None:
 
 
 def name_later_format(value: dict[str, Any]) -> None:
-    value["format_version"] = 2
+    value["format_version"] = 3
 
 
 def claim_fewer_rounds(value: dict[str, Any]) -> None:
@@ -236,7 +238,7 @@ def test_a_signed_release_that_does_not_hold_together_is_refused(
 def test_a_signed_head_that_is_not_finite_is_refused(lab: Lab, release: Path) -> None:
     head = pack_head(np.full((4, 16), np.nan, dtype=np.float32), np.zeros(4, dtype=np.float32))
     (release / HEAD_FILE).write_bytes(head)
-    sign_again(lab, release, lambda value: value.update(head_sha256=digest_bytes(head)))
+    sign_again(lab, release, lambda value: value.update(learned_sha256=digest_bytes(head)))
     with pytest.raises(ReleaseRefused, match="not finite"):
         read_release(release, key_of(lab))
 
@@ -290,7 +292,7 @@ def test_reading_a_release_needs_neither_torch_nor_flower(lab: Lab, release: Pat
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Absent())\n"
         "from pathlib import Path\n"
-        "from federation.release.format import read_release\n"
+        "from federation.release.files import read_release\n"
         "print(read_release(Path(sys.argv[1]), Path(sys.argv[2])).release.serial)\n"
     )
     command = [sys.executable, "-c", code, str(release), str(key_of(lab))]
@@ -300,6 +302,6 @@ def test_reading_a_release_needs_neither_torch_nor_flower(lab: Lab, release: Pat
 
 def test_the_head_of_the_bundle_is_that_of_the_release(lab: Lab, release: Path, tmp_path: Path) -> None:
     new = apply_release(release, lab.bundle, tmp_path / "new", key=key_of(lab))
-    head, taught = read_head(new, "intent"), read_release(release, key_of(lab)).head
+    head, taught = read_head(new, "intent"), read_release(release, key_of(lab)).learned
     assert np.array_equal(head.weight, taught.weight)
     assert (head.temperature, head.threshold) == (taught.temperature, taught.threshold)

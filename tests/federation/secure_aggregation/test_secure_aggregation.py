@@ -10,21 +10,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from federation.errors import AggregationRefused
+from federation.secure_aggregation.branch_session import BranchSession, begin_session
+from federation.secure_aggregation.central_session import CentralSession
+from federation.secure_aggregation.peers import MAX_PEERS, Keys, neighborhoods, threshold_of
 from federation.secure_aggregation.primitives import combine, mask, new_seed, split
-from federation.secure_aggregation.protocol import (
-    MAX_PEERS,
-    BranchSession,
-    CentralSession,
-    Keys,
-    begin_session,
-    neighborhoods,
-    threshold_of,
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Who is lost before each step."""
+    """Branches that are lost before each step."""
 
     before_sharing: Sequence[int] = ()
     before_masking: Sequence[int] = ()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from federation.center.home import enroll_branch
-from federation.privacy.ledger import read_ledger
+from federation.privacy.ledger_file import read_ledger
 from federation.transport.certificates import CA_CERTIFICATE, write_branch_key
 from federation.transport.processes import free_port
 from tests.conftest import ROOT, run_orilla

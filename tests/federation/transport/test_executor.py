@@ -1,4 +1,4 @@
-"""The branch's resident process: it ends when it is told to, whatever its SuperNode does."""
+"""The branch's resident process: it ends when it is stopped, whatever its SuperNode does."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""An adapter taught by another: exact where both encoders agree, useful where they nearly do."""
+"""Distillation of an adapter: exact where both encoders agree, useful where they nearly do."""
 
 from pathlib import Path
 

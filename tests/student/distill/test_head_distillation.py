@@ -34,7 +34,7 @@ def test_a_head_learns_a_label_that_no_labelled_text_has() -> None:
 
 def test_regularization_keeps_labelled_texts_from_labels_they_do_not_use() -> None:
     other, texts = other_head(), unit(800, 2)
-    mislabelled = texts[other.logits(texts).argmax(axis=1) == 2][:60]  # the centre knew no better
+    mislabelled = texts[other.logits(texts).argmax(axis=1) == 2][:60]  # the center knew no better
     labelled = LabelledEmbeddings(mislabelled, np.zeros(60, np.int64))
     soft = SoftLabels(texts, other.logits(texts), other.labels)
     eager, wary = (
@@ -56,12 +56,12 @@ def test_the_weights_found_are_where_the_loss_that_is_written_down_is_least() ->
     )
 
     def loss(weight: NDArray[np.float32]) -> float:
-        z, told = known @ weight.T + head.bias, texts @ weight.T + head.bias
+        z, theirs = known @ weight.T + head.bias, texts @ weight.T + head.bias
         rows = np.arange(40)
         used = -log_softmax(z[:, :2], axis=1)[rows, targets].mean()
         every = -log_softmax(z, axis=1)[rows, targets].mean()
         wanted = np.exp(log_softmax(other.logits(texts) / 2, axis=1))
-        soft = -4 * (wanted * log_softmax(told / 2, axis=1)).sum(axis=1).mean()
+        soft = -4 * (wanted * log_softmax(theirs / 2, axis=1)).sum(axis=1).mean()
         return float(used + 0.5 * every + soft)
 
     least = loss(head.weight)

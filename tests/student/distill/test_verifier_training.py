@@ -12,13 +12,15 @@ from student.bundle.manifest import Origin
 from student.distill.training.checkpoint import AnotherRun
 from student.distill.training.loop import TrainingProgress
 from student.distill.verifier.batches import make_batch
-from student.distill.verifier.bundling import make_verifier
+from student.distill.verifier.bundling import VERIFIER_METRICS
 from student.distill.verifier.examples import (
+    VERIFIER_ROLE,
     VerifierExample,
     read_example_origins,
     read_verifier_examples,
     write_verifier_examples,
 )
+from student.distill.verifier.making import make_verifier
 from student.distill.verifier.model import VerifierModel
 from student.distill.verifier.onnx_export import export_verifier
 from student.distill.verifier.recipe import VerifierRecipe
@@ -33,7 +35,7 @@ NOW = datetime(2026, 11, 21, tzinfo=UTC)
 THINGS = ["invoice", "backup", "password", "domain", "mailbox", "certificate", "server", "refund"]
 
 
-ORIGINS = [Origin(role="reader", name="kept things", sha256="0" * 64, license="CC0-1.0")]
+ORIGINS = [Origin(role=VERIFIER_ROLE, name="kept things", sha256="0" * 64, license="CC0-1.0")]
 
 
 def examples() -> list[VerifierExample]:
@@ -162,9 +164,16 @@ def test_a_bundle_gets_a_verifier_with_its_lineage_figures_and_probes(tmp_path: 
     assert bundle.manifest.serial == 9
     assert bundle.manifest.embedding_space == old.embedding_space
     assert bundle.manifest.files["encoder.onnx"] == old.files["encoder.onnx"]
-    assert [o.name for o in bundle.manifest.lineage if o.role == "reader"] == ["kept things"]
-    assert bundle.manifest.metrics["reader_on_held_out_questions"]["passages that answer"] > 0
+    assert [o.name for o in bundle.manifest.lineage if o.role == VERIFIER_ROLE] == ["kept things"]
+    assert bundle.manifest.metrics[VERIFIER_METRICS]["passages that answer"] > 0
     assert "kept things" in (bundle.path / bundle.manifest.model_card).read_text()
+    limits = [
+        limit
+        for limit in bundle.manifest.limits["known"]
+        if limit.startswith(("The verifier learned", "The reader learned"))
+    ]
+    assert len(limits) == 1
+    assert bundle.read("NOTICE.txt").decode().count("was trained on:") == 1
     student = load_student(bundle.path, workers=1)
     assert student.probes.max_logit_difference == 0.0
     student.close()

@@ -14,15 +14,16 @@ import pytest
 from federation.center.home import Center, set_up_center
 from federation.errors import ReleaseRefused
 from federation.privacy.accounting import Spending, epsilon_of
-from federation.release.format import HEAD_FILE, RELEASE_FILE, SIGNATURE_FILE, read_release
-from federation.transport.certificates import SIGNING_PUBLIC_KEY
+from federation.release.files import read_release
+from federation.release.format import RELEASE_FILE, SIGNATURE_FILE
+from federation.release.signing import SIGNING_PUBLIC_KEY
 from student.artifacts.digests import digest_bytes
 from student.bundle.linear_head import pack_head
 from student.errors import OrillaError
 from teacher.absorbing.absorb import REPORT, absorb
 from teacher.absorbing.gates import Gate
 from teacher.errors import AbsorptionRefused
-from tests.federation.lab import ticket
+from tests.federation.lab import HEAD_FILE, ticket
 from tests.teacher.absorption import (
     KNOWN,
     NEW,
@@ -205,10 +206,10 @@ def test_a_release_that_would_teach_the_teacher_worse_leaves_the_old_one_in_plac
     center: TinyCenter, release: Path, tmp_path: Path
 ) -> None:
     """Rightly signed, but its head names every label by the next one."""
-    head = read_release(release, center.sources.key).head
-    turned = pack_head(np.roll(head.weight, 1, axis=0), np.roll(head.bias, 1))
-    (release / HEAD_FILE).write_bytes(turned)
-    sign_again(center.lab, release, lambda value: value.update(head_sha256=digest_bytes(turned)))
+    head = read_release(release, center.sources.key).learned
+    rolled = pack_head(np.roll(head.weight, 1, axis=0), np.roll(head.bias, 1))
+    (release / HEAD_FILE).write_bytes(rolled)
+    sign_again(center.lab, release, lambda value: value.update(learned_sha256=digest_bytes(rolled)))
     eager = RECIPE.model_copy(update={"regularizations": (0.0,)})
     refuse(center, tmp_path, AbsorptionRefused, "the old teacher stays", release=release, recipe=eager)
 

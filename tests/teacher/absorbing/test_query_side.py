@@ -1,4 +1,4 @@
-"""Absorbing a release of the query adapter: the teacher's query side turns as the student's, or stays as it was."""
+"""Absorbing a release of the query adapter: the teacher's query side adapts as the student's, or stays as it was."""
 
 import json
 import shutil
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from federation.release.format import ADAPTER_FILE, HEAD_FILE
 from student.artifacts.digests import digest_bytes
 from student.bundle.query_adapter import QueryAdapter, pack_adapter
-from student.distill.pretrained import QUERY_ADAPTER, WeightsRefused
-from teacher.absorbing.absorb import Sources, absorb
+from student.distill.pretrained import QUERY_ADAPTER_FILE, WeightsRefused
+from teacher.absorbing.absorb import absorb
+from teacher.absorbing.part import Sources
 from teacher.errors import AbsorptionRefused
-from tests.federation.lab import DIMENSION, LABELS, write_lines
+from tests.federation.lab import ADAPTER_FILE, DIMENSION, HEAD_FILE, LABELS, write_lines
 from tests.teacher.absorption import (
     RECIPE,
     TinyCenter,
@@ -47,9 +47,7 @@ def sources_of(center: TinyCenter, folder: Path, adapter: QueryAdapter) -> Sourc
     (release / ADAPTER_FILE).write_bytes(content)
 
     def change(value: dict[str, Any]) -> None:
-        value.update(
-            part="adapter", rank=len(adapter.a), labels=[], adapter_sha256=digest_bytes(content), head_sha256=None
-        )
+        value.update(part="adapter", rank=len(adapter.a), labels=[], learned_sha256=digest_bytes(content))
 
     sign_again(center.lab, release, change)
     passages = [f"{label}{n} {label}{n + 1} {label}{n + 2}" for label in LABELS for n in range(10)]
@@ -57,16 +55,16 @@ def sources_of(center: TinyCenter, folder: Path, adapter: QueryAdapter) -> Sourc
     return replace(center.sources, release=release, labelled=None, pairs=folder / "pairs.jsonl")
 
 
-def test_the_teachers_query_side_turns_as_the_students(center: TinyCenter, tmp_path: Path) -> None:
+def test_the_teachers_query_side_adapts_as_the_students(center: TinyCenter, tmp_path: Path) -> None:
     adapter = adapter_of(0.15)
     sources = sources_of(center, tmp_path, adapter)
     report = absorb(center.teacher, sources, RECIPE, tmp_path / "new", encode=center.encode)
     made = open_teacher(tmp_path / "new")
     assert made.query_adapter is not None
     questions = center.encode([f"{label}3 {label}5 filler1" for label in LABELS])
-    turned, wanted = made.query_adapter[0].adapt(questions), adapter.adapt(questions)
-    assert (turned * wanted).sum(axis=1).min() > 0.98
-    assert (questions * wanted).sum(axis=1).min() < (turned * wanted).sum(axis=1).min()
+    adapted, wanted = made.query_adapter[0].adapt(questions), adapter.adapt(questions)
+    assert (adapted * wanted).sum(axis=1).min() > 0.98
+    assert (questions * wanted).sum(axis=1).min() < (adapted * wanted).sum(axis=1).min()
     assert made.embedding_space == center.teacher.embedding_space
     assert made.as_teacher()[1].role == "teacher's query adapter"
     assert origins_by_role(made.lineage)["pairs"].name == "pairs.jsonl"
@@ -92,6 +90,6 @@ def test_an_adapter_needs_the_centers_pairs(center: TinyCenter, tmp_path: Path) 
 def test_a_damaged_query_adapter_is_refused(center: TinyCenter, tmp_path: Path) -> None:
     sources = sources_of(center, tmp_path, adapter_of(0.1))
     absorb(center.teacher, sources, RECIPE, tmp_path / "new", encode=center.encode)
-    (tmp_path / "new" / QUERY_ADAPTER).write_bytes(b"no")
+    (tmp_path / "new" / QUERY_ADAPTER_FILE).write_bytes(b"no")
     with pytest.raises(WeightsRefused, match="no query adapter"):
         open_teacher(tmp_path / "new")

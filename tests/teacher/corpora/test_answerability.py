@@ -1,4 +1,4 @@
-"""Examples for the reader: the questions written by hand, and what is made from guides."""
+"""Examples for the verifier: the questions written by hand, and what is made from guides."""
 
 import json
 import random

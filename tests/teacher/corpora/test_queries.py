@@ -15,7 +15,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from student.artifacts.json_lines import DataRefused
 from student.embeddings import Embeddings
 from teacher.corpora.corpus import CorpusRecipe, Source
-from teacher.corpora.queries import Pair, add_written, make_pairs, mine_negatives, read_pairs, write_pairs
+from teacher.corpora.queries import Pair, add_written, make_pairs, mine_negatives, read_query_pairs, write_pairs
 from teacher.corpora.writers import WriterFailed, endpoint_writer, local_writer, parse_queries, prompt_for
 
 SENTENCES = "Open the page of invoices in the panel. Choose the one to pay and press the button. It is paid at once."
@@ -73,7 +73,7 @@ def test_a_written_query_is_kept_if_its_passage_is_found_by_it() -> None:
 def test_pairs_are_read_as_they_were_written_and_once(tmp_path: Path) -> None:
     pairs = [Pair(f"¿q{n}?", f"passage {n}", f"g{n}", "title", "es", "s") for n in range(25)]
     write_pairs(tmp_path / "p.jsonl", [*pairs, pairs[3]])
-    assert read_pairs(tmp_path / "p.jsonl") == pairs
+    assert read_query_pairs(tmp_path / "p.jsonl") == pairs
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_pairs_are_read_as_they_were_written_and_once(tmp_path: Path) -> None:
 def test_pairs_of_another_form_are_refused(tmp_path: Path, content: str, match: str) -> None:
     (tmp_path / "p.jsonl").write_text(content)
     with pytest.raises(DataRefused, match=match):
-        read_pairs(tmp_path / "p.jsonl")
+        read_query_pairs(tmp_path / "p.jsonl")
 
 
 def test_hard_negatives_are_near_but_of_other_guides_and_not_as_near_as_the_answer() -> None:

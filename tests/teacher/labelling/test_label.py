@@ -128,7 +128,7 @@ def test_a_teacher_with_an_intent_head_gives_logits_and_the_known_intents(
     assert np.allclose(targets.intents.logits, expected, atol=0.01)
 
 
-def test_targets_are_labelled_anew_without_the_teacher_running(
+def test_targets_are_labelled_again_without_the_teacher_running(
     data: Path, pretrained: Pretrained, tmp_path: Path
 ) -> None:
     labelling.label(pretrained, RECIPE, data, tmp_path / "old", encode=fake_free_encode)
@@ -162,7 +162,7 @@ def test_targets_are_labelled_anew_without_the_teacher_running(
     assert {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()} == before
 
 
-def test_targets_of_another_space_are_not_labelled_anew(data: Path, pretrained: Pretrained, tmp_path: Path) -> None:
+def test_targets_of_another_space_are_not_labelled_again(data: Path, pretrained: Pretrained, tmp_path: Path) -> None:
     labelling.label(pretrained, RECIPE, data, tmp_path / "old", encode=fake_free_encode)
     with pytest.raises(LabelsDiffer, match="no intent head"):
         labelling.relabel(pretrained, tmp_path / "old", tmp_path / "new")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.storage.database import DATABASE
-from federation.privacy.ledger import read_ledger
+from federation.privacy.ledger_file import read_ledger
 from student.artifacts.json_lines import read_rows
 from student.bundle.folder import open_bundle
 from teacher.lineage import trace

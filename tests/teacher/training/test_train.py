@@ -1,4 +1,4 @@
-"""Fine-tuning at small scale: a tiny teacher learns what its centre's words mean."""
+"""Fine-tuning at small scale: a tiny teacher learns what its center's words mean."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from student.distill.heads.intent_head import LabelledTexts
-from student.distill.pretrained import INTENT_HEAD, Pretrained, WeightsRefused, open_pretrained
+from student.distill.pretrained import INTENT_HEAD_FILES, Pretrained, WeightsRefused, open_pretrained
 from student.distill.training.checkpoint import AnotherRun
 from student.distill.training.loop import LOG
 from teacher.corpora.queries import Pair
@@ -154,7 +154,7 @@ def test_another_run_is_not_continued(teacher: Pretrained, tmp_path: Path) -> No
 
 def test_a_damaged_intent_head_is_refused(teacher: Pretrained, tmp_path: Path) -> None:
     fine_tune(teacher, make_data(), RECIPE.model_copy(update={"steps": 20}), tmp_path)
-    facts = tmp_path / TEACHER_FOLDER / INTENT_HEAD[1]
+    facts = tmp_path / TEACHER_FOLDER / INTENT_HEAD_FILES[1]
     content = json.loads(facts.read_text())
     facts.write_text(json.dumps(content | {"labels": content["labels"][1:]}))
     with pytest.raises(WeightsRefused, match="expected"):

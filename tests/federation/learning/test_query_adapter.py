@@ -15,21 +15,22 @@ from edge_agent.settings import AgentSettings
 from federation.branch.client_app import app
 from federation.branch.settings import SETTINGS_FILE
 from federation.center.home import Center, set_up_center
+from federation.center.prepared_run import prepare_run
 from federation.center.publishing import publish
 from federation.center.report import write_report
 from federation.center.rounds import run_rounds
-from federation.center.run_recipe import RunRecipe, prepare_run
+from federation.center.run_recipe import RunRecipe
 from federation.errors import ExamplesInvalid, ParametersInvalid, ReleaseRefused
-from federation.learning.adapter_run import read_pairs, to_adapter
-from federation.learning.query_adapter import adapt, new_adapter
-from federation.release.format import ADAPTER_FILE, apply_release, read_any_release, read_release
-from federation.transport.certificates import SIGNING_PUBLIC_KEY
+from federation.learning.query_adapter import adapt, new_adapter, read_pairs, to_adapter
+from federation.release.applying import apply_release
+from federation.release.files import read_release
+from federation.release.signing import SIGNING_PUBLIC_KEY
 from federation.transport.local_grid import LocalGrid
-from tests.federation.lab import LABELS, Lab, build_lab, write_lines
+from tests.federation.lab import ADAPTER_FILE, LABELS, Lab, build_lab, write_lines
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MEANT = {"login": "delivery", "delivery": "billing", "billing": "refund", "refund": "login"}
-"""What customers call things → what the documents call them."""
+"""Customers' names of things → the documents' names of them."""
 
 
 def document_of(label: str, k: int) -> str:
@@ -89,7 +90,7 @@ def release(lab: Lab) -> Path:
 
 
 def test_branches_teach_the_adapter_what_their_customers_mean(lab: Lab, release: Path) -> None:
-    evaluation = read_any_release(release, lab.home / SIGNING_PUBLIC_KEY).release.evaluation
+    evaluation = read_release(release, lab.home / SIGNING_PUBLIC_KEY).release.evaluation
     assert evaluation.baseline < 0.1
     assert evaluation.accuracy > 0.3
 
@@ -99,19 +100,19 @@ def test_a_bundle_with_it_searches_better_over_the_same_index_and_names_intents_
 ) -> None:
     made = apply_release(release, lab.bundle, tmp_path / "new", key=lab.home / SIGNING_PUBLIC_KEY)
     rows = read_pairs(lab.home / "pairs.jsonl")
-    found, named, anew = [], [], list[int]()
+    found, named, again = [], [], list[int]()
     for bundle in (lab.bundle, made.path):
         settings = AgentSettings(store=lab.branches[0] / "store", bundle=bundle)
-        with Agent(settings, on_reembedded=anew.append) as agent:
+        with Agent(settings, on_reembedded=again.append) as agent:
             ranked = [[citation.quote for citation in agent.lookup.search(text, count=5)] for text, _ in rows]
             named.append([agent.lookup.classify(text) for text, _ in rows])
         found.append(np.mean([passage in some for some, (_, passage) in zip(ranked, rows, strict=True)]))
     assert found[1] > found[0] + 0.2
     assert named[0] == named[1]
-    assert anew == []
+    assert again == []
 
 
-def test_the_turn_at_the_branch_is_the_one_that_was_trained(lab: Lab) -> None:
+def test_the_adapter_at_the_branch_is_the_one_that_was_trained(lab: Lab) -> None:
     questions = np.random.default_rng(1).standard_normal((20, 16)).astype(np.float32)
     weights = new_adapter(questions, 3) + np.float32(0.1)
     assert np.allclose(to_adapter(weights, 16).adapt(questions), adapt(weights, questions), atol=1e-6)
@@ -137,15 +138,15 @@ def test_a_tampered_adapter_is_refused(lab: Lab, release: Path, tmp_path: Path) 
 
 
 def test_who_expects_a_head_is_told_that_it_is_none(lab: Lab, release: Path) -> None:
-    with pytest.raises(ReleaseRefused, match="of the query adapter"):
-        read_release(release, lab.home / SIGNING_PUBLIC_KEY)
+    with pytest.raises(ReleaseRefused, match="of the query adapter; expected one of the intent head"):
+        read_release(release, lab.home / SIGNING_PUBLIC_KEY, part="head")
 
 
 def test_the_next_run_begins_with_the_adapter_of_the_bundle(lab: Lab, release: Path, tmp_path: Path) -> None:
     made = apply_release(release, lab.bundle, tmp_path / "new", key=lab.home / SIGNING_PUBLIC_KEY)
     again = recipe_of(lab, run_id="again", bundle=made.path)
     run = prepare_run(again, tmp_path / "run")
-    assert run.baseline == read_any_release(release, lab.home / SIGNING_PUBLIC_KEY).release.evaluation.accuracy
+    assert run.prepared.baseline == read_release(release, lab.home / SIGNING_PUBLIC_KEY).release.evaluation.accuracy
     with pytest.raises(ParametersInvalid, match="has rank 12, the recipe 2"):
         prepare_run(again.model_copy(update={"rank": 2}), tmp_path / "other")
 

@@ -1,0 +1,47 @@
+"""The teacher's intent head learns what branches taught the student's: new labels, and new bounds between old ones."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from student.distill.heads.intent_head import read_labelled
+from student.distill.pretrained import Pretrained, intent_head_files
+from student.embeddings import Encode
+from teacher.absorbing.gates import to_figures
+from teacher.absorbing.part import Absorbed, AbsorptionInputs, Sources
+from teacher.absorbing.soft_labels import PublicTexts, learn, make_soft_labels
+from teacher.training.recipe import Absorption
+from teacher.training.training_data import split_messages
+
+
+@dataclass(frozen=True, slots=True)
+class AbsorbedIntentHead:
+    """Releases of the intent head, as the teacher learns from them (`teacher.absorbing.part.AbsorbedPart`)."""
+
+    name: str = "head"
+    own_role: str = "intents"
+
+    def own_data(self, sources: Sources) -> Path | None:
+        """The center's own labelled texts."""
+        return sources.labelled
+
+    def absorb(self, teacher: Pretrained, inputs: AbsorptionInputs, recipe: Absorption, encode: Encode) -> Absorbed:
+        """The files of the new intent head, and its figures."""
+        parts = split_messages(
+            read_labelled(inputs.own), validation=recipe.validation_share, test=recipe.test_share, seed=recipe.seed
+        )
+        texts = PublicTexts(inputs.targets, recipe.texts, parts["train"].texts)
+        soft = make_soft_labels(inputs.released.learned, inputs.bundle, texts, encode)
+        learned = learn(teacher.intent_head, parts, soft, recipe, encode)
+        of_bundle = [label for head in inputs.bundle.manifest.heads.values() for label in head.labels]
+        known = set(teacher.intent_head.labels if teacher.intent_head else of_bundle)
+        figures = {
+            "new_labels": sorted(set(learned.head.labels) - known),
+            "public_texts": len(soft.logits),
+            "regularization": learned.regularization,
+            "agrees_with_student": round(learned.agreement, 4),
+            "gates": to_figures(learned.gates),
+        }
+        return Absorbed(intent_head_files(learned.head), figures)
+
+
+INTENT_HEAD = AbsorbedIntentHead()
