@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether the agent can serve, and on what.
+    """The agent's ability to serve, and on what it serves.
 
     Attributes:
         is_ready: index and store agree.
@@ -168,7 +168,7 @@ class Agent:
         return self.feedback.add(replace(feedback, text=text, **given), self.models.active.bundle.digest)
 
     def readiness(self) -> Readiness:
-        """Whether index and store agree and the probes held."""
+        """The agreement of index and store, and the result of the probes."""
         with open_current(self.models, self.store) as (model, snapshot):
             counts, indexed = snapshot.store.counts(), len(snapshot.index)
         return Readiness(

@@ -108,7 +108,7 @@ def content_terms(text: str) -> list[str]:
 
 
 def content_words(text: str) -> list[tuple[int, int]]:
-    """Where the content words of a text stand, (start, end) in code points; repeated ones each time."""
+    """The spans of a text's content words, (start, end) in code points; repeated ones each time."""
     terms = set(content_terms(text))
     return [match.span() for match in _WORD.finditer(text) if fold(match[0]) in terms]
 

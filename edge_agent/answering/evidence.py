@@ -53,7 +53,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether to answer, how sure, and with which sentences, in the order of the text."""
+    """A decision to answer or to abstain: how sure, and with which sentences, in the order of the text."""
 
     is_answered: bool
     confidence: float
@@ -169,7 +169,7 @@ def minimum_term_similarity(text: str, tokens: TokenEmbeddings, sentences: Embed
 
 
 def span_to_verify(evidence: Evidence) -> tuple[Passage, int, int]:
-    """Where the answer would stand in the nearest passage: the sentence that fits best, and those beside it.
+    """The place in the nearest passage where the answer would stand: the sentence that fits best, and those beside it.
 
     Returns:
         The passage, and `start, end` of the document's text.

@@ -152,7 +152,7 @@ class Questions:
         )
 
     def _decide(self, model: ActiveModel, question: Question, evidence: Evidence | None) -> Decision:
-        """Whether the evidence is enough; in doubt the bundle's verifier reads the nearest passage too."""
+        """Answers if the evidence is enough, else abstains; in doubt the verifier reads the nearest passage too."""
         if evidence is None:
             return Decision(is_answered=False, confidence=0.0, citations=[])
         judge = self.answering.unverified

@@ -42,7 +42,7 @@ def mask(text: str, regions: Sequence[str] = REGIONS) -> str:
 
 
 def find_identifiers(text: str, regions: Sequence[str] = REGIONS) -> list[Span]:
-    """Where identifiers stand (start, end, kind), the surer kinds first."""
+    """The spans of identifiers (start, end, kind), the surer kinds first."""
     spans: list[Span] = [(m.start(), m.end(), "email") for m in _EMAIL.finditer(text)]
     spans += [(start, end, "iban") for start, end in _valid_prefixes(_IBAN, text, iban.is_valid)]
     spans += [(m.start(), m.end(), "card") for m in _CARD.finditer(text) if luhn.is_valid(re.sub(r"[ -]", "", m[0]))]

@@ -22,12 +22,12 @@ def add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
 
     @app.get("/healthz", tags=["operation"])
     async def healthz() -> Health:
-        """Whether the process answers."""
+        """A sign that the process answers."""
         return Health()
 
     @app.get("/readyz", tags=["operation"], responses={503: {"model": Readiness, "description": "Not ready."}})
     def readyz(response: Response) -> Readiness:
-        """Whether store and index agree and the bundle's probes held."""
+        """The agreement of store and index, and the result of the bundle's probes."""
         readiness = agent.readiness()
         if not readiness.is_ready:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE

@@ -55,7 +55,7 @@ class Request(BaseModel):
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one field."""
+    """The problem of one field."""
 
     field: str = Field(description="Where, as a JSON path such as body.text.")
     message: str
@@ -84,7 +84,7 @@ def problem(status: int, name: str, detail: str, errors: list[FieldProblem] | No
 
 
 def problem_of(refusal: str, detail: str) -> Problem:
-    """What an error of this class, met by a job, would have been answered with."""
+    """The answer that an error of this class, met by a job, would have been given."""
     status = next((s for kind, s in STATUS_OF.items() if kind.__name__ == refusal), HTTPStatus.INTERNAL_SERVER_ERROR)
     return _problem(status, _name_of(refusal), detail)
 

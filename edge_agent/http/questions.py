@@ -80,7 +80,7 @@ class ClassifyResponse(BaseModel):
 
 
 class RecommendRequest(Request):
-    """What to start from: texts, a document, or both."""
+    """Texts, a document, or both, from which recommendations start."""
 
     texts: Annotated[list[str], Field(max_length=50, description="A ticket or a history, the latest last.")] = []
     source: str | None = Field(default=None, description="The source of a document, which is not offered itself.")

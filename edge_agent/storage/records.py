@@ -117,7 +117,7 @@ class NewDocument:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a change of the store means for the index: passage ids gone and new."""
+    """The consequence of a store's change for the index: passage ids gone and new."""
 
     removed: list[int]
     added: list[int]

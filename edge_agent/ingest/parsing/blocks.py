@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class BlockKind(StrEnum):
-    """What a block is; a passage never spans a heading."""
+    """The kind of a block; a passage never spans a heading."""
 
     HEADING = "heading"
     TEXT = "text"
