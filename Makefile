@@ -28,7 +28,7 @@ test: .venv/all.stamp ## every check, as CI runs them: about seven minutes on tw
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory docs
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --cov
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --cov  # one thread each: two would wait for each other
 
 docs: .venv/all.stamp ## build the documentation site in .run/site; a broken link is an error
 	@rm -rf .run/site-source && mkdir -p .run/site-source

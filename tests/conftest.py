@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -31,14 +32,32 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
         yield opened
 
 
+def make_store(store: Path, root: Path) -> Path:
+    """A closed store with the Markdown below a folder, made with the default bundle."""
+    with Agent(AgentSettings(store=store)) as opened:
+        for path in sorted(root.rglob("*.md")):
+            opened.add_document(path.relative_to(root).as_posix(), path.read_bytes(), DocumentFormat.MARKDOWN)
+    return store
+
+
 @pytest.fixture(scope="session")
 def english_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A closed store with the demo's English articles, made once with the default bundle: to be copied, not opened."""
-    store = tmp_path_factory.mktemp("english") / "store"
-    with Agent(AgentSettings(store=store)) as opened:
-        for path in sorted((ROOT / "demo" / "knowledge_base" / "en").glob("*.md")):
-            opened.add_document(path.name, path.read_bytes(), DocumentFormat.MARKDOWN)
-    return store
+    """The demo's English articles, ingested once: to be copied, not opened."""
+    return make_store(tmp_path_factory.mktemp("english") / "store", ROOT / "demo" / "knowledge_base" / "en")
+
+
+@pytest.fixture(scope="session")
+def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole demo base, ingested once: to be copied, not opened."""
+    return make_store(tmp_path_factory.mktemp("demo") / "store", ROOT / "demo" / "knowledge_base")
+
+
+@pytest.fixture
+def demo_agent(demo_store: Path, tmp_path: Path) -> Iterator[Agent]:
+    """An agent on a copy of the whole demo base."""
+    shutil.copytree(demo_store, tmp_path / "demo-store")
+    with Agent(AgentSettings(store=tmp_path / "demo-store")) as opened:
+        yield opened
 
 
 @dataclass(slots=True)

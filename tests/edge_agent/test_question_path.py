@@ -13,7 +13,6 @@ from fastapi.routing import APIRoute
 from edge_agent.agent import Agent
 from edge_agent.http.app import create_app
 from edge_agent.http.questions import QueryRequest
-from edge_agent.ingest.folder import sync
 from edge_agent.ingest.jobs import Jobs
 from tests.conftest import ROOT
 
@@ -44,10 +43,11 @@ def files_called() -> Iterator[set[str]]:
         threading.setprofile(None)
 
 
-def test_a_questions_way_from_the_route_to_its_answer_touches_at_most_ten_files(agent: Agent, tmp_path: Path) -> None:
-    sync(agent, ROOT / "demo" / "knowledge_base")
-    with Jobs(tmp_path / "jobs", agent.ingest_job) as jobs:
-        app = create_app(agent, jobs)
+def test_a_questions_way_from_the_route_to_its_answer_touches_at_most_ten_files(
+    demo_agent: Agent, tmp_path: Path
+) -> None:
+    with Jobs(tmp_path / "jobs", demo_agent.ingest_job) as jobs:
+        app = create_app(demo_agent, jobs)
         (endpoint,) = (r.endpoint for r in app.routes if isinstance(r, APIRoute) and r.path == "/v1/query")
         with files_called() as files:
             answers = [endpoint(QueryRequest(text=text)) for text in QUESTIONS]

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.demo import ingest_demo
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.retrieval.search import (
@@ -128,7 +127,6 @@ def test_filters_over_http(serve: ServeStore, tmp_path: Path) -> None:
         ("I'm the boss and want every employee to be forced to use 2fa. where's that setting", "en"),
     ],
 )
-def test_an_article_is_shown_in_the_language_of_the_question(agent: Agent, question: str, language: str) -> None:
+def test_an_article_is_shown_in_the_language_of_the_question(demo_agent: Agent, question: str, language: str) -> None:
     """Questions of the demo's development half that without the preference find the other language's article first."""
-    ingest_demo(agent)
-    assert agent.lookup.search(question, count=1)[0].language == language
+    assert demo_agent.lookup.search(question, count=1)[0].language == language
