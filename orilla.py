@@ -42,6 +42,8 @@ def _options(
 
 def main() -> None:
     """Runs a command; what the project refuses on purpose is one line on stderr and exit status 2."""
+    if sys.platform != "linux":
+        sys.exit(f"Orilla runs on Linux, this is {sys.platform}. Use a Linux machine, a container or WSL 2.")
     try:
         app()
     except OrillaError as error:

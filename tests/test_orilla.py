@@ -1,0 +1,19 @@
+import pytest
+
+import orilla
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_another_system_is_refused_in_words(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr("sys.argv", ["orilla", "--version"])
+    with pytest.raises(SystemExit, match=f"Orilla runs on Linux, this is {platform}"):
+        orilla.main()
+
+
+def test_linux_is_supported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["orilla", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        orilla.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("orilla 0.")
