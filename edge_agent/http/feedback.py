@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from edge_agent.agent import Agent
 from edge_agent.feedback.log import NewFeedback
 from edge_agent.http.problems import Request, describe
-from edge_agent.storage.feedback import Review
+from edge_agent.storage.feedback import MAX_ID, Review
 
 
 class FeedbackRequest(Request):
@@ -53,7 +53,7 @@ def add_feedback_routes(app: FastAPI, agent: Agent) -> None:
 
     @app.get("/v1/review", tags=["feedback"], responses=describe(HTTPStatus.UNPROCESSABLE_ENTITY))
     def list_reviews(
-        after: Annotated[int, Query(ge=0, description="Items with a later id.")] = 0,
+        after: Annotated[int, Query(ge=0, le=MAX_ID, description="Items with a later id.")] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> ReviewList:
         """Lists what the agent was unsure of and nobody has settled; feedback with its review_id settles an item."""

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import FastAPI
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from edge_agent.agent import Agent
 from edge_agent.answering.results import Answer, Citation, NearestDocument
@@ -25,19 +25,28 @@ _PROBLEMS = (
 )
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it lies outside the years 1 to 9999 in UTC") from None
+
+
 class _FilteredRequest(Request):
     language: Literal["en", "es"] | None = Field(default=None, description="Only documents in this language.")
     source_prefix: str | None = Field(
         default=None, max_length=500, description="Only documents whose source begins so."
     )
-    added_since: datetime | None = Field(default=None, description="Only documents changed then or later.")
+    added_since: Annotated[datetime, AfterValidator(_in_utc)] | None = Field(
+        default=None, description="Only documents changed then or later."
+    )
     tags: Annotated[list[str], Field(max_length=20, description="Only documents that have all of these.")] = []
 
     def where(self) -> Filter:
         """The documents to look in."""
         if self.source_prefix is not None:
             require_text(self.source_prefix, "source_prefix")
-        since = self.added_since.astimezone(UTC).isoformat(timespec="seconds") if self.added_since else None
+        since = self.added_since.isoformat(timespec="seconds") if self.added_since else None
         return Filter(self.language, self.source_prefix, since, checked_tags(self.tags) if self.tags else ())
 
 

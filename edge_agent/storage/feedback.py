@@ -10,6 +10,8 @@ from typing import NewType
 from edge_agent.errors import ReviewUnknown
 from edge_agent.storage.database import Database
 
+MAX_ID = 2**63 - 1
+"""SQLite's largest."""
 MaskedText = NewType("MaskedText", str)
 """A text in which the identifiers of persons are masked."""
 
@@ -62,7 +64,8 @@ class FeedbackTable:
         """Appends a row; durable when this returns its id. Raises `ReviewUnknown` where no such item is queued."""
         with self._database.transaction() as db:
             queued = "SELECT 1 FROM reviews WHERE id = ?"
-            if review_id is not None and not db.execute(queued, [review_id]).fetchone():
+            is_id = review_id is not None and 0 < review_id <= MAX_ID
+            if review_id is not None and not (is_id and db.execute(queued, [review_id]).fetchone()):
                 raise ReviewUnknown(f"no review has the id {review_id}; list them with GET /v1/review")
             helpful = None if is_helpful is None else int(is_helpful)
             row = db.execute(

@@ -182,6 +182,22 @@ def test_wrong_questions_get_a_problem(
     assert len(response.content) < 1000
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/v1/query", {"text": "a", "added_since": "0001-01-01T00:00:00+14:00"}, 422),
+        ("POST", "/v1/search", {"text": "a", "added_since": "9999-12-31T23:59:59-14:00"}, 422),
+        ("POST", "/v1/feedback", {"text": "a", "is_helpful": True, "review_id": 2**70}, 404),
+        ("GET", f"/v1/review?after={2**70}", None, 422),
+    ],
+)
+def test_numbers_and_times_past_all_bounds_get_a_problem(
+    shared_http: httpx.Client, method: str, path: str, body: dict[str, Any] | None, status: int
+) -> None:
+    response = shared_http.request(method, path, json=body)
+    assert (response.status_code, problem(response)["status"]) == (status, status)
+
+
 @pytest.fixture(scope="module")
 def shared_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """One server for the tests that leave it as it was."""
