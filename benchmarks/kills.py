@@ -25,7 +25,7 @@ MOST_LINES, LONGEST_S = 50, 0.1
 EXACT_BELOW = 20
 """So small a base has a graph here, that its building and its snapshots are killed too."""
 WHILE_OPENING = 0.25
-"""The share of kills that come while the store is opened, and perhaps embedded anew; the others among the changes."""
+"""The share of kills that come while the store is opened, and perhaps embedded again; the others among the changes."""
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Promised:
     graphs_checked: int = 0
 
     def hear(self, line: dict[str, Any]) -> None:
-        """Takes in a line of the process."""
+        """Records a line of the process."""
         match line.get("did"):
             case None:
                 self.unsure = line
@@ -78,7 +78,7 @@ def kill_and_check(folder: Path, kills: int, generator: random.Random) -> dict[s
     bundles = [DEFAULT_BUNDLE, another_space(folder / "bundle")]
     promised, changes = Promised(), 0
     for number in range(kills):
-        bundle = generator.choice(bundles)  # the other one than before: all is embedded anew
+        bundle = generator.choice(bundles)  # the other one than before: all is embedded again
         lines = _run_and_kill(folder / "store", bundle, f"{number}", generator)
         promised.unsure = {}
         for line in lines:

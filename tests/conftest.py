@@ -1,4 +1,4 @@
-"""What tests share: the default bundle, agents on new stores, real server processes, and the public data."""
+"""Fixtures that tests share: the default bundle, agents on new stores, real server processes, and the public data."""
 
 import contextlib
 import json
