@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from federation.cli.options import JsonOption, LedgerArgument
+from federation.cli.options import JsonOption, LedgerArgument, import_federation_extra
 from student.bundle.folder import DEFAULT_BUNDLE
 
 
@@ -39,6 +39,7 @@ def join(
     import threading
     from datetime import UTC, datetime
 
+    import_federation_extra("joining")
     from federation.branch.joining import keep_joined
     from federation.branch.kit import read_joining
     from federation.branch.policy import BranchPolicy

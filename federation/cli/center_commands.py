@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from federation.cli.options import DEFAULT_HOME, HomeOption, JsonOption, RecipeArgument
+from federation.cli.options import DEFAULT_HOME, HomeOption, JsonOption, RecipeArgument, import_federation_extra
 from student.terminal import progress_bar
 
 
@@ -70,6 +70,7 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
 
     Then it is checked against the gate, released and reported, in runs/RUN of the federation's folder.
     """
+    import_federation_extra("a run")
     from federation.center.prepared_run import prepare_run
     from federation.center.run_recipe import read_recipe
     from federation.center.submission import run_deployed
@@ -93,6 +94,7 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Try a run on this machine: the apps that are deployed, with as many branches as you like, in one process."""
+    import_federation_extra("a simulation")
     from federation.center.simulated_branches import simulate_run
 
     with progress_bar("rounds") as show:
@@ -109,6 +111,7 @@ def simulate(
 
 def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """Show what is up, who is enrolled and online, and how far each run has come."""
+    import_federation_extra("the status of a center")
     from federation.center.home import enrolled_branches, is_up, online_branches, read_center
     from federation.center.prepared_run import RUN_FILE, read_run
     from federation.center.rounds import read_progress
@@ -149,6 +152,7 @@ def audit(
 
     It is the run's own mechanism on made-up data; nothing is asked of branches. The report then shows it.
     """
+    import_federation_extra("an audit")
     from federation.center.report import write_audit
 
     found = write_audit(home / "runs" / run_id, canaries=canaries)
@@ -170,6 +174,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write a run's report: accuracy and epsilon by round, who took part, bytes; a page and a picture."""
+    import_federation_extra("a report")
     from federation.center.report import write_report
     from federation.center.tracking import track_run
 
