@@ -44,10 +44,7 @@ def write_authority(folder: Path, hosts: Sequence[str], *, now: datetime, days: 
     Raises:
         KeysInvalid: some of it exists: no key is ever written over.
     """
-    names = [CA_CERTIFICATE, CA_KEY, SERVER_CERTIFICATE, SERVER_KEY]
-    there = [name for name in names if (folder / name).exists()]
-    if there:
-        raise KeysInvalid(f"{folder} holds {there[0]} already; keys are not written over, name another folder")
+    check_no_authority(folder)
     authority_key, server_key = ec.generate_private_key(_CURVE()), ec.generate_private_key(_CURVE())
     subject = _name("Orilla lab authority")
     begin, end = now - timedelta(minutes=5), now + timedelta(days=days)
@@ -72,6 +69,17 @@ def write_authority(folder: Path, hosts: Sequence[str], *, now: datetime, days: 
         write_secret(folder / name, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     for name, certificate in ((CA_CERTIFICATE, authority), (SERVER_CERTIFICATE, server)):
         write_durably(folder / name, certificate.public_bytes(Encoding.PEM))
+
+
+def check_no_authority(folder: Path) -> None:
+    """Checks that an authority can be made here.
+
+    Raises:
+        KeysInvalid: a file of one exists.
+    """
+    for name in (CA_CERTIFICATE, CA_KEY, SERVER_CERTIFICATE, SERVER_KEY):
+        if (folder / name).exists():
+            raise KeysInvalid(f"{folder} holds {name} already; keys are not written over, name another folder")
 
 
 def write_branch_key(folder: Path) -> Path:
