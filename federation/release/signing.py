@@ -49,7 +49,10 @@ def read_signing_key(path: Path) -> ed25519.Ed25519PrivateKey:
     Raises:
         KeysInvalid: the file is missing or holds another kind of key.
     """
-    key = load_pem_private_key(_read(path), password=None)
+    try:
+        key = load_pem_private_key(_read(path), password=None)
+    except (ValueError, TypeError) as error:
+        raise KeysInvalid(f"{path} is not a private key in PEM without a password; restore it from a backup") from error
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise KeysInvalid(f"{path} is not an Ed25519 key; releases are signed with one")
     return key
