@@ -74,7 +74,7 @@ RETIRED_PHRASES = {
     r"\b(kept|keep) (apart|aside)\b": "held out",
     r"\bmade aside\b": "in a temporary folder",
     r"\banew\b": "again",
-    r"\bcentres?\b": "center",
+    r"\bcentres?\b(?!\.json)": "center",  # a file of 0.1 is called so
     r"\bspoken of\b": "minimum term similarity",
 }
 NO_OPENING = ("What", "Who", "From", "Where", "Whether")

@@ -210,7 +210,7 @@ class TrainedPart(Protocol[Examples]):
     def clipped_sum(
         self, parameters: SumParameters, weights: Weights, examples: Examples, feature_map: FeatureMap | None
     ) -> NDArray[np.float64]:
-        """The sum over these examples' customers of their gradients, each customer's clipped; or an evaluation's counts.
+        """The sum over these examples' customers of their gradients, each clipped; or the counts of an evaluation.
 
         The center divides the sum by the expected number of customers and steps against it: weights become weights
         minus the learning rate times that. Gradients are those of a loss at `weights`, of a customer's newest
