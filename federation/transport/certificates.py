@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import (
@@ -105,7 +106,7 @@ def check_branch_public_key(content: bytes) -> None:
     """
     try:
         key = load_ssh_public_key(content)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise KeysInvalid(
             "the public key is not in OpenSSH's format; make one with ssh-keygen -t ecdsa -b 384"
         ) from error

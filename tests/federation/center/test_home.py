@@ -57,8 +57,11 @@ def test_an_enrolled_branch_keeps_its_key(home: Path) -> None:
     assert (kit / "branch.key").read_bytes() == key
 
 
-def test_a_public_key_of_another_kind_is_refused_and_nobody_is_enrolled(home: Path, tmp_path: Path) -> None:
-    (tmp_path / "rsa.pub").write_text("ssh-rsa AAAA")
+@pytest.mark.parametrize("content", [b"ssh-rsa AAAA", b"-----BEGIN CERTIFICATE-----", b"not-a-kind AAAA", b"\xff", b""])
+def test_a_public_key_of_another_kind_is_refused_and_nobody_is_enrolled(
+    home: Path, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "rsa.pub").write_bytes(content)
     with pytest.raises(KeysInvalid, match="ssh-keygen -t ecdsa"):
         enroll_branch(home, "north", tmp_path / "rsa.pub")
     assert enrolled_branches(home) == []
@@ -156,3 +159,9 @@ def test_a_registered_key_is_taken_back_only_by_a_center_that_is_up(home: Path) 
     with pytest.raises(DeploymentFailed, match="orilla federation up"):
         enroll_branch(home, "north")
     assert enrolled_branches(home) == []
+
+
+def test_a_signing_key_that_is_damaged_is_refused_in_words(home: Path) -> None:
+    (home / "release.key").write_text("damaged")
+    with pytest.raises(KeysInvalid, match="restore it from a backup"):
+        read_signing_key(home / "release.key")
