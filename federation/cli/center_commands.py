@@ -18,7 +18,9 @@ def up(
         str, typer.Option(help="host:port under which branches reach the center; used when its folder is made.")
     ] = "127.0.0.1:8000",
     listen: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on. [default: as address]")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to listen on.", show_default="as --address")
+    ] = None,
 ) -> None:
     """Start the center and keep it up until interrupted.
 
@@ -56,7 +58,10 @@ def enroll(
     public_key: Annotated[
         Path | None,
         typer.Option(
-            exists=True, dir_okay=False, help="From the branch: ssh-keygen -t ecdsa -b 384. [default: made here]"
+            exists=True,
+            dir_okay=False,
+            help="From the branch: ssh-keygen -t ecdsa -b 384.",
+            show_default="a key is made here",
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -53,6 +53,13 @@ def test_a_command_that_the_documents_show_exists_with_its_options(line: str) ->
     assert {word for word in words if word.startswith("--")} <= options
 
 
+def test_help_says_what_is_used_where_an_option_is_not_given() -> None:
+    from typer.testing import CliRunner
+
+    for command, default in (("up", "as --address"), ("enroll", "a key is made here")):
+        assert f"default: ({default})" in CliRunner().invoke(app, [command, "--help"], terminal_width=200).output
+
+
 def test_the_demo_s_recipe_names_every_intent_of_its_tickets() -> None:
     recipe = read_recipe(ROOT / "demo" / "federation.toml")
     tickets = (ROOT / "demo" / "tickets.jsonl").read_text(encoding="utf-8").splitlines()
