@@ -64,7 +64,7 @@ RETIRED_FILES = {
     "helpers": "",
     "manager": "",
 }
-SPELLING = r"\bcentres?\b"
+SPELLING = r"\bcentres?\b(?!\.json)"  # a file of 0.1 is called so
 RETIRED_PHRASES = {
     # In docstrings, comments and messages → what to say.
     r"\b(take|takes|taken|taking) in\b": "ingest, read, accept",

@@ -1,13 +1,12 @@
-"""Options and arguments that several commands of the federation share, and the check that its extra is installed."""
+"""Options and arguments that several commands of the federation share."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
 import typer
 
-from student.errors import ExtraMissing
+from student.distill.cli import import_extra
 
 DEFAULT_HOME = Path(platformdirs.user_data_dir("orilla")) / "federation"
 HomeOption = Annotated[Path, typer.Option("--home", envvar="ORILLA_FEDERATION_HOME", help="The federation's folder.")]
@@ -16,12 +15,6 @@ LedgerArgument = Annotated[Path, typer.Argument(help="A ledger's file, or the fo
 RecipeArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The run's recipe, a TOML file.")]
 
 
-def import_federation_extra(what: str) -> None:
-    """Imports what the extra `federation` installs, before any work is done. Raises `ExtraMissing`."""
-    try:
-        for name in ("flwr", "Crypto"):
-            import_module(name)
-    except ImportError as error:
-        raise ExtraMissing(
-            f'{what} needs {error.name or name}, which is not installed; run: pip install "orilla[federation]"'
-        ) from error
+def import_flower() -> None:
+    """Imports what an extra installs, before any work is done. Raises `ExtraMissing`."""
+    import_extra("the federation", "federation", ("flwr", "jinja2", "matplotlib"))
