@@ -1,4 +1,4 @@
-"""`orilla edge …`: serve, ingest, query, check. Commands on a store that is being served go through its server."""
+"""`orilla edge …`: serve, ingest, watch, query, check. Commands on a store that is served go through its server."""
 
 import dataclasses
 import json
@@ -33,7 +33,7 @@ def serve(
     host: Annotated[str, typer.Option(envvar="ORILLA_HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="ORILLA_PORT", min=0, max=65535, help="0 for any free one.")] = 8080,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Texts encoded side by side. [default: one a core]")
+        int | None, typer.Option(min=1, help="Texts encoded side by side.", show_default="one a core")
     ] = None,
     review: Annotated[
         bool, typer.Option("--review", help="Queue what the agent is unsure of, masked, for staff to label.")

@@ -17,6 +17,7 @@ from federation.branch.kit import read_joining
 from federation.branch.policy import read_policy
 from federation.branch.settings import SETTINGS_FILE, read_branch_settings
 from federation.errors import DeploymentFailed, LedgerMissing
+from federation.privacy.accounting import NEIGHBORING, UNIT
 from federation.privacy.ledger_file import read_ledger
 from federation.transport.executor import execute_tasks
 from federation.transport.processes import end_process, free_port, start_supernode, wait_until_healthy
@@ -52,7 +53,10 @@ def keep_joined(
     if not settings.ledger.exists():
         raise LedgerMissing(f"no ledger at {settings.ledger}; restore it from a backup: it says what is spent")
     spent = read_ledger(settings.ledger).epsilon(policy.delta)
-    on_status(f"{policy.branch}: epsilon {spent:.3f} of {policy.max_epsilon:g} spent, at delta {policy.delta:g}")
+    on_status(
+        f"{policy.branch}: epsilon {spent:.3f} of {policy.max_epsilon:g} spent, at delta {policy.delta:g}, per {UNIT}, "
+        f"{NEIGHBORING} neighbors, exact Gaussian composition"
+    )
     on_status(f"{encode_all(settings)} labelled examples here; they stay here")
     while not stop.is_set():
         status = _take_part(folder, joining.address, str(settings_file), stop)

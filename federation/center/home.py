@@ -23,9 +23,11 @@ from federation.errors import DeploymentFailed, KeysInvalid
 from federation.learning.run_settings import NAME, Name
 from federation.release.signing import SIGNING_PUBLIC_KEY, check_no_signing_key, write_signing_key
 from federation.transport.certificates import (
+    BRANCH_KEY,
     BRANCH_PUBLIC_KEY,
     CA_CERTIFICATE,
     check_branch_public_key,
+    check_no_authority,
     write_authority,
     write_branch_key,
 )
@@ -36,11 +38,16 @@ from federation.transport.processes import (
     start_superlink,
     wait_until_healthy,
 )
-from student.artifacts.durable import write_durably
+from student.artifacts.durable import fsync_path, making_folder, write_durably
 from student.artifacts.settings import read_settings, to_json
 
 CENTER_FILE, UP_FILE = "center.json", "up.json"
 SUPERLINK_LOG = "superlink.log"
+_FORMER_CENTER_FILE = "centre.json"
+"""Its name in Orilla 0.1."""
+_SET_UP = ".set-up"
+"""Folder in which a center's files are made, all of them before the first one is moved out."""
+_KIT_FILES = frozenset({CA_CERTIFICATE, SIGNING_PUBLIC_KEY, JOIN_FILE, BRANCH_KEY, BRANCH_PUBLIC_KEY})
 
 
 class Center(BaseModel):
@@ -55,25 +62,41 @@ class Center(BaseModel):
 def set_up_center(home: Path, center: Center, *, now: datetime) -> None:
     """Makes the folder of a federation, with a lab's own authority.
 
+    Killed at any moment it can be called again: keys are made in a folder inside and are moved when all of them are
+    there, so that none is left half-written and none is made twice.
+
     Raises:
-        KeysInvalid: there is one: nothing is written over.
+        KeysInvalid: there is one, or a key of one: nothing is written over.
+        DeploymentFailed: there is one of Orilla 0.1.
     """
     if (home / CENTER_FILE).exists():
         raise KeysInvalid(f"{home} holds a federation already; name another folder, or use it as it is")
-    check_no_signing_key(home)
-    host = center.address.rpartition(":")[0]
-    write_authority(home, list(dict.fromkeys([host, "localhost", "127.0.0.1"])), now=now)
-    write_signing_key(home)
-    write_durably(home / CENTER_FILE, to_json(center))
+    _check_not_former(home)
+    made = home / _SET_UP
+    if not made.exists():
+        check_no_authority(home)
+        check_no_signing_key(home)
+        host = center.address.rpartition(":")[0]
+        with making_folder(made) as folder:
+            write_authority(folder, list(dict.fromkeys([host, "localhost", "127.0.0.1"])), now=now)
+            write_signing_key(folder)
+            write_durably(folder / CENTER_FILE, to_json(center))
+    for path in sorted(
+        made.iterdir(), key=lambda path: path.name == CENTER_FILE
+    ):  # that file last: it says all is there
+        path.rename(home / path.name)
+    made.rmdir()
+    fsync_path(home)
 
 
 def read_center(home: Path) -> Center:
     """The federation of a folder.
 
     Raises:
-        DeploymentFailed: it holds none.
+        DeploymentFailed: it holds none, or one of Orilla 0.1.
     """
     if not (home / CENTER_FILE).exists():
+        _check_not_former(home)
         raise DeploymentFailed(f"{home} holds no federation; make one with orilla federation up --home {home}")
     return read_settings(home / CENTER_FILE, Center, "federation", DeploymentFailed)
 
@@ -90,7 +113,8 @@ def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Pa
         The kit's folder.
 
     Raises:
-        KeysInvalid: the branch is enrolled, its name is none, or the key is of another kind.
+        KeysInvalid: the branch is enrolled, its name is none, the key is of another kind, or its kit is in use.
+        DeploymentFailed: a key that it had before cannot be taken back.
     """
     if not re.fullmatch(NAME, branch):
         raise KeysInvalid(f"{branch!r} is no branch's name; expected letters, digits, dots, dashes, at most 64")
@@ -98,22 +122,48 @@ def enroll_branch(home: Path, branch: str, public_key: Path | None = None) -> Pa
     known, kit = home / "branches" / f"{branch}.pub", home / "kits" / branch
     if known.exists():
         raise KeysInvalid(f"branch {branch} is enrolled; remove {known} first to give it another key")
-    if public_key is not None:
-        content = public_key.read_bytes()
+    if kit.exists() and not {path.name for path in kit.iterdir()} <= _KIT_FILES:
+        raise KeysInvalid(f"{kit} holds more than a kit; move that folder away first: a branch's ledger may be in it")
+    content = public_key.read_bytes() if public_key else b""
+    if public_key:
         check_branch_public_key(content)
-        kit.mkdir(parents=True, exist_ok=True)
-        write_durably(kit / BRANCH_PUBLIC_KEY, content)
-    else:
-        content = write_branch_key(kit).read_bytes()
-    for name in (CA_CERTIFICATE, SIGNING_PUBLIC_KEY):
-        write_durably(kit / name, (home / name).read_bytes())
-    joining = Joining(branch=branch, federation=center.federation, address=center.address)
-    write_durably(kit / JOIN_FILE, to_json(joining))
+    _take_back(home, branch)
+    with making_folder(kit, replace=True) as folder:  # a kit whose key is not known here was cut off, or is void
+        if public_key:
+            write_durably(folder / BRANCH_PUBLIC_KEY, content)
+        else:
+            content = write_branch_key(folder).read_bytes()
+        for name in (CA_CERTIFICATE, SIGNING_PUBLIC_KEY):
+            write_durably(folder / name, (home / name).read_bytes())
+        joining = Joining(branch=branch, federation=center.federation, address=center.address)
+        write_durably(folder / JOIN_FILE, to_json(joining))
     known.parent.mkdir(exist_ok=True)
     write_durably(known, content)
     if is_up(home):
         register_branches(home, [branch])
     return kit
+
+
+def _take_back(home: Path, branch: str) -> None:
+    """Lets a key that the branch had before join no more."""
+    registered = home / "branches" / f"{branch}.node"
+    if not registered.exists():
+        return
+    if not is_up(home):
+        raise DeploymentFailed(
+            f"branch {branch} had another key, which only a center that is up can take back; start it: "
+            f"orilla federation up --home {home}"
+        )
+    run_flower(home, "supernode", "unregister", registered.read_text(), CONNECTION)
+    registered.unlink()
+
+
+def _check_not_former(home: Path) -> None:
+    if (home / _FORMER_CENTER_FILE).exists():
+        raise DeploymentFailed(
+            f"{home} holds a federation of Orilla 0.1; finish or abandon its runs, then rename {_FORMER_CENTER_FILE} "
+            f"there to {CENTER_FILE} and upgrade its branches"
+        )
 
 
 def register_branches(home: Path, branches: Sequence[str]) -> None:

@@ -125,7 +125,9 @@ def read_run(folder: Path) -> PreparedRun:
         )
         return PreparedRun(file.recipe, plan, file.bundle_digest, prepared)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointInvalid(f"{folder} holds no run that is prepared; begin it again under another name") from error
+        raise CheckpointInvalid(
+            f"{folder} holds no run of this version that is prepared; begin it again under another run_id"
+        ) from error
 
 
 def read_map(folder: Path) -> bytes:

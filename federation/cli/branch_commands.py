@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from federation.cli.options import JsonOption, LedgerArgument
+from federation.cli.options import JsonOption, LedgerArgument, import_flower
 from student.bundle.folder import DEFAULT_BUNDLE
 
 
@@ -39,10 +39,14 @@ def join(
     import threading
     from datetime import UTC, datetime
 
+    import_flower()
+    from federation.branch.data import encode_all
     from federation.branch.joining import keep_joined
     from federation.branch.kit import read_joining
     from federation.branch.policy import BranchPolicy
     from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch
+    from federation.errors import PolicyInvalid
+    from student.artifacts.settings import make_settings
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -50,13 +54,18 @@ def join(
     if not (kit / SETTINGS_FILE).exists():
         tickets = tuple(path.absolute() for path in ticket_file or ())
         settings = BranchSettings(bundle=bundle.absolute(), store=store.absolute() if store else None, tickets=tickets)
-        policy = BranchPolicy(
+        policy = make_settings(
+            BranchPolicy,
+            "the branch's policy",
+            PolicyInvalid,
             branch=joining.branch,
             max_epsilon=max_epsilon,
             delta=delta,
             mechanisms=("secure", "local") if allow_local else ("secure",),
             minimum_survivors=minimum_survivors,
         )
+        # What cannot be read is refused before it is written down; the texts stay encoded.
+        encode_all(settings.model_copy(update={"cache": kit.absolute() / settings.cache}))
         set_up_branch(kit, settings, policy, now=datetime.now(UTC))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,7 +76,7 @@ def join(
 def apply(
     release: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A release's folder.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the new bundle.")],
-    key: Annotated[Path, typer.Option("--key", exists=True, help="release.pub of the federation.")],
+    key: Annotated[Path, typer.Option("--key", exists=True, dir_okay=False, help="release.pub of the federation.")],
     bundle: Annotated[Path, typer.Option("--bundle", help="The bundle that the release is for.")] = DEFAULT_BUNDLE,
     as_json: JsonOption = False,
 ) -> None:
@@ -83,6 +92,7 @@ def apply(
 
 def show_ledger(path: LedgerArgument, as_json: JsonOption = False) -> None:
     """Show what has been spent, round by round, and what it comes to."""
+    from federation.privacy.accounting import NEIGHBORING, UNIT
     from federation.privacy.ledger_file import read_ledger
 
     state = read_ledger(_ledger_path(path))
@@ -90,7 +100,8 @@ def show_ledger(path: LedgerArgument, as_json: JsonOption = False) -> None:
         entries = [entry.model_dump() for entry in state.entries]
         typer.echo(json.dumps({"branch": state.branch, "head": state.head, "entries": entries}))
         return
-    typer.echo(f"{state.branch}: {state.serial} releases (per customer, add-or-remove neighbors)")
+    what = f"per {UNIT}, {NEIGHBORING} neighbors, exact Gaussian composition"
+    typer.echo(f"{state.branch}: {state.serial} releases ({what})")
     for entry in state.entries:
         typer.echo(
             f"  {entry.serial:4d}  {entry.at}  {entry.run_id} round {entry.round_number}  {entry.part}"

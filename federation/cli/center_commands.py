@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from federation.cli.options import DEFAULT_HOME, HomeOption, JsonOption, RecipeArgument
+from federation.cli.options import DEFAULT_HOME, HomeOption, JsonOption, RecipeArgument, import_flower
 from student.terminal import progress_bar
 
 
@@ -18,7 +18,9 @@ def up(
         str, typer.Option(help="host:port under which branches reach the center; used when its folder is made.")
     ] = "127.0.0.1:8000",
     listen: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on. [default: as address]")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to listen on.", show_default="as --address")
+    ] = None,
 ) -> None:
     """Start the center and keep it up until interrupted.
 
@@ -28,11 +30,15 @@ def up(
     import signal
     from datetime import UTC, datetime
 
+    import_flower()
     from federation.center.home import CENTER_FILE, Center, bring_up, read_center, set_up_center
+    from federation.errors import DeploymentFailed
     from federation.transport.processes import end_process
+    from student.artifacts.settings import make_settings
 
     if not (home / CENTER_FILE).exists():
-        set_up_center(home, Center(federation=name, address=address), now=datetime.now(UTC))
+        new = make_settings(Center, "--name or --address", DeploymentFailed, federation=name, address=address)
+        set_up_center(home, new, now=datetime.now(UTC))
     center = read_center(home)
     process = bring_up(home, listen, port=port or int(center.address.rpartition(":")[2]))
     try:
@@ -51,7 +57,12 @@ def enroll(
     home: HomeOption = DEFAULT_HOME,
     public_key: Annotated[
         Path | None,
-        typer.Option(exists=True, help="From the branch: ssh-keygen -t ecdsa -b 384. [default: made here]"),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="From the branch: ssh-keygen -t ecdsa -b 384.",
+            show_default="a key is made here",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -70,11 +81,14 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
 
     Then it is checked against the gate, released and reported, in runs/RUN of the federation's folder.
     """
+    import_flower()
+    from federation.center.home import read_center
     from federation.center.prepared_run import prepare_run
     from federation.center.run_recipe import read_recipe
     from federation.center.submission import run_deployed
 
     plan = read_recipe(recipe)
+    read_center(home)
     folder = home / "runs" / plan.run_id
     with progress_bar("encoding public texts") as show:
         prepared = prepare_run(plan, folder, lambda done, total: show(done, total, "encoding public texts"))
@@ -85,7 +99,10 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
 def simulate(
     recipe: RecipeArgument,
     ticket_file: Annotated[
-        Path, typer.Option("--tickets", exists=True, help="Labelled tickets, split over the branches by customer.")
+        Path,
+        typer.Option(
+            "--tickets", exists=True, dir_okay=False, help="Labelled tickets, split over the branches by customer."
+        ),
     ],
     folder: Annotated[Path, typer.Option("--out", help="Folder that everything is kept in; made if missing.")],
     branches: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
@@ -93,6 +110,7 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Try a run on this machine: the apps that are deployed, with as many branches as you like, in one process."""
+    import_flower()
     from federation.center.simulated_branches import simulate_run
 
     with progress_bar("rounds") as show:
@@ -109,18 +127,13 @@ def simulate(
 
 def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """Show what is up, who is enrolled and online, and how far each run has come."""
+    import_flower()
     from federation.center.home import enrolled_branches, is_up, online_branches, read_center
-    from federation.center.prepared_run import RUN_FILE, read_run
-    from federation.center.rounds import read_progress
+    from federation.center.prepared_run import RUN_FILE
 
     center, is_there, enrolled = read_center(home), is_up(home), enrolled_branches(home)
     online = online_branches(home) if is_there else []
-    runs: list[dict[str, Any]] = []
-    for folder in sorted(path.parent for path in (home / "runs").glob(f"*/{RUN_FILE}")):
-        prepared = read_run(folder)
-        history = read_progress(folder, prepared)[1]
-        last = history[-1].model_dump(include={"accuracy", "epsilon", "survivors"}) if history else {}
-        runs.append({"run_id": prepared.recipe.run_id, "round": len(history), "rounds": prepared.recipe.rounds, **last})
+    runs = [_run_status(path.parent) for path in sorted((home / "runs").glob(f"*/{RUN_FILE}"))]
     value = {
         "federation": center.federation,
         "address": center.address,
@@ -135,8 +148,36 @@ def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     typer.echo(f"{center.federation} at {center.address}: {'up' if is_there else 'down'}")
     typer.echo(f"{len(enrolled)} branches enrolled, {len(online)} there: {', '.join(online) or 'none'}")
     for item in runs:
-        done = f"accuracy {item['accuracy']:.3f}, epsilon {item['epsilon']:.3f}" if item["round"] else "not begun"
-        typer.echo(f"  {item['run_id']}: round {item['round']} of {item['rounds']}, {done}")
+        typer.echo(f"  {item['run_id']}: {_progress_in_words(item)}")
+
+
+def _run_status(folder: Path) -> dict[str, Any]:
+    """How far a run has come; `why_not` where that cannot be read, as of a run of an older version."""
+    from federation.center.prepared_run import read_run
+    from federation.center.rounds import read_progress
+    from federation.errors import CheckpointInvalid
+
+    try:
+        run = read_run(folder)
+        state, history = read_progress(folder, run)
+    except CheckpointInvalid as error:
+        return {"run_id": folder.name, "why_not": str(error)}
+    value: dict[str, Any] = {"run_id": run.recipe.run_id, "round": len(history), "rounds": run.recipe.rounds}
+    if not history:
+        return value
+    last = history[-1].model_dump(include={"accuracy", "survivors"})
+    return value | last | dataclasses.asdict(state.guarantee(run.recipe.delta))
+
+
+def _progress_in_words(item: dict[str, Any]) -> str:
+    from federation.privacy.accounting import Guarantee
+
+    if "why_not" in item:
+        return str(item["why_not"])
+    if not item["round"]:
+        return f"round 0 of {item['rounds']}, not begun"
+    spent = Guarantee(*(item[field.name] for field in dataclasses.fields(Guarantee)))
+    return f"round {item['round']} of {item['rounds']}, accuracy {item['accuracy']:.3f}, {spent}"
 
 
 def audit(
@@ -149,6 +190,7 @@ def audit(
 
     It is the run's own mechanism on made-up data; nothing is asked of branches. The report then shows it.
     """
+    import_flower()
     from federation.center.report import write_audit
 
     found = write_audit(home / "runs" / run_id, canaries=canaries)
@@ -170,6 +212,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write a run's report: accuracy and epsilon by round, who took part, bytes; a page and a picture."""
+    import_flower()
     from federation.center.report import write_report
     from federation.center.tracking import track_run
 

@@ -69,7 +69,7 @@ def read_tickets(
             tickets.append(LabelledText(str(row[text]), str(row[label]), str(row.get(customer) or NO_CUSTOMER)))
     if names and not {text, label} <= names:
         raise ExamplesInvalid(
-            f"{path} has the columns {sorted(names)}; expected {text!r} and {label!r}: name the right ones"
+            f"{path} lacks a column; expected {text!r} and {label!r}, named in each row, or in a CSV file's first line"
         )
     return tickets
 
@@ -84,7 +84,7 @@ def read_lines(path: Path, *columns: str) -> Iterator[dict[str, Any]]:
 
 
 def bound_contributions(customers: Sequence[str], most: int) -> NDArray[np.int64]:
-    """BucketRange of the newest `most` examples of each customer, in order."""
+    """Rows (n,) of the newest `most` examples of each customer, in their order."""
     seen: dict[str, int] = {}
     kept = []
     for row in range(len(customers) - 1, -1, -1):

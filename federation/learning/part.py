@@ -210,7 +210,12 @@ class TrainedPart(Protocol[Examples]):
     def clipped_sum(
         self, parameters: SumParameters, weights: Weights, examples: Examples, feature_map: FeatureMap | None
     ) -> NDArray[np.float64]:
-        """The sum over these examples' customers, each clipped, or the counts of an evaluation.
+        """The sum over these examples' customers of their gradients, each clipped; or the counts of an evaluation.
+
+        The center divides the sum by the expected number of customers and steps against it: weights become weights
+        minus the learning rate times that. Gradients are those of a loss at `weights`, of a customer's newest
+        `parameters.contributions` examples (`federation.learning.clipping`). Where `parameters.purpose` is "evaluate"
+        the sum is of `parameters.counts_shape`, as `federation.learning.evaluation.count_correct` makes it.
 
         Guarantees:
             One customer's data moves it by at most `parameters.clip_norm`.

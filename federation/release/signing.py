@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -49,7 +50,10 @@ def read_signing_key(path: Path) -> ed25519.Ed25519PrivateKey:
     Raises:
         KeysInvalid: the file is missing or holds another kind of key.
     """
-    key = load_pem_private_key(_read(path), password=None)
+    try:
+        key = load_pem_private_key(_read(path), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeysInvalid(f"{path} is not a private key in PEM without a password; restore it from a backup") from error
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise KeysInvalid(f"{path} is not an Ed25519 key; releases are signed with one")
     return key
@@ -63,7 +67,7 @@ def read_verifying_key(path: Path) -> ed25519.Ed25519PublicKey:
     """
     try:
         key = load_pem_public_key(_read(path))
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise KeysInvalid(f"{path} is not a public key in PEM; get {SIGNING_PUBLIC_KEY} from the center") from error
     if not isinstance(key, ed25519.Ed25519PublicKey):
         raise KeysInvalid(f"{path} is not an Ed25519 public key; get {SIGNING_PUBLIC_KEY} from the center")

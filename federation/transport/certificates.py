@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import (
@@ -44,10 +45,7 @@ def write_authority(folder: Path, hosts: Sequence[str], *, now: datetime, days: 
     Raises:
         KeysInvalid: some of it exists: no key is ever written over.
     """
-    names = [CA_CERTIFICATE, CA_KEY, SERVER_CERTIFICATE, SERVER_KEY]
-    there = [name for name in names if (folder / name).exists()]
-    if there:
-        raise KeysInvalid(f"{folder} holds {there[0]} already; keys are not written over, name another folder")
+    check_no_authority(folder)
     authority_key, server_key = ec.generate_private_key(_CURVE()), ec.generate_private_key(_CURVE())
     subject = _name("Orilla lab authority")
     begin, end = now - timedelta(minutes=5), now + timedelta(days=days)
@@ -74,6 +72,17 @@ def write_authority(folder: Path, hosts: Sequence[str], *, now: datetime, days: 
         write_durably(folder / name, certificate.public_bytes(Encoding.PEM))
 
 
+def check_no_authority(folder: Path) -> None:
+    """Checks that an authority can be made here.
+
+    Raises:
+        KeysInvalid: a file of one exists.
+    """
+    for name in (CA_CERTIFICATE, CA_KEY, SERVER_CERTIFICATE, SERVER_KEY):
+        if (folder / name).exists():
+            raise KeysInvalid(f"{folder} holds {name} already; keys are not written over, name another folder")
+
+
 def write_branch_key(folder: Path) -> Path:
     """Makes a branch's key pair, in OpenSSH's format as Flower reads it; returns the public key's file.
 
@@ -97,7 +106,7 @@ def check_branch_public_key(content: bytes) -> None:
     """
     try:
         key = load_ssh_public_key(content)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise KeysInvalid(
             "the public key is not in OpenSSH's format; make one with ssh-keygen -t ecdsa -b 384"
         ) from error

@@ -109,14 +109,20 @@ def run_flower(home: Path, *arguments: str) -> dict[str, Any]:
     Raises:
         DeploymentFailed: it failed, or said nothing that can be read.
     """
-    done = subprocess.run(
-        ["flwr", *arguments, "--format", "json"],
-        env=flower_environment(home / "operator"),
-        capture_output=True,
-        text=True,
-        timeout=_COMMAND_TIMEOUT_S,
-        check=False,
-    )
+    command = f'"flwr {" ".join(arguments[:2])}"'
+    try:
+        done = subprocess.run(
+            ["flwr", *arguments, "--format", "json"],
+            env=flower_environment(home / "operator"),
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DeploymentFailed(
+            f"{command} has no answer after {_COMMAND_TIMEOUT_S} s; is the center up? (orilla federation up)"
+        ) from error
     start = done.stdout.find("{")
     try:
         value = json.loads(done.stdout[start:]) if start >= 0 else {}
@@ -124,9 +130,7 @@ def run_flower(home: Path, *arguments: str) -> dict[str, Any]:
         value = {}
     if done.returncode or not value.get("success", True) or not value:
         said = " ".join(str(value.get("error-message") or done.stderr or done.stdout).split())[-500:]
-        raise DeploymentFailed(
-            f'"flwr {" ".join(arguments[:2])}" failed: {said}; is the center up? (orilla federation up)'
-        )
+        raise DeploymentFailed(f"{command} failed: {said}; is the center up? (orilla federation up)")
     return dict(value)
 
 

@@ -6,7 +6,7 @@ wrong and what was expected there, and repeats nothing of what the file holds.
 
 import tomllib
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -37,6 +37,14 @@ def read_settings(path: Path, form: type[Form], what: str, refusal: type[OrillaE
     except ValueError as error:
         kind = "TOML" if path.suffix == ".toml" else "JSON"
         raise refusal(f"{what} {path} is not {kind} in UTF-8; correct the file") from error
+
+
+def make_settings(form: type[Form], what: str, refusal: type[OrillaError], **fields: Any) -> Form:
+    """Settings from a command's options, refused as those of a file are."""
+    try:
+        return form(**fields)
+    except ValidationError as error:
+        raise refusal(f"{what} is refused: {first_problem(error)}; correct the command") from error
 
 
 def first_problem(error: ValidationError) -> str:

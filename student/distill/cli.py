@@ -18,7 +18,7 @@ STUDENT_RECIPES = Path(__file__).parent / "recipes"
 
 ModelOption = Annotated[
     Path | None,
-    typer.Option(exists=True, file_okay=False, help="A sentence-transformers folder. [default: all-MiniLM-L6-v2]"),
+    typer.Option(exists=True, file_okay=False, help="A sentence-transformers folder.", show_default="all-MiniLM-L6-v2"),
 ]
 ModelNameOption = Annotated[str, typer.Option(help="What that folder's model is called.")]
 ModelLicenseOption = Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")]

@@ -26,7 +26,7 @@ def evaluate_command(
     out: Annotated[Path, typer.Option(help="Folder of evaluation.json, evaluation.md and plots.")],
     teacher: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="The teacher's folder. [default: all-MiniLM-L6-v2]"),
+        typer.Option(exists=True, file_okay=False, help="The teacher's folder.", show_default="all-MiniLM-L6-v2"),
     ] = None,
     dimensions: Annotated[
         list[int] | None, typer.Option(min=1, help="Measure the first so many dimensions too; may be repeated.")

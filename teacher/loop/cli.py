@@ -28,8 +28,8 @@ def loop_command(
 ) -> None:
     """Run one iteration of the loop, from a teacher and its student to branches, federation, and the next student.
 
-    Minutes on a CPU, with real weights at reduced size. Run it again after a kill: it goes on where it was, and no
-    privacy is spent twice. At the end a table and OUT/report.html show what improved.
+    Minutes on a CPU, with real weights at reduced size. Run it again after a kill: it goes on where it was,
+    within the same budget of privacy. At the end a table and OUT/report.html show what improved.
     """
     import_extra("the loop", "teacher", ("torch", "sentence_transformers", "pyarrow", "sklearn", "flwr"))
     from transformers import logging

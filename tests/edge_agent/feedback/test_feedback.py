@@ -76,7 +76,7 @@ def test_feedback_that_says_nothing_is_refused(log: FeedbackLog) -> None:
     assert log.read_since(0) == []
 
 
-def test_a_review_waits_until_it_is_settled_and_is_queued_once(log: FeedbackLog) -> None:
+def test_a_review_waits_until_it_is_answered_and_is_queued_once(log: FeedbackLog) -> None:
     for _ in range(3):
         log.queue("where is my order?", "abstained", "track_order", 0.2, "ab" * 32)
     (waiting,) = log.pending()

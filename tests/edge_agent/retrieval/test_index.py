@@ -1,4 +1,4 @@
-"""The index against brute force, while it grows, shrinks and hands over to hnswlib."""
+"""The index against brute force, while it grows, shrinks and moves to hnswlib."""
 
 import threading
 import time
@@ -68,7 +68,7 @@ def test_the_table_grows_past_its_first_size_and_forgets_rows_long_gone() -> Non
     assert len(table) == 1000
     assert len(old) == 3000  # who holds a view of before still has it
     assert old.search(rows[7], 1)[0].passage_id == 7
-    assert table.view(5) is None  # who comes for it now is told to take a later one
+    assert table.view(5) is None  # None: whoever asks now takes a later one
     assert table.view(6) is not None
 
 

@@ -19,7 +19,7 @@ from edge_agent.storage.lock import StoreLock, holder_url
 from edge_agent.storage.records import ChunkingRecipe, NewDocument, PassageSpan, document_id_of
 from edge_agent.text import content_terms
 from student.embeddings import Embeddings
-from tests.edge_agent.reading import text_of
+from tests.edge_agent.stored import text_of
 
 SPACE, OTHER_SPACE = "ab" * 32, "cd" * 32
 

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import click
 import pytest
 import typer
 
+from federation.center.home import Center, set_up_center
 from federation.center.run_recipe import read_recipe
 from federation.cli.commands import app
+from federation.transport.certificates import write_branch_key
 from student.errors import OrillaError
 from tests.conftest import ROOT, run_orilla
 from tests.federation.lab import build_lab, ticket, write_lines
@@ -50,6 +53,13 @@ def test_a_command_that_the_documents_show_exists_with_its_options(line: str) ->
     assert {word for word in words if word.startswith("--")} <= options
 
 
+def test_help_says_what_is_used_where_an_option_is_not_given() -> None:
+    from typer.testing import CliRunner
+
+    for command, default in (("up", "as --address"), ("enroll", "a key is made here")):
+        assert f"default: ({default})" in CliRunner().invoke(app, [command, "--help"], terminal_width=200).output
+
+
 def test_the_demo_s_recipe_names_every_intent_of_its_tickets() -> None:
     recipe = read_recipe(ROOT / "demo" / "federation.toml")
     tickets = (ROOT / "demo" / "tickets.jsonl").read_text(encoding="utf-8").splitlines()
@@ -74,6 +84,7 @@ def test_a_simulated_run_ends_in_a_release_a_report_and_a_bundle(tmp_path: Path)
 
     (run,) = federation("status", "--home", str(out))["runs"]
     assert (run["round"], run["rounds"], run["survivors"]) == (2, 2, 4)
+    assert (run["delta"], run["unit"], run["neighboring"]) == (1e-5, "customer", "add-or-remove")
     ledger = federation("ledger", "show", str(out / "branches" / "branch-0000"))
     assert ledger["entries"][-1]["epsilon"] == pytest.approx(8.0)
     made = federation(
@@ -98,6 +109,9 @@ def federation(*arguments: str) -> dict[str, Any]:
         (("ledger", "verify", "absent"), "no ledger at absent"),
         (("join", "."), "no branch's kit"),
         (("apply", ".", "--out", "new", "--key", "pyproject.toml"), "release.json"),
+        (("up", "--home", "absent", "--name", "two words"), "first in federation"),
+        (("up", "--home", "absent", "--address", "no-port"), "first in address"),
+        (("run", "demo/federation.toml", "--home", "absent"), "orilla federation up --home absent"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_that_says_what_to_do(
@@ -110,3 +124,24 @@ def test_what_cannot_be_done_is_one_line_that_says_what_to_do(
     assert isinstance(result.exception, OrillaError)
     assert why in str(result.exception)
     assert not (ROOT / "new").exists()
+    assert not (ROOT / "absent").exists()
+
+
+def test_a_run_of_another_version_is_shown_beside_the_others(tmp_path: Path) -> None:
+    set_up_center(tmp_path, Center(federation="lab", address="127.0.0.1:8000"), now=datetime.now(UTC))
+    (tmp_path / "runs" / "of 0.1").mkdir(parents=True)
+    (tmp_path / "runs" / "of 0.1" / "run.json").write_text('{"recipe": {"evaluation_share": 0.0}}')
+    (run,) = federation("status", "--home", str(tmp_path))["runs"]
+    assert (run["run_id"], "no run of this version" in run["why_not"]) == ("of 0.1", True)
+
+
+def test_a_branch_that_was_told_wrong_things_can_join_with_the_right_ones(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    write_branch_key(tmp_path)
+    (tmp_path / "join.json").write_text('{"branch": "north", "federation": "lab", "address": "127.0.0.1:1"}')
+    for wrong, why in ((("--store", "absent"), "--store"), (("--max-epsilon", "1000"), "first in max_epsilon")):
+        result = CliRunner().invoke(app, ["join", str(tmp_path), *wrong])
+        assert isinstance(result.exception, OrillaError)
+        assert why in str(result.exception)
+        assert not (tmp_path / "branch.json").exists()

@@ -127,6 +127,13 @@ def test_files_that_are_no_tickets_are_refused(name: str, content: bytes, proble
         read_tickets(tmp_path / f"absent-{name}")
 
 
+def test_a_file_without_a_header_is_refused_without_a_word_of_its_tickets(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("the canary sang,refund,c1\nit sang again,refund,c1,too long\n")
+    with pytest.raises(ExamplesInvalid, match="first line") as refusal:
+        read_tickets(tmp_path / "t.csv")
+    assert "sang" not in str(refusal.value)
+
+
 def test_contributions_are_bounded_to_the_newest_of_each_customer() -> None:
     customers = ["a", "b", "a", "a", "b", "", ""]
     assert bound_contributions(customers, 2).tolist() == [1, 2, 3, 4, 5, 6]
