@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_agent.errors import StoreUnavailable
 from edge_agent.retrieval.index import PassageIndex
 from edge_agent.retrieval.vectors import VectorView
 from edge_agent.storage.documents import Store
@@ -63,13 +64,15 @@ def open_snapshot(store: Store, index: PassageIndex) -> Iterator[Snapshot]:
     of one change are waited for.
 
     Raises:
-        StoreDamaged, StoreFull, StoreUnavailable: the store cannot be read.
+        StoreDamaged, StoreFull, StoreUnavailable: the store cannot be read, or the index does not follow it.
     """
     view = None
     while view is None:
         with store.snapshots.open() as opened:
             limit = time.monotonic() + _PUBLICATION_LIMIT_S
-            while store.database.published < opened.changes and time.monotonic() < limit:
+            while store.database.published < opened.changes:
+                if time.monotonic() > limit:
+                    raise StoreUnavailable("the index has not followed the last change of the store; ask again")
                 time.sleep(_PUBLICATION_POLL_S)
             view = index.vectors.view(opened.changes)
             if view is not None:  # else so many changes came meanwhile that this moment is too long ago

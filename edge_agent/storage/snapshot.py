@@ -26,6 +26,7 @@ Result = TypeVar("Result")
 MAX_MATCHES = 2_000
 """Passages that the words of a question may match together, a microsecond each; see `StoreSnapshot.bm25`."""
 _TERMS_REMEMBERED, _TERMS_REMEMBERED_S = 20_000, 600
+_MAX_IDLE = 8  # connections kept open for the next readers; each has a cache of its own
 
 
 class StoreSnapshot:
@@ -218,7 +219,7 @@ class SnapshotPool:
             connection.close()
             return
         with self._lock:
-            if self._is_closed:
+            if self._is_closed or len(self._idle) == _MAX_IDLE:
                 connection.close()
             else:
                 self._idle.append(connection)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.agent import Agent
+from edge_agent.errors import StoreUnavailable
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.retrieval.search import (
     QUOTE_LENGTH,
@@ -101,6 +102,13 @@ def test_filters_let_through_what_they_say(filled: Agent) -> None:
     hour_ago, in_an_hour = ((datetime.now(UTC) + timedelta(hours=h)).isoformat(timespec="seconds") for h in (-1, 1))
     assert len(sources(filled, Filter(added_since=hour_ago))) == 3
     assert sources(filled, Filter(added_since=in_an_hour)) == set()
+
+
+def test_a_store_that_its_index_does_not_follow_is_refused(filled: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_agent.retrieval.search._PUBLICATION_LIMIT_S", 0.01)
+    filled.store.database.published -= 1
+    with pytest.raises(StoreUnavailable, match="ask again"):
+        filled.lookup.search("invoices")
 
 
 def test_a_copied_article_is_shown_once(filled: Agent) -> None:

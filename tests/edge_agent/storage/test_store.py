@@ -1,5 +1,6 @@
 """The store: real SQLite files, whole or untouched."""
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -275,6 +276,19 @@ def test_a_snapshot_that_outlives_the_store_leaves_no_connection(store: Store, t
         store.close()
         assert snapshot.counts().documents == 1
     assert not (tmp_path / f"{DATABASE}-wal").exists()  # SQLite removes it with the last connection
+
+
+def test_connections_of_many_readers_at_once_are_not_all_kept(store: Store) -> None:
+    def connections() -> int:
+        links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        return [str(link.readlink()) for link in links].count(f"{store.database.path}-wal")
+
+    with contextlib.ExitStack() as readers:
+        for _ in range(30):
+            readers.enter_context(store.snapshots.open()).counts()
+        at_once = connections()
+    assert at_once >= 30
+    assert connections() < at_once / 2
 
 
 def test_a_check_keeps_nothing_of_what_it_has_read(store: Store) -> None:
