@@ -71,11 +71,13 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
     Then it is checked against the gate, released and reported, in runs/RUN of the federation's folder.
     """
     import_federation_extra("a run")
+    from federation.center.home import read_center
     from federation.center.prepared_run import prepare_run
     from federation.center.run_recipe import read_recipe
     from federation.center.submission import run_deployed
 
     plan = read_recipe(recipe)
+    read_center(home)  # refused before texts are encoded
     folder = home / "runs" / plan.run_id
     with progress_bar("encoding public texts") as show:
         prepared = prepare_run(plan, folder, lambda done, total: show(done, total, "encoding public texts"))

@@ -94,6 +94,7 @@ def federation(*arguments: str) -> dict[str, Any]:
     ("arguments", "why"),
     [
         (("status", "--home", "absent"), "orilla federation up --home"),
+        (("run", "demo/federation.toml", "--home", "absent"), "orilla federation up --home"),
         (("report", "spring", "--home", "absent"), "holds no run"),
         (("ledger", "verify", "absent"), "no ledger at absent"),
         (("join", "."), "no branch's kit"),
@@ -110,3 +111,4 @@ def test_what_cannot_be_done_is_one_line_that_says_what_to_do(
     assert isinstance(result.exception, OrillaError)
     assert why in str(result.exception)
     assert not (ROOT / "new").exists()
+    assert not (ROOT / "absent").exists()
