@@ -18,7 +18,6 @@ from typing import Any
 from edge_agent.agent import Agent
 from edge_agent.settings import AgentSettings
 from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
-from tests.edge_agent.stored import text_of
 
 KILLS = 200
 MOST_LINES, LONGEST_S = 50, 0.1
@@ -111,9 +110,11 @@ def check_promises(store: Path, bundle: Path, promised: Promised) -> None:
         assert agent.readiness().is_ready
         stored = {d.source: d.content_sha256 for d in agent.store.snapshots.read(lambda s: s.documents(limit=1000))}
         said = [row.text for row in agent.feedback.read_since(0, limit=1_000_000)]
-        for citation in agent.lookup.search("copias de seguridad", count=100):
-            text = text_of(agent.store, citation.document_id)
-            assert text[citation.start : citation.end] == citation.quote
+        citations = agent.lookup.search("copias de seguridad", count=100)
+        with agent.store.snapshots.open() as snapshot:
+            for citation in citations:
+                _, text = snapshot.document_with_text(citation.document_id)
+                assert text[citation.start : citation.end] == citation.quote
         promised.graphs_checked += not agent.models.active.index.is_exact
         view = agent.models.active.index.view()
         ids, embeddings = view.embeddings(view.ids().tolist())

@@ -90,9 +90,9 @@ def test_a_review_waits_until_it_is_answered_and_is_queued_once(log: FeedbackLog
 def test_a_reviewing_agent_queues_what_it_was_unsure_of(tmp_path: Path) -> None:
     with Agent(AgentSettings(tmp_path, is_reviewing=True)) as agent:
         agent.add_document("a.md", b"# Refunds\n\nRefunds are paid within ten working days.\n", DocumentFormat.MARKDOWN)
-        assert agent.questions.query("what is the capital of France? mail me at a@b.example").abstained
+        assert agent.questions.query(" what is  the capital\nof France? mail me at a@b.example ").abstained
         (review,) = agent.feedback.pending()
-        assert review.text == "what is the capital of France? mail me at <email>"
+        assert review.text == "what is  the capital\nof France? mail me at <email>"  # as it was written
         assert not agent.questions.query("when are refunds paid?").abstained
         assert all(item.why != "abstained" for item in agent.feedback.pending()[1:])
 
