@@ -88,7 +88,7 @@ def run(recipe: RecipeArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOp
     from federation.center.submission import run_deployed
 
     plan = read_recipe(recipe)
-    read_center(home)
+    read_center(home)  # refused before texts are encoded
     folder = home / "runs" / plan.run_id
     with progress_bar("encoding public texts") as show:
         prepared = prepare_run(plan, folder, lambda done, total: show(done, total, "encoding public texts"))
