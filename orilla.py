@@ -31,13 +31,19 @@ app.command("lineage")(teacher.cli.commands.lineage_command)
 app.command("loop")(teacher.loop.cli.loop_command)
 
 
-@app.callback()
-def _options(
-    show_version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
-) -> None:
-    if show_version:
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
         typer.echo(f"orilla {version('orilla')}")
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Takes the options before a command; --version, by its callback, needs no command after it."""
 
 
 def main() -> None:

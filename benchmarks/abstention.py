@@ -24,7 +24,7 @@ EVIDENCE = ("passage", "sentence", "term", "verification")
 
 
 def out_of_domain_questions(split: str) -> dict[str, list[str]]:
-    """Questions of other fields, by where they come from; those of "test" are of no reader's examples."""
+    """Questions of other fields, by where they come from; those of "test" are in no example of a verifier."""
     groups: dict[str, list[str]] = {}
     files = {"clinc150_out_of_scope": f"clinc150/oos_{'train' if split == 'dev' else 'val'}.jsonl"}
     if split == "test":
@@ -65,7 +65,7 @@ def look(agent: Agent, text: str) -> tuple[list[float], str]:
 def fit_confidence(agent: Agent, rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """The confidences of `edge_agent.answering.evidence.Answering`, by logistic regression (Platt 1999).
 
-    Without and with a reader.
+    Without and with a verifier.
 
     Confidence is the probability that the base answers a question, where as many are answerable as are not. The
     threshold is the one that declines a tenth of the answerable questions.

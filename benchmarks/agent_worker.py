@@ -69,7 +69,7 @@ def _ask(agent: Agent, questions: list[str]) -> dict[str, Any]:
 
 
 def _insert(agent: Agent) -> dict[str, float]:
-    """The time to take in a document of one paragraph, durably and searchable."""
+    """The time to ingest a document of one paragraph, durably and searchable."""
     seconds = []
     for number in range(INSERTED):
         text = f"# Notice {number}\n\nThe office in street {number} closes at {number % 12} on Fridays, all year."

@@ -54,7 +54,7 @@ def fit() -> dict[str, dict[str, float]]:
 
 
 def ingest_demo(agent: Agent) -> None:
-    """Takes in the demo's articles."""
+    """Ingests the demo's articles."""
     root = DEMO / "knowledge_base"
     for path in sorted(root.rglob("*.md")):
         agent.add_document(path.relative_to(root).as_posix(), path.read_bytes(), format_of(path.name))

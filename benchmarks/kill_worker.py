@@ -1,7 +1,7 @@
 """A process that changes a store at random and says what it has promised, until it is killed; see `benchmarks.kills`.
 
 `python -m benchmarks.kill_worker STORE BUNDLE SEED`: one line of JSON on standard output before each change, and one
-after it. What the agent does by itself (embedding anew, a snapshot of the index) comes with opening it.
+after it. What the agent does by itself (embedding again, a snapshot of the index) comes with opening it.
 """
 
 import json
@@ -27,9 +27,9 @@ def main() -> None:
     generator = random.Random(seed)  # noqa: S311
     texts = [path.read_text() for path in sorted(ARTICLES.rglob("*.md"))]
     index.SAVE_AFTER = 5  # changes, instead of a thousand: snapshots are to be killed too
-    _say({"opening": bundle.name})
+    _report({"opening": bundle.name})
     with Agent(AgentSettings(store, bundle, workers=1, exact_below=EXACT_BELOW)) as agent:
-        _say({"opened": bundle.name})
+        _report({"opened": bundle.name})
         number = 0
         while True:
             number += 1
@@ -41,22 +41,22 @@ def _change(agent: Agent, generator: random.Random, texts: list[str], mark: str)
     present = agent.store.snapshots.read(lambda s: s.document_of(source))
     kind = generator.choice(("put", "put", "delete", "feedback"))
     if kind == "delete" and present is not None:
-        _say({"will": "delete", "source": source})
+        _report({"will": "delete", "source": source})
         agent.delete_document(present.document_id)
-        _say({"did": "delete", "source": source})
+        _report({"did": "delete", "source": source})
     elif kind == "feedback":
-        _say({"will": "feedback", "text": mark})
+        _report({"will": "feedback", "text": mark})
         agent.add_feedback(NewFeedback(mark, is_helpful=True))
-        _say({"did": "feedback", "text": mark})
+        _report({"did": "feedback", "text": mark})
     else:
         kind = "add" if present is None else "replace"
         text = f"{generator.choice(texts)}\n\nMark {mark}.\n"
-        _say({"will": kind, "source": source})
+        _report({"will": kind, "source": source})
         added = agent.add_document(source, text.encode(), DocumentFormat.MARKDOWN)
-        _say({"did": kind, "source": source, "digest": added.document.content_sha256})
+        _report({"did": kind, "source": source, "digest": added.document.content_sha256})
 
 
-def _say(line: dict[str, Any]) -> None:
+def _report(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from edge_agent.agent import Agent
 from edge_agent.settings import AgentSettings
 from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
-from tests.edge_agent.reading import text_of
 
 KILLS = 200
 MOST_LINES, LONGEST_S = 50, 0.1
@@ -26,7 +25,7 @@ MOST_LINES, LONGEST_S = 50, 0.1
 EXACT_BELOW = 20
 """So small a base has a graph here, that its building and its snapshots are killed too."""
 WHILE_OPENING = 0.25
-"""The share of kills that come while the store is opened, and perhaps embedded anew; the others among the changes."""
+"""The share of kills that come while the store is opened, and perhaps embedded again; the others among the changes."""
 
 
 @dataclass(slots=True)
@@ -50,7 +49,7 @@ class Promised:
     graphs_checked: int = 0
 
     def hear(self, line: dict[str, Any]) -> None:
-        """Takes in a line of the process."""
+        """Records a line of the process."""
         match line.get("did"):
             case None:
                 self.unsure = line
@@ -79,7 +78,7 @@ def kill_and_check(folder: Path, kills: int, generator: random.Random) -> dict[s
     bundles = [DEFAULT_BUNDLE, another_space(folder / "bundle")]
     promised, changes = Promised(), 0
     for number in range(kills):
-        bundle = generator.choice(bundles)  # the other one than before: all is embedded anew
+        bundle = generator.choice(bundles)  # the other one than before: all is embedded again
         lines = _run_and_kill(folder / "store", bundle, f"{number}", generator)
         promised.unsure = {}
         for line in lines:
@@ -111,9 +110,11 @@ def check_promises(store: Path, bundle: Path, promised: Promised) -> None:
         assert agent.readiness().is_ready
         stored = {d.source: d.content_sha256 for d in agent.store.snapshots.read(lambda s: s.documents(limit=1000))}
         said = [row.text for row in agent.feedback.read_since(0, limit=1_000_000)]
-        for citation in agent.lookup.search("copias de seguridad", count=100):
-            text = text_of(agent.store, citation.document_id)
-            assert text[citation.start : citation.end] == citation.quote
+        citations = agent.lookup.search("copias de seguridad", count=100)
+        with agent.store.snapshots.open() as snapshot:
+            for citation in citations:
+                _, text = snapshot.document_with_text(citation.document_id)
+                assert text[citation.start : citation.end] == citation.quote
         promised.graphs_checked += not agent.models.active.index.is_exact
         view = agent.models.active.index.view()
         ids, embeddings = view.embeddings(view.ids().tolist())

@@ -19,7 +19,7 @@ GUIDES = Path(__file__).parents[2] / "shared" / "data" / "help_bc" / "articles.j
 
 
 def run() -> dict[str, Any]:
-    """Takes in the English and the Spanish guides together, then asks each in its own language.
+    """Ingests the English and the Spanish guides together, then asks each in its own language.
 
     Search is over all guides of both languages; a guide counts once, however many of its passages are found.
     """

@@ -1,4 +1,4 @@
-"""A base of 100,000 real passages for `benchmarks scale`: guides of five help centres, a bank's documents, paragraphs.
+"""A base of 100,000 real passages for `benchmarks scale`: guides of five help centers, a bank's documents, paragraphs.
 
 Encoding it takes about ten minutes on two cores, so the embeddings are kept under `.run/`, named by what they were
 made from.

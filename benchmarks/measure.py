@@ -1,4 +1,4 @@
-"""What all benchmarks share: ranking figures, percentiles, and the machine they were taken on."""
+"""Measuring that all benchmarks share: ranking figures, percentiles, and the machine they were taken on."""
 
 import os
 import platform

@@ -16,7 +16,7 @@ from edge_agent.storage.records import document_id_of
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
 AT_ONCE_BYTES = 1_000_000
-"""Larger documents go in as jobs: their reading and embedding may outlast a request."""
+"""Larger documents go in as jobs: their parsing and embedding may outlast a request."""
 _POLL_S = 0.2
 
 

@@ -1,4 +1,4 @@
-"""What tests share: the default bundle, agents on new stores, real server processes, and the public data."""
+"""Fixtures that tests share: the default bundle, agents on new stores, real server processes, and the public data."""
 
 import contextlib
 import json
@@ -155,5 +155,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         f"lines and branches covered: {figures['totals']['percent_covered']:.1f} % "
         "(code that runs only in child processes counts as not covered)"
     )
-    for name in sorted(shares, key=lambda name: shares[name])[:10]:
+    for name in sorted((name for name in shares if shares[name]), key=lambda name: shares[name])[:10]:
         terminalreporter.line(f"{shares[name]:6.1f} %  {name}")
+    never_loaded = ", ".join(sorted(name for name in shares if not shares[name]))
+    if never_loaded:
+        terminalreporter.line(f"loaded in child processes only, or never: {never_loaded}")

@@ -163,7 +163,9 @@ def test_links_and_paths_in_documents_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         if "://" not in target:
             assert (path.parent / target).exists(), target
-    for target in re.findall(r"`((?:student|edge_agent|benchmarks|docs|tests|demo)/[\w./-]*)`", text):
+    for target in re.findall(
+        r"`((?:student|edge_agent|federation|teacher|benchmarks|docs|tests|demo)/[\w./-]*)`", text
+    ):
         assert (ROOT / target).exists(), target
 
 

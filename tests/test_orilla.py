@@ -1,3 +1,5 @@
+"""The command line as a whole: on other systems than Linux it says so and stops."""
+
 import pytest
 
 import orilla

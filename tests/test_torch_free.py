@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 
 BLOCKED = ("torch", "transformers", "sentence_transformers", "onnx", "optimum", "sklearn", "flwr", "opacus", "scipy")
@@ -63,6 +65,26 @@ def test_exporting_without_torch_says_what_to_install(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert 'pip install "orilla[distill]"' in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("simulate", "demo/federation.toml", "--tickets", "demo/tickets.jsonl", "--out"),
+        ("run", "demo/federation.toml", "--home"),
+        ("join",),
+        ("status", "--home"),
+        ("audit", "a-run", "--home"),
+        ("report", "a-run", "--home"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_the_federation_without_its_extra_says_what_to_install(words: tuple[str, ...], tmp_path: Path) -> None:
+    code = "import orilla; sys.argv[0] = 'orilla'; orilla.main()"
+    done = run_without_torch(code, "federation", *words, str(tmp_path))
+    assert done.returncode == 2
+    assert 'pip install "orilla[federation]"' in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -1,4 +1,4 @@
-"""Answers and refusals on the demo base; follow-up questions."""
+"""The page on answers: answered and declined questions of the demo base, and follow-up questions."""
 
 from collections.abc import Callable
 from typing import Any

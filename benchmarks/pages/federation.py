@@ -1,4 +1,4 @@
-"""Learning under differential privacy: accuracy, new labels, the query adapter, canaries, cost of a round."""
+"""The page on learning under privacy: accuracy, new labels, the query adapter, canaries, the cost of a round."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""One iteration of the loop: figures before and after it, and the plot of them."""
+"""The page on one iteration of the loop: figures before and after it, and their plot."""
 
 import io
 import json

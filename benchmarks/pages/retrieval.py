@@ -1,4 +1,4 @@
-"""Search by words, by meaning and by both; guides found by title or excerpt; recommendations."""
+"""The page on retrieval: search by words, by meaning and by both; guides by title or excerpt; recommendations."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Changes kept under kills, hostile documents read or refused, citations that stay true while documents change."""
+"""The page on robustness: changes kept under kills, damaged documents, citations while documents change."""
 
 from typing import Any
 

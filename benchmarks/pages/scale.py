@@ -1,4 +1,4 @@
-"""Bases of a thousand to a million passages; targets of ten thousand to a million texts."""
+"""The page on large bases: a thousand to a million passages, and targets of ten thousand to a million texts."""
 
 from typing import Any
 

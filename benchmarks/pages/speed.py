@@ -1,4 +1,4 @@
-"""Speed, size and start beside MiniLM; robustness under kills."""
+"""The page on speed: time, size and start of the bundle beside MiniLM, and the server over HTTP."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The student beside its teacher."""
+"""The page on the student beside its teacher."""
 
 from typing import Any
 

@@ -104,7 +104,8 @@ class Questions:
             InputInvalid, ContentTooLarge: the text breaks its rules.
         """
         started = time.perf_counter()
-        text = " ".join(checked(text, "text", max_chars=self._settings.limits.max_query_chars).split())
+        as_written = checked(text, "text", max_chars=self._settings.limits.max_query_chars)
+        text = " ".join(as_written.split())
         asked = self._conversations.resolve(checked(session, "session", max_chars=100), text) if session else text
         language = detect_language(text) or ""
         with open_current(self._models, self._store) as (model, snapshot):
@@ -119,7 +120,7 @@ class Questions:
                     self._answers[key] = answer
         answer = replace(answer, is_follow_up=asked != text)
         if self._reviews:
-            _queue_if_unsure(self._reviews, text, answer)
+            _queue_if_unsure(self._reviews, as_written, answer)
         return answer
 
     def _answer(self, model: ActiveModel, snapshot: Snapshot, text: str, language: str, where: Filter) -> Answer:

@@ -1,4 +1,4 @@
-"""Results of asking: the classes that HTTP shows and the client reads, the same ones on both sides."""
+"""The answer to a question and its parts; HTTP shows these classes, and the client reads the same ones."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""`orilla edge …`: serve, ingest, query, check. Commands on a store that is being served go through its server."""
+"""`orilla edge …`: serve, ingest, watch, query, check. Commands on a store that is served go through its server."""
 
 import dataclasses
 import json

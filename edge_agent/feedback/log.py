@@ -22,7 +22,7 @@ class NewFeedback:
         intent: the right one.
         source: of the right document.
         customer: a pseudonym that stays the same for a customer, never a name or number.
-        review_id: the queued item that this settles.
+        review_id: the queued item that this answers.
     """
 
     text: str
@@ -74,7 +74,7 @@ class FeedbackLog:
         self._table.queue(MaskedText(mask_identifiers(text)), why, intent, confidence, bundle_digest)
 
     def pending(self, *, after: int = 0, limit: int = 100) -> list[Review]:
-        """Queued items that no feedback has settled, oldest first, those after an id."""
+        """Queued items that no feedback has answered, oldest first, those after an id."""
         return self._table.pending(after=after, limit=limit)
 
 

@@ -20,7 +20,7 @@ class FeedbackRequest(Request):
     intent: str | None = Field(default=None, description="The right intent; a new one may be named.")
     source: str | None = Field(default=None, description="The source of the right document.")
     customer: str | None = Field(default=None, description="A pseudonym, the same for the same customer.")
-    review_id: int | None = Field(default=None, description="The queued item that this settles.")
+    review_id: int | None = Field(default=None, description="The queued item that this answers.")
 
 
 class FeedbackAccepted(BaseModel):
@@ -56,6 +56,6 @@ def add_feedback_routes(app: FastAPI, agent: Agent) -> None:
         after: Annotated[int, Query(ge=0, description="Items with a later id.")] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> ReviewList:
-        """Lists what the agent was unsure of and nobody has settled; feedback with its review_id settles an item."""
+        """Lists what the agent was unsure of and nobody has answered; feedback with its review_id answers an item."""
         reviews = agent.feedback.pending(after=after, limit=limit)
         return ReviewList(reviews=reviews, next=reviews[-1].review_id if len(reviews) == limit else None)

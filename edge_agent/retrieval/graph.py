@@ -92,10 +92,15 @@ class Graph:
         self._ids.difference_update(passage_ids)
 
     def search(self, query: Embeddings, count: int) -> list[Neighbor]:
-        """The `count` passages nearest to a unit-norm query (D,), nearest first."""
+        """The `count` passages nearest to a unit-norm query (D,), nearest first; none where it cannot reach so many."""
         count = min(count, len(self))
+        if not count:
+            return []
         self._hnsw.set_ef(max(self.ef, count))
-        ids, distances = self._hnsw.knn_query(query[None], k=count, num_threads=1)
+        try:
+            ids, distances = self._hnsw.knn_query(query[None], k=count, num_threads=1)
+        except RuntimeError:  # too many of those on the way were removed
+            return []
         return [Neighbor(int(i), 1.0 - float(d)) for i, d in zip(ids[0], distances[0], strict=True)]
 
     def tune(self, queries: Embeddings, nearest: NDArray[np.int64], wanted: float = RECALL) -> float:

@@ -119,17 +119,20 @@ class PassageIndex:
         """The passages of a view nearest to a query, by the graph; what it does not hold as the view does is scanned.
 
         The graph is of another moment than the view: it may lack the latest passages of it, and passages that were
-        removed since, and may hold some that came later.
+        removed since, and may hold some that came later. Where these leave too few, or those are too many, all is
+        scanned.
         """
-        removed_since = [i for version, i in reversed(self.vectors.removals) if version > view.version and i in view]
         with self._graph_lock:
             graph, first = self._graph, view.unindexed
             if graph is None:
                 return view.scan(query, count)
             near = graph.search(query, count + len(self._removed_since))
+        removed = self.vectors.removed_since(view.version)  # asked later: whatever the graph lacked is among them
         found = {n.passage_id: n.similarity for n in near if n.passage_id in view}
+        if removed is None or (len(found) < count and len(found) < len(view)):
+            return view.scan(query, count)
         found |= {n.passage_id: n.similarity for n in view.scan(query, count, first)}
-        found |= view.similarities(query, removed_since)
+        found |= view.similarities(query, removed)
         best = sorted(found, key=found.__getitem__, reverse=True)[:count]
         return [Neighbor(passage_id, found[passage_id]) for passage_id in best]
 
@@ -160,7 +163,7 @@ class PassageIndex:
             return self._build
         if self._removed_since or view.unindexed < view.rows:
             return self._catch_up
-        if total >= 2 * graph.tuned_at:
+        if total and total >= 2 * graph.tuned_at:
             return lambda: self._tune(graph)
         if self._graph_folder and self._changed_since_save >= max(SAVE_AFTER, total // 20):
             return self._save
@@ -169,7 +172,8 @@ class PassageIndex:
     def _maintain(self) -> None:
         """Starts the worker when there is something for it to do."""
         with self._state_lock:
-            if not self._is_closed and self._worker is None and self._task():
+            is_at_work = self._worker is not None and self._worker.is_alive()  # not where a failure ended it
+            if not self._is_closed and not is_at_work and self._task():
                 self._worker = threading.Thread(target=self._work, name="index", daemon=True)
                 self._worker.start()
 
@@ -238,6 +242,8 @@ class PassageIndex:
         """Chooses how long the graph searches, by comparison with a scan."""
         view = self.view()
         ids = view.ids()
+        if not len(ids):
+            return
         asked = np.random.default_rng(len(ids)).choice(ids, size=min(_TUNING_QUERIES, len(ids)), replace=False)
         queries = self._sample_queries(asked.tolist())
         count = min(_TUNING_COUNT, len(ids))

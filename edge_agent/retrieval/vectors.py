@@ -8,6 +8,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from student.embeddings import Embeddings
 
 _BLOCK = 8192  # rows made float32 at a time
 _VERSIONS = 4096  # that views can be opened of
+_REMOVALS = 4096  # that are remembered
 _PRESENT = np.iinfo(np.int64).max
 
 
@@ -156,8 +158,7 @@ class VectorTable:
         self._arrays.versions.append(0)
         self._arrays.counts.append(0)
         self.neighbors: NearestNeighbors | None = None
-        self.removals: list[tuple[int, int]] = []
-        """The latest (version, passage) that were removed."""
+        self._removals: list[tuple[int, int]] = []  # the latest (version, passage), ascending
 
     @property
     def version(self) -> int:
@@ -201,15 +202,20 @@ class VectorTable:
                 if row is not None and arrays.removed_at[row] == _PRESENT:
                     arrays.removed_at[row] = version
                     arrays.removed += 1
-                    self.removals.append((version, passage_id))
+                    self._removals.append((version, passage_id))
             arrays.counts.append(total)
             arrays.versions.append(version)  # last: from here on views of it can be opened
-            del self.removals[:-_VERSIONS]
+            del self._removals[:-_REMOVALS]
             if arrays.removed > max(1024, total // 4):
                 self._arrays = _compacted(arrays)
             elif len(arrays.versions) > 2 * _VERSIONS:
                 versions, counts = arrays.versions[-_VERSIONS:], arrays.counts[-_VERSIONS:]
                 self._arrays = replace(arrays, versions=versions, counts=counts)
+
+    def removed_since(self, version: int) -> list[int] | None:
+        """The passages that later versions removed; None where these are too many to be remembered."""
+        latest = [i for _, i in takewhile(lambda removal: removal[0] > version, reversed(self._removals.copy()))]
+        return latest if len(latest) < _REMOVALS else None
 
     def to_float16(self) -> None:
         """Keeps the embeddings as float16 from now on: half the memory; cosines change by less than 0.001."""

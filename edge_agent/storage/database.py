@@ -16,7 +16,10 @@ OnCommit = Callable[[int], None]
 DATABASE = "orilla.db"
 """Name of the store's file in its folder."""
 SCHEMA_VERSION = 3
+LOG_BYTES = 16_000_000
+"""Size of the write-ahead log from which it is emptied after a change."""
 _APPLICATION_ID = 0x4F52494C  # "ORIL"
+_TIMEOUT_MS, _CHECKPOINT_TIMEOUT_MS = 10_000, 500  # that the writer waits for others
 
 
 class Database:
@@ -39,6 +42,7 @@ class Database:
         """
         self.path = path
         self._write_lock = threading.Lock()
+        self._log, self._empty_log_at = path.with_name(f"{path.name}-wal"), LOG_BYTES
         with named_failures(path), contextlib.ExitStack() as opened:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._watermark = CommitWatermark(path.with_name("acknowledged"))
@@ -76,6 +80,7 @@ class Database:
             finally:
                 self.published += 1
                 self._watermark.write(self.published)
+            self._bound_log()
 
     def verify(self, statement: str) -> bool:
         """Whether a statement that checks something succeeds; nothing of it stays."""
@@ -91,6 +96,21 @@ class Database:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
             return True
+
+    def _bound_log(self) -> None:
+        """Empties the write-ahead log where it is long; where that fails it is tried again when it is longer still.
+
+        SQLite itself starts the log over only where nobody reads at that moment, and under load somebody always does.
+        """
+        with contextlib.suppress(sqlite3.DatabaseError, OSError):  # the change is durable, whatever becomes of its log
+            if self._log.stat().st_size < self._empty_log_at:
+                return
+            self._writer.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT_MS}")
+            try:
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # waits for readers of before
+            finally:
+                self._writer.execute(f"PRAGMA busy_timeout = {_TIMEOUT_MS}")
+            self._empty_log_at = self._log.stat().st_size + LOG_BYTES
 
 
 def prepare(db: sqlite3.Connection, path: Path, *, watermark: int) -> int:

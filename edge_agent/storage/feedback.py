@@ -95,7 +95,7 @@ class FeedbackTable:
             )
 
     def pending(self, *, after: int = 0, limit: int = 100) -> list[Review]:
-        """Queued items that no feedback has settled, oldest first, those after an id."""
+        """Queued items that no feedback has answered, oldest first, those after an id."""
         with self._database.snapshots.open() as snapshot:
             rows = snapshot.rows(f"{_PENDING} AND r.id > ? ORDER BY r.id LIMIT ?", [after, limit])
         return [Review(**row) for row in rows]

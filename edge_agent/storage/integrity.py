@@ -1,8 +1,9 @@
 """A full check of a store: SQLite's own structure, our references and sizes, and every checksum."""
 
+from collections.abc import Sequence
+
 from edge_agent.errors import DocumentUnknown, StoreDamaged
 from edge_agent.storage.database import Database
-from edge_agent.storage.snapshot import StoreSnapshot
 
 
 def find_problems(database: Database, dimension: int) -> list[str]:
@@ -41,21 +42,23 @@ def find_problems(database: Database, dimension: int) -> list[str]:
             count = snapshot.rows(query, [])[0]["n"]
             if count:
                 problems.append(f"{count} {name}")
-        return problems + _compare_checksums(snapshot)
+        document_ids = [row["id"] for row in snapshot.rows("SELECT id FROM documents", [])]
+    return problems + _compare_checksums(database, document_ids)
 
 
-def _compare_checksums(snapshot: StoreSnapshot) -> list[str]:
-    """Reads every document and passage."""
+def _compare_checksums(database: Database, document_ids: Sequence[str]) -> list[str]:
+    """Reads every document and passage, in a snapshot a document: one keeps the passages that it has read."""
     changed_documents = changed_passages = 0
-    for document_id in [row["id"] for row in snapshot.rows("SELECT id FROM documents", [])]:
-        try:
-            snapshot.document_with_text(document_id)
-        except (StoreDamaged, DocumentUnknown):  # unknown where its index is damaged
-            changed_documents += 1
-        for passage_id in snapshot.passages_of(document_id):
+    for document_id in document_ids:
+        with database.snapshots.open() as snapshot:
             try:
-                snapshot.passages([passage_id])
-            except StoreDamaged:
-                changed_passages += 1
+                snapshot.document_with_text(document_id)
+            except (StoreDamaged, DocumentUnknown):  # unknown where its index is damaged
+                changed_documents += 1
+            for passage_id in snapshot.passages_of(document_id):
+                try:
+                    snapshot.passages([passage_id])
+                except StoreDamaged:
+                    changed_passages += 1
     counts = {"documents": changed_documents, "passages": changed_passages}
     return [f"{count} {name} that are not what was written" for name, count in counts.items() if count]

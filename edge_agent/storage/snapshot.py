@@ -176,6 +176,7 @@ class SnapshotPool:
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
         self._idle: list[sqlite3.Connection] = []
+        self._is_closed = False
         self._terms = TermCounts()
 
     @contextlib.contextmanager
@@ -203,8 +204,9 @@ class SnapshotPool:
             return read(snapshot)
 
     def close(self) -> None:
-        """Closes the connections that are not lent."""
+        """Closes the connections; those that are lent, when they come back."""
         with self._lock:
+            self._is_closed = True
             for connection in self._idle:
                 connection.close()
             self._idle.clear()
@@ -216,7 +218,10 @@ class SnapshotPool:
             connection.close()
             return
         with self._lock:
-            self._idle.append(connection)
+            if self._is_closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
 
 
 class TermCounts:

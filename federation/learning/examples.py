@@ -84,7 +84,7 @@ def read_lines(path: Path, *columns: str) -> Iterator[dict[str, Any]]:
 
 
 def bound_contributions(customers: Sequence[str], most: int) -> NDArray[np.int64]:
-    """BucketRange of the newest `most` examples of each customer, in order."""
+    """Rows (n,) of the newest `most` examples of each customer, in their order."""
     seen: dict[str, int] = {}
     kept = []
     for row in range(len(customers) - 1, -1, -1):

@@ -18,7 +18,12 @@ _BEFORE, _AFTER = "#b8c1cb", "#1f6f8b"
 def make_table(figures: IterationFigures) -> Table:
     """Accuracy of every model before and after, for the terminal."""
     table = Table(
-        "model", "new intents", "", "intents known before", "", title="Accuracy before and after one iteration"
+        "model",
+        "new intents, before",
+        "after",
+        "known intents, before",
+        "after",
+        title="Accuracy before and after one iteration",
     )
     for row in figures.rows:
         table.add_row(

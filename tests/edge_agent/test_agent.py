@@ -12,7 +12,7 @@ from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import AgentSettings, Chunking, Limits
 from student.bundle.folder import DEFAULT_BUNDLE, open_bundle
 from tests.conftest import ROOT
-from tests.edge_agent.reading import text_of
+from tests.edge_agent.stored import text_of
 
 MARKDOWN = DocumentFormat.MARKDOWN
 BACKUPS = b"# Backups\n\nBackups are taken every night at two. They are kept for fourteen days.\n"

@@ -30,7 +30,7 @@ def test_an_answer_after_a_change_holds_nothing_of_before_it_whoever_asks_meanwh
         try:
             while not stop.is_set():
                 agent.questions.query(QUESTION)
-        except BaseException as error:  # told to the test below
+        except BaseException as error:  # the test below fails with it
             failures.append(error)
 
     readers = [threading.Thread(target=keep_asking) for _ in range(3)]
@@ -86,7 +86,7 @@ def test_store_and_index_of_a_snapshot_hold_the_same_passages_whatever_changes(a
             while not stop.is_set():
                 with open_current(agent.models, agent.store) as (_, snapshot):
                     assert sorted(snapshot.store.passage_ids(NO_FILTER)) == sorted(snapshot.index.ids().tolist())
-        except BaseException as error:  # told to the test below
+        except BaseException as error:  # the test below fails with it
             failures.append(error)
 
     readers = [threading.Thread(target=keep_comparing) for _ in range(3)]

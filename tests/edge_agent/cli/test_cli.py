@@ -43,7 +43,7 @@ def test_ingest_then_query_from_an_empty_machine(folder: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("is_served", [True, False])
-def test_a_folder_is_taken_in_with_tags(folder: Path, tmp_path: Path, serve: ServeStore, is_served: bool) -> None:
+def test_a_folder_is_ingested_with_tags(folder: Path, tmp_path: Path, serve: ServeStore, is_served: bool) -> None:
     store = tmp_path / "store"
     if is_served:
         serve(store)

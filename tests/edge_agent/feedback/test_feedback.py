@@ -76,7 +76,7 @@ def test_feedback_that_says_nothing_is_refused(log: FeedbackLog) -> None:
     assert log.read_since(0) == []
 
 
-def test_a_review_waits_until_it_is_settled_and_is_queued_once(log: FeedbackLog) -> None:
+def test_a_review_waits_until_it_is_answered_and_is_queued_once(log: FeedbackLog) -> None:
     for _ in range(3):
         log.queue("where is my order?", "abstained", "track_order", 0.2, "ab" * 32)
     (waiting,) = log.pending()
@@ -90,9 +90,9 @@ def test_a_review_waits_until_it_is_settled_and_is_queued_once(log: FeedbackLog)
 def test_a_reviewing_agent_queues_what_it_was_unsure_of(tmp_path: Path) -> None:
     with Agent(AgentSettings(tmp_path, is_reviewing=True)) as agent:
         agent.add_document("a.md", b"# Refunds\n\nRefunds are paid within ten working days.\n", DocumentFormat.MARKDOWN)
-        assert agent.questions.query("what is the capital of France? mail me at a@b.example").abstained
+        assert agent.questions.query(" what is  the capital\nof France? mail me at a@b.example ").abstained
         (review,) = agent.feedback.pending()
-        assert review.text == "what is the capital of France? mail me at <email>"
+        assert review.text == "what is  the capital\nof France? mail me at <email>"  # as it was written
         assert not agent.questions.query("when are refunds paid?").abstained
         assert all(item.why != "abstained" for item in agent.feedback.pending()[1:])
 

@@ -15,7 +15,7 @@ from edge_agent.agent import Agent
 from edge_agent.errors import AgentError
 from edge_agent.ingest.parsing.formats import DocumentFormat
 from tests.edge_agent.ingest.test_formats import make_pdf
-from tests.edge_agent.reading import text_of
+from tests.edge_agent.stored import text_of
 
 WORDS = st.sampled_from(
     "pago factura ñandú 🚀 copia İstanbul ﬁn e\u0301xito «cita» 14.90 € etc. Sr. ¿dónde? línea- <b> & | # *x*".split()

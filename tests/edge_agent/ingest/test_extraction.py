@@ -1,4 +1,4 @@
-"""From bytes to text and blocks, and the refusal of what is not text."""
+"""Bytes become text and blocks; what is not text is refused."""
 
 import gzip
 import io
@@ -94,7 +94,7 @@ def test_binary_content_is_refused_and_never_unpacked(content: bytes) -> None:
         extract(content, DocumentFormat.MARKDOWN, ParsingLimits())
 
 
-def test_other_encodings_are_refused_with_the_place_of_the_first_bad_byte() -> None:
+def test_other_encodings_are_refused_with_the_position_of_the_first_bad_byte() -> None:
     with pytest.raises(TextNotUtf8, match="byte 3 cannot be decoded; save it as UTF-8"):
         extract("café".encode("latin-1"), DocumentFormat.TEXT, ParsingLimits(bytes=100))
 

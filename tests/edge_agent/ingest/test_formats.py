@@ -28,7 +28,7 @@ from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats import DocumentFormat, format_of
 from edge_agent.ingest.parsing.isolation import IsolatedParser
 from edge_agent.settings import ParsingLimits
-from tests.edge_agent.reading import text_of
+from tests.edge_agent.stored import text_of
 
 
 def read(content: bytes | str, document_format: DocumentFormat, **limits: int) -> Extract:

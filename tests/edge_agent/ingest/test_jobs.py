@@ -1,4 +1,4 @@
-"""Long uploads: accepted at once, told how far they are, never lost."""
+"""Long uploads: accepted at once, their progress reported, never lost."""
 
 import re
 import threading
@@ -62,7 +62,7 @@ def test_a_long_upload_is_accepted_followed_and_found(serve: ServeStore, tmp_pat
     assert list((tmp_path / "jobs").glob("*.content")) == []
 
 
-def test_what_is_wrong_with_a_document_is_told_at_once_or_by_its_job(serve: ServeStore, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_document_is_reported_at_once_or_by_its_job(serve: ServeStore, tmp_path: Path) -> None:
     http = serve(tmp_path).http
     assert problem(upload(http, "x.exe", "MZ"))["status"] == 415
     assert problem(upload(http, "x.txt", "text", tags=[""]))["status"] == 422
@@ -74,7 +74,7 @@ def test_what_is_wrong_with_a_document_is_told_at_once_or_by_its_job(serve: Serv
     assert http.get("/v1/documents").json()["total"] == 0
 
 
-def test_what_was_accepted_is_taken_in_or_its_refusal_is_told_also_after_a_kill(
+def test_what_was_accepted_is_ingested_or_its_refusal_is_reported_also_after_a_kill(
     serve: ServeStore, tmp_path: Path
 ) -> None:
     server = serve(tmp_path)
@@ -99,11 +99,11 @@ def test_a_large_file_goes_through_the_server_as_a_job(serve: ServeStore, tmp_pa
 def test_a_full_queue_refuses_and_keeps_nothing(agent: Agent, tmp_path: Path) -> None:
     go_on = threading.Event()
 
-    def wait_then_take_in(job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
+    def wait_then_ingest(job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
         assert go_on.wait(timeout=30)
         return agent.ingest_job(job, content, on_passages)
 
-    with Jobs(tmp_path / "jobs", wait_then_take_in) as jobs:
+    with Jobs(tmp_path / "jobs", wait_then_ingest) as jobs:
         accepted = [jobs.accept(f"{n}.txt", b"One sentence.", TEXT, tags=()) for n in range(MAX_PENDING)]
         before = sorted((tmp_path / "jobs").iterdir())
         with pytest.raises(JobQueueFull, match="send it again later"):
@@ -117,12 +117,12 @@ def test_a_full_queue_refuses_and_keeps_nothing(agent: Agent, tmp_path: Path) ->
 def test_a_job_that_runs_when_the_server_ends_is_put_back(agent: Agent, tmp_path: Path) -> None:
     has_begun, go_on = threading.Event(), threading.Event()
 
-    def wait_then_take_in(job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
+    def wait_then_ingest(job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
         has_begun.set()
         assert go_on.wait(timeout=30)
         return agent.ingest_job(job, content, on_passages)
 
-    jobs = Jobs(tmp_path / "jobs", wait_then_take_in)
+    jobs = Jobs(tmp_path / "jobs", wait_then_ingest)
     job = jobs.accept("a.txt", b"One sentence.", TEXT, tags=())
     assert has_begun.wait(timeout=30)
     closing = threading.Thread(target=jobs.close)

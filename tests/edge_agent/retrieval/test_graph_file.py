@@ -1,4 +1,4 @@
-"""The graph on disk: used when it is whole and fits the store, built anew when not; never a wrong answer."""
+"""The graph on disk: used when it is whole and fits the store, built again when not; never a wrong answer."""
 
 from pathlib import Path
 

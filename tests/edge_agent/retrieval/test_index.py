@@ -1,6 +1,8 @@
-"""The index against brute force, while it grows, shrinks and hands over to hnswlib."""
+"""The index against brute force, while it grows, shrinks and moves to hnswlib."""
 
+import threading
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -66,7 +68,7 @@ def test_the_table_grows_past_its_first_size_and_forgets_rows_long_gone() -> Non
     assert len(table) == 1000
     assert len(old) == 3000  # who holds a view of before still has it
     assert old.search(rows[7], 1)[0].passage_id == 7
-    assert table.view(5) is None  # who comes for it now is told to take a later one
+    assert table.view(5) is None  # None: whoever asks now takes a later one
     assert table.view(6) is not None
 
 
@@ -157,4 +159,80 @@ def test_a_view_of_before_finds_with_the_graph_what_it_would_find_without() -> N
     index.wait_until_built(timeout_s=60)
     assert before.search(rows[0], 1)[0].passage_id == 0
     assert after.search(rows[2199], 1)[0].passage_id == 2199
+    index.close()
+
+
+def test_passages_that_came_after_a_view_take_no_places_in_its_search() -> None:
+    pytest.importorskip("hnswlib", reason="the extra hnsw is not installed")
+    rows = unit_rows(600, np.random.default_rng(3))
+    index = PassageIndex(DIMENSION, exact_below=500, threads=1)
+    index.apply(1, added=range(600), embeddings=rows)
+    index.wait_until_built(timeout_s=60)
+    view = index.view()
+    index.apply(2, added=range(1000, 1100), embeddings=np.repeat(rows[:1], 100, axis=0))
+    index.wait_until_built(timeout_s=60)
+    assert {n.passage_id for n in view.search(rows[0], 10)} == {n.passage_id for n in view.scan(rows[0], 10)}
+    index.close()
+
+
+def test_a_view_finds_what_was_removed_since_however_much_that_is() -> None:
+    pytest.importorskip("hnswlib", reason="the extra hnsw is not installed")
+    rows = unit_rows(6000, np.random.default_rng(4))
+    index = PassageIndex(DIMENSION, exact_below=1000, threads=2)
+    index.apply(1, added=range(6000), embeddings=rows)
+    index.wait_until_built(timeout_s=60)
+    view = index.view()
+    index.apply(2, removed=range(5000))
+    index.wait_until_built(timeout_s=60)
+    assert [view.search(rows[i], 1)[0].passage_id for i in (0, 7, 4999, 5999)] == [0, 7, 4999, 5999]
+    index.close()
+
+
+def test_an_index_that_was_emptied_finds_nothing_rests_and_fills_again() -> None:
+    pytest.importorskip("hnswlib", reason="the extra hnsw is not installed")
+    rows = unit_rows(200, np.random.default_rng(5))
+    index = PassageIndex(DIMENSION, exact_below=100, threads=1)
+    index.apply(1, added=range(200), embeddings=rows)
+    index.wait_until_built(timeout_s=60)
+    index.apply(2, removed=range(200))
+    index.wait_until_built(timeout_s=60)
+    assert not any(thread.name == "index" for thread in threading.enumerate())
+    assert index.view().search(rows[0], 5) == []
+    index.apply(3, added=range(1000, 1200), embeddings=rows)
+    index.wait_until_built(timeout_s=60)
+    assert nearest_ids(index, rows[7], 1) == [1007]
+    index.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_failure_in_the_background_is_tried_again_at_the_next_change() -> None:
+    pytest.importorskip("hnswlib", reason="the extra hnsw is not installed")
+    rows, asked = unit_rows(300, np.random.default_rng(6)), list[int]()
+
+    def sample_queries(passage_ids: Sequence[int]) -> Embeddings:
+        asked.append(len(passage_ids))
+        if len(asked) == 1:
+            raise RuntimeError("a passage cannot be read")
+        return rows[: len(passage_ids)]
+
+    index = PassageIndex(DIMENSION, exact_below=200, threads=1, sample_queries=sample_queries)
+    index.apply(1, added=range(299), embeddings=rows[:299])
+    index.wait_until_built(timeout_s=60)
+    assert index.is_exact
+    index.apply(2, added=[299], embeddings=rows[299:])
+    index.wait_until_built(timeout_s=60)
+    assert not index.is_exact
+    index.close()
+
+
+def test_passages_behind_many_that_were_removed_are_found() -> None:
+    pytest.importorskip("hnswlib", reason="the extra hnsw is not installed")
+    rows = unit_rows(1200, np.random.default_rng(7))
+    index = PassageIndex(DIMENSION, exact_below=300, threads=1)
+    for version in range(1, 41):  # the graph follows while it is searched
+        first = 30 * (version - 1)
+        gone = range(max(0, first - 300), first - 270) if version % 8 else range(first)
+        index.apply(version, added=range(first, first + 30), embeddings=rows[first : first + 30], removed=gone)
+        view = index.view()
+        assert len(view.search(rows[first], 60)) == min(60, len(view))
     index.close()

@@ -1,4 +1,4 @@
-"""What is shown of what was found: one score, duplicates once, variety, and filters."""
+"""Search results: one score, duplicates once, variety, and filters."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

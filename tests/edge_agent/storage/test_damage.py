@@ -26,7 +26,7 @@ from edge_agent.storage.documents import Store
 from edge_agent.storage.records import ChunkingRecipe, Document, NewDocument, Passage, PassageSpan, document_id_of
 from student.embeddings import Embeddings
 from tests.conftest import ROOT, ServeStore, run_orilla
-from tests.edge_agent.reading import documents_of, text_of
+from tests.edge_agent.stored import documents_of, text_of
 
 SPACE, DIMENSION, RECIPE = "ab" * 32, 64, ChunkingRecipe(1, 100)
 REFUSALS = (StoreDamaged, StoreForeign, StoreTooNew, StoreTooOld, StoreUnavailable)
@@ -191,7 +191,7 @@ def is_refused(folder: Path, truth: Contents) -> bool:
 
 def is_the_same(given: Contents, truth: Contents) -> bool:
     fields = ("documents", "texts", "passages", "found", "feedback")
-    is_whole = sorted(given.ids + given.to_embed) == truth.ids  # what has lost its embedding is embedded anew
+    is_whole = sorted(given.ids + given.to_embed) == truth.ids  # what has lost its embedding is embedded again
     return is_whole and all(getattr(given, field) == getattr(truth, field) for field in fields)
 
 

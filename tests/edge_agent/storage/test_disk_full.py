@@ -131,7 +131,7 @@ def test_starting_without_space_is_one_line_that_says_what_to_do(small_disk: Pat
     assert run_orilla("edge", "check", "--store", str(store)).stdout == "0 documents, 0 passages: sound\n"
 
 
-def test_uploads_that_find_no_room_while_they_come_in_are_told(
+def test_uploads_that_find_no_room_while_they_come_in_are_refused_by_name(
     serve: ServeStore, small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(small_disk))  # where large uploads wait

@@ -18,7 +18,7 @@ from edge_agent.storage.database import DATABASE
 from edge_agent.storage.documents import Store
 from student.bundle.folder import DEFAULT_BUNDLE
 from tests.conftest import ROOT, ServeStore
-from tests.edge_agent.reading import documents_of
+from tests.edge_agent.stored import documents_of
 
 SERVER_KILLS, PROCESS_KILLS = 5, 8
 

@@ -1,6 +1,9 @@
 """The store: real SQLite files, whole or untouched."""
 
 import sqlite3
+import threading
+import time
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -10,13 +13,13 @@ import numpy as np
 import pytest
 
 from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreLocked, StoreTooNew, StoreTooOld
-from edge_agent.storage.database import DATABASE
+from edge_agent.storage.database import DATABASE, LOG_BYTES
 from edge_agent.storage.documents import Store
 from edge_agent.storage.lock import StoreLock, holder_url
 from edge_agent.storage.records import ChunkingRecipe, NewDocument, PassageSpan, document_id_of
 from edge_agent.text import content_terms
 from student.embeddings import Embeddings
-from tests.edge_agent.reading import text_of
+from tests.edge_agent.stored import text_of
 
 SPACE, OTHER_SPACE = "ab" * 32, "cd" * 32
 
@@ -232,3 +235,54 @@ def test_words_that_differ_from_the_texts_are_reported(store: Store) -> None:
     with sqlite3.connect(store.path) as db:
         db.execute("INSERT INTO passage_terms (rowid, title, heading, text) VALUES (1, 'x', 'x', 'x')")
     assert "the words of the passages differ from their texts" in store.check(4)
+
+
+def test_the_log_stays_short_while_somebody_always_reads(store: Store, tmp_path: Path) -> None:
+    text, spans, is_done = "word " * 40_000, [PassageSpan(0, 11, "")], threading.Event()
+
+    def read() -> None:
+        while not is_done.is_set():
+            with store.snapshots.open() as snapshot:
+                snapshot.counts()
+                time.sleep(0.003)
+
+    readers = [threading.Thread(target=read) for _ in range(6)]
+    for reader in readers:
+        reader.start()
+    longest = written = 0
+    log = tmp_path / f"{DATABASE}-wal"
+    while written < 4 * LOG_BYTES:
+        store.put(new("a.md", text), spans, rows(1), sentences(1), SPACE)
+        written += 2 * len(text)
+        longest = max(longest, log.stat().st_size)
+    is_done.set()
+    for reader in readers:
+        reader.join()
+    assert longest < 2 * LOG_BYTES
+
+
+def test_a_reader_that_stays_holds_up_no_change(store: Store) -> None:
+    with store.snapshots.open() as snapshot:
+        for number in range(80):
+            store.put(new("a.md", f"{number} " * 100_000), [PassageSpan(0, 11, "")], rows(1), sentences(1), SPACE)
+        assert snapshot.counts().documents == 0
+    assert store.check(dimension=4) == []
+
+
+def test_a_snapshot_that_outlives_the_store_leaves_no_connection(store: Store, tmp_path: Path) -> None:
+    store.put(new("a.md"), SPANS, rows(2), sentences(2), SPACE)
+    with store.snapshots.open() as snapshot:
+        store.close()
+        assert snapshot.counts().documents == 1
+    assert not (tmp_path / f"{DATABASE}-wal").exists()  # SQLite removes it with the last connection
+
+
+def test_a_check_keeps_nothing_of_what_it_has_read(store: Store) -> None:
+    text = "word " * 100_000
+    for number in range(30):
+        store.put(new(f"{number}.md", text), [PassageSpan(0, len(text), "")], rows(1), sentences(1), SPACE)
+    tracemalloc.start()
+    assert store.check(dimension=4) == []
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * len(text)

@@ -346,7 +346,7 @@ def test_a_branch_without_examples_cannot_be_told_from_the_others(lab: Lab) -> N
     assert [record.refusals for record in finished.history] == [{}, {}, {}]
 
 
-def test_what_fails_inside_a_branch_is_not_told_to_the_center(lab: Lab) -> None:
+def test_what_fails_inside_a_branch_is_not_shown_to_the_center(lab: Lab) -> None:
     (lab.branches[0] / "tickets.jsonl").write_text("my card number is on the invoice")
     finished = run_in_process(lab)
     assert set(finished.history[0].refusals) == {"mask: the branch failed; its own log says why"}
