@@ -91,6 +91,14 @@ def _bundle_of_answer(path: Path) -> dict[str, Any]:
         ) from error
 
 
+def _recipe_of_run(path: Path) -> Any:
+    """The recipe in a run's file; None in a file that only has its name."""
+    try:
+        return json.loads(path.read_bytes())["recipe"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 class _Shelf:
     """The files of some folders, by digest."""
 
@@ -109,8 +117,8 @@ class _Shelf:
             self._by_digest.setdefault(digest_file(path), path)
         elif path.name == LEDGER_FILE:
             self._ledgers[read_ledger(path).branch] = path
-        elif path.name == RUN_FILE:
-            self._by_digest[digest_json(json.loads(path.read_bytes())["recipe"])] = path
+        elif path.name == RUN_FILE and (recipe := _recipe_of_run(path)) is not None:
+            self._by_digest[digest_json(recipe)] = path
 
     def look_up(self, origin: Origin) -> Node:
         """The node of what an origin names, and of all that was made from; things named twice are opened once."""

@@ -71,6 +71,12 @@ def test_what_is_not_here_stays_a_name(center: Path, tmp_path: Path) -> None:
     assert "ledger" not in found
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"of": "another program"}'])
+def test_a_file_that_only_has_the_name_of_ours_is_passed_over(center: Path, tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+    assert trace(center / "applied", [tmp_path]).path == center / "applied" / "manifest.json"
+
+
 def damage_release(center: Path) -> None:
     for path in center.rglob(HEAD_FILE):
         path.write_bytes(b"other")
