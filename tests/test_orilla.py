@@ -19,3 +19,10 @@ def test_linux_is_supported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         orilla.main()
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith("orilla 0.")
+
+
+def test_help_says_what_arguments_are(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["orilla", "edge", "ingest", "--help"])
+    with pytest.raises(SystemExit):
+        orilla.main()
+    assert "A file, or a folder whose documents are ingested." in " ".join(capsys.readouterr().out.split())
