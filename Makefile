@@ -22,7 +22,7 @@ run: .venv/base.stamp ## serve the demo on http://127.0.0.1:8080 (PORT=…)
 	@printf "       -d '{\"text\": \"How long are backups kept on the Marea plan?\"}'\n\n"
 	@exec $(BIN)/orilla edge serve --store $(STORE) --port $(PORT)
 
-test: .venv/all.stamp ## every check, as CI runs them: about seven minutes on two cores
+test: .venv/all.stamp ## every check, as CI runs them: about six minutes on two cores
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
