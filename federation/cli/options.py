@@ -6,7 +6,7 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from student.distill.cli import import_extra
+from student.extras import import_extra
 
 DEFAULT_HOME = Path(platformdirs.user_data_dir("orilla")) / "federation"
 HomeOption = Annotated[Path, typer.Option("--home", envvar="ORILLA_FEDERATION_HOME", help="The federation's folder.")]
@@ -16,5 +16,5 @@ RecipeArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, hel
 
 
 def import_flower() -> None:
-    """Imports what an extra installs, before any work is done. Raises `ExtraMissing`."""
+    """Imports what the extra `federation` installs. Raises `ExtraMissing`."""
     import_extra("the federation", "federation", ("flwr", "jinja2", "matplotlib"))

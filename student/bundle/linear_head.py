@@ -93,11 +93,6 @@ def softmax(logits: NDArray[_Floating]) -> NDArray[_Floating]:
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=logits.dtype)
 
 
-def read_intent_head(bundle: Bundle) -> LinearHead | None:
-    """The intent head of a verified bundle, None where it has none. Raises `BundleUnusable`, as `read_head`."""
-    return read_head(bundle, INTENT) if INTENT in bundle.manifest.heads else None
-
-
 def read_head(bundle: Bundle, name: str) -> LinearHead:
     """Reads a head from a verified bundle.
 

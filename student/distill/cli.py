@@ -1,7 +1,6 @@
 """`orilla student export`, `export-onnx`, `distill` and `verifier`. Torch is imported when a command runs."""
 
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 from rich.console import Console
 
 from student.bundle.folder import DEFAULT_BUNDLE, Bundle
-from student.errors import ExtraMissing
+from student.extras import import_extra
 from student.terminal import progress_bar
 
 app = typer.Typer()
@@ -205,18 +204,3 @@ def verifier_command(
     console.print(f"bundle {out}: serial {serial}, digest {made.digest}")
     for name, figure in made.manifest.metrics[VERIFIER_METRICS].items():
         console.print(f"  {name}: {figure}")
-
-
-def import_extra(
-    what: str = "making bundles",
-    extra: str = "distill",
-    modules: tuple[str, ...] = ("torch", "optimum.exporters.onnx", "sentence_transformers", "sklearn"),
-) -> None:
-    """Imports what an extra installs, before any work is done. Raises `ExtraMissing`."""
-    try:
-        for name in modules:
-            import_module(name)
-    except ImportError as error:
-        raise ExtraMissing(
-            f'{what} needs {error.name or name}, which is not installed; run: pip install "orilla[{extra}]"'
-        ) from error

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from student.artifacts.durable import write_durably
-from student.distill.cli import import_extra
+from student.extras import import_extra
 
 app = typer.Typer()
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from student.distill.cli import import_extra
+from student.extras import import_extra
 
 TEACHER_RECIPES = Path(__file__).parents[1] / "recipes"
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from student.distill.cli import import_extra
+from student.extras import import_extra
 
 ITERATION_RECIPES = Path(__file__).parents[1] / "recipes"
 
