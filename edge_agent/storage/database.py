@@ -110,7 +110,8 @@ class Database:
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # waits for readers of before
             finally:
                 self._writer.execute(f"PRAGMA busy_timeout = {_TIMEOUT_MS}")
-            self._empty_log_at = self._log.stat().st_size + LOG_BYTES
+            left = self._log.stat().st_size
+            self._empty_log_at = left + LOG_BYTES // 4 if left else LOG_BYTES  # tried again soon where readers held it
 
 
 def prepare(db: sqlite3.Connection, path: Path, *, watermark: int) -> int:
