@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.measure import percentiles, resident_bytes
 from edge_agent.agent import Agent
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 
 WARM = 30

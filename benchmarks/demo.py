@@ -15,7 +15,7 @@ from benchmarks.abstention import draw_risk_coverage, fit_confidence, look, out_
 from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
 from edge_agent.answering.results import Answer
-from edge_agent.ingest.parsing.formats import format_of
+from edge_agent.ingest.parsing.document_format import format_of
 from edge_agent.settings import AgentSettings
 from student.artifacts.json_lines import read_rows
 

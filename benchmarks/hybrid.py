@@ -18,7 +18,7 @@ from benchmarks.demo import ingest_demo, read
 from benchmarks.known_items import masked, neutral_title, question_of
 from edge_agent.agent import Agent
 from edge_agent.answering.pipeline import open_current
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.retrieval.search import QUOTED, WORDS, candidates, fuse, weigh_words
 from edge_agent.settings import AgentSettings
 from edge_agent.text import OTHER_LANGUAGE_PENALTY, detect_language

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.kills import EXACT_BELOW
 from edge_agent.agent import Agent
 from edge_agent.feedback.log import NewFeedback
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.retrieval import index
 from edge_agent.settings import AgentSettings
 

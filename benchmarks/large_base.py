@@ -18,7 +18,7 @@ from edge_agent.errors import InputInvalid
 from edge_agent.ingest.chunking import chunk
 from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.extraction import extract
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.passage_encoding import encode_passages
 from edge_agent.settings import ParsingLimits
 from edge_agent.storage.records import PassageSpan

@@ -11,7 +11,7 @@ from edge_agent.feedback.log import FeedbackLog, NewFeedback
 from edge_agent.ingest.jobs import Job, OnPassages
 from edge_agent.ingest.outcome import Ingested, Outcome
 from edge_agent.ingest.parsing.blocks import Extract
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.preparation import Preparation
 from edge_agent.models.identity import BundleIdentity
 from edge_agent.models.lifecycle import Models

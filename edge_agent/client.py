@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from edge_agent.answering.results import Answer
 from edge_agent.errors import AgentError, ServerUnreachable
 from edge_agent.ingest.outcome import Ingested
-from edge_agent.ingest.parsing.formats import FORMAT_OF_SUFFIX, DocumentFormat
+from edge_agent.ingest.parsing.document_format import FORMAT_OF_SUFFIX, DocumentFormat
 from edge_agent.storage.records import document_id_of
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)

@@ -42,6 +42,7 @@ _ABBREVIATIONS = frozenset(
 )
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'»”’)\]]*+(?=\s)|\n+")
 _LAST_WORD = re.compile(r"(\S+?)[.]$")
+_NEXT = re.compile(r"\s*+(\S)")
 _LONGEST_WORD = 40  # looked at before a full stop, so that the time stays linear
 
 
@@ -134,12 +135,12 @@ def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[t
 def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
     if "\n" in match[0] or match[0][0] in "!?…":
         return True
-    following = text[match.end() :].lstrip()[:1]
+    following = _NEXT.match(text, match.end())
     near = max(start, match.start() - _LONGEST_WORD)
     line_start = max(near, text.rfind("\n", near, match.start()) + 1)
     before = _LAST_WORD.search(text[line_start : match.start() + 1])
     word = before[1].lower().lstrip('(«"¿¡') if before else ""
-    if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or following.islower():
+    if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or (following and following[1].islower()):
         return False
     return not (word.isdigit() and text[line_start : match.start()].strip() == word)
 

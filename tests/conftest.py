@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from student.bundle.folder import DEFAULT_BUNDLE
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.known_items import masked
 from benchmarks.measure import rank_of, summarize_ranks
 from edge_agent.agent import Agent
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from tests.conftest import require_data
 

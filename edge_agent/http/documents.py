@@ -14,8 +14,8 @@ from edge_agent.agent import Agent
 from edge_agent.http.problems import Problem, Request, describe, problem_of
 from edge_agent.ingest.jobs import Job, Jobs, JobState
 from edge_agent.ingest.outcome import Ingested, Outcome
+from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
 from edge_agent.ingest.parsing.extraction import require_size
-from edge_agent.ingest.parsing.formats import DocumentFormat, format_of
 from edge_agent.ingest.tags import checked_tags
 from edge_agent.storage.records import Document
 from edge_agent.text import checked_source

@@ -1,26 +1,36 @@
 """Chunking: a document is divided into passages, the units that are embedded, found and cited."""
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.ingest.parsing.blocks import BlockKind, Extract
-from edge_agent.storage.records import PassageSpan
+from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, Block, BlockKind, Extract
+from edge_agent.storage.records import PassageKind, PassageSpan
 from edge_agent.text import split_sentences
 
-RULES = 2
+RULES = 3
 """Number of the chunking rules; grows when `chunk` makes other passages of the same document."""
 
 
 _MAX_HEADING_CHARS = 300  # each heading is repeated with every passage below it
+_KINDS = {
+    BlockKind.HEADING: PassageKind.HEADING,
+    BlockKind.PARAGRAPH: PassageKind.PARAGRAPH,
+    BlockKind.LIST_ITEM: PassageKind.LIST,
+    BlockKind.TABLE_ROW: PassageKind.TABLE_ROW,
+    BlockKind.CODE: PassageKind.CODE,
+}
 
 
 def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int) -> list[PassageSpan]:
     """Divides a document along its structure.
 
     Blocks of one section are packed into passages of at most `max_tokens` tokens; a block that is larger alone is
-    cut at sentences, and a sentence that is larger alone between two tokens. No passage crosses a heading or a page.
+    cut at sentences, and a sentence that is larger alone between two tokens. No passage crosses a heading or a page,
+    and each row of a table is a passage of its own. A heading with nothing below it is a passage, since it may be all
+    that is said.
 
     Args:
         document: text and blocks.
@@ -28,38 +38,80 @@ def chunk(document: Extract, token_starts: NDArray[np.int64], *, max_tokens: int
         max_tokens: of a passage.
 
     Returns:
-        Passages in order, not overlapping, covering every character of every text block but the space between.
+        Passages in order, not overlapping, covering every character of every block but headings and the space between.
     """
-    passages: list[PassageSpan] = []
-    headings: list[tuple[int, str]] = []
-    open_start = open_end = -1
-    page = 0
+    return _Chunks(document, token_starts, max_tokens).read()
 
-    def close() -> None:
-        nonlocal open_start
-        if open_start >= 0:
-            passages.append(PassageSpan(open_start, open_end, " › ".join(name for _, name in headings), page))
-            open_start = -1
 
-    for block in document.blocks:
-        if block.kind is BlockKind.HEADING:
-            close()
-            headings = [(level, name) for level, name in headings if level < block.level]
-            name = document.text[block.start : block.end]
-            if not (block.level == 1 and name == document.title):
-                headings.append((block.level, name[:_MAX_HEADING_CHARS]))
-            continue
-        if block.page != page:
-            close()
-            page = block.page
-        for start, end in _pieces(document.text, block.start, block.end, token_starts, max_tokens):
-            if open_start >= 0 and _count(token_starts, open_start, end) > max_tokens:
-                close()
-            if open_start < 0:
-                open_start = start
-            open_end = end
-    close()
-    return passages
+class _Chunks:
+    """Reads blocks in order, with the headings above them, and packs them."""
+
+    def __init__(self, document: Extract, token_starts: NDArray[np.int64], max_tokens: int) -> None:
+        self._text, self._title, self._blocks = document.text, document.title, document.blocks
+        self._token_starts, self._max_tokens = token_starts, max_tokens
+        self._passages: list[PassageSpan] = []
+        self._headings: list[tuple[int, str]] = []
+        self._open: list[tuple[int, int, BlockKind]] = []
+        self._page = 0
+
+    def read(self) -> list[PassageSpan]:
+        for block, following in _with_next(self._blocks):
+            if block.kind is BlockKind.HEADING:
+                self._close()
+                self._read_heading(block, following)
+                continue
+            if block.page != self._page or block.kind is BlockKind.TABLE_ROW:
+                self._close()
+                self._page = block.page
+            for start, end in self._pieces(block):
+                if self._open and self._count(self._open[0][0], end) > self._max_tokens:
+                    self._close()
+                self._open.append((start, end, block.kind))
+            if block.kind is BlockKind.TABLE_ROW:
+                self._close()
+        self._close()
+        return self._passages
+
+    def _read_heading(self, heading: Block, following: Block | None) -> None:
+        self._headings = [(level, name) for level, name in self._headings if level < heading.level]
+        name = self._text[heading.start : heading.end]
+        is_title = heading.level == 1 and name == self._title
+        ends_here = following is None or (following.kind is BlockKind.HEADING and following.level <= heading.level)
+        if ends_here and heading.level < QUESTION_LEVEL and not is_title:
+            self._page = heading.page
+            self._open = [(start, end, BlockKind.HEADING) for start, end in self._pieces(heading)]
+            self._close()
+        if not is_title:
+            self._headings.append((heading.level, name[:_MAX_HEADING_CHARS]))
+
+    def _close(self) -> None:
+        """Ends the passage that is being packed; its kind is that of most of its text."""
+        if not self._open:
+            return
+        lengths: dict[BlockKind, int] = {}
+        for start, end, kind in self._open:
+            lengths[kind] = lengths.get(kind, 0) + end - start
+        passage_kind = _KINDS[max(lengths, key=lengths.__getitem__)]
+        if self._headings and self._headings[-1][0] == QUESTION_LEVEL and passage_kind is not PassageKind.TABLE_ROW:
+            passage_kind = PassageKind.QUESTION_ANSWER
+        heading = " › ".join(name for _, name in self._headings)
+        self._passages.append(PassageSpan(self._open[0][0], self._open[-1][1], heading, self._page, passage_kind))
+        self._open = []
+
+    def _pieces(self, block: Block) -> list[tuple[int, int]]:
+        """A block whole if it fits, else its sentences, else runs of tokens."""
+        if self._count(block.start, block.end) <= self._max_tokens:
+            return [(block.start, block.end)]
+        pieces = []
+        for first, last in split_sentences(self._text, block.start, block.end):
+            starts = self._token_starts
+            inside = starts[np.searchsorted(starts, first) : np.searchsorted(starts, last)]
+            cuts = [first, *(int(cut) for cut in inside[self._max_tokens :: self._max_tokens]), last]
+            pieces += [(a, b) for a, b in pairwise(cuts) if a < b]
+        return pieces
+
+    def _count(self, start: int, end: int) -> int:
+        return int(np.searchsorted(self._token_starts, end) - np.searchsorted(self._token_starts, start))
 
 
 def passage_input(title: str, heading: str, text: str) -> str:
@@ -67,17 +119,5 @@ def passage_input(title: str, heading: str, text: str) -> str:
     return "\n".join(part for part in (title, heading, text) if part)
 
 
-def _pieces(text: str, start: int, end: int, token_starts: NDArray[np.int64], max_tokens: int) -> list[tuple[int, int]]:
-    """A block whole if it fits, else its sentences, else runs of tokens."""
-    if _count(token_starts, start, end) <= max_tokens:
-        return [(start, end)]
-    pieces = []
-    for first, last in split_sentences(text, start, end):
-        inside = token_starts[np.searchsorted(token_starts, first) : np.searchsorted(token_starts, last)]
-        cuts = [first, *(int(cut) for cut in inside[max_tokens::max_tokens]), last]
-        pieces += [(a, b) for a, b in pairwise(cuts) if a < b]
-    return pieces
-
-
-def _count(token_starts: NDArray[np.int64], start: int, end: int) -> int:
-    return int(np.searchsorted(token_starts, end) - np.searchsorted(token_starts, start))
+def _with_next(blocks: Sequence[Block]) -> Iterator[tuple[Block, Block | None]]:
+    return zip(blocks, [*blocks[1:], None], strict=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
 from edge_agent.ingest.outcome import Ingested, Outcome
-from edge_agent.ingest.parsing.formats import FORMAT_OF_SUFFIX, DocumentFormat, format_of
+from edge_agent.ingest.parsing.document_format import FORMAT_OF_SUFFIX, DocumentFormat, format_of
 from edge_agent.settings import Limits
 
 

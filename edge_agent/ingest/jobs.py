@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from edge_agent.errors import AgentError, JobQueueFull, JobUnknown
 from edge_agent.ingest.outcome import Ingested
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.storage.failures import named_failures
 from student.artifacts.durable import write_durably
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from edge_agent.ingest.chunking import RULES, chunk
 from edge_agent.ingest.jobs import OnPassages
 from edge_agent.ingest.parsing.blocks import Extract
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
-from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.ingest.parsing.isolation import IsolatedParser
 from edge_agent.ingest.passage_encoding import encode_passages
 from edge_agent.ingest.tags import MAX_TAGS, checked_tags

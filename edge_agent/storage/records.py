@@ -1,6 +1,7 @@
 """Records of the store, as values: documents, passages, filters, changes."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from student.artifacts.digests import digest_bytes
 
@@ -52,6 +53,17 @@ class Passage:
     text: str
 
 
+class PassageKind(StrEnum):
+    """The kind of block that a passage is made of: of most of its text, where it is made of several."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    LIST = "list"
+    TABLE_ROW = "table row"
+    CODE = "code"
+    QUESTION_ANSWER = "question and answer"
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkingRecipe:
     """How a document was chunked, kept with it, so that stale chunking is found.
@@ -71,13 +83,15 @@ class ChunkingRecipe:
 class PassageSpan:
     """A passage to be stored: `text[start:end]`, below the headings `heading` (outermost first, joined by ` › `).
 
-    `page` counts from 1 where the format has pages, else it is 0.
+    `page` counts from 1 where the format has pages, else it is 0. Of a question and its answer, the question is the
+    last heading.
     """
 
     start: int
     end: int
     heading: str
     page: int = 0
+    kind: PassageKind = PassageKind.PARAGRAPH
 
 
 @dataclass(frozen=True, slots=True)

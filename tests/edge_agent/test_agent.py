@@ -8,7 +8,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
 from edge_agent.ingest.outcome import Outcome
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings, Chunking, Limits
 from student.bundle.folder import DEFAULT_BUNDLE, open_bundle
 from tests.conftest import ROOT

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.text import detect_language
 from tests.conftest import ROOT
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.agent import Agent
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.storage.snapshot import match_any
 from edge_agent.text import MAX_TERMS, content_terms, content_words
 

@@ -6,8 +6,8 @@ import resource
 import sys
 
 from edge_agent.errors import AgentError
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
-from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.ingest.parsing.isolation import LENGTH, REPLY, Reply, receive
 from edge_agent.settings import ParsingLimits
 

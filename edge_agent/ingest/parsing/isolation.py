@@ -27,8 +27,8 @@ from edge_agent.errors import (
     TextNotUtf8,
 )
 from edge_agent.ingest.parsing.blocks import Extract
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import require_size
-from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import ParsingLimits
 
 REFUSALS: dict[str, type[AgentError]] = {

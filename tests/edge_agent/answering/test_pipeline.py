@@ -10,7 +10,7 @@ from edge_agent.answering.evidence import candidate_sentences
 from edge_agent.answering.pipeline import embed_sentences, open_current
 from edge_agent.errors import DocumentUnknown
 from edge_agent.feedback.log import NewFeedback
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.retrieval.search import retrieve
 from edge_agent.storage.records import NO_FILTER
 

@@ -4,7 +4,7 @@ import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.errors import DocumentUnknown, InputInvalid
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from tests.conftest import ROOT
 
 ARTICLES = {

@@ -10,7 +10,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.answering.evidence import Answering, Evidence, candidate_sentences, span_to_verify
 from edge_agent.answering.pipeline import Questions, headings
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.records import Passage, document_id_of
 from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle

@@ -11,7 +11,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.errors import DocumentUnknown, InputInvalid, ReviewUnknown
 from edge_agent.feedback.log import FeedbackLog, NewFeedback
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
 from tests.conftest import ServeStore

@@ -12,7 +12,7 @@ from benchmarks.concurrency import Load, Seen, Version, fault_of, put_under_load
 from edge_agent.agent import Agent
 from edge_agent.errors import DocumentUnknown
 from edge_agent.ingest.chunking import passage_input
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.storage.records import Change, ChunkingRecipe, Filter, NewDocument, PassageSpan
 from tests.conftest import ServeStore, run_orilla
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge_agent.agent import Agent
 from edge_agent.errors import AgentError
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from tests.edge_agent.ingest.test_formats import make_pdf
 from tests.edge_agent.stored import text_of
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.characters import normalize
 from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid, TextNotUtf8
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract
-from edge_agent.ingest.parsing.extraction import extract, normalize
-from edge_agent.ingest.parsing.formats import DocumentFormat, format_of
+from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.settings import ParsingLimits
 
 MARKDOWN = """---
@@ -55,7 +56,7 @@ def test_markdown_becomes_plain_text_with_its_structure() -> None:
         "Other title\n\n"
         "Paid back within 10 days. Same paragraph. Bold\n\n"
         "- first code item\n- second\n1. inner\n2. inner two\n\n"
-        "Plan | Days\nBrisa | 7\nMarea | 14\n\n"
+        "Plan: Brisa | Days: 7\nPlan: Marea | Days: 14\n\n"
         "Details\n\n"
         "indented code\n\n"
         "dig malecon.example"
@@ -90,7 +91,7 @@ def zip_bomb() -> bytes:
     "content", [zip_bomb(), gzip.compress(b"0" * 1_000_000), b"\x7fELF\x00\x01", b"%PDF-1.7 text", b"text\0text"]
 )
 def test_binary_content_is_refused_and_never_unpacked(content: bytes) -> None:
-    with pytest.raises(FormatUnsupported, match="not what its type 'markdown' promises; expected UTF-8 text"):
+    with pytest.raises(FormatUnsupported, match="not what its type 'markdown' promises; expected text"):
         extract(content, DocumentFormat.MARKDOWN, ParsingLimits())
 
 

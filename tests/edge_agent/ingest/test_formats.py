@@ -24,8 +24,8 @@ from edge_agent.errors import (
     TextNotUtf8,
 )
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract
+from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
 from edge_agent.ingest.parsing.extraction import extract
-from edge_agent.ingest.parsing.formats import DocumentFormat, format_of
 from edge_agent.ingest.parsing.isolation import IsolatedParser
 from edge_agent.settings import ParsingLimits
 from tests.edge_agent.stored import text_of
@@ -96,13 +96,12 @@ def test_html_is_read_as_a_person_sees_it() -> None:
     assert made.title == "Pagar una factura"
     assert texts(made) == [
         ("heading", "Pagar una factura"),
-        ("text", "Abra la página de facturas."),
-        ("text", "- Una"),
-        ("text", "- Otra"),
-        ("text", "Plan | Precio"),
-        ("text", "Duna | 4 €"),
+        ("paragraph", "Abra la página\nde facturas."),
+        ("list item", "- Una"),
+        ("list item", "- Otra"),
+        ("table row", "Plan: Duna | Precio: 4 €"),
         ("heading", "Con tarjeta"),
-        ("text", "Pulse Pagar."),
+        ("paragraph", "Pulse Pagar."),
     ]
 
 
@@ -111,12 +110,11 @@ def test_word_documents_keep_headings_lists_and_tables() -> None:
     assert made.title == "Copias de seguridad"
     assert texts(made) == [
         ("heading", "Copias de seguridad"),
-        ("text", "Se hacen cada noche a las 2:00."),
+        ("paragraph", "Se hacen cada noche a las 2:00."),
         ("heading", "Plazos"),
-        ("text", "- Plan Marea"),
-        ("text", "- Plan Duna"),
-        ("text", "Plan | Días"),
-        ("text", "Marea | 14"),
+        ("list item", "- Plan Marea"),
+        ("list item", "- Plan Duna"),
+        ("table row", "Plan: Marea | Días: 14"),
     ]
 
 
@@ -143,9 +141,9 @@ def test_rows_of_questions_and_answers_become_sections() -> None:
     )
     expected = [
         ("heading", "¿Cómo pago?"),
-        ("text", "Con tarjeta, o transferencia"),
+        ("paragraph", "Con tarjeta, o transferencia"),
         ("heading", "¿Y si; no?"),
-        ("text", "Se corta el servicio"),
+        ("paragraph", "Se corta el servicio"),
     ]
     assert texts(read(table, DocumentFormat.CSV)) == expected
     rows = [{"question": "¿Cómo pago?", "answer": "Con tarjeta, o transferencia", "id": "7"}]
@@ -277,4 +275,4 @@ def test_blocks_lie_in_the_text_in_order() -> None:
         ends = [0, *(block.end for block in made.blocks)]
         assert all(end <= block.start < block.end for end, block in zip(ends, made.blocks, strict=False))
         assert all(made.text[b.start : b.end].strip() == made.text[b.start : b.end] for b in made.blocks)
-        assert any(block.kind is BlockKind.TEXT for block in made.blocks)
+        assert any(block.kind is not BlockKind.HEADING for block in made.blocks)

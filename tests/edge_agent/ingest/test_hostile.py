@@ -19,8 +19,8 @@ from benchmarks.fuzz import fault_of, outcome_of, seeds_of, spoil
 from edge_agent.agent import Agent
 from edge_agent.errors import AgentError, ContentTooLarge, FormatUnsupported, InputInvalid
 from edge_agent.ingest.folder import sync
+from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
 from edge_agent.ingest.parsing.extraction import extract
-from edge_agent.ingest.parsing.formats import DocumentFormat, format_of
 from edge_agent.ingest.parsing.isolation import IsolatedParser
 from edge_agent.settings import ParsingLimits
 from tests.conftest import Server, serving
@@ -124,7 +124,7 @@ REFUSED: list[tuple[str, bytes, str, type[AgentError], str]] = [
     ("many fields", json.dumps({f"f{n}": "a" for n in range(200_000)}).encode(), "a.jsonl", ContentTooLarge, "50 f"),
     ("deep objects", b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "a.jsonl", InputInvalid, "line 1 is not a JSON"),
     ("a giant number", b'{"a": ' + b"9" * 1_000_000 + b"}", "a.jsonl", InputInvalid, "line 1 is not a JSON"),
-    ("NUL bytes", b"Hola\0", "a.md", FormatUnsupported, "expected UTF-8 text"),
+    ("NUL bytes", b"Hola\0", "a.md", FormatUnsupported, "expected text"),
     ("cells in cells", b"<table><tr><td>" * 20_000 + CARD.encode(), "a.html", InputInvalid, "nest|no text|read as"),
     ("nothing but quotes in quotes", b">" * 200_000 + b"a", "a.md", InputInvalid, "no text"),
 ]

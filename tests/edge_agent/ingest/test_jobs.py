@@ -13,7 +13,7 @@ from edge_agent.agent import Agent
 from edge_agent.errors import JobQueueFull, JobUnknown
 from edge_agent.ingest.jobs import MAX_ENDED, MAX_PENDING, Job, Jobs, JobState, OnPassages
 from edge_agent.ingest.outcome import Ingested
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from tests.conftest import ServeStore, run_orilla
 from tests.edge_agent.http.test_http import problem
 

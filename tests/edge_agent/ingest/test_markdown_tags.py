@@ -2,8 +2,8 @@
 
 import pytest
 
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
-from edge_agent.ingest.parsing.formats import DocumentFormat
 from edge_agent.settings import ParsingLimits
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge_agent.agent import Agent
 from edge_agent.errors import StoreUnavailable
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.retrieval.search import (
     QUOTE_LENGTH,
     QUOTED,

@@ -11,7 +11,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.errors import AgentError, StoreDamaged, StoreForeign, StoreTooNew, StoreTooOld, StoreUnavailable
 from edge_agent.feedback.log import NewFeedback
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.database import DATABASE, SCHEMA_VERSION
 from edge_agent.storage.training_data import (

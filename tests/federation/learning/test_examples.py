@@ -7,7 +7,7 @@ import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.feedback.log import NewFeedback
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.records import document_id_of
 from federation.branch.data import open_data, read_confirmed_intents, read_found_documents

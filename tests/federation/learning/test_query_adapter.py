@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.feedback.log import NewFeedback
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from federation.branch.client_app import app
 from federation.branch.settings import SETTINGS_FILE

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.ingest.parsing.formats import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from federation.branch.client_app import app
 from federation.center.home import Center, set_up_center

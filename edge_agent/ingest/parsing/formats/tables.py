@@ -9,7 +9,10 @@ import json
 from collections.abc import Iterator
 
 from edge_agent.errors import ContentTooLarge, InputInvalid
-from edge_agent.ingest.parsing.blocks import BlockKind, Extract, TextBuilder
+from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, Extract, TextBuilder
+from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.encoding import decode_text
+from edge_agent.settings import ParsingLimits
 
 _HEADINGS = ("question", "pregunta", "subject", "asunto", "title", "titulo", "título", "name", "nombre")
 _LEFT_OUT = ("id", "lang", "language", "idioma", "tags", "date", "fecha", "url")
@@ -17,13 +20,20 @@ MAX_ROWS = 50_000
 MAX_FIELDS = 50
 
 
-def extract_csv(text: str) -> Extract:
-    """Rows of a CSV with a header; comma, semicolon or tab, whichever its first line has most of.
+def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Extract:
+    """Rows of a CSV with a header, or of JSON lines, each an object.
 
     Raises:
-        InputInvalid: no header of different names, or a row with more fields than the header.
+        InputInvalid: no header of different names, a row with more fields than the header, a line that is no object.
         ContentTooLarge: too many rows or fields.
     """
+    text, encoding = decode_text(content)
+    if document_format is DocumentFormat.JSONL:
+        return _extract(_json_rows(text), encoding)
+    return _extract(_read_csv(text), encoding)
+
+
+def _read_csv(text: str) -> Iterator[dict[str, str]]:
     first_line = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first_line.count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
@@ -31,18 +41,9 @@ def extract_csv(text: str) -> Extract:
         header = [name.strip() for name in next(reader, [])]
         if not header or "" in header or len(set(header)) != len(header):
             raise InputInvalid("the CSV has no header of different names; its first line names the columns")
-        return _extract(_csv_rows(reader, header))
+        yield from _csv_rows(reader, header)
     except csv.Error as error:
         raise InputInvalid(f"line {reader.line_num} of the CSV cannot be read: {error}") from error
-
-
-def extract_jsonl(text: str) -> Extract:
-    """Rows of JSON lines, each an object.
-
-    Raises:
-        InputInvalid: a line is no JSON object. ContentTooLarge: too many rows or fields.
-    """
-    return _extract(_json_rows(text))
 
 
 def _csv_rows(reader: Iterator[list[str]], header: list[str]) -> Iterator[dict[str, str]]:
@@ -65,7 +66,7 @@ def _json_rows(text: str) -> Iterator[dict[str, str]]:
         yield {str(name): value for name, value in row.items() if isinstance(value, str)}
 
 
-def _extract(rows: Iterator[dict[str, str]]) -> Extract:
+def _extract(rows: Iterator[dict[str, str]], encoding: str) -> Extract:
     builder = TextBuilder()
     for number, row in enumerate(rows, start=1):
         if number > MAX_ROWS or len(row) > MAX_FIELDS:
@@ -74,9 +75,9 @@ def _extract(rows: Iterator[dict[str, str]]) -> Extract:
         heading = next((named[name] for name in _HEADINGS if name in named), "")
         texts = {name: text for name, text in named.items() if name not in (*_HEADINGS, *_LEFT_OUT)}
         if heading and texts:
-            builder.add(heading, BlockKind.HEADING, level=2)
+            builder.heading(heading, QUESTION_LEVEL)
         elif heading:
-            builder.add(heading)
+            builder.paragraph(heading)
         for name, text in texts.items():
-            builder.add(text if len(texts) == 1 or heading else f"{name}: {text}")
-    return builder.build(None)
+            builder.paragraph(text if len(texts) == 1 or heading else f"{name}: {text}")
+    return builder.build(encoding=encoding)

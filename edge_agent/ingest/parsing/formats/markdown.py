@@ -6,7 +6,11 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
-from edge_agent.ingest.parsing.blocks import BlockKind, Extract, TextBuilder
+from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
+from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.encoding import decode_text
+from edge_agent.ingest.parsing.grid import Cell, add_table
+from edge_agent.settings import ParsingLimits
 from edge_agent.text import MAX_TAG_CHARS
 
 _PARSER = MarkdownIt("commonmark", {"html": True}).enable("table").use(front_matter_plugin)
@@ -15,19 +19,20 @@ _FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _FRONT_MATTER_TAGS = re.compile(r"^tags:[ \t]*(?:(\S.*)|((?:\n[ \t]*-[ \t].*)+))$", re.MULTILINE)
 
 
-def extract_markdown(text: str) -> Extract:
+def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Extract:
     """Text, title and blocks of a Markdown document.
 
     The title is the front matter's, or the first top-level heading; tags are the front matter's, written as a list;
     the rest of the front matter, HTML tags, comments and images are left out. Bullets and numbers of lists are kept,
     since an answer that cites a list reads badly without them.
     """
+    text, encoding = decode_text(content)
     parser = _Parser()
     opening = Token("", "", 0)
     for token in _PARSER.parse(text):
         parser.read(token, opening)
         opening = token
-    return parser.builder.build(parser.title, parser.tags)
+    return parser.builder.build(parser.title, tags=parser.tags, encoding=encoding)
 
 
 class _Parser:
@@ -39,7 +44,7 @@ class _Parser:
         self.builder = TextBuilder()
         self._next_numbers: list[int | None] = []  # of each open list; None for bullets
         self._marker = ""
-        self._is_first_item = False
+        self._rows: list[list[Cell]] = []
         self._cells: list[str] = []
 
     def read(self, token: Token, previous: Token) -> None:
@@ -50,24 +55,26 @@ class _Parser:
                 self.title = found[1].strip("\"'") if found else None
                 self.tags = _front_matter_tags(token.content)
             case "bullet_list_open" | "ordered_list_open":
-                self._is_first_item = not self._next_numbers
                 is_bullets = token.type == "bullet_list_open"
                 self._next_numbers.append(None if is_bullets else int(token.attrGet("start") or 1))
             case "bullet_list_close" | "ordered_list_close":
                 self._next_numbers.pop()
             case "list_item_open":
                 self._start_item()
-            case "tr_close":  # the row after the heading's starts a line, not a paragraph
-                self.builder.add(" | ".join(self._cells), is_tight=previous.type == "td_close")
+            case "tr_close":
+                self._rows.append([Cell(text) for text in self._cells])
                 self._cells = []
+            case "table_close":
+                add_table(self.builder, self._rows, header_rows=1)
+                self._rows = []
             case "fence" | "code_block":
-                self.builder.add(token.content)
+                self.builder.code(token.content)
             case "inline":
                 self._read_line(_plain(token), previous)
 
     def _start_item(self) -> None:
         number = self._next_numbers[-1]
-        self._marker = "- " if number is None else f"{number}. "
+        self._marker = "-" if number is None else f"{number}."
         if number is not None:
             self._next_numbers[-1] = number + 1
 
@@ -76,12 +83,15 @@ class _Parser:
             level = int(opening.tag[1])
             if level == 1 and self.title is None:
                 self.title = line
-            self.builder.add(line, BlockKind.HEADING, level=level)
+            self.builder.heading(line, level)
         elif opening.type in ("th_open", "td_open"):
             self._cells.append(line)
         else:
-            self.builder.add(self._marker + line, is_tight=bool(self._next_numbers) and not self._is_first_item)
-            self._marker, self._is_first_item = "", False
+            if self._marker:
+                self.builder.item(line, marker=self._marker, depth=len(self._next_numbers))
+            else:
+                self.builder.paragraph(line)
+            self._marker = ""
 
 
 def _front_matter_tags(front_matter: str) -> list[str]:

@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from lxml import etree, html
 
 from edge_agent.errors import InputInvalid
-from edge_agent.ingest.parsing.blocks import BlockKind, Extract, TextBuilder
+from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
+from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.encoding import decode_text
+from edge_agent.ingest.parsing.grid import Cell, add_table
+from edge_agent.settings import ParsingLimits
 
 _LEFT_OUT = frozenset(
     "script style noscript template nav header footer aside form button select svg iframe object head".split()
@@ -17,12 +21,13 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 MAX_DEPTH = 200
 
 
-def extract_html(text: str) -> Extract:
+def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Extract:
     """Text, title and blocks of an HTML document; entities of its own are never resolved.
 
     Raises:
         InputInvalid: no HTML in it, or elements nested deeper than any page of a person's.
     """
+    text, encoding = decode_text(content)
     parser = html.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=False)
     try:
         root = html.document_fromstring(text, parser=parser)
@@ -33,9 +38,7 @@ def extract_html(text: str) -> Extract:
     page = _Parser()
     page.read(mains[0] if len(mains) == 1 else root, depth=0)
     page.flush()
-    first = next((b for b in page.builder.blocks if b.kind is BlockKind.HEADING and b.level == 1), None)
-    made = page.builder.build(title)
-    return Extract(made.text, made.text[first.start : first.end] if first else title, made.blocks)
+    return page.builder.build(page.builder.first_heading or title, encoding=encoding)
 
 
 class _Parser:
@@ -45,7 +48,6 @@ class _Parser:
         self.builder = TextBuilder()
         self._inline: list[str] = []
         self._mark = ""
-        self._is_tight = False
 
     def read(self, element: html.HtmlElement, depth: int) -> None:
         """Reads an element and everything below it."""
@@ -54,43 +56,45 @@ class _Parser:
             raise InputInvalid(f"the document nests elements deeper than {MAX_DEPTH}; simplify it")
         if tag in _LEFT_OUT or element.get("hidden") is not None or element.get("aria-hidden") == "true":
             return
-        if tag == "tr":
-            self._read_row(element)
+        if tag == "table":
+            self._read_table(element)
         elif tag in _HEADINGS:
             self.flush()
-            self.builder.add(_words(element), BlockKind.HEADING, level=_HEADINGS[tag])
+            self.builder.heading(_words(element), _HEADINGS[tag])
         elif tag == "pre":
             self.flush()
-            self.builder.add("".join(element.itertext()))
+            self.builder.code("".join(element.itertext()))
         else:
             is_block = tag in _BLOCKS
             if is_block:
                 self.flush()
             if tag == "li":
                 self._mark = "- "
-                self._is_tight = element.getprevious() is not None
             if tag == "br":
                 self._inline.append("\n")
-            self._inline.append(element.text or "")
+            self._inline.append((element.text or "").replace("\n", " "))
             for child in element:
                 self.read(child, depth + 1)
-                self._inline.append(child.tail or "")
+                self._inline.append((child.tail or "").replace("\n", " "))
             if is_block:
                 self.flush()
 
     def flush(self) -> None:
         """Ends the block that is being gathered."""
-        lines = (" ".join(line.split()) for line in "".join(self._inline).split("\n"))
-        text = " ".join(line for line in lines if line)
+        text = "".join(self._inline)
         if text:
-            self.builder.add(self._mark + text, is_tight=self._is_tight)
-            self._mark, self._is_tight = "", False
+            add = self.builder.item if self._mark else self.builder.paragraph
+            add(text)
+            self._mark = ""
         self._inline = []
 
-    def _read_row(self, row: html.HtmlElement) -> None:
+    def _read_table(self, table: html.HtmlElement) -> None:
         self.flush()
-        cells = [_words(cell) for cell in row if cell.tag in ("td", "th")]
-        self.builder.add(" | ".join(cells), is_tight=row.getprevious() is not None)
+        rows = [
+            [Cell(_words(cell), is_header=cell.tag == "th") for cell in row if cell.tag in ("td", "th")]
+            for row in table.iter("tr")
+        ]
+        add_table(self.builder, rows)
 
 
 def _words(element: html.HtmlElement) -> str:

@@ -11,24 +11,23 @@ from docx.table import Table
 from docx.text.paragraph import Paragraph
 
 from edge_agent.errors import AgentError, ContentTooLarge, FormatUnsupported, InputInvalid
-from edge_agent.ingest.parsing.blocks import BlockKind, Extract, TextBuilder
+from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
+from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.grid import Cell, add_table
+from edge_agent.settings import ParsingLimits
 
 _HEADING = re.compile(r"(?:heading|t[ií]tulo|encabezado)\s*([1-6])", re.IGNORECASE)
 _MACROS = "macroEnabled"
 
 
-def extract_docx(content: bytes, *, max_unpacked_bytes: int) -> Extract:
+def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Extract:
     """Text, title and blocks of a .docx.
-
-    Args:
-        content: its bytes.
-        max_unpacked_bytes: most that its parts may unpack to, by their own headers, before any is unpacked.
 
     Raises:
         ContentTooLarge: it unpacks to more (a zip bomb). InputInvalid: damaged.
         FormatUnsupported: another kind of archive.
     """
-    _check_archive(content, max_unpacked_bytes)
+    _check_archive(content, limits.unpacked_bytes)
     try:
         document = docx.Document(io.BytesIO(content))
         return _read(document)
@@ -61,12 +60,10 @@ def _check_archive(content: bytes, max_unpacked_bytes: int) -> None:
 def _read(document: Document) -> Extract:
     builder = TextBuilder()
     title = document.core_properties.title or None
-    was_list = False
     style_names: dict[str | None, str] = {}  # python-docx searches all styles for each paragraph's
     for item in document.iter_inner_content():
         if isinstance(item, Table):
             _read_table(item, builder)
-            was_list = False
             continue
         text = " ".join(item.text.split())
         if item._p.style not in style_names:
@@ -75,18 +72,14 @@ def _read(document: Document) -> Extract:
         heading = _HEADING.match(style)
         is_list = "list" in style.lower() or _is_numbered(item)
         if heading:
-            builder.add(text, BlockKind.HEADING, level=int(heading[1]))
+            builder.heading(text, int(heading[1]))
         elif style.lower() in ("title", "título", "puesto"):
             title = text or title
-            builder.add(text, BlockKind.HEADING, level=1)
+            builder.heading(text, 1)
         else:
-            builder.add(f"- {text}" if is_list and text else text, is_tight=is_list and was_list)
-        was_list = is_list
-    if title is None:
-        first = next((b for b in builder.blocks if b.kind is BlockKind.HEADING and b.level == 1), None)
-        made = builder.build(None)
-        return Extract(made.text, made.text[first.start : first.end] if first else None, made.blocks)
-    return builder.build(title)
+            add = builder.item if is_list else builder.paragraph
+            add(text)
+    return builder.build(title or builder.first_heading)
 
 
 def _is_numbered(paragraph: Paragraph) -> bool:
@@ -95,10 +88,4 @@ def _is_numbered(paragraph: Paragraph) -> bool:
 
 
 def _read_table(table: Table, builder: TextBuilder) -> None:
-    for number, row in enumerate(table.rows):
-        cells: list[str] = []
-        for cell in row.cells:  # a merged cell comes once for each column that it spans
-            text = " ".join(cell.text.split())
-            if not cells or cells[-1] != text:
-                cells.append(text)
-        builder.add(" | ".join(cells), is_tight=number > 0)
+    add_table(builder, [[Cell(cell.text) for cell in row.cells] for row in table.rows])

@@ -7,34 +7,38 @@ from pypdf import PdfReader
 
 from edge_agent.errors import AgentError, ContentTooLarge, FormatUnsupported, InputInvalid
 from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
+from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.settings import ParsingLimits
 
 _ENDS_SENTENCE = re.compile(r"[.:;!?…)\]»”\"]$")
 _STARTS_ITEM = re.compile(r"^\s*(?:[-•▪◦*–]|\d{1,3}[.)])\s+")
 
 
-def extract_pdf(content: bytes, *, max_pages: int) -> Extract:
+def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Extract:
     """Text, title, blocks and page starts of a PDF.
 
     Raises:
-        ContentTooLarge: more than `max_pages` pages. FormatUnsupported: a password is needed.
+        ContentTooLarge: more than `limits.pages` pages. FormatUnsupported: a password is needed.
         InputInvalid: damaged, or without text, such as a scan.
     """
     try:
         reader = PdfReader(io.BytesIO(content), strict=False)
         if reader.is_encrypted and not reader.decrypt(""):
             raise FormatUnsupported("the PDF is protected by a password; save it without one")
-        if len(reader.pages) > max_pages:
-            raise ContentTooLarge(f"the PDF has {len(reader.pages)} pages, at most {max_pages} are accepted; split it")
+        if len(reader.pages) > limits.pages:
+            raise ContentTooLarge(
+                f"the PDF has {len(reader.pages)} pages, at most {limits.pages} are accepted; split it"
+            )
         title = " ".join(str(reader.metadata.title or "").split()) if reader.metadata else ""
         builder = TextBuilder()
         for number, page in enumerate(reader.pages, start=1):
             for paragraph in _paragraphs(page.extract_text() or ""):
-                builder.add(paragraph, page=number)
+                builder.paragraph(paragraph, page=number)
     except (AgentError, MemoryError):
         raise
     except Exception as error:  # pypdf raises whatever a damaged file leads it to
         raise InputInvalid("the PDF is damaged; open it in a viewer and print it to a new PDF") from error
-    if not builder.blocks:
+    if builder.is_empty:
         raise InputInvalid("the PDF holds no text, as scans do; run optical character recognition on it first")
     return builder.build(title or None)
 

@@ -1,0 +1,57 @@
+"""Characters: one normal form for every text that comes in, and the characters that a reader cannot see.
+
+Nothing else of a text is known here. All of it is linear in the text's length, whatever the text is.
+"""
+
+import re
+import unicodedata
+
+_MAX_MARKS = 8
+"""Combining marks kept in a row; no language stacks more, and normalization is quadratic in such a run."""
+_SOFT_HYPHEN = "\u00ad"
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_INVISIBLE = re.compile(
+    "[\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Zero width, joiners, bidirectional controls, fillers, variation selectors and tag characters."""
+_FOLDED = {
+    **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},  # full-width ASCII
+    0x3000: " ",
+    **{0xFB00 + n: text for n, text in enumerate(("ff", "fi", "fl", "ffi", "ffl", "st", "st"))},
+}
+_NEEDS_FOLDING = re.compile("[\uff01-\uff5e\u3000\ufb00-\ufb06]")
+
+
+def _ranges(codes: list[int]) -> str:
+    """A character class of code points, ascending."""
+    parts, first = [], codes[0]
+    for code, following in zip(codes, [*codes[1:], -1], strict=True):
+        if following != code + 1:
+            parts.append(f"{chr(first)}-{chr(code)}")
+            first = following
+    return "[" + "".join(parts) + "]"
+
+
+_MARK = _ranges([code for code in range(0x300, 0x1EA00) if unicodedata.category(chr(code)) in ("Mn", "Me")])
+_LONG_MARKS = re.compile(f"({_MARK}{{{_MAX_MARKS}}}){_MARK}+")
+
+
+def normalize(text: str) -> str:
+    """A text in the form in which it is stored, searched and compared.
+
+    NFC; line feeds as line breaks; ligatures and full-width letters as plain ones; soft hyphens and invisible
+    characters left out; other control characters and lone surrogates as spaces; runs of combining marks cut.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.isascii():
+        return _CONTROL.sub(" ", text)
+    text = _INVISIBLE.sub("", _CONTROL.sub(" ", text)).replace(_SOFT_HYPHEN, "")
+    if _NEEDS_FOLDING.search(text):
+        text = text.translate(_FOLDED)
+    return unicodedata.normalize("NFC", _LONG_MARKS.sub(r"\1", text))
+
+
+def count_invisible(text: str) -> int:
+    """How many characters of a text no reader can see: those that could carry a message, so not soft hyphens."""
+    return 0 if text.isascii() else len(_INVISIBLE.findall(text))

@@ -1,0 +1,113 @@
+"""Document formats: those that are parsed, the one that a file's name promises, and the one that its bytes begin as."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from edge_agent.errors import FormatUnsupported
+
+
+class DocumentFormat(StrEnum):
+    """Formats that can be ingested."""
+
+    MARKDOWN = "markdown"
+    TEXT = "text"
+    HTML = "html"
+    PDF = "pdf"
+    DOCX = "docx"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_BINARY = (
+    _ZIP,
+    _OLE,
+    b"%PDF-",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"7z\xbc\xaf",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"\x7fELF",
+)
+
+
+def is_text(content: bytes) -> bool:
+    """Whether bytes may be text: UTF-16 with its mark, or anything without NUL that begins as no binary format."""
+    return content.startswith(_UTF_16) or (not content.startswith(_BINARY) and b"\0" not in content)
+
+
+def is_zip(content: bytes) -> bool:
+    """Whether bytes begin as a zip archive."""
+    return content.startswith(_ZIP)
+
+
+def is_ole(content: bytes) -> bool:
+    """Whether bytes begin as a compound file: an older Office format, an Outlook message, or an encrypted document."""
+    return content.startswith(_OLE)
+
+
+def is_pdf(content: bytes) -> bool:
+    """Whether bytes begin as a PDF, junk before it aside."""
+    return b"%PDF-" in content[:1024]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How files of a format are named and begin: suffixes, the usual one first; a check; and what that expects."""
+
+    suffixes: tuple[str, ...]
+    begins_right: Callable[[bytes], bool] = is_text
+    expected: str = "text"
+
+
+SIGNATURES = {
+    DocumentFormat.MARKDOWN: Signature((".md", ".markdown")),
+    DocumentFormat.TEXT: Signature((".txt", ".text")),
+    DocumentFormat.HTML: Signature((".html", ".htm")),
+    DocumentFormat.PDF: Signature((".pdf",), is_pdf, "a PDF, which begins with %PDF-"),
+    DocumentFormat.DOCX: Signature((".docx",), is_zip, "a Word document of 2007 or later (.docx)"),
+    DocumentFormat.CSV: Signature((".csv",)),
+    DocumentFormat.JSONL: Signature((".jsonl", ".ndjson")),
+}
+FORMAT_OF_SUFFIX = {suffix: name for name, signature in SIGNATURES.items() for suffix in signature.suffixes}
+
+
+def format_of(source: str) -> DocumentFormat:
+    """The format that a file's name promises.
+
+    Raises:
+        FormatUnsupported: no format of ours has that suffix.
+    """
+    suffix = PurePosixPath(source).suffix.lower()
+    if suffix not in FORMAT_OF_SUFFIX:
+        raise FormatUnsupported(
+            f"documents of type {suffix or 'without a suffix'} cannot be read; expected one of "
+            f"{', '.join(FORMAT_OF_SUFFIX)}; convert the document first"
+        )
+    return FORMAT_OF_SUFFIX[suffix]
+
+
+def require_format(content: bytes, document_format: DocumentFormat) -> None:
+    """Refuses a document that does not begin as its format does.
+
+    Raises:
+        FormatUnsupported: it is something else; binary content meant to be text is never unpacked.
+    """
+    signature = SIGNATURES[document_format]
+    if signature.begins_right(content):
+        return
+    if signature.begins_right is is_zip and is_ole(content):
+        raise FormatUnsupported(
+            "the document is of an older Office format or protected by a password; save it as "
+            f"{signature.suffixes[0]} without one"
+        )
+    raise FormatUnsupported(
+        f"the document is not what its type {document_format.value!r} promises; expected {signature.expected}; "
+        "convert or unpack it first, or give it its right suffix"
+    )

@@ -1,0 +1,144 @@
+"""Tables of every format to rows that name their columns: one row is one block, read and quoted on its own.
+
+A row of the price list reads `Product: Monitor 27 | Price: 189 € | Delivery: 10 days`. Merged cells are carried over to
+every row and column that they span. Rows of questions and answers become those.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_agent.characters import normalize
+from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, TextBuilder
+
+CELL_GAP = " | "
+_QUESTIONS = frozenset("question questions pregunta preguntas consulta duda".split())
+_ANSWERS = frozenset("answer answers respuesta respuestas".split())
+_MAX_NAME_CHARS, _MAX_COLUMNS, _MAX_SPAN = 120, 200, 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell as a format has it: its text and how many columns and rows it covers; whether it is set as a heading."""
+
+    text: str
+    columns: int = 1
+    rows: int = 1
+    is_header: bool = False
+
+
+def add_table(
+    builder: TextBuilder, rows: Sequence[Sequence[Cell]], *, header_rows: int | None = None, page: int = 0
+) -> None:
+    """Adds a table to a document, row by row.
+
+    Args:
+        builder: of the document.
+        rows: from the top; a cell that spans rows or columns stands once, where it begins.
+        header_rows: how many rows at the top name the columns; None to tell by their cells.
+        page: where the table is.
+    """
+    grid = expand(rows)
+    count = _header_rows(rows, grid) if header_rows is None else min(header_rows, len(grid))
+    names = _column_names(grid[:count])
+    if count and count == len(grid):  # nothing below it: a reader sees it all the same
+        names, count = [], 0
+    add_rows(builder, names, grid[count:], page=page)
+
+
+def add_rows(builder: TextBuilder, names: Sequence[str], rows: Sequence[Sequence[str]], *, page: int = 0) -> None:
+    """Adds rows whose columns have these names; "" or none where a column has no name."""
+    folded = [name.strip().lower() for name in names]
+    question = next((n for n, name in enumerate(folded) if name in _QUESTIONS), None)
+    answer = next((n for n, name in enumerate(folded) if name in _ANSWERS), None)
+    is_first = True
+    for row in rows:
+        if question is not None and answer is not None and len(row) > max(question, answer) and row[question].strip():
+            builder.heading(row[question], QUESTION_LEVEL, page=page)
+            builder.paragraph(row[answer], page=page)
+            rest = [n for n in range(len(row)) if n not in (question, answer)]
+            builder.paragraph(row_text([_at(names, n) for n in rest], [row[n] for n in rest]), page=page)
+        else:
+            builder.row(row_text(names, row), page=page, is_first=is_first)
+            is_first = False
+
+
+def row_text(names: Sequence[str], cells: Sequence[str]) -> str:
+    """A row as it is stored: every cell that holds anything, after its column's name."""
+    parts: list[str] = []
+    for n, cell in enumerate(cells):
+        value, name = " ".join(cell.split()), _at(names, n)
+        if value:
+            part = f"{name}: {value}" if name and name != value else value
+            if not parts or parts[-1] != part:  # a cell merged over columns of one name
+                parts.append(part)
+    if not any(names) and len(parts) == 2 and len(parts[0]) <= _MAX_NAME_CHARS and parts[0][-1] not in ".:?!":
+        return f"{parts[0]}: {parts[1]}"  # a form: what it is, and what it says
+    return CELL_GAP.join(parts)
+
+
+def expand(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
+    """The text of every place of a table, cells that span several carried over to all of them."""
+    grid: list[list[str]] = []
+    carried: dict[int, tuple[int, str]] = {}  # column: rows left, text
+    for row in rows:
+        line: list[str] = []
+        waiting = list(row)
+        while waiting or any(column >= len(line) for column in carried):
+            column = len(line)
+            if column in carried:
+                left, text = carried.pop(column)
+                line.append(text)
+                if left > 1:
+                    carried[column] = (left - 1, text)
+            elif waiting:
+                cell = waiting.pop(0)
+                for _ in range(max(1, min(cell.columns, _MAX_COLUMNS))):
+                    if cell.rows > 1:
+                        carried[len(line)] = (min(cell.rows, _MAX_SPAN) - 1, cell.text)
+                    line.append(cell.text)
+            else:
+                line.append("")
+            if len(line) >= _MAX_SPAN:
+                break
+        grid.append(line)
+    return grid
+
+
+def _header_rows(rows: Sequence[Sequence[Cell]], grid: Sequence[Sequence[str]]) -> int:
+    """How many rows at the top name columns: those set as headings, else the first where it reads as names."""
+    marked = 0
+    while marked < len(rows) and rows[marked] and all(cell.is_header or not cell.text.strip() for cell in rows[marked]):
+        marked += 1
+    if marked:
+        return min(marked, 3)
+    return 1 if len(grid) > 1 and reads_as_names(grid[0], grid[1:]) else 0
+
+
+def reads_as_names(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Whether a table's first row names its columns: short, different, without figures, and as wide as the others."""
+    names = [normalize(cell).strip() for cell in first]
+    filled = [name for name in names if name]
+    width = max((sum(bool(cell.strip()) for cell in row) for row in others), default=0)
+    return (
+        len(filled) >= max(2, min(width, len(names)) - 1)
+        and len({name.lower() for name in filled}) == len(filled)
+        and all(len(name) <= 60 and not name[0].isdigit() and name[-1] not in ".;!" for name in filled)
+    )
+
+
+def _column_names(header: Sequence[Sequence[str]]) -> list[str]:
+    """A name a column, of header rows one above the other, as `Price › With tax`."""
+    width = max((len(row) for row in header), default=0)
+    names = []
+    for column in range(width):
+        parts: list[str] = []
+        for row in header:
+            text = " ".join(_at(row, column).split())
+            if text and text not in parts:
+                parts.append(text)
+        names.append(" › ".join(parts)[:_MAX_NAME_CHARS].rstrip(" :"))
+    return names
+
+
+def _at(values: Sequence[str], n: int) -> str:
+    return values[n] if n < len(values) else ""

@@ -1,0 +1,89 @@
+"""Question and answer layouts: which lines of a document ask, and which answer.
+
+People set a question in bold, number it, write `P:` or `Q:` before it, or answer it in the same paragraph. Whatever
+the layout, what comes of it is the same: the question becomes a heading above its answer, so that it is searched with
+it and never quoted alone.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edge_agent.text import split_sentences
+
+_MAX_QUESTION_CHARS = 300
+_BULLET = r"(?:[-•*▪◦–]\s+)?"
+_NUMBERED = re.compile(rf"{_BULLET}(?:\(?\d{{1,3}}(?:\.\d{{1,3}})*[.)]+\s+|[a-z]\)\s+)?")
+_ASKS = re.compile(
+    rf"{_NUMBERED.pattern}(?:P|Q|Preg|Pregunta|Question)\s*\.?\s*(?:n?[º°.]?\s*\d{{1,3}})?\s*[:.)\-–]\s*", re.IGNORECASE
+)
+_ANSWERS = re.compile(
+    rf"{_BULLET}(?:R|A|Rta|Resp|Respuesta|Answer)\s*\.?\s*\d{{0,3}}\s*[:.)\-–]\s*(?=\S)", re.IGNORECASE
+)
+_QUESTION_END = re.compile(r"[?？][\"'»”’)\]*_]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A line or paragraph: a question that what follows it answers, or any other text."""
+
+    text: str
+    is_question: bool = False
+
+
+def find_questions(paragraphs: Sequence[str], *, is_followed: bool, is_after_question: bool) -> Iterator[list[Part]]:
+    """Divides each of some paragraphs into questions and other text.
+
+    Args:
+        paragraphs: neighbours in a document, without a heading between them; list items carry their marks.
+        is_followed: whether other text answers a question at the end of the last one.
+        is_after_question: whether the first one answers a question.
+    """
+    for number, paragraph in enumerate(paragraphs):
+        lines = paragraph.split("\n")
+        following = paragraphs[number + 1] if number + 1 < len(paragraphs) else ""
+        parts: list[Part] = []
+        for place, line in enumerate(lines):
+            after = lines[place + 1] if place + 1 < len(lines) else following
+            has_answer = bool(after) or is_followed
+            for part in _split(line, after, has_answer=has_answer, is_after_question=is_after_question):
+                if parts and not part.is_question and not parts[-1].is_question:
+                    parts[-1] = Part(f"{parts[-1].text}\n{part.text}")
+                else:
+                    parts.append(part)
+                is_after_question = part.is_question
+        yield parts
+
+
+def is_question(text: str) -> bool:
+    """Whether all that a line says is a question; a number or label before it does not count."""
+    text = text.strip()
+    if not _QUESTION_END.search(text) or len(text) > _MAX_QUESTION_CHARS:
+        return False
+    return all(_QUESTION_END.search(text[start:end]) for start, end in split_sentences(text, _label_end(text)))
+
+
+def _split(line: str, following: str, *, has_answer: bool, is_after_question: bool) -> list[Part]:
+    if is_question(line):
+        return [Part(_without(_ASKS, line), is_question=True)] if has_answer else [Part(line)]
+    label = _ASKS.match(line)
+    if label and label.end() < len(line) <= _MAX_QUESTION_CHARS and _ANSWERS.match(following):
+        return [Part(line[label.end() :], is_question=True)]  # a question without its mark
+    sentences = split_sentences(line, _label_end(line))
+    asked = 0
+    while asked < len(sentences) and is_question(line[slice(*sentences[asked])]):
+        asked += 1
+    if 0 < asked < len(sentences):
+        question, answer = line[: sentences[asked - 1][1]], line[sentences[asked][0] :]
+        return [Part(_without(_ASKS, question), is_question=True), Part(_without(_ANSWERS, answer))]
+    return [Part(_without(_ANSWERS, line) if is_after_question else line)]
+
+
+def _label_end(text: str) -> int:
+    label = _ASKS.match(text) or _NUMBERED.match(text)
+    return label.end() if label else 0
+
+
+def _without(label: re.Pattern[str], text: str) -> str:
+    found = label.match(text)
+    return text[found.end() :] if found and found.end() < len(text) else text
