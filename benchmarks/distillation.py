@@ -7,7 +7,7 @@ as they are.
 from pathlib import Path
 from typing import Any
 
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 from student.distill.pretrained import find_minilm
 from student.evaluation.evaluate import evaluate_systems, open_system
 from student.evaluation.tasks import read_evaluation_recipe, read_tasks

@@ -17,7 +17,8 @@ from typing import Any
 
 from edge_agent.agent import Agent
 from edge_agent.settings import AgentSettings
-from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
+from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import open_bundle, write_bundle
 
 KILLS = 200
 MOST_LINES, LONGEST_S = 50, 0.1

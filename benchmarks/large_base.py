@@ -17,14 +17,14 @@ from rich.progress import track
 from edge_agent.errors import InputInvalid
 from edge_agent.ingest.chunking import chunk
 from edge_agent.ingest.parsing.blocks import Extract
-from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.passage_encoding import encode_passages
 from edge_agent.settings import ParsingLimits
 from edge_agent.storage.records import PassageSpan
 from student.artifacts.digests import digest_bytes
 from student.artifacts.json_lines import read_rows
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 from student.embeddings import Embeddings
 from student.runtime.student import Student, load_student
 

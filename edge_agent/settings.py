@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 
 
 @dataclass(frozen=True, slots=True)

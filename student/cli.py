@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 
 app = typer.Typer(no_args_is_help=True, help="Make, verify and compare students and their bundles.")
 

@@ -19,7 +19,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"

@@ -12,7 +12,7 @@ import typer
 from edge_agent.cli.opening import opened_agent
 from edge_agent.cli.output import show_answer, show_synced
 from edge_agent.errors import InputInvalid
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 from student.terminal import progress_bar
 
 app = typer.Typer(no_args_is_help=True, help="The branch server: ingest documents, answer questions.")

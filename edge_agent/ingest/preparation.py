@@ -11,7 +11,6 @@ from edge_agent.ingest.chunking import RULES, chunk
 from edge_agent.ingest.jobs import OnPassages
 from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
-from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.isolation import IsolatedParser
 from edge_agent.ingest.passage_encoding import encode_passages
 from edge_agent.ingest.tags import MAX_TAGS, checked_tags
@@ -57,12 +56,11 @@ class Preparation:
     """Prepares documents for a store. Safe to use from several threads."""
 
     def __init__(self, settings: AgentSettings) -> None:
-        self._limits = settings.limits.parsing
-        self._parser = IsolatedParser(self._limits)
+        self._parser = IsolatedParser(settings.limits.parsing)
         self.recipe = ChunkingRecipe(RULES, settings.chunking.max_tokens)
 
     def close(self) -> None:
-        """Ends the child process that parses."""
+        """Ends the child processes that parse."""
         self._parser.close()
 
     def check(
@@ -76,11 +74,8 @@ class Preparation:
         return RawDocument(source, title, tags, content, document_format, digest)
 
     def read(self, raw: RawDocument) -> tuple[NewDocument, Extract]:
-        """Parses it: plain text here, other formats in a process of their own. Raises: see `Agent.add_document`."""
-        if raw.format is DocumentFormat.TEXT:
-            extracted = extract(raw.content, raw.format, self._limits)
-        else:
-            extracted = self._parser.read(raw.content, raw.format)
+        """Parses it, in a process of its own. Raises: see `Agent.add_document`."""
+        extracted = self._parser.read(raw.content, raw.format)
         document = NewDocument(
             source=raw.source,
             title=(raw.title or extracted.title or PurePosixPath(raw.source).stem)[:300],

@@ -15,7 +15,7 @@ from federation.learning.run_settings import PartSettings, Positive, RunSettings
 from federation.secure_aggregation.peers import MIN_SECURE_COHORT
 from student.artifacts.digests import digest_json
 from student.artifacts.settings import read_settings
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 
 
 class RunRecipe(RunSettings, PartSettings):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from federation.cli.options import JsonOption, LedgerArgument, import_flower
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 
 
 def join(

@@ -18,7 +18,6 @@ from student.bundle.manifest import BUNDLE_FORMAT, BUNDLE_FORMAT_VERSION, MANIFE
 from student.errors import BundleDamaged, BundleExists, BundleForeign, BundleMissing, BundleTruncated, ManifestInvalid
 
 MAX_MANIFEST_BYTES = 1 << 20
-DEFAULT_BUNDLE = Path(__file__).parents[1] / "default_bundle"
 
 
 @dataclass(frozen=True, slots=True)

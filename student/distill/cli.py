@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from student.bundle.folder import DEFAULT_BUNDLE, Bundle
+from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import Bundle
 from student.extras import import_extra
 from student.terminal import progress_bar
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from student.bundle.folder import DEFAULT_BUNDLE, Bundle, open_bundle
+from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import Bundle, open_bundle
 from student.bundle.linear_head import LinearHead, read_head
 from student.bundle.query_adapter import QueryAdapter, read_adapter
 from student.embeddings import Embeddings

@@ -10,7 +10,8 @@ from edge_agent.errors import AgentError, ContentTooLarge, InputInvalid
 from edge_agent.ingest.outcome import Outcome
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings, Chunking, Limits
-from student.bundle.folder import DEFAULT_BUNDLE, open_bundle
+from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import open_bundle
 from tests.conftest import ROOT
 from tests.edge_agent.stored import text_of
 

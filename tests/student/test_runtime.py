@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
+from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import open_bundle, write_bundle
 from student.bundle.linear_head import LinearHead, pack_head, read_head
 from student.errors import BundleUnusable, ProbesFailed
 from student.runtime.encoder import Encoder

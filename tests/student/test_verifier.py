@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
+from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import open_bundle, write_bundle
 from student.errors import BundleUnusable, ManifestInvalid, ProbesFailed
 from student.runtime.encoder import Encoder
 from student.runtime.student import load_student

@@ -1,22 +1,24 @@
-"""Isolation: documents are parsed in a child process, so that a hostile one can take down nothing but that child.
+"""Isolation: every document is parsed in a child process, so that a hostile one takes down nothing but that child.
 
-The child has limits of memory and of processor time, sees no store and no bundle, and gets bytes and gives JSON over
-pipes. One that dies, hangs or asks for too much is killed; the next document gets a new one.
+A child has limits of memory and of processor time, sees no store and no bundle, and gets bytes and gives text over
+pipes. One that dies, hangs or asks for too much is killed; the next document gets a new one. There are several, so that
+a document that holds up its child holds up nobody else.
 """
 
 import json
 import os
 import queue
-import struct
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import IO, Literal
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from edge_agent.errors import (
     AgentError,
@@ -24,42 +26,49 @@ from edge_agent.errors import (
     DocumentUnreadable,
     FormatUnsupported,
     InputInvalid,
+    JobQueueFull,
     TextNotUtf8,
 )
-from edge_agent.ingest.parsing.blocks import Extract
+from edge_agent.ingest.parsing.blocks import Attachment, Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import require_size
+from edge_agent.ingest.parsing.messages import receive, send, unpack_blocks
 from edge_agent.settings import ParsingLimits
 
 REFUSALS: dict[str, type[AgentError]] = {
     kind.__name__: kind for kind in (ContentTooLarge, FormatUnsupported, InputInvalid, TextNotUtf8)
 }
-LENGTH = struct.Struct("<Q")
-_MAX_REPLY = 200_000_000
+CHILDREN = 2
+_MAX_REPLY, _MAX_FRAMES = 200_000_000, 1_000
+_KEPT_BYTES = 300_000_000
+"""Memory up to which a child is kept for the next document; a larger one is ended, which gives its memory back."""
+_WAITS = 3
+"""Documents' times that another one waits for a free child."""
 _INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL")
 """Variables of our environment that the child gets: no keys, no tokens."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """The child's reply: an extract, or a refusal's class and message."""
+class Head:
+    """The first frame of a reply: an extract without its text, blocks and attachments' bytes, or a refusal."""
 
-    outcome: Literal["read", "refused"]
-    extract: Extract | None = None
+    extract: dict[str, Any] | None = None
+    attachments: tuple[str, ...] = ()
     refusal: str = ""
     message: str = ""
 
 
-REPLY = TypeAdapter(Reply)
+_HEAD, _EXTRACT = TypeAdapter(Head), TypeAdapter(Extract)
 
 
 class IsolatedParser:
-    """Reads documents in a child that is started when the first one comes. Safe to use from several threads."""
+    """Parses documents in children that are started when they are needed. Safe to use from several threads."""
 
     def __init__(
         self,
         limits: ParsingLimits,
         *,
+        children: int = CHILDREN,
         timeout_s: float = 60,
         memory_bytes: int = 1_500_000_000,
         environment: Mapping[str, str] | None = None,
@@ -68,100 +77,144 @@ class IsolatedParser:
 
         Args:
             limits: of a document.
+            children: documents parsed side by side.
             timeout_s: for one document.
-            memory_bytes: of the child.
-            environment: of the child; by default our path and language, and nothing else.
+            memory_bytes: of each child.
+            environment: of a child; by default our path and language, and nothing else.
         """
-        self._limits, self._timeout_s, self._memory_bytes = limits, timeout_s, memory_bytes
-        self._environment = environment
-        self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._limits, self._timeout_s = limits, timeout_s
+        self._children = [_Child(timeout_s, memory_bytes, environment) for _ in range(children)]
+        self._free: queue.LifoQueue[_Child] = queue.LifoQueue()  # the one last used has its modules loaded
+        for child in self._children:
+            self._free.put(child)
 
     def read(self, content: bytes, document_format: DocumentFormat) -> Extract:
-        """Reads a document.
+        """Parses a document.
 
         Raises:
             As `extraction.extract`, and DocumentUnreadable: its parser ran out of time or memory, or crashed.
+            JobQueueFull: all children were busy with other documents for long.
         """
         require_size(content, self._limits)  # before it is copied anywhere
-        with self._lock:
-            reply = self._ask(content, document_format)
-        if reply.outcome == "refused":
-            raise REFUSALS.get(reply.refusal, InputInvalid)(reply.message)
-        if reply.extract is None:
-            raise DocumentUnreadable("the parser gave no text; convert the document to another format")
-        return reply.extract
+        head = json.dumps({"format": document_format.value, "limits": asdict(self._limits)}).encode()
+        try:
+            child = self._free.get(timeout=_WAITS * self._timeout_s)
+        except queue.Empty:
+            raise JobQueueFull("all parsers are busy with other documents; send the document again later") from None
+        try:
+            return child.ask([head, content])
+        finally:
+            self._free.put(child)
 
     def close(self) -> None:
-        """Ends the child."""
-        with self._lock:
-            self._end()
+        """Ends the children; documents still being parsed are refused."""
+        for child in self._children:
+            child.close()
 
-    def _ask(self, content: bytes, document_format: DocumentFormat) -> Reply:
-        child = self._child or self._start()
-        assert child.stdin is not None  # noqa: S101  (pipes were asked for)
-        assert child.stdout is not None  # noqa: S101
-        head = json.dumps({"format": document_format.value, "limits": asdict(self._limits)}).encode()
-        replies: queue.Queue[bytes | None] = queue.Queue()
-        threading.Thread(target=_receive, args=(child.stdout, replies), daemon=True).start()
+
+class _Child:
+    """One child process, started when it is asked, for one document at a time; ended from any thread."""
+
+    def __init__(self, timeout_s: float, memory_bytes: int, environment: Mapping[str, str] | None) -> None:
+        self._timeout_s, self._memory_bytes, self._environment = timeout_s, memory_bytes, environment
+        self._lock = threading.Lock()  # of starting and ending
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_closed = False
+
+    def ask(self, request: Sequence[bytes]) -> Extract:
+        """The extract of a document. Raises: see `IsolatedParser.read`."""
+        replies: queue.Queue[list[bytes] | None] = queue.Queue()
         try:
-            for part in (head, content):
-                child.stdin.write(LENGTH.pack(len(part)) + part)
-            child.stdin.flush()
+            process = self._start()
+            assert process.stdin is not None  # noqa: S101  (pipes were asked for)
+            assert process.stdout is not None  # noqa: S101
+            threading.Thread(target=_receive, args=(process.stdout, replies), daemon=True).start()
+            send(process.stdin, request)
             reply = replies.get(timeout=self._timeout_s)
-            if reply is not None:
-                return REPLY.validate_json(reply)
+            extract = unpack_extract(reply) if reply else None
         except queue.Empty:
             self._end()
             raise DocumentUnreadable(
                 f"the document could not be read within {self._timeout_s:.0f} s; split it or convert it to another "
                 "format"
             ) from None
-        except (OSError, ValidationError):
-            pass
-        self._end()
-        raise DocumentUnreadable(
-            "the document's parser crashed or ran out of memory; split the document or convert it to another format"
-        )
+        except (OSError, ValueError):  # ValidationError too: whoever made that reply is no parser of ours
+            extract = None
+        if extract is None:
+            self._end()
+            raise DocumentUnreadable(
+                "the document's parser crashed or ran out of memory; split the document or convert it to another format"
+            )
+        if _resident_bytes(process.pid) > _KEPT_BYTES:
+            self._end()
+        return extract
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "edge_agent.ingest.parsing.child", str(self._memory_bytes)]
-        environment = self._environment or {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        self._child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        )
-        return self._child
+    def close(self) -> None:
+        """Ends the process for good."""
+        self._is_closed = True
+        self._end()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with self._lock:
+            if self._is_closed:
+                raise OSError("closed")
+            if self._process is None:
+                numbers = (str(self._memory_bytes), str(int(self._timeout_s) + 1))
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "edge_agent.ingest.parsing.child", *numbers],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=self._environment or {name: os.environ[name] for name in _INHERITED if name in os.environ},
+                    process_group=0,  # ended with all that it starts, and not by a Ctrl-C meant for the server
+                )
+            return self._process
 
     def _end(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait(timeout=30)
-            for pipe in (self._child.stdin, self._child.stdout):
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=30)
+            for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     with suppress(OSError):
                         pipe.close()
-            self._child = None
 
 
-def _receive(pipe: IO[bytes], replies: "queue.Queue[bytes | None]") -> None:
+def _receive(pipe: IO[bytes], replies: "queue.Queue[list[bytes] | None]") -> None:
     """Puts the next message of a pipe into a queue, None when the pipe ends before it."""
     try:
-        replies.put(receive(pipe, at_most=_MAX_REPLY))
+        replies.put(receive(pipe, at_most=_MAX_REPLY, at_most_frames=_MAX_FRAMES))
     except (OSError, ValueError):
         replies.put(None)
 
 
-def receive(pipe: IO[bytes], *, at_most: int) -> bytes | None:
-    """One message: its length, then its bytes; None at the end of the pipe.
+def unpack_extract(frames: Sequence[bytes]) -> Extract:
+    """The extract of a reply, checked: a hostile document may have made of its child what it likes.
 
     Raises:
-        ValueError: longer than `at_most`.
+        ValueError: it is no reply. And the error that the child refused the document with.
     """
-    head = pipe.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        return None
-    (length,) = LENGTH.unpack(head)
-    if length > at_most:
-        raise ValueError(f"a message of {length} bytes")
-    body = pipe.read(length)
-    return body if len(body) == length else None
+    head = _HEAD.validate_json(frames[0])
+    if head.extract is None:
+        raise REFUSALS.get(head.refusal, InputInvalid)(head.message)
+    if len(frames) != 3 + len(head.attachments):
+        raise ValueError("a reply with other attachments than it names")
+    text = frames[1].decode()
+    named = zip(head.attachments, frames[3:], strict=True)
+    return replace(
+        _EXTRACT.validate_python({**head.extract, "text": "", "blocks": (), "attachments": ()}),
+        text=text,
+        blocks=tuple(unpack_blocks(frames[2], chars=len(text))),
+        attachments=tuple(Attachment(name, content) for name, content in named),
+    )
+
+
+def _resident_bytes(process_id: int) -> int:
+    """Memory of a process that is in RAM; 0 where that cannot be told."""
+    try:
+        return int(Path(f"/proc/{process_id}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -13,7 +13,8 @@ from edge_agent.answering.pipeline import Questions, headings
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.records import Passage, document_id_of
-from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
+from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import open_bundle, write_bundle
 
 BACKUPS = b"# Backups\n\nBackups are taken every night at two. They are kept for fourteen days.\n"
 QUESTION = "How long are backups kept?"

@@ -10,7 +10,8 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
-from student.bundle.folder import DEFAULT_BUNDLE, open_bundle, write_bundle
+from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import open_bundle, write_bundle
 
 MARKDOWN = DocumentFormat.MARKDOWN
 NEW = b"# Parrots\n\nParrots may be kept in the office on Fridays only.\n"

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.kills import Promised, check_promises, kill_and_check
 from edge_agent.storage.database import DATABASE
 from edge_agent.storage.documents import Store
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 from tests.conftest import ROOT, ServeStore
 from tests.edge_agent.stored import documents_of
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from student.bundle.folder import DEFAULT_BUNDLE, Bundle, open_bundle
+from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import Bundle, open_bundle
 from student.distill.encoder.recipe import Bounds
 from student.distill.export.bundle_export import export_bundle
 from student.distill.export.fidelity import (

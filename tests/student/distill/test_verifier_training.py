@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from student.artifacts.json_lines import DataRefused
-from student.bundle.folder import DEFAULT_BUNDLE, open_bundle
+from student.bundle import DEFAULT_BUNDLE
+from student.bundle.folder import open_bundle
 from student.bundle.manifest import Origin
 from student.distill.training.checkpoint import AnotherRun
 from student.distill.training.loop import TrainingProgress

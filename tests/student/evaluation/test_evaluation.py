@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from student.artifacts.json_lines import DataRefused, is_held_out
-from student.bundle.folder import DEFAULT_BUNDLE
+from student.bundle import DEFAULT_BUNDLE
 from student.distill.heads.intent_head import LabelledTexts
 from student.embeddings import Embeddings
 from student.evaluation.evaluate import SHORT_QUERY, System, evaluate_systems
