@@ -137,7 +137,9 @@ def test_what_a_child_starts_ends_with_it(opener: Opener) -> None:
     parser = opener(timeout_s=2)
     with pytest.raises(DocumentUnreadable, match="within 2 s"):
         read(parser, b"start")
-    started = [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == ["sleep", "1000.0625"]]
+    started = [
+        process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == ["sleep", "1000.0625"]
+    ]
     assert not started
 
 
