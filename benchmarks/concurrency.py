@@ -19,8 +19,8 @@ from typing import Any
 
 import httpx
 
-from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.settings import ParsingLimits
 from edge_agent.storage.records import document_id_of
 

@@ -25,8 +25,8 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from edge_agent.errors import AgentError
 from edge_agent.ingest.parsing.blocks import Extract
-from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.settings import ParsingLimits
 
 RUNS, BATCH = 4000, 250

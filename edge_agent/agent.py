@@ -114,7 +114,7 @@ class Agent:
             When it returns the document is durable and can be found. When it raises nothing has changed.
 
         Raises:
-            InputInvalid, TextNotUtf8, ContentTooLarge, FormatUnsupported: see `parsing.extraction`.
+            InputInvalid, TextUndecodable, ContentTooLarge, FormatUnsupported: see `parsing.extraction`.
             DocumentUnreadable: see `parsing.isolation`.
         """
         raw = self._preparation.check(source, content, document_format, title, tags)

@@ -3,7 +3,7 @@
     OrillaError
     └── AgentError
         ├── InputInvalid           a value breaks its rules                      (HTTP 422)
-        ├── TextNotUtf8            bytes that should be text are not UTF-8       (HTTP 400)
+        ├── TextUndecodable        bytes of no encoding that can be told         (HTTP 400)
         ├── ContentTooLarge        more bytes or characters than allowed         (HTTP 413)
         ├── FormatUnsupported      a document of a format we do not read         (HTTP 415)
         ├── DocumentUnreadable     a parser ran out of time, memory or luck      (HTTP 422)
@@ -34,8 +34,8 @@ class InputInvalid(AgentError):
     """A value breaks its rules."""
 
 
-class TextNotUtf8(AgentError):
-    """Bytes that should be UTF-8 text are not."""
+class TextUndecodable(AgentError):
+    """Bytes that should be text are in no encoding that can be told."""
 
 
 class ContentTooLarge(AgentError):

@@ -26,14 +26,14 @@ from edge_agent.errors import (
     StoreDamaged,
     StoreFull,
     StoreUnavailable,
-    TextNotUtf8,
+    TextUndecodable,
 )
 
 log = logging.getLogger(__name__)
 
 STATUS_OF: Mapping[type[Exception], HTTPStatus] = {
     InputInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
-    TextNotUtf8: HTTPStatus.BAD_REQUEST,
+    TextUndecodable: HTTPStatus.BAD_REQUEST,
     ContentTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     FormatUnsupported: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     DocumentUnknown: HTTPStatus.NOT_FOUND,

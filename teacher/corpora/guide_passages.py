@@ -11,8 +11,8 @@ import numpy as np
 from edge_agent.errors import AgentError
 from edge_agent.ingest.chunking import chunk
 from edge_agent.ingest.parsing.blocks import Extract
-from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.settings import ParsingLimits
 from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.json_lines import DataRefused, column, read_rows

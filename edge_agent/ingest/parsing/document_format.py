@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from edge_agent.errors import FormatUnsupported
+from edge_agent.ingest.parsing.encoding import is_utf_16
 
 
 class DocumentFormat(StrEnum):
@@ -21,7 +22,6 @@ class DocumentFormat(StrEnum):
 
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _BINARY = (
     _ZIP,
     _OLE,
@@ -38,8 +38,10 @@ _BINARY = (
 
 
 def is_text(content: bytes) -> bool:
-    """Whether bytes may be text: UTF-16 with its mark, or anything without NUL that begins as no binary format."""
-    return content.startswith(_UTF_16) or (not content.startswith(_BINARY) and b"\0" not in content)
+    """Whether bytes may be text: UTF-16, or anything almost without NUL that begins as no binary format."""
+    if content.startswith(_BINARY):
+        return False
+    return content.count(0) <= 2 + len(content) // 200 or is_utf_16(content)
 
 
 def is_zip(content: bytes) -> bool:

@@ -33,7 +33,7 @@ def extract(content: bytes, document_format: DocumentFormat, limits: ParsingLimi
     Raises:
         ContentTooLarge: past a limit.
         FormatUnsupported: not the format it is said to be, or protected by a password.
-        TextNotUtf8: text in another encoding.
+        TextUndecodable: text in no encoding that can be told.
         InputInvalid: damaged, or no text in it.
     """
     require_size(content, limits)

@@ -27,7 +27,7 @@ from edge_agent.errors import (
     FormatUnsupported,
     InputInvalid,
     JobQueueFull,
-    TextNotUtf8,
+    TextUndecodable,
 )
 from edge_agent.ingest.parsing.blocks import Attachment, Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
@@ -36,7 +36,7 @@ from edge_agent.ingest.parsing.messages import receive, send, unpack_blocks
 from edge_agent.settings import ParsingLimits
 
 REFUSALS: dict[str, type[AgentError]] = {
-    kind.__name__: kind for kind in (ContentTooLarge, FormatUnsupported, InputInvalid, TextNotUtf8)
+    kind.__name__: kind for kind in (ContentTooLarge, FormatUnsupported, InputInvalid, TextUndecodable)
 }
 CHILDREN = 2
 _MAX_REPLY, _MAX_FRAMES = 200_000_000, 1_000

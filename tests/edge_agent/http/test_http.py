@@ -213,7 +213,7 @@ def shared_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clie
         ("bomb.md", zip_bomb(), 415, "format-unsupported"),
         ("bomb.zip", zip_bomb(), 415, "format-unsupported"),
         ("program.txt", b"\x7fELF\x02\x01\x01\x00", 415, "format-unsupported"),
-        ("latin.md", "canción".encode("latin-1"), 400, "text-not-utf-8"),
+        ("cyrillic.md", "Здравствуйте".encode("koi8-r"), 400, "text-undecodable"),
         ("empty.md", b"", 422, "input-invalid"),
         ("heading.md", b"# Only a heading", 422, "input-invalid"),
         ("large.txt", b"a" * (8 * 1024 * 1024 + 1), 413, "content-too-large"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.characters import normalize
-from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid, TextNotUtf8
+from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
 from edge_agent.ingest.parsing.extraction import extract
@@ -88,16 +88,11 @@ def zip_bomb() -> bytes:
 
 
 @pytest.mark.parametrize(
-    "content", [zip_bomb(), gzip.compress(b"0" * 1_000_000), b"\x7fELF\x00\x01", b"%PDF-1.7 text", b"text\0text"]
+    "content", [zip_bomb(), gzip.compress(b"0" * 1_000_000), b"\x7fELF\x00\x01", b"%PDF-1.7 text", b"\0text\0\0text"]
 )
 def test_binary_content_is_refused_and_never_unpacked(content: bytes) -> None:
     with pytest.raises(FormatUnsupported, match="not what its type 'markdown' promises; expected text"):
         extract(content, DocumentFormat.MARKDOWN, ParsingLimits())
-
-
-def test_other_encodings_are_refused_with_the_position_of_the_first_bad_byte() -> None:
-    with pytest.raises(TextNotUtf8, match="byte 3 cannot be decoded; save it as UTF-8"):
-        extract("café".encode("latin-1"), DocumentFormat.TEXT, ParsingLimits(bytes=100))
 
 
 def test_large_documents_are_refused() -> None:

@@ -17,7 +17,7 @@ from edge_agent.errors import (
     ContentTooLarge,
     FormatUnsupported,
     InputInvalid,
-    TextNotUtf8,
+    TextUndecodable,
 )
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
@@ -178,7 +178,7 @@ HOSTILE: list[tuple[str, bytes, str, type[AgentError]]] = [
     ("an old Word document", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "a.docx", FormatUnsupported),
     ("a zip bomb", zip_of(**{"word/document.xml": bytes(300_000_000)}), "a.docx", ContentTooLarge),
     ("deep HTML", b"<div>" * 50_000 + b"Hola", "a.html", InputInvalid),
-    ("HTML of another encoding", "<p>a\xf1o".encode("latin-1"), "a.html", TextNotUtf8),
+    ("HTML of another encoding", "<p>Здравствуйте".encode("koi8-r"), "a.html", TextUndecodable),
     ("CSV without names", b"a,a\n1,2\n", "a.csv", InputInvalid),
     ("CSV with too many fields", b"a,b\n1,2,3\n", "a.csv", InputInvalid),
     ("deep JSON", b"[" * 100_000, "a.jsonl", InputInvalid),

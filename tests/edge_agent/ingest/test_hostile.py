@@ -124,7 +124,7 @@ REFUSED: list[tuple[str, bytes, str, type[AgentError], str]] = [
     ("many fields", json.dumps({f"f{n}": "a" for n in range(200_000)}).encode(), "a.jsonl", ContentTooLarge, "50 f"),
     ("deep objects", b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "a.jsonl", InputInvalid, "line 1 is not a JSON"),
     ("a giant number", b'{"a": ' + b"9" * 1_000_000 + b"}", "a.jsonl", InputInvalid, "line 1 is not a JSON"),
-    ("NUL bytes", b"Hola\0", "a.md", FormatUnsupported, "expected text"),
+    ("NUL bytes", b"Hola" + bytes(4), "a.md", FormatUnsupported, "expected text"),
     ("cells in cells", b"<table><tr><td>" * 20_000 + CARD.encode(), "a.html", InputInvalid, "nest|no text|read as"),
     ("nothing but quotes in quotes", b">" * 200_000 + b"a", "a.md", InputInvalid, "no text"),
 ]

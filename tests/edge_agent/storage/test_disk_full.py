@@ -142,7 +142,7 @@ def test_uploads_that_find_no_room_while_they_come_in_are_refused_by_name(
         return response.status_code, response.json()["type"].rpartition(":")[2]
 
     empty = shutil.disk_usage(small_disk).used
-    assert upload() == (400, "text-not-utf-8")
+    assert upload() == (400, "text-undecodable")
     deadline = time.monotonic() + 30
     while shutil.disk_usage(small_disk).used > empty:  # until the upload's own file is gone
         assert time.monotonic() < deadline
@@ -150,4 +150,4 @@ def test_uploads_that_find_no_room_while_they_come_in_are_refused_by_name(
     filling = fill(small_disk)
     assert upload() == (507, "store-full")
     filling.unlink()
-    assert upload() == (400, "text-not-utf-8")
+    assert upload() == (400, "text-undecodable")

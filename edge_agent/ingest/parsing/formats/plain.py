@@ -7,7 +7,7 @@ from edge_agent.settings import ParsingLimits
 
 
 def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Extract:
-    """Text and blocks of a plain text. Raises `TextNotUtf8`."""
+    """Text and blocks of a plain text. Raises `TextUndecodable`."""
     text, encoding = decode_text(content)
     builder = TextBuilder()
     for paragraph in text.split("\n\n"):
