@@ -3,21 +3,28 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_agent.answering.lookup import Lookup
 from edge_agent.answering.pipeline import Questions, open_current
+from edge_agent.errors import AgentError, InputInvalid
 from edge_agent.feedback.log import FeedbackLog, NewFeedback
+from edge_agent.ingest.attachments import RawDocument, ReadDocument
 from edge_agent.ingest.jobs import Job, OnPassages
 from edge_agent.ingest.outcome import Ingested, Outcome
-from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.titles import title_from_name
 from edge_agent.ingest.preparation import Preparation
 from edge_agent.models.identity import BundleIdentity
 from edge_agent.models.lifecycle import Models
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
-from edge_agent.storage.records import NewDocument, document_id_of
+from edge_agent.storage.records import Document, EncodedDocument, OnChange, Root, StoredFile
 from edge_agent.text import checked, checked_source
 
 log = logging.getLogger(__name__)
@@ -75,8 +82,8 @@ class Agent:
         self.models = Models(settings, self.store, on_embedded=on_reembedded)
         self.questions = Questions(settings, self.store, self.models, self.feedback if settings.is_reviewing else None)
         self.lookup = Lookup(settings, self.store, self.models)
-        if stale := self.stale_documents():
-            log.warning("%d documents have stale chunking: another size or rule; ingest them again", len(stale))
+        if outdated := self.outdated_chunking():
+            log.warning("%d documents have outdated chunking: another size or rule; ingest them again", len(outdated))
 
     def __enter__(self) -> Self:
         return self
@@ -98,9 +105,13 @@ class Agent:
         *,
         title: str | None = None,
         tags: Sequence[str] = (),
+        root: str = "",
+        file_date: str = "",
         on_passages: OnPassages = lambda done, total: None,
     ) -> Ingested:
-        """Ingests a document; one of the same source is replaced, the same content again changes nothing.
+        """Ingests a document; one of the same root and source is replaced, the same content again changes nothing.
+
+        Files inside it, such as a mail's attachments, become documents of their own (`ingest.attachments`).
 
         Args:
             source: the caller's name for it, such as a relative path.
@@ -108,48 +119,120 @@ class Agent:
             document_format: what they are.
             title: for a document that does not carry its own.
             tags: to sort it by, beside those that it carries.
+            root: label of the folder that it comes from (`add_root`), "" where it comes from none.
+            file_date: of its file, `YYYY-MM-DD`, for a document that does not say its own.
             on_passages: called with the number of passages embedded and that of all; what it raises ends the ingest.
 
         Guarantees:
-            When it returns the document is durable and can be found. When it raises nothing has changed.
+            When it returns the document is durable and can be found. When it raises nothing has changed, but that an
+            earlier version is marked as stale when this one is refused.
 
         Raises:
             InputInvalid, TextUndecodable, ContentTooLarge, FormatUnsupported: see `parsing.extraction`.
-            DocumentUnreadable: see `parsing.isolation`.
+            DocumentUnreadable: see `parsing.isolation`. RootUnknown: no root has that label.
         """
-        raw = self._preparation.check(source, content, document_format, title, tags)
-        known = self.store.snapshots.read(lambda snapshot: snapshot.document_of(raw.source))
+        raw = self._preparation.check(source, content, document_format, title, tags, root=root, file_date=file_date)
+        known = self.store.snapshots.read(lambda snapshot: snapshot.predecessor(raw.source, raw.root))
+        if known is not None and known.container_id is not None:
+            raise InputInvalid("an attachment of another document has that source; give this one another")
         if known is not None and known.content_sha256 == raw.digest:
-            return Ingested(Outcome.UNCHANGED, known)
-        document, extract = self._preparation.read(raw)
+            return Ingested(Outcome.UNCHANGED, self._confirm(known, raw))
+        try:
+            read = self._preparation.read(raw, partial(self._is_taken, raw, known))
+        except AgentError as error:
+            if known is not None:
+                self._mark_stale(known, str(error))
+            raise
         ingested = None
         while ingested is None:
-            ingested = self._put(document, extract, on_passages)
+            ingested = self._put(read, on_passages)
         return ingested
 
     def ingest_job(self, job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
         """Ingests the document of a job; see `add_document`."""
-        return self.add_document(job.source, content, job.format, tags=job.tags, on_passages=on_passages)
+        return self.add_document(
+            job.source,
+            content,
+            job.format,
+            title=job.title,
+            tags=job.tags,
+            root=job.root,
+            file_date=job.file_date,
+            on_passages=on_passages,
+        )
+
+    def files(self, root: str) -> dict[str, StoredFile]:
+        """The documents of a root by source, without the attachments in them."""
+        return self.store.snapshots.read(lambda snapshot: snapshot.files(root))
+
+    def move_document(self, document_id: str, source: str) -> None:
+        """Gives a document another source: its id and passages stay, and a title made of its name follows the name.
+
+        Raises:
+            DocumentUnknown: there is none with that id. InputInvalid: it is an attachment, or another has the source.
+        """
+        source = checked_source(source)
+        with self.models.changing:
+            document = self.store.snapshots.read(lambda snapshot: snapshot.document(document_id))
+            is_named = document.title == title_from_name(document.source)[:300]
+            title = title_from_name(source)[:300] if is_named else document.title
+            self.store.move(document_id, source, title, on_change=self._followed())
+
+    def mark_stale(self, root: str, source: str, reason: str) -> None:
+        """Says that a later version of a document was refused, and why; nothing where there is no such document.
+
+        Raises:
+            InputInvalid, ContentTooLarge: the reason is empty or too long.
+        """
+        reason = checked(reason, "reason", max_chars=2000)
+        name = checked_source(source)
+        known = self.store.snapshots.read(lambda snapshot: snapshot.predecessor(name, root))
+        if known is not None:
+            self._mark_stale(known, reason)
 
     def delete_document(self, document_id: str) -> None:
-        """Deletes a document for good. Raises `DocumentUnknown`."""
+        """Deletes a document and the attachments in it for good.
+
+        Raises:
+            DocumentUnknown: there is none with that id. InputInvalid: it is an attachment.
+        """
         with self.models.changing:
-            index = self.models.active.index
-            self.store.delete(
-                document_id, on_change=lambda change, changes: index.apply(changes, removed=change.removed)
-            )
+            self.store.delete(document_id, on_change=self._followed())
+
+    def add_root(self, path: Path) -> str:
+        """The label of a folder that documents come from: the one that it has, else its name, made unique.
+
+        Raises:
+            InputInvalid: it lies in another root, or holds one.
+        """
+        return self.store.roots.add(str(path.resolve()))
+
+    def roots(self) -> list[Root]:
+        """The folders that documents come from, by label."""
+        return self.store.roots.all()
+
+    def move_root(self, label: str, path: Path) -> None:
+        """Says that a folder stands elsewhere now; its documents stay. Raises `RootUnknown`, `InputInvalid`."""
+        self.store.roots.move(label, str(path.resolve()))
+
+    def forget_root(self, label: str) -> None:
+        """Deletes a root and all its documents for good. Raises `RootUnknown`."""
+        with self.models.changing:
+            self.store.roots.forget(label, on_change=self._followed())
 
     def sources(self) -> list[str]:
-        """The sources of all documents, ascending."""
-        return self.store.snapshots.read(lambda snapshot: snapshot.sources())
+        """The sources of the documents without a root, ascending."""
+        return list(self.files(""))
 
     def delete_source(self, source: str) -> None:
-        """Deletes the document of a source for good. Raises `DocumentUnknown`."""
-        self.delete_document(document_id_of(source))
+        """Deletes the document of a source, without a root, for good. Raises `DocumentUnknown`."""
+        self.delete_document(
+            self.store.snapshots.read(lambda snapshot: snapshot.document_named(source, "")).document_id
+        )
 
-    def stale_documents(self) -> list[str]:
-        """The sources of documents with stale chunking; ingesting them again chunks them by the rules of now."""
-        return self.store.stale_documents(self._preparation.recipe)
+    def outdated_chunking(self) -> list[str]:
+        """The sources of documents with outdated chunking; ingesting them again chunks them by the rules of now."""
+        return self.store.outdated_chunking(self._preparation.recipe)
 
     def add_feedback(self, feedback: NewFeedback) -> int:
         """Writes a judgement of an answer, masked; returns its id.
@@ -162,10 +245,13 @@ class Agent:
         limits = {"intent": 100, "source": 500, "customer": 100}
         given = {name: getattr(feedback, name) for name in limits if getattr(feedback, name) is not None}
         given = {name: checked(value, name, max_chars=limits[name]) for name, value in given.items()}
+        document_id = None
         if "source" in given:
+            given["source"] = checked_source(given["source"])
             with self.store.snapshots.open() as snapshot:
-                snapshot.document(document_id_of(checked_source(given["source"])))
-        return self.feedback.add(replace(feedback, text=text, **given), self.models.active.bundle.digest)
+                document_id = snapshot.document_named(given["source"], feedback.root).document_id
+        said = replace(feedback, text=text, **given)
+        return self.feedback.add(said, self.models.active.bundle.digest, document_id=document_id)
 
     def readiness(self) -> Readiness:
         """The agreement of index and store, and the result of the probes."""
@@ -182,23 +268,60 @@ class Agent:
             bundle=model.bundle,
         )
 
-    def _put(self, document: NewDocument, extract: Extract, on_passages: OnPassages) -> Ingested | None:
-        """Chunks, encodes and stores a document; None when another model was promoted meanwhile: do it again."""
+    def _put(self, read: Sequence[ReadDocument], on_passages: OnPassages) -> Ingested | None:
+        """Chunks, encodes and stores a document and its attachments; None when the model was replaced: do it again."""
         model = self.models.active
-        encoded = self._preparation.encode(document, extract, model.student.encoder, on_passages)
+        encoded: list[EncodedDocument] = []
+        for each in read:
+            made = self._preparation.encode(each.new, each.extract, model.student.encoder, on_passages)
+            encoded.append(EncodedDocument(each.new, made.spans, made.embeddings, made.sentences))
         with self.models.changing:
             if model is not self.models.active:
                 return None
+            first = encoded[0]
             change = self.store.put(
-                document,
-                encoded.spans,
-                encoded.embeddings,
-                encoded.sentences,
+                first.document,
+                first.spans,
+                first.embeddings,
+                first.sentences,
                 model.space,
-                on_change=lambda change, changes: model.index.apply(
-                    changes, added=change.added, embeddings=encoded.embeddings, removed=change.removed
-                ),
+                attachments=encoded[1:],
+                on_change=self._followed(np.concatenate([each.embeddings for each in encoded])),
             )
-            document_id = document_id_of(document.source)
-            stored = self.store.snapshots.read(lambda snapshot: snapshot.document(document_id))  # before it changes
-        return Ingested(Outcome.REPLACED if change.removed else Outcome.ADDED, stored)
+            stored = self.store.snapshots.read(lambda snapshot: snapshot.document(change.document_id))  # as it was put
+        return Ingested(Outcome.REPLACED if change.is_replacement else Outcome.ADDED, stored)
+
+    def _followed(self, embeddings: NDArray[np.floating] | None = None) -> OnChange:
+        """Lets the index follow a change, with the embeddings (N, D) of new passages; `models.changing` is held."""
+        index = self.models.active.index
+        return lambda change, changes: index.apply(
+            changes, added=change.added, embeddings=embeddings, removed=change.removed
+        )
+
+    def _confirm(self, known: Document, raw: RawDocument) -> Document:
+        """A document that came again as it is known: whatever was refused meanwhile, it is the version of now."""
+        if not known.is_stale and (known.root, known.bytes_sha256) == (raw.root, raw.bytes_sha256):
+            return known
+        with self.models.changing:
+            self.store.confirm(known.document_id, raw.root, raw.bytes_sha256, on_change=self._followed())
+            return self.store.snapshots.read(lambda snapshot: snapshot.document(known.document_id))
+
+    def _mark_stale(self, known: Document, reason: str) -> None:
+        """Marks a document whose update was refused; where even that fails, the refusal is what counts."""
+        if known.stale_reason == reason:
+            return
+        try:
+            with self.models.changing:
+                self.store.mark_stale(known.document_id, reason, on_change=self._followed())
+        except AgentError as error:
+            log.warning("a document could not be marked as stale: %s", error)
+
+    def _is_taken(self, raw: RawDocument, known: Document | None, source: str) -> bool:
+        """Whether a document has a source in the root of another, and is no attachment of that one."""
+        with self.store.snapshots.open() as snapshot:
+            other = snapshot.document_of(source, raw.root)
+            while other is not None and other.container_id is not None:
+                if known is not None and other.container_id == known.document_id:
+                    return False
+                other = snapshot.document(other.container_id)
+            return other is not None

@@ -2,8 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter
@@ -12,9 +14,10 @@ from edge_agent.answering.results import Answer
 from edge_agent.errors import AgentError, ServerUnreachable
 from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.document_format import FORMAT_OF_SUFFIX, DocumentFormat
-from edge_agent.storage.records import document_id_of
+from edge_agent.storage.records import Document, Root, StoredFile
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
+_DOCUMENTS, _ROOTS = TypeAdapter(list[Document]), TypeAdapter(list[Root])
 AT_ONCE_BYTES = 1_000_000
 """Larger documents go in as jobs: their parsing and embedding may outlast a request."""
 _POLL_S = 0.2
@@ -44,16 +47,25 @@ class RemoteAgent:
         self.questions = RemoteQuestions(self._ask)
 
     def add_document(
-        self, source: str, content: bytes, document_format: DocumentFormat, *, tags: Sequence[str] = ()
+        self,
+        source: str,
+        content: bytes,
+        document_format: DocumentFormat,
+        *,
+        title: str | None = None,
+        tags: Sequence[str] = (),
+        root: str = "",
+        file_date: str = "",
     ) -> Ingested:
         """See `Agent.add_document`. Raises `RefusedByServer`, `ServerUnreachable`."""
         suffix = next(suffix for suffix, known in FORMAT_OF_SUFFIX.items() if known is document_format)
-        name = f"document{suffix}"
-        files, data = {"file": (name, content)}, {"source": source, "tags": list(tags)}
+        data: dict[str, Any] = {"source": source, "tags": list(tags), "root": root, "file_date": file_date}
+        data |= {} if title is None else {"title": title}
+        given: dict[str, Any] = {"files": {"file": (f"document{suffix}", content)}, "data": data}
         if len(content) <= AT_ONCE_BYTES:
-            return _INGESTED.validate_json(self._ask("POST", "/v1/documents/upload", files=files, data=data))
+            return _INGESTED.validate_json(self._ask("POST", "/v1/documents/upload", **given))
         headers = {"Prefer": "respond-async"}
-        job = json.loads(self._ask("POST", "/v1/documents/upload", files=files, data=data, headers=headers))
+        job = json.loads(self._ask("POST", "/v1/documents/upload", headers=headers, **given))
         while job["state"] not in ("done", "failed"):
             time.sleep(_POLL_S)
             job = json.loads(self._ask("GET", f"/v1/jobs/{job['job_id']}"))
@@ -61,19 +73,60 @@ class RemoteAgent:
             raise RefusedByServer(job["problem"]["detail"])
         return _INGESTED.validate_python(job["result"])
 
-    def sources(self) -> list[str]:
-        """See `Agent.sources`."""
-        sources: list[str] = []
+    def documents(self, root: str | None = None) -> Iterator[Document]:
+        """All documents by root and source, or those of one root."""
+        asked: dict[str, Any] = {"limit": 1000} | ({} if root is None else {"root": root})
         after: str | None = ""
         while after is not None:
-            page = json.loads(self._ask("GET", "/v1/documents", params={"after": after, "limit": 1000}))
-            sources += [document["source"] for document in page["documents"]]
+            page = json.loads(self._ask("GET", "/v1/documents", params=asked | {"after": after}))
+            yield from _DOCUMENTS.validate_python(page["documents"])
             after = page["next"]
-        return sources
+
+    def files(self, root: str) -> dict[str, StoredFile]:
+        """See `Agent.files`."""
+        return {
+            each.source: StoredFile(each.document_id, each.bytes_sha256, each.is_stale)
+            for each in self.documents(root)
+            if each.container_id is None
+        }
+
+    def move_document(self, document_id: str, source: str) -> None:
+        """See `Agent.move_document`."""
+        self._ask("PATCH", f"/v1/documents/{document_id}", json={"source": source})
+
+    def mark_stale(self, root: str, source: str, reason: str) -> None:
+        """See `Agent.mark_stale`."""
+        self._ask("POST", "/v1/documents/stale", json={"root": root, "source": source, "reason": reason})
+
+    def delete_document(self, document_id: str) -> None:
+        """See `Agent.delete_document`."""
+        self._ask("DELETE", f"/v1/documents/{document_id}")
+
+    def add_root(self, path: Path) -> str:
+        """See `Agent.add_root`."""
+        return str(json.loads(self._ask("POST", "/v1/roots", json={"path": str(path.resolve())}))["label"])
+
+    def roots(self) -> list[Root]:
+        """See `Agent.roots`."""
+        return _ROOTS.validate_python(json.loads(self._ask("GET", "/v1/roots"))["roots"])
+
+    def move_root(self, label: str, path: Path) -> None:
+        """See `Agent.move_root`."""
+        self._ask("PATCH", f"/v1/roots/{quote(label, safe='')}", json={"path": str(path.resolve())})
+
+    def forget_root(self, label: str) -> None:
+        """See `Agent.forget_root`."""
+        self._ask("DELETE", f"/v1/roots/{quote(label, safe='')}")
+
+    def sources(self) -> list[str]:
+        """See `Agent.sources`."""
+        return list(self.files(""))
 
     def delete_source(self, source: str) -> None:
         """See `Agent.delete_source`."""
-        self._ask("DELETE", f"/v1/documents/{document_id_of(source)}")
+        known = self.files("").get(source)
+        if known is not None:
+            self.delete_document(known.document_id)
 
     def close(self) -> None:
         """Closes the connection."""

@@ -8,6 +8,7 @@
         ├── FormatUnsupported      a document of a format we do not read         (HTTP 415)
         ├── DocumentUnreadable     a parser ran out of time, memory or luck      (HTTP 422)
         ├── DocumentUnknown        no document with that id                      (HTTP 404)
+        ├── RootUnknown            no folder with that label                     (HTTP 404)
         ├── ReviewUnknown          no queued item with that id                   (HTTP 404)
         ├── JobUnknown             no job with that id                           (HTTP 404)
         ├── JobQueueFull           too many documents wait to be ingested        (HTTP 503)
@@ -52,6 +53,10 @@ class DocumentUnreadable(AgentError):
 
 class DocumentUnknown(AgentError):
     """There is no document with that id."""
+
+
+class RootUnknown(AgentError):
+    """No folder that documents come from has that label."""
 
 
 class ReviewUnknown(AgentError):

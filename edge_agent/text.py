@@ -62,12 +62,12 @@ def checked(value: str, name: str, *, max_chars: int) -> str:
 
 
 def checked_source(value: str) -> str:
-    """A source from outside, stripped; it names a document and is never a path that is opened.
+    """A source from outside, stripped, in NFC; it names a document and is never a path that is opened.
 
     Raises:
         InputInvalid: empty, or with characters that no name has. ContentTooLarge: too long.
     """
-    value = checked(value, "source", max_chars=500)
+    value = unicodedata.normalize("NFC", checked(value, "source", max_chars=500))
     if any(unicodedata.category(c) == "Cc" for c in value):
         raise InputInvalid("source holds control characters; expected a name or a relative path")
     return value

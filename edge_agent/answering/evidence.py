@@ -224,4 +224,8 @@ def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:
         end=end,
         quote=passage.text[start - passage.start : end - passage.start],
         similarity=similarity,
+        root=passage.root,
+        date=passage.date,
+        is_stale=passage.is_stale,
+        kind=passage.kind,
     )

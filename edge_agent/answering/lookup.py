@@ -19,7 +19,7 @@ from edge_agent.retrieval.search import (
 )
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
-from edge_agent.storage.records import NO_FILTER, Document, Filter, document_id_of
+from edge_agent.storage.records import NO_FILTER, Document, Filter
 from edge_agent.text import checked, checked_source, detect_language
 from student.bundle.linear_head import Classification
 from student.embeddings import Embeddings
@@ -52,18 +52,26 @@ class Lookup:
         return [cite(f.passage, f.passage.start, f.passage.end, f.similarity) for f in found]
 
     def recommend(
-        self, texts: Sequence[str], *, source: str | None = None, count: int = 5, diversity: float = 0.2
+        self,
+        texts: Sequence[str],
+        *,
+        source: str | None = None,
+        root: str | None = None,
+        count: int = 5,
+        diversity: float = 0.2,
     ) -> list[NearestDocument]:
         """The documents to offer next to a ticket, a customer's history, or a document.
 
         Args:
             texts: messages, the latest last; each earlier one counts half as much as the one after it.
             source: of a document to start from, which is not offered itself.
+            root: label of the folder that it came from, where its source alone does not say which it is.
             count: at most so many.
             diversity: in [0, 1]; see `diversify`.
 
         Raises:
-            InputInvalid, ContentTooLarge: a text breaks its rules, or there is nothing to start from.
+            InputInvalid, ContentTooLarge: a text breaks its rules, there is nothing to start from, or several documents
+                have that source.
             DocumentUnknown: no document has that source.
         """
         texts = [self._checked(text) for text in texts]
@@ -73,12 +81,16 @@ class Lookup:
         language: str = detect_language(latest) or ""
         with open_current(self._models, self._store) as (model, snapshot):
             rows: list[Embeddings] = list(_encode_queries(model, texts))
+            document = None
             if source is not None:
-                document, embedding = _embed_document(snapshot, checked_source(source))
+                document = snapshot.store.document_named(checked_source(source), root)
+                embedding = _embed_document(snapshot, document)
                 language = language or document.language
                 rows.insert(0, embedding)
             found = retrieve(snapshot, latest, _profile(rows), FUSED_CANDIDATES, language=language or None)
-            offered = best_of_documents([f for f in found if f.passage.source != source])
+            offered = best_of_documents(
+                [f for f in found if document is None or f.passage.document_id != document.document_id]
+            )
             _, embeddings = snapshot.index.embeddings([f.passage.passage_id for f in offered])
         chosen = diversify([f.score for f in offered], embeddings, count, diversity=diversity)
         return [nearest_document(offered[row]) for row in chosen]
@@ -102,11 +114,14 @@ def _encode_queries(model: ActiveModel, texts: Sequence[str]) -> Embeddings:
     return model.student.adapter.adapt(embeddings) if model.student.adapter else embeddings
 
 
-def _embed_document(snapshot: Snapshot, source: str) -> tuple[Document, Embeddings]:
-    """A document and the mean (D,) of its passages' embeddings. Raises `DocumentUnknown`."""
-    document = snapshot.store.document(document_id_of(source))
-    _, rows = snapshot.index.embeddings(snapshot.store.passages_of(document.document_id))
-    return document, np.asarray(rows, dtype=np.float32).mean(axis=0)
+def _embed_document(snapshot: Snapshot, document: Document) -> Embeddings:
+    """The mean (D,) of the embeddings of a document's passages, and of its attachments' where it has none itself."""
+    ids = snapshot.store.passages_of(document.document_id)
+    if not ids:
+        attached = snapshot.store.attachments(document.document_id)
+        ids = [passage_id for each in attached for passage_id in snapshot.store.passages_of(each.document_id)]
+    _, rows = snapshot.index.embeddings(ids)
+    return np.asarray(np.asarray(rows, dtype=np.float32).mean(axis=0), dtype=np.float32)
 
 
 def _profile(rows: Sequence[Embeddings]) -> Embeddings:

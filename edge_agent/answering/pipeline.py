@@ -253,7 +253,8 @@ def headings(passage: Passage) -> str:
 
 def nearest_document(found: Found) -> NearestDocument:
     """A document to look at, by its best passage."""
-    return NearestDocument(found.passage.document_id, found.passage.source, found.passage.title, found.similarity)
+    p = found.passage
+    return NearestDocument(p.document_id, p.source, p.title, found.similarity, p.root)
 
 
 def _size_bytes(tokens: list[TokenEmbeddings]) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from edge_agent.models.identity import BundleIdentity
+from edge_agent.storage.records import PassageKind
 from student.bundle.linear_head import Classification
 
 
@@ -12,6 +13,8 @@ class Citation:
 
     The document is the one with this `content_sha256`: where it has another by now, it was replaced since.
     `page` counts from 1 where the document has pages, else it is 0; `language` is the document's, "" where unknown.
+    `root` is the label of the folder that the document came from, `date` its date (`YYYY-MM-DD`), both "" where there
+    is none; `is_stale` says that a later version of it was refused. `kind` is the passage's.
     """
 
     document_id: str
@@ -26,6 +29,10 @@ class Citation:
     end: int
     quote: str
     similarity: float
+    root: str = ""
+    date: str = ""
+    is_stale: bool = False
+    kind: PassageKind = PassageKind.PARAGRAPH
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class NearestDocument:
     source: str
     title: str
     similarity: float
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,21 +165,21 @@ def check(
 
     with StoreLock(store), Agent(AgentSettings(store, bundle)) as agent:
         problems = agent.store.check(agent.models.active.student.encoder.dimension)
-        stale = len(agent.stale_documents())
+        outdated = len(agent.outdated_chunking())
         readiness = agent.readiness()
     if not readiness.is_ready:
         problems.append(f"{readiness.passages} passages in the store, {readiness.indexed_passages} in the index")
     report = {
         "documents": readiness.documents,
         "passages": readiness.passages,
-        "stale_documents": stale,
+        "outdated_chunking": outdated,
         "problems": problems,
     }
     if as_json:
         typer.echo(json.dumps(report))
     else:
         typer.echo(f"{readiness.documents} documents, {readiness.passages} passages: {'; '.join(problems) or 'sound'}")
-        if stale:
-            typer.echo(f"{stale} documents have stale chunking: another size or rule; ingest them again")
+        if outdated:
+            typer.echo(f"{outdated} documents have outdated chunking: another size or rule; ingest them again")
     if problems:
         raise typer.Exit(1)

@@ -21,6 +21,7 @@ class NewFeedback:
         is_helpful: whether the answer was.
         intent: the right one.
         source: of the right document.
+        root: label of the folder that this document came from; None where its source alone says which it is.
         customer: a pseudonym that stays the same for a customer, never a name or number.
         review_id: the queued item that this answers.
     """
@@ -29,6 +30,7 @@ class NewFeedback:
     is_helpful: bool | None = None
     intent: str | None = None
     source: str | None = None
+    root: str | None = None
     customer: str | None = None
     review_id: int | None = None
 
@@ -43,8 +45,13 @@ class FeedbackLog:
     def __init__(self, database: Database) -> None:
         self._table = FeedbackTable(database)
 
-    def add(self, feedback: NewFeedback, bundle_digest: str) -> int:
+    def add(self, feedback: NewFeedback, bundle_digest: str, *, document_id: str | None = None) -> int:
         """Writes a row, its text masked; durable when this returns its id.
+
+        Args:
+            feedback: what was said.
+            bundle_digest: of the bundle that had answered.
+            document_id: of the document that `feedback.source` names.
 
         Raises:
             InputInvalid: it says nothing, or a field that is a name holds an identifier.
@@ -61,6 +68,7 @@ class FeedbackLog:
             is_helpful=feedback.is_helpful,
             intent=feedback.intent,
             source=feedback.source,
+            document_id=document_id,
             customer=feedback.customer,
             review_id=feedback.review_id,
         )

@@ -14,6 +14,7 @@ from edge_agent.http.metrics import Metrics, MetricsMiddleware
 from edge_agent.http.operations import add_operation_routes
 from edge_agent.http.problems import Problem
 from edge_agent.http.questions import add_question_routes
+from edge_agent.http.roots import add_root_routes
 from edge_agent.ingest.jobs import Jobs
 
 _INGESTS_AT_ONCE = 4
@@ -39,6 +40,7 @@ def create_app(agent: Agent, jobs: Jobs) -> FastAPI:
     limiter = CapacityLimiter(_INGESTS_AT_ONCE)
     add_document_routes(app, agent, limiter)
     add_upload_routes(app, agent, jobs, limiter)
+    add_root_routes(app, agent)
     add_operation_routes(app, agent, metrics)
     _document_problems(app)
     return app

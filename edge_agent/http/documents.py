@@ -1,4 +1,4 @@
-"""Documents over HTTP: given as text or uploaded as files, at once or as jobs; listed, shown, deleted."""
+"""Documents over HTTP: given as text or uploaded as files, at once or as jobs; listed, shown, changed, deleted."""
 
 from functools import partial
 from http import HTTPStatus
@@ -18,6 +18,7 @@ from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
 from edge_agent.ingest.parsing.extraction import require_size
 from edge_agent.ingest.tags import checked_tags
 from edge_agent.storage.records import Document
+from edge_agent.storage.snapshot import StoreSnapshot
 from edge_agent.text import checked_source
 
 BAD, LARGE, TYPE, INVALID = (
@@ -36,10 +37,26 @@ class DocumentRequest(Request):
     format: DocumentFormat = DocumentFormat.MARKDOWN
     title: str | None = Field(default=None, description="For a document without a title of its own.")
     tags: Annotated[list[str], Field(max_length=20, description="What to sort it by, beside those it carries.")] = []
+    root: str = Field(default="", description="Label of the folder that it comes from, as GET /v1/roots lists them.")
+    file_date: str = Field(default="", description="YYYY-MM-DD, for a document that does not say its own date.")
+
+
+class DocumentChange(Request):
+    """What to change of a document."""
+
+    source: str = Field(description="Its new name; id, passages and attachments stay.")
+
+
+class RefusedUpdate(Request):
+    """A later version of a document that was refused before it came here."""
+
+    source: str
+    root: str = Field(default="", description="Label of the folder that it comes from.")
+    reason: str = Field(description="Why, as staff should read it.")
 
 
 class DocumentList(BaseModel):
-    """A page of documents by source; `next` is the value of `after` for the next page, null on the last."""
+    """A page of documents by root and source; `next` is the value of `after` for the next page, null on the last."""
 
     documents: list[Document]
     total: int
@@ -75,7 +92,7 @@ class JobResponse(BaseModel):
 
 
 def add_document_routes(app: FastAPI, agent: Agent, limiter: CapacityLimiter) -> None:
-    """Adds the routes of documents: given as text, listed, shown, deleted."""
+    """Adds the routes of documents: given as text, listed, shown, changed, deleted."""
     added = {201: {"model": Ingested, "description": "A new document was added."}}
     responses = added | describe(BAD, LARGE, TYPE, INVALID)
 
@@ -84,24 +101,37 @@ def add_document_routes(app: FastAPI, agent: Agent, limiter: CapacityLimiter) ->
         """Ingests a document given as text. When this answers, the document is durable and can be found."""
         content = request.text.encode("utf-8", errors="surrogatepass")
         add = partial(agent.add_document, request.source, content, request.format, title=request.title)
-        return _with_status(await to_thread.run_sync(partial(add, tags=request.tags), limiter=limiter), response)
+        add = partial(add, tags=request.tags, root=request.root, file_date=request.file_date)
+        return _with_status(await to_thread.run_sync(add, limiter=limiter), response)
 
     @app.get("/v1/documents", tags=["documents"], responses=describe(INVALID))
     def list_documents(
-        after: Annotated[str, Query(max_length=500, description="Documents with a later source.")] = "",
+        after: Annotated[str, Query(max_length=3000, description="`next` of the page before.")] = "",
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        root: Annotated[
+            str | None, Query(max_length=255, description='Only documents of this folder; "" for those without one.')
+        ] = None,
     ) -> DocumentList:
-        """Lists documents by source."""
-        with agent.store.snapshots.open() as snapshot:
-            documents, total = snapshot.documents(after=after, limit=limit), snapshot.counts().documents
-        last = documents[-1].source if len(documents) == limit else None
-        return DocumentList(documents=documents, total=total, next=last)
+        """Lists documents by root and source."""
+        page = partial(_page, after=after, limit=limit, root=root)
+        return agent.store.snapshots.read(page)
 
     @app.get("/v1/documents/{document_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND, INVALID))
     def get_document(document_id: str) -> DocumentWithText:
         """A document and its text."""
         document, text = agent.store.snapshots.read(lambda snapshot: snapshot.document_with_text(document_id))
         return DocumentWithText(document=document, text=text)
+
+    @app.patch("/v1/documents/{document_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND, INVALID))
+    def move_document(document_id: str, request: DocumentChange) -> Document:
+        """Gives a document another source, as when its file was renamed."""
+        agent.move_document(document_id, request.source)
+        return agent.store.snapshots.read(lambda snapshot: snapshot.document(document_id))
+
+    @app.post("/v1/documents/stale", tags=["documents"], status_code=204, responses=describe(LARGE, INVALID))
+    def mark_stale(request: RefusedUpdate) -> None:
+        """Says that a later version of a document could not be read; the one that is here says so from then on."""
+        agent.mark_stale(request.root, request.source, request.reason)
 
     @app.delete(
         "/v1/documents/{document_id}",
@@ -110,7 +140,7 @@ def add_document_routes(app: FastAPI, agent: Agent, limiter: CapacityLimiter) ->
         responses=describe(HTTPStatus.NOT_FOUND, INVALID),
     )
     def delete_document(document_id: str) -> None:
-        """Deletes a document, its passages and embeddings."""
+        """Deletes a document, its passages, embeddings and attachments."""
         agent.delete_document(document_id)
 
 
@@ -124,6 +154,7 @@ def add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs, limiter: CapacityL
 
     @app.post("/v1/documents/upload", tags=["documents"], responses=responses, response_model=Ingested)
     async def upload_document(
+        *,
         response: Response,
         file: Annotated[
             UploadFile,
@@ -131,6 +162,9 @@ def add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs, limiter: CapacityL
         ],
         source: Annotated[str | None, Form(description="Your own name for it. [default: the file's name]")] = None,
         tags: Annotated[list[str] | None, Form(description="What to sort it by; the field may be repeated.")] = None,
+        title: Annotated[str | None, Form(description="For a document without a title of its own.")] = None,
+        root: Annotated[str, Form(description="Label of the folder that it comes from; see GET /v1/roots.")] = "",
+        file_date: Annotated[str, Form(description="YYYY-MM-DD, for a document that does not say its own date.")] = "",
         prefer: Annotated[str, Header(description="`respond-async` (RFC 7240) to get a job at once.")] = "",
     ) -> Any:
         """Ingests a document uploaded as a file, at once or, with `Prefer: respond-async`, as a job.
@@ -138,13 +172,15 @@ def add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs, limiter: CapacityL
         In both cases what was acknowledged is on disk, whatever happens to the server.
         """
         name = checked_source(source or file.filename or "")
-        document_format, given = format_of(file.filename or name), checked_tags(tags or ())
-        content = await file.read()
+        document_format, content = format_of(file.filename or name), await file.read()
+        given = checked_tags(tags or ())
         if "respond-async" not in {part.strip().lower() for part in prefer.split(",")}:
-            add = partial(agent.add_document, name, content, document_format, tags=given)
+            add = partial(agent.add_document, name, content, document_format, title=title, tags=given)
+            add = partial(add, root=root, file_date=file_date)
             return _with_status(await to_thread.run_sync(add, limiter=limiter), response)
         require_size(content, agent.settings.limits.parsing)
-        job = await run_in_threadpool(jobs.accept, name, content, document_format, tags=given)
+        accept = partial(jobs.accept, name, content, document_format, title=title, tags=given)
+        job = await run_in_threadpool(accept, root=root, file_date=file_date)
         headers = {
             "Location": f"/v1/jobs/{job.job_id}",
             "Preference-Applied": "respond-async",
@@ -157,6 +193,18 @@ def add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs, limiter: CapacityL
     def get_job(job_id: str) -> JobResponse:
         """The state of a job, its progress and its result. The latest 200 that ended are kept."""
         return JobResponse.of(jobs.get(job_id))
+
+
+def _page(snapshot: StoreSnapshot, *, after: str, limit: int, root: str | None) -> DocumentList:
+    """Documents after a cursor: a root's label, which holds no slash, a slash, and a source."""
+    last_root, _, last_source = after.partition("/")
+    documents = snapshot.documents(after=(last_root, last_source), limit=limit, root=root)
+    is_last = len(documents) < limit
+    return DocumentList(
+        documents=documents,
+        total=snapshot.counts().documents if root is None else snapshot.count_documents(root),
+        next=None if is_last else f"{documents[-1].root}/{documents[-1].source}",
+    )
 
 
 def _with_status(ingested: Ingested, response: Response) -> Ingested:

@@ -19,6 +19,7 @@ class FeedbackRequest(Request):
     is_helpful: bool | None = Field(default=None, description="Whether the answer was.")
     intent: str | None = Field(default=None, description="The right intent; a new one may be named.")
     source: str | None = Field(default=None, description="The source of the right document.")
+    root: str | None = Field(default=None, description="Its root, where documents of several roots have that source.")
     customer: str | None = Field(default=None, description="A pseudonym, the same for the same customer.")
     review_id: int | None = Field(default=None, description="The queued item that this answers.")
 

@@ -37,6 +37,9 @@ class _FilteredRequest(Request):
     source_prefix: str | None = Field(
         default=None, max_length=500, description="Only documents whose source begins so."
     )
+    root: str | None = Field(
+        default=None, max_length=255, description='Only documents of this folder; "" for those given by the API.'
+    )
     added_since: Annotated[datetime, AfterValidator(_in_utc)] | None = Field(
         default=None, description="Only documents changed then or later."
     )
@@ -47,7 +50,10 @@ class _FilteredRequest(Request):
         if self.source_prefix is not None:
             require_text(self.source_prefix, "source_prefix")
         since = self.added_since.isoformat(timespec="seconds") if self.added_since else None
-        return Filter(self.language, self.source_prefix, since, checked_tags(self.tags) if self.tags else ())
+        if self.root is not None:
+            require_text(self.root, "root")
+        tags = checked_tags(self.tags) if self.tags else ()
+        return Filter(self.language, self.source_prefix, since, tags, self.root)
 
 
 class QueryRequest(_FilteredRequest):
@@ -93,6 +99,7 @@ class RecommendRequest(Request):
 
     texts: Annotated[list[str], Field(max_length=50, description="A ticket or a history, the latest last.")] = []
     source: str | None = Field(default=None, description="The source of a document, which is not offered itself.")
+    root: str | None = Field(default=None, description="Its root, where documents of several roots have that source.")
     count: Annotated[int, Field(ge=1, le=50, description="Documents wanted.")] = 5
     diversity: Annotated[float, Field(ge=0, le=1, description="Above 0, unlike documents before the next best.")] = 0.2
 
@@ -126,9 +133,8 @@ def add_question_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     @app.post("/v1/recommend", tags=["questions"], responses=describe(HTTPStatus.NOT_FOUND, *_PROBLEMS))
     def recommend(request: RecommendRequest) -> RecommendResponse:
         """Offers the next documents for a ticket, a customer's history, or a document."""
-        documents = agent.lookup.recommend(
-            request.texts, source=request.source, count=request.count, diversity=request.diversity
-        )
+        start = {"source": request.source, "root": request.root}
+        documents = agent.lookup.recommend(request.texts, **start, count=request.count, diversity=request.diversity)
         return RecommendResponse(documents=documents, bundle=agent.models.active.bundle)
 
     @app.post("/v1/classify", tags=["questions"], responses=responses)

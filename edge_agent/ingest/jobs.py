@@ -50,7 +50,7 @@ class Job:
     Attributes:
         job_id: its id.
         state: see `JobState`.
-        source, format, tags: of the document, as given.
+        source, format, tags, title, root, file_date: of the document, as given.
         size_bytes: of its content.
         accepted_at: RFC 3339, UTC.
         attempts: how often it was begun; more than once when the server ended meanwhile.
@@ -67,6 +67,9 @@ class Job:
     tags: tuple[str, ...]
     size_bytes: int
     accepted_at: str
+    title: str | None = None
+    root: str = ""
+    file_date: str = ""
     attempts: int = 0
     passages: int | None = None
     passages_done: int = 0
@@ -116,7 +119,17 @@ class Jobs:
         self._waiting.put(None)
         self._worker.join()
 
-    def accept(self, source: str, content: bytes, document_format: DocumentFormat, *, tags: tuple[str, ...]) -> Job:
+    def accept(
+        self,
+        source: str,
+        content: bytes,
+        document_format: DocumentFormat,
+        *,
+        tags: tuple[str, ...],
+        title: str | None = None,
+        root: str = "",
+        file_date: str = "",
+    ) -> Job:
         """Puts a document onto disk and into the queue; durable when this returns.
 
         Raises:
@@ -133,6 +146,9 @@ class Jobs:
                 tags=tags,
                 size_bytes=len(content),
                 accepted_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                title=title,
+                root=root,
+                file_date=file_date,
             )
             with named_failures(self._folder):
                 try:

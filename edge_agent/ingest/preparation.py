@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.errors import InputInvalid
+from edge_agent.ingest.attachments import IsTaken, RawDocument, ReadDocument, read_with_attachments
 from edge_agent.ingest.chunking import RULES, chunk
 from edge_agent.ingest.jobs import OnPassages
 from edge_agent.ingest.parsing.blocks import Extract
-from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
 from edge_agent.ingest.parsing.isolation import IsolatedParser
+from edge_agent.ingest.parsing.titles import title_from_name
 from edge_agent.ingest.passage_encoding import encode_passages
 from edge_agent.ingest.tags import MAX_TAGS, checked_tags
 from edge_agent.settings import AgentSettings
@@ -22,25 +25,6 @@ from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 
 _BATCH = 64
-
-
-@dataclass(frozen=True, slots=True)
-class RawDocument:
-    """A document as it was handed in, checked but not parsed.
-
-    Attributes:
-        source, title, tags: see `Agent.add_document`.
-        content: its bytes, untrusted.
-        format: of them, as promised.
-        digest: of all this and of the chunking recipe: the same digest again changes nothing.
-    """
-
-    source: str
-    title: str | None
-    tags: tuple[str, ...]
-    content: bytes
-    format: DocumentFormat
-    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +48,92 @@ class Preparation:
         self._parser.close()
 
     def check(
-        self, source: str, content: bytes, document_format: DocumentFormat, title: str | None, tags: Sequence[str]
+        self,
+        source: str,
+        content: bytes,
+        document_format: DocumentFormat,
+        title: str | None,
+        tags: Sequence[str],
+        *,
+        root: str = "",
+        file_date: str = "",
     ) -> RawDocument:
         """Checks what can be checked without parsing. Raises `InputInvalid`, `ContentTooLarge`."""
         source = checked_source(source)
         title = checked(title, "title", max_chars=300) if title is not None else None
-        tags = checked_tags(tags)
-        digest = digest_json([asdict(self.recipe), document_format, title, tags, digest_bytes(content)])
-        return RawDocument(source, title, tags, content, document_format, digest)
+        if file_date and not is_date(file_date):
+            raise InputInvalid("file_date is no date; expected YYYY-MM-DD, such as 2026-11-30")
+        tags, sha256 = checked_tags(tags), digest_bytes(content)
+        return RawDocument(
+            source,
+            title,
+            tags,
+            content,
+            document_format,
+            self._digest(document_format, title, tags, sha256),
+            sha256,
+            root,
+            file_date,
+            "file" if file_date else "",
+        )
 
-    def read(self, raw: RawDocument) -> tuple[NewDocument, Extract]:
-        """Parses it, in a process of its own. Raises: see `Agent.add_document`."""
+    def read(self, raw: RawDocument, is_taken: IsTaken = lambda source: False) -> list[ReadDocument]:
+        """Parses a document and its attachments, which follow it, each after its container.
+
+        Args:
+            raw: as `check` made it.
+            is_taken: whether a document that is no attachment of this one has a source.
+
+        Raises:
+            See `Agent.add_document`.
+        """
+        return read_with_attachments(raw, self._read, self._attached, is_taken)
+
+    def _read(self, raw: RawDocument) -> ReadDocument:
+        """Parses one document, in a process of its own."""
         extracted = self._parser.read(raw.content, raw.format)
+        says_date = is_date(extracted.date)
         document = NewDocument(
             source=raw.source,
-            title=(raw.title or extracted.title or PurePosixPath(raw.source).stem)[:300],
+            title=(raw.title or extracted.title or title_from_name(raw.source))[:300],
             format=raw.format,
             language=detect_language(extracted.text) or "",
             content_sha256=raw.digest,
             text=extracted.text,
             chunking=self.recipe,
             tags=checked_tags([*raw.tags, *extracted.tags[: MAX_TAGS - len(raw.tags)]]),
+            root=raw.root,
+            container=raw.container,
+            bytes_sha256=raw.bytes_sha256,
+            encoding=extracted.encoding,
+            invisible_chars=extracted.invisible_chars,
+            notices=extracted.notices,
+            date=extracted.date if says_date else raw.date,
+            date_origin="document" if says_date else raw.date_origin,
         )
-        return document, extracted
+        return ReadDocument(document, extracted)
+
+    def _attached(self, container: RawDocument, holder: NewDocument, source: str, content: bytes) -> RawDocument:
+        """An attachment as if it was handed in. Raises `FormatUnsupported`."""
+        document_format, sha256 = format_of(source), digest_bytes(content)
+        return RawDocument(
+            source,
+            None,
+            container.tags,
+            content,
+            document_format,
+            self._digest(document_format, None, container.tags, sha256),
+            sha256,
+            container.root,
+            holder.date,
+            holder.date_origin,
+            container.source,
+        )
+
+    def _digest(
+        self, document_format: DocumentFormat, title: str | None, tags: Sequence[str], bytes_sha256: Digest
+    ) -> Digest:
+        return digest_json([asdict(self.recipe), document_format, title, tags, bytes_sha256])
 
     def encode(self, document: NewDocument, extracted: Extract, encoder: Encoder, on_passages: OnPassages) -> Encoded:
         """Chunks a document into passages and encodes them, with a progress callback."""
@@ -100,3 +147,11 @@ class Preparation:
             parts.append(rows)
             sentences += of_sentences
         return Encoded(spans, np.concatenate(parts), sentences)
+
+
+def is_date(value: str) -> bool:
+    """Whether a text is a date as it is stored, `YYYY-MM-DD`."""
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False

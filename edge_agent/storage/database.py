@@ -8,14 +8,15 @@ from importlib.resources import files
 from pathlib import Path
 
 from edge_agent.errors import StoreDamaged, StoreForeign, StoreTooNew, StoreTooOld
+from edge_agent.storage.checksums import checksum
 from edge_agent.storage.commit_watermark import CommitWatermark
 from edge_agent.storage.failures import damaged, named_failures
-from edge_agent.storage.snapshot import SnapshotPool, checksum, connect
+from edge_agent.storage.snapshot import SnapshotPool, connect
 
 OnCommit = Callable[[int], None]
 DATABASE = "orilla.db"
 """Name of the store's file in its folder."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 LOG_BYTES = 16_000_000
 """Size of the write-ahead log from which it is emptied after a change."""
 _APPLICATION_ID = 0x4F52494C  # "ORIL"

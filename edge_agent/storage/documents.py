@@ -5,36 +5,37 @@ survives a kill and a power cut, and nothing is ever half there. Keep this inter
 another database may stand in one day.
 """
 
-import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.errors import InputInvalid
 from edge_agent.storage.database import DATABASE, Database
-from edge_agent.storage.embeddings import EmbeddingTable, insert_embeddings
+from edge_agent.storage.document_rows import (
+    change_document,
+    delete_document,
+    free_id,
+    insert_document,
+    move_document,
+    read_in,
+)
+from edge_agent.storage.embeddings import EmbeddingTable
 from edge_agent.storage.integrity import find_problems
 from edge_agent.storage.records import (
     Change,
     ChunkingRecipe,
+    EncodedDocument,
     NewDocument,
-    Passage,
+    OnChange,
     PassageSpan,
-    document_id_of,
+    ignore_change,
 )
-from edge_agent.storage.snapshot import checksum, passage_checksum, unknown_document
+from edge_agent.storage.roots import RootTable, unknown_root
+from edge_agent.storage.snapshot import unknown_document
 from student.embeddings import Embeddings
-
-OnChange = Callable[[Change, int], None]
-"""Called with a change of the passages and the number of changes there are with it; see `Database.transaction`."""
-_NO_PASSAGE = Passage(0, "", "", "", "", "", "", 0, 0, 0, "")
-
-
-def _ignore(change: Change, changes: int) -> None:
-    """Nobody follows the store."""
 
 
 class Store:
@@ -43,7 +44,7 @@ class Store:
     Attributes:
         database: the file; `path` is where it is.
         snapshots: for whoever reads.
-        embeddings: the tables of embeddings.
+        embeddings: the tables of embeddings; `roots` that of the folders that documents come from.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,6 +57,7 @@ class Store:
         self.path = self.database.path
         self.snapshots = self.database.snapshots
         self.embeddings = EmbeddingTable(self.database)
+        self.roots = RootTable(self.database)
 
     def close(self) -> None:
         """Closes the database."""
@@ -69,51 +71,97 @@ class Store:
         sentences: Sequence[Embeddings],
         embedding_space: str,
         *,
-        on_change: OnChange = _ignore,
+        attachments: Sequence[EncodedDocument] = (),
+        on_change: OnChange = ignore_change,
     ) -> Change:
         """Stores a document with its passages, their embeddings (N, D) and their sentences' (K, D each).
 
-        One of the same source is replaced.
+        One of the same root and source is replaced, with its attachments, and keeps its id.
+
+        Args:
+            document: what is known of it.
+            spans: of its passages.
+            embeddings: of its passages.
+            sentences: of its passages.
+            embedding_space: of the embeddings.
+            attachments: of the document and of each other, each after its container.
+            on_change: called once it is durable; see `Database.transaction`.
 
         Guarantees:
             Durable and complete when it returns; if it does not return, the store is as before.
+
+        Raises:
+            RootUnknown: there is no such root. InputInvalid: the name is one of an attachment, or an attachment's name
+                one of another document.
         """
-        document_id = document_id_of(document.source)
-        added_at = datetime.now(UTC).isoformat(timespec="seconds")
         change = Change([], [])
         with self.database.transaction(lambda changes: on_change(change, changes)) as db:
-            removed = _delete_terms(db, document_id)
-            db.execute("DELETE FROM documents WHERE id = ?", [document_id])
-            _insert_document(db, document_id, document, added_at)
-            db.executemany(
-                'INSERT INTO passages (document_id, ordinal, start, "end", heading, page, checksum) '
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (document_id, n, span.start, span.end, span.heading, span.page, _span_checksum(document, span))
-                    for n, span in enumerate(spans)
-                ],
-            )
-            added = _passage_ids(db, document_id)
-            db.execute(f"INSERT INTO passage_terms (rowid, title, heading, text) {_TEXTS_OF_DOCUMENT}", [document_id])
-            insert_embeddings(db, added, embeddings, sentences, embedding_space)
-            change = Change(removed, added)
+            if document.root and not db.execute("SELECT 1 FROM roots WHERE label = ?", [document.root]).fetchone():
+                raise unknown_root(document.root)
+            known = read_in(db, self.path).predecessor(document.source, document.root)
+            if known is not None and known.container_id is not None:
+                raise InputInvalid("an attachment of another document has that source; give this one another")
+            removed, ids = delete_document(db, known.document_id) if known else ([], {})
+            added = []
+            for each in (EncodedDocument(document, spans, embeddings, sentences), *attachments):
+                new = each.document
+                if new.source not in ids:
+                    ids[new.source] = free_id(db, new.root, new.source)
+                added += insert_document(db, ids[new.source], ids.get(new.container), each, embedding_space)
+            change = Change(removed, added, ids[document.source], known is not None)
         return change
 
-    def delete(self, document_id: str, *, on_change: OnChange = _ignore) -> Change:
-        """Deletes a document.
+    def delete(self, document_id: str, *, on_change: OnChange = ignore_change) -> Change:
+        """Deletes a document and its attachments.
+
+        Raises:
+            DocumentUnknown: there is none with that id. InputInvalid: it is an attachment.
+        """
+        change = Change([], [])
+        with self.database.transaction(lambda changes: on_change(change, changes)) as db:
+            row = db.execute("SELECT container_id FROM documents WHERE id = ?", [document_id]).fetchone()
+            if row is None:
+                raise unknown_document(document_id)
+            if row["container_id"] is not None:
+                raise InputInvalid("the document is an attachment; delete the document that holds it")
+            removed, _ = delete_document(db, document_id)
+            change = Change(removed, [])
+        return change
+
+    def move(self, document_id: str, source: str, title: str, *, on_change: OnChange = ignore_change) -> None:
+        """Gives a document another source and title; its id, passages and embeddings stay, its attachments follow.
+
+        Raises:
+            DocumentUnknown: there is none with that id. InputInvalid: it is an attachment, or another has the source.
+        """
+        with self.database.transaction(lambda changes: on_change(Change([], []), changes)) as db:
+            snapshot = read_in(db, self.path)
+            document = snapshot.document(document_id)
+            if document.container_id is not None:
+                raise InputInvalid("the document is an attachment; move the document that holds it")
+            if source != document.source and snapshot.document_of(source, document.root) is not None:
+                raise InputInvalid("another document has that source; delete that one first, or give this one another")
+            move_document(db, self.path, document, source, title)
+
+    def mark_stale(self, document_id: str, reason: str, *, on_change: OnChange = ignore_change) -> None:
+        """Says that a later version of a document was refused, and why. Raises `DocumentUnknown`."""
+        with self.database.transaction(lambda changes: on_change(Change([], []), changes)) as db:
+            since = read_in(db, self.path).document(document_id).stale_since
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            change_document(db, self.path, document_id, stale_reason=reason, stale_since=since or now)
+
+    def confirm(self, document_id: str, root: str, bytes_sha256: str, *, on_change: OnChange = ignore_change) -> None:
+        """Says that a document is the version of now, with the root and the bytes that it came with again.
 
         Raises:
             DocumentUnknown: there is none with that id.
         """
-        change = Change([], [])
-        with self.database.transaction(lambda changes: on_change(change, changes)) as db:
-            change = Change(_delete_terms(db, document_id), [])
-            if not db.execute("DELETE FROM documents WHERE id = ?", [document_id]).rowcount:
-                raise unknown_document(document_id)
-        return change
+        with self.database.transaction(lambda changes: on_change(Change([], []), changes)) as db:
+            known = {"root": root, "bytes_sha256": bytes_sha256}
+            change_document(db, self.path, document_id, stale_reason="", stale_since="", **known)
 
-    def stale_documents(self, recipe: ChunkingRecipe) -> list[str]:
-        """The sources of documents with stale chunking: their passages were made by another recipe; ascending."""
+    def outdated_chunking(self, recipe: ChunkingRecipe) -> list[str]:
+        """The sources of documents with outdated chunking: their passages were made by another recipe; ascending."""
         with self.snapshots.open() as snapshot:
             rows = snapshot.rows(
                 "SELECT d.source FROM documents d LEFT JOIN document_chunking c ON c.document_id = d.id "
@@ -125,62 +173,3 @@ class Store:
     def check(self, dimension: int) -> list[str]:
         """The problems of the store, in words; empty when it is sound. Raises as `integrity.find_problems`."""
         return find_problems(self.database, dimension)
-
-
-def _insert_document(db: sqlite3.Connection, document_id: str, document: NewDocument, added_at: str) -> None:
-    """Inserts a document's row, its chunking recipe and its tags."""
-    described = [document_id, document.source, document.title, document.format, document.language]
-    described += [document.content_sha256, added_at]
-    db.execute(
-        "INSERT INTO documents (id, source, title, format, language, content_sha256, added_at, checksum, text, "
-        "text_checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [*described, checksum(*described, *document.tags), document.text, checksum(document.text)],
-    )
-    recipe = document.chunking
-    db.execute(
-        "INSERT INTO document_chunking (document_id, rules, max_tokens, overlap_tokens) VALUES (?, ?, ?, ?)",
-        [document_id, recipe.rules, recipe.max_tokens, recipe.overlap_tokens],
-    )
-    db.executemany(
-        "INSERT INTO document_tags (document_id, tag) VALUES (?, ?)", [(document_id, tag) for tag in document.tags]
-    )
-
-
-def _span_checksum(document: NewDocument, span: PassageSpan) -> int:
-    """The `passage_checksum` that a passage of a document will have."""
-    return passage_checksum(
-        replace(
-            _NO_PASSAGE,
-            document_id=document_id_of(document.source),
-            content_sha256=document.content_sha256,
-            source=document.source,
-            title=document.title,
-            language=document.language,
-            heading=span.heading,
-            page=span.page,
-            start=span.start,
-            end=span.end,
-            text=document.text[span.start : span.end],
-        )
-    )
-
-
-_TEXTS_OF_DOCUMENT = (
-    "SELECT passage_id, title, heading, text FROM passage_texts "
-    "WHERE passage_id IN (SELECT id FROM passages WHERE document_id = ?)"
-)
-
-
-def _delete_terms(db: sqlite3.Connection, document_id: str) -> list[int]:
-    """Takes the words of a document's passages out of search, before they are deleted; returns the passages' ids."""
-    db.execute(
-        "INSERT INTO passage_terms (passage_terms, rowid, title, heading, text) "
-        f"SELECT 'delete', * FROM ({_TEXTS_OF_DOCUMENT})",
-        [document_id],
-    )
-    return _passage_ids(db, document_id)
-
-
-def _passage_ids(db: sqlite3.Connection, document_id: str) -> list[int]:
-    rows = db.execute("SELECT id FROM passages WHERE document_id = ? ORDER BY ordinal", [document_id])
-    return [row["id"] for row in rows]

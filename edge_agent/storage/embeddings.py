@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from edge_agent.errors import StoreDamaged
 from edge_agent.storage.database import Database
 from edge_agent.storage.failures import damaged
-from edge_agent.storage.snapshot import StoreSnapshot, quantized_type
+from edge_agent.storage.quantization import quantize
+from edge_agent.storage.snapshot import StoreSnapshot
 from student.embeddings import Embeddings
 
 _NORM_TOLERANCE = 5e-3
@@ -139,17 +140,8 @@ def insert_embeddings(
     )
     db.executemany(
         "INSERT OR REPLACE INTO sentence_embeddings (passage_id, space_id, embeddings) VALUES (?, ?, ?)",
-        [(passage_id, space_id, _quantized(rows)) for passage_id, rows in zip(passage_ids, sentences, strict=True)],
+        [(passage_id, space_id, quantize(rows)) for passage_id, rows in zip(passage_ids, sentences, strict=True)],
     )
-
-
-def _quantized(rows: Embeddings) -> bytes:
-    """Embeddings (K, D) as a float16 scale and int8 numbers each; cosines change by less than 0.01."""
-    quantized = np.empty(len(rows), dtype=quantized_type(rows.shape[1]))
-    scales = np.maximum(np.abs(rows).max(axis=1, initial=0), 1e-3).astype("<f2")  # (K,)
-    quantized["scale"] = scales
-    quantized["values"] = np.clip(np.rint(rows / scales[:, None].astype(np.float32) * 127), -127, 127)
-    return quantized.tobytes()
 
 
 def _space_id(db: sqlite3.Connection, space: str) -> int:

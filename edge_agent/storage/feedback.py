@@ -18,7 +18,10 @@ MaskedText = NewType("MaskedText", str)
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A row of the feedback; `feedback_id` is the cursor of whoever reads on."""
+    """A row of the feedback; `feedback_id` is the cursor of whoever reads on.
+
+    `document_id` is the right document's, which stays where `source`, as it was named then, may not.
+    """
 
     feedback_id: int
     at: str
@@ -26,6 +29,7 @@ class Feedback:
     is_helpful: bool | None
     intent: str | None
     source: str | None
+    document_id: str | None
     customer: str | None
     review_id: int | None
     bundle_digest: str
@@ -58,6 +62,7 @@ class FeedbackTable:
         is_helpful: bool | None,
         intent: str | None,
         source: str | None,
+        document_id: str | None,
         customer: str | None,
         review_id: int | None,
     ) -> int:
@@ -69,9 +74,9 @@ class FeedbackTable:
                 raise ReviewUnknown(f"no review has the id {review_id}; list them with GET /v1/review")
             helpful = None if is_helpful is None else int(is_helpful)
             row = db.execute(
-                "INSERT INTO feedback (at, text, is_helpful, intent, source, customer, review_id, bundle_digest) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [_now(), text, helpful, intent, source, customer, review_id, bundle_digest],
+                "INSERT INTO feedback (at, text, is_helpful, intent, source, document_id, customer, review_id, "
+                "bundle_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [_now(), text, helpful, intent, source, document_id, customer, review_id, bundle_digest],
             )
             return int(row.lastrowid or 0)
 
@@ -79,8 +84,8 @@ class FeedbackTable:
         """Rows after a cursor (0 for all), in the order they were written, at most `limit`."""
         with self._database.snapshots.open() as snapshot:
             rows = snapshot.rows(
-                "SELECT id AS feedback_id, at, text, is_helpful, intent, source, customer, review_id, bundle_digest "
-                "FROM feedback WHERE id > ? ORDER BY id LIMIT ?",
+                "SELECT id AS feedback_id, at, text, is_helpful, intent, source, document_id, customer, review_id, "
+                "bundle_digest FROM feedback WHERE id > ? ORDER BY id LIMIT ?",
                 [cursor, limit],
             )
         return [

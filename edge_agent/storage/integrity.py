@@ -9,8 +9,8 @@ from edge_agent.storage.database import Database
 def find_problems(database: Database, dimension: int) -> list[str]:
     """The problems of a store, in words; empty when it is sound.
 
-    Checks SQLite's own structure and references, that every document has passages whose offsets lie within its
-    text and whose embeddings have D numbers, and that texts and passages are as they were written.
+    Checks SQLite's own structure and references, that every document has passages or attachments, that passages lie
+    within their text and have embeddings of D numbers, and that texts and passages are as they were written.
 
     Args:
         database: of the store.
@@ -21,7 +21,8 @@ def find_problems(database: Database, dimension: int) -> list[str]:
     """
     checks = {
         "documents without passages": "SELECT count(*) AS n FROM documents d "
-        "WHERE NOT EXISTS (SELECT 1 FROM passages p WHERE p.document_id = d.id)",
+        "WHERE NOT EXISTS (SELECT 1 FROM passages p WHERE p.document_id = d.id) "
+        "AND NOT EXISTS (SELECT 1 FROM documents a WHERE a.container_id = d.id)",
         "passages outside their document's text": "SELECT count(*) AS n FROM passages p "
         'JOIN documents d ON d.id = p.document_id WHERE p."end" > length(d.text)',
         "passages without an embedding": "SELECT count(*) AS n FROM passages p "

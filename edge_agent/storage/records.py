@@ -1,9 +1,15 @@
 """Records of the store, as values: documents, passages, filters, changes."""
 
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from student.artifacts.digests import digest_bytes
+from student.embeddings import Embeddings
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,46 +17,51 @@ class Document:
     """A stored document, without its text.
 
     Attributes:
-        document_id: derived from `source`.
-        source: the caller's own name for it, unique.
+        document_id: given when the document first came; it stays when the document is replaced or moved.
+        root: label of the folder that it came from, "" where it was given by the API.
+        source: the caller's own name for it, unique below its root: a relative path, a CRM's key.
+        container_id: of the document that it is an attachment of, None where it is none.
         language: `es`, `en`, or "" where it is neither.
-        content_sha256: digest of the file as it came in, by which the same content is recognized.
+        encoding: of its bytes, as Python names it; "" for formats that are no text.
+        date: when it was written or last changed, `YYYY-MM-DD`; "" where nothing says so.
+        date_origin: `document` where the document itself says its date, `file` where its file does, "" without a date.
+        content_sha256: digest of its bytes, title, tags and chunking recipe, by which the same content is recognized.
+        bytes_sha256: digest of its bytes alone, by which a file is recognized under another name; "" where unknown.
         added_at: RFC 3339, UTC; of the last change.
+        invisible_chars: characters left out because no reader sees them.
+        notices: what was left out of it and where.
+        stale_reason: why a later version of it was refused, "" where this is the version of now.
+        stale_since: RFC 3339, UTC; when that was first so, "" where this is the version of now.
         passages: how many it was chunked into.
         chars: length of its text in code points.
         tags: labels that staff sort it by, ascending.
     """
 
     document_id: str
+    root: str
     source: str
+    container_id: str | None
     title: str
     format: str
     language: str
+    encoding: str
+    date: str
+    date_origin: str
     content_sha256: str
+    bytes_sha256: str
     added_at: str
+    invisible_chars: int
+    notices: tuple[str, ...]
+    stale_reason: str
+    stale_since: str
     passages: int
     chars: int
     tags: tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A stored passage with what is needed to show it: `text` is `start:end` of its document's text.
-
-    `content_sha256` is its document's: it says which text of the document that is.
-    """
-
-    passage_id: int
-    document_id: str
-    content_sha256: str
-    source: str
-    title: str
-    language: str
-    heading: str
-    page: int
-    start: int
-    end: int
-    text: str
+    @property
+    def is_stale(self) -> bool:
+        """Whether a later version of it was refused, so that what it says may be out of date."""
+        return bool(self.stale_reason)
 
 
 class PassageKind(StrEnum):
@@ -65,8 +76,33 @@ class PassageKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A stored passage with what is needed to show it: `text` is `start:end` of its document's text.
+
+    `content_sha256` is its document's: it says which text of the document that is. `root`, `date` and `is_stale` are
+    its document's too.
+    """
+
+    passage_id: int
+    document_id: str
+    content_sha256: str
+    source: str
+    title: str
+    language: str
+    heading: str
+    page: int
+    start: int
+    end: int
+    text: str
+    root: str = ""
+    date: str = ""
+    is_stale: bool = False
+    kind: PassageKind = PassageKind.PARAGRAPH
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkingRecipe:
-    """How a document was chunked, kept with it, so that stale chunking is found.
+    """How a document was chunked, kept with it, so that outdated chunking is found.
 
     Attributes:
         rules: number of the chunking rules (`edge_agent.ingest.chunking.RULES`).
@@ -103,12 +139,14 @@ class Filter:
         source_prefix: how their source begins, such as a folder.
         added_since: RFC 3339, UTC; last changed then or later.
         tags: all of which the document has.
+        root: label of the folder that it came from, "" for those given by the API.
     """
 
     language: str | None = None
     source_prefix: str | None = None
     added_since: str | None = None
     tags: tuple[str, ...] = ()
+    root: str | None = None
 
 
 NO_FILTER = Filter()
@@ -117,7 +155,12 @@ NO_FILTER = Filter()
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """A document ready to be stored; `tags` are in their stored form (`edge_agent.ingest.tags`)."""
+    """A document ready to be stored; for most attributes see `Document`.
+
+    Attributes:
+        tags: in their stored form (`edge_agent.ingest.tags`).
+        container: source of the document that it is an attachment of, "" where it is none.
+    """
 
     source: str
     title: str
@@ -127,14 +170,65 @@ class NewDocument:
     text: str
     chunking: ChunkingRecipe
     tags: tuple[str, ...] = ()
+    root: str = ""
+    container: str = ""
+    bytes_sha256: str = ""
+    encoding: str = ""
+    invisible_chars: int = 0
+    notices: tuple[str, ...] = ()
+    date: str = ""
+    date_origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedDocument:
+    """A document with its N passages, their embeddings (N, D) and those of their sentences (K, D each)."""
+
+    document: NewDocument
+    spans: Sequence[PassageSpan]
+    embeddings: NDArray[np.floating]
+    sentences: Sequence[Embeddings]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A document of a folder, as far as a comparison with the folder needs it; see `Document`."""
+
+    document_id: str
+    bytes_sha256: str
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder that documents come from: its label, its absolute path, and how many documents there are of it."""
+
+    label: str
+    path: str
+    documents: int
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The consequence of a store's change for the index: passage ids gone and new."""
+    """The consequence of a store's change: passage ids gone and new, and which document was put.
+
+    Attributes:
+        document_id: of the document that was put, "" where none was.
+        is_replacement: whether it replaced an earlier version.
+    """
 
     removed: list[int]
     added: list[int]
+    document_id: str = ""
+    is_replacement: bool = False
+
+
+OnChange = Callable[[Change, int], None]
+"""Called with a change of the passages and the number of changes there are with it; see `Database.transaction`."""
+
+
+def ignore_change(change: Change, changes: int) -> None:
+    """Nobody follows the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +239,13 @@ class Counts:
     passages: int
 
 
-def document_id_of(source: str) -> str:
-    """The id of the document with this source."""
-    return digest_bytes(source.encode())[:20]
+def document_id_of(source: str, root: str = "", *, taken: int = 0) -> str:
+    """The id that a document gets when it comes first; look it up by root and source where it may have been moved.
+
+    Args:
+        source: of the document.
+        root: label of its root. Without one the id is a digest of the source alone, as before there were roots.
+        taken: how many ids made for this name belong to documents that were moved away from it.
+    """
+    name = source if not root and not taken else json.dumps([root, source, taken])
+    return digest_bytes(name.encode())[:20]

@@ -1,21 +1,39 @@
 -- The branch's store: the only truth. The index is derived from it.
--- Checksums (CRC-32, edge_agent/storage/documents.py) are compared whenever something is read, so that nothing false is ever quoted.
+-- Checksums (CRC-32, edge_agent/storage/checksums.py) are compared whenever something is read, so that nothing false is ever quoted.
 
 -- One row. How many changes there were: see edge_agent/storage/commit_watermark.py.
 CREATE TABLE changes (count INTEGER NOT NULL, schema_checksum INTEGER NOT NULL) STRICT;
 
+-- The folders that documents come from.
+CREATE TABLE roots (
+    label TEXT PRIMARY KEY CHECK (label != '' AND instr(label, '/') = 0),  -- the folder's name, made unique
+    path  TEXT NOT NULL UNIQUE                                              -- absolute
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE documents (
-    id             TEXT PRIMARY KEY,          -- derived from source, so it stays when the document is replaced
-    source         TEXT NOT NULL UNIQUE,      -- the caller's name for it: a relative path, a CRM's key
+    id             TEXT PRIMARY KEY,          -- made of root and source at first; stays when it is replaced or moved
+    root           TEXT NOT NULL,             -- label of the folder that it came from, "" where the API gave it
+    source         TEXT NOT NULL,             -- the caller's name for it: a path below the root, a CRM's key
+    container_id   TEXT REFERENCES documents (id) ON DELETE CASCADE,  -- that it is an attachment of
     title          TEXT NOT NULL,
     format         TEXT NOT NULL,
     language       TEXT NOT NULL,             -- of most of its text, "" where neither Spanish nor English
-    content_sha256 TEXT NOT NULL,             -- of the bytes that came in, with title and format
+    encoding       TEXT NOT NULL,             -- of its bytes, "" for formats that are no text
+    date           TEXT NOT NULL,             -- YYYY-MM-DD, "" where nothing says it
+    date_origin    TEXT NOT NULL CHECK (date_origin IN ('document', 'file', '')),
+    content_sha256 TEXT NOT NULL,             -- of its bytes, title, tags and chunking: the same again changes nothing
+    bytes_sha256   TEXT NOT NULL,             -- of its bytes alone, by which a renamed file is known; "" before version 4
     text           TEXT NOT NULL,             -- what passages and citations point into, in code points
     added_at       TEXT NOT NULL,             -- RFC 3339, UTC
-    checksum       INTEGER NOT NULL,          -- of the columns before, but the text
-    text_checksum  INTEGER NOT NULL
+    invisible_chars INTEGER NOT NULL,         -- left out because no reader sees them
+    notices        TEXT NOT NULL,             -- JSON list: what was left out of it and where
+    stale_reason   TEXT NOT NULL,             -- why a later version was refused, "" where this is the version of now
+    stale_since    TEXT NOT NULL,             -- RFC 3339, UTC; "" likewise
+    checksum       INTEGER NOT NULL,          -- of the columns before, but the text, and of the tags
+    text_checksum  INTEGER NOT NULL,
+    UNIQUE (root, source)
 ) STRICT;
+CREATE INDEX documents_of_container ON documents (container_id) WHERE container_id IS NOT NULL;
 
 -- What staff sort documents by.
 CREATE TABLE document_tags (
@@ -25,7 +43,7 @@ CREATE TABLE document_tags (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX documents_of_tag ON document_tags (tag, document_id);
 
--- The chunking recipe of a document (edge_agent/ingest/chunking.py), so that stale chunking is found.
+-- The chunking recipe of a document (edge_agent/ingest/chunking.py), so that outdated chunking is found.
 CREATE TABLE document_chunking (
     document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
     rules       INTEGER NOT NULL,              -- counts the changes of the code that cuts
@@ -41,6 +59,7 @@ CREATE TABLE passages (
     "end"       INTEGER NOT NULL,
     heading     TEXT NOT NULL,
     page        INTEGER NOT NULL,                   -- from 1; 0 where the format has no pages
+    kind        TEXT NOT NULL,                      -- of most of its text (edge_agent/storage/records.py, PassageKind)
     checksum    INTEGER NOT NULL,                   -- of what is shown of it: its text, place and document
     UNIQUE (document_id, ordinal),
     CHECK (0 <= start AND start < "end")
@@ -78,11 +97,13 @@ CREATE TABLE feedback (
     text          TEXT NOT NULL,              -- of the question or message, masked
     is_helpful    INTEGER CHECK (is_helpful IN (0, 1)),
     intent        TEXT,                       -- the right one
-    source        TEXT,                       -- of the right document
+    source        TEXT,                       -- of the right document, as it was named then
+    document_id   TEXT,                       -- of the right document, which a new name does not change
     customer      TEXT,                       -- a pseudonym: the unit of privacy in federation
     review_id     INTEGER REFERENCES reviews (id),
     bundle_digest TEXT NOT NULL,              -- of the bundle that had answered
-    CHECK (is_helpful IS NOT NULL OR intent IS NOT NULL OR source IS NOT NULL)
+    CHECK (is_helpful IS NOT NULL OR intent IS NOT NULL OR source IS NOT NULL),
+    CHECK ((source IS NULL) = (document_id IS NULL))
 ) STRICT;
 
 CREATE TABLE reviews (

@@ -1,24 +1,24 @@
 """Reading the store: one moment of it (`StoreSnapshot`), every text compared with its checksum before it is given out.
 
 A snapshot is an SQLite read transaction: whatever is committed while it is open, all its reads see the same changes.
-SQLite has no checksums of its own, and what is quoted must be what was written, so each row carries one.
+SQLite has no checksums of its own, so each row carries one (`checksums.py`).
 """
 
 import contextlib
 import json
 import sqlite3
 import threading
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 from cachetools import TTLCache
 
-from edge_agent.errors import DocumentUnknown
+from edge_agent.errors import DocumentUnknown, InputInvalid
+from edge_agent.storage.checksums import checksum, document_checksum, passage_checksum
 from edge_agent.storage.failures import damaged, named_failure
-from edge_agent.storage.records import NO_FILTER, Counts, Document, Filter, Passage
+from edge_agent.storage.quantization import dequantize, quantized_type
+from edge_agent.storage.records import NO_FILTER, Counts, Document, Filter, Passage, PassageKind, StoredFile
 from student.embeddings import Embeddings
 
 Result = TypeVar("Result")
@@ -54,9 +54,31 @@ class StoreSnapshot:
         query = "SELECT (SELECT count(*) FROM documents) AS documents, (SELECT count(*) FROM passages) AS passages"
         return Counts(**self.rows(query, [])[0])
 
-    def document_of(self, source: str) -> Document | None:
-        """The document with this source, or None."""
-        return next(iter(self._documents("d.source = ?", [source])), None)
+    def count_documents(self, root: str) -> int:
+        """How many documents a root has, with attachments."""
+        return int(self.rows("SELECT count(*) AS documents FROM documents WHERE root = ?", [root])[0]["documents"])
+
+    def document_of(self, source: str, root: str = "") -> Document | None:
+        """The document of this name in a root (those given by the API have the root ""), or None."""
+        return next(iter(self._documents("d.root = ? AND d.source = ?", [root, source])), None)
+
+    def predecessor(self, source: str, root: str) -> Document | None:
+        """The document that one of this name replaces: the one of that name, or one from before there were roots."""
+        condition = "d.source = ?1 AND (d.root = ?2 OR d.root = '' AND d.bytes_sha256 = '') ORDER BY d.root = ?2 DESC"
+        return next(iter(self._documents(condition, [source, root])), None)
+
+    def document_named(self, source: str, root: str | None = None) -> Document:
+        """The one document with this source, in a root or, where that is None, wherever it is.
+
+        Raises:
+            DocumentUnknown: there is none. InputInvalid: several roots have one.
+        """
+        found = self._documents("d.source = ? AND (?2 IS NULL OR d.root = ?2)", [source, root])
+        if not found:
+            raise DocumentUnknown("no document has that source; list them with GET /v1/documents")
+        if len(found) > 1:
+            raise InputInvalid(f"documents of {len(found)} roots have that source; name the root as well")
+        return found[0]
 
     def document(self, document_id: str) -> Document:
         """One document. Raises `DocumentUnknown`."""
@@ -76,22 +98,34 @@ class StoreSnapshot:
             raise damaged(self.path, "the text of a document")
         return self._document(rows[0]), text
 
-    def documents(self, *, after: str = "", limit: int = 100) -> list[Document]:
-        """Documents by source, those after a given source, at most `limit`."""
-        return self._documents("d.source > ? ORDER BY d.source LIMIT ?", [after, limit])
+    def documents(
+        self, *, after: tuple[str, str] = ("", ""), limit: int = 100, root: str | None = None
+    ) -> list[Document]:
+        """Documents by root and source, those after a given pair of them, at most `limit`; of one root where given."""
+        return self._documents(
+            "(d.root, d.source) > (?, ?) AND (?3 IS NULL OR d.root = ?3) ORDER BY d.root, d.source LIMIT ?4",
+            [*after, root, limit],
+        )
 
-    def sources(self) -> list[str]:
-        """The sources of all documents, ascending."""
-        return [row["source"] for row in self.rows("SELECT source FROM documents ORDER BY source", [])]
+    def attachments(self, container_id: str) -> list[Document]:
+        """The documents that are attachments of this one, by source; not those of their own attachments."""
+        return self._documents("d.container_id = ? ORDER BY d.source", [container_id])
+
+    def files(self, root: str) -> dict[str, StoredFile]:
+        """The documents of a root by source, without attachments."""
+        query = (
+            "SELECT source, id AS document_id, bytes_sha256, stale_reason != '' AS is_stale FROM documents "
+            "WHERE root = ? AND container_id IS NULL ORDER BY source"
+        )
+        rows = self.rows(query, [root])
+        return {r["source"]: StoredFile(r["document_id"], r["bytes_sha256"], bool(r["is_stale"])) for r in rows}
 
     def passages(self, passage_ids: Sequence[int]) -> list[Passage]:
         """Passages in the order asked for; each is read once, and ids that are not there are left out."""
         missing = [passage_id for passage_id in passage_ids if passage_id not in self._passages]
         if missing:
             rows = self.rows(
-                "SELECT p.id AS passage_id, d.id AS document_id, d.content_sha256, d.source, d.title, d.language, "
-                'p.heading, p.page, p.start, p."end", substr(d.text, p.start + 1, p."end" - p.start) AS text, '
-                "p.checksum FROM passages p JOIN documents d ON d.id = p.document_id "
+                f"SELECT {_PASSAGE_COLUMNS} FROM passages p JOIN documents d ON d.id = p.document_id "
                 f"WHERE p.id IN ({_marks(missing)})",
                 missing,
             )
@@ -157,18 +191,20 @@ class StoreSnapshot:
 
     def _document(self, row: dict[str, Any]) -> Document:
         expected = row.pop("checksum")
-        d = Document(**row | {"tags": tuple(json.loads(row["tags"]))})
-        described = [d.document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at]
-        if checksum(*described, *d.tags) != expected:
-            raise damaged(self.path, "what is known of a document")
-        return d
+        with contextlib.suppress(ValueError, TypeError):  # JSON that was damaged
+            document = Document(**row | {name: tuple(json.loads(row[name])) for name in ("tags", "notices")})
+            if document_checksum(document) == expected:
+                return document
+        raise damaged(self.path, "what is known of a document")
 
     def _passage(self, row: dict[str, Any]) -> Passage:
         expected = row.pop("checksum")
-        passage = Passage(**row)
-        if passage_checksum(passage) != expected:
-            raise damaged(self.path, "a passage")
-        return passage
+        kind = _KINDS.get(row["kind"])
+        if kind is not None:
+            passage = Passage(**row | {"kind": kind, "is_stale": bool(row["is_stale"])})
+            if passage_checksum(passage) == expected:
+                return passage
+        raise damaged(self.path, "a passage")
 
 
 class SnapshotPool:
@@ -264,31 +300,6 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def checksum(*values: object) -> int:
-    """CRC-32 of values; of one that changed its type too, as a damaged row may."""
-    return zlib.crc32("\x1f".join(map(str, values)).encode(errors="surrogatepass"))
-
-
-def passage_checksum(passage: Passage) -> int:
-    """The checksum of everything that is shown of a passage: its text, its place and its document."""
-    p = passage
-    return checksum(
-        p.document_id, p.content_sha256, p.source, p.title, p.language, p.heading, p.page, p.start, p.end, p.text
-    )
-
-
-def quantized_type(dimension: int) -> np.dtype[np.void]:
-    """How the embedding (D,) of a sentence is stored: a float16 scale and int8 numbers."""
-    return np.dtype([("scale", "<f2"), ("values", "i1", (dimension,))])
-
-
-def dequantize(stored: bytes, dimension: int) -> Embeddings:
-    """The embeddings (K, D) of stored sentences; cosines differ by less than 0.01 from what was written."""
-    quantized = np.frombuffer(stored, dtype=quantized_type(dimension))
-    scales = quantized["scale"].astype(np.float32)[:, None] / 127  # (K, 1)
-    return np.asarray(quantized["values"] * scales, dtype=np.float32)
-
-
 def match_any(terms: Sequence[str]) -> str:
     """An FTS5 expression that matches what holds any of the terms; quoted, so that nothing in them is syntax."""
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
@@ -304,6 +315,8 @@ def _condition(where: Filter) -> tuple[str, list[object]]:
     conditions: list[tuple[str, list[object]]] = []
     if where.language is not None:
         conditions.append(("d.language = ?", [where.language]))
+    if where.root is not None:
+        conditions.append(("d.root = ?", [where.root]))
     if where.source_prefix is not None:
         conditions.append(("substr(d.source, 1, length(?)) = ?", [where.source_prefix] * 2))
     if where.added_since is not None:
@@ -318,9 +331,17 @@ def _marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))
 
 
+_KINDS = {kind.value: kind for kind in PassageKind}
 _DOCUMENT_COLUMNS = (
-    "d.id AS document_id, d.source, d.title, d.format, d.language, d.content_sha256, d.added_at, d.checksum, "
+    "d.id AS document_id, d.root, d.source, d.container_id, d.title, d.format, d.language, d.encoding, d.date, "
+    "d.date_origin, d.content_sha256, d.bytes_sha256, d.added_at, d.invisible_chars, d.notices, d.stale_reason, "
+    "d.stale_since, d.checksum, "
     "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars, "
     "(SELECT json_group_array(tag) FROM (SELECT tag FROM document_tags t WHERE t.document_id = d.id ORDER BY tag)) "
     "AS tags"
+)
+_PASSAGE_COLUMNS = (
+    "p.id AS passage_id, d.id AS document_id, d.root, d.content_sha256, d.source, d.title, d.language, d.date, "
+    "d.stale_reason != '' AS is_stale, p.kind, p.heading, p.page, p.start, p.\"end\", "
+    'substr(d.text, p.start + 1, p."end" - p.start) AS text, p.checksum'
 )

@@ -28,21 +28,21 @@ class StaffFeedback:
     Attributes:
         text: of the message, masked.
         intent: the right one; None where staff named none.
-        source: of the document that answers it; None where staff named none.
+        document_id: of the document that answers it; None where staff named none.
         customer: a pseudonym; None where the message has none.
     """
 
     text: str
     intent: str | None
-    source: str | None
+    document_id: str | None
     customer: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class PassageEmbeddings:
-    """The embeddings (N, D) of a store's passages in one space, oldest first, and the document source of each (N,)."""
+    """The embeddings (N, D) of a store's passages in one space, oldest first, and the document id of each (N,)."""
 
-    sources: NDArray[np.object_]
+    document_ids: NDArray[np.object_]
     embeddings: Embeddings
 
 
@@ -55,7 +55,7 @@ def read_staff_feedback(store: Path) -> list[StaffFeedback]:
     Raises:
         StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged, StoreFull, StoreUnavailable: it cannot be read.
     """
-    rows = _query(store, "SELECT text, intent, source, customer FROM feedback ORDER BY id")
+    rows = _query(store, "SELECT text, intent, document_id, customer FROM feedback ORDER BY id")
     return [StaffFeedback(*row) for row in rows]
 
 
@@ -72,8 +72,8 @@ def read_passage_embeddings(store: Path, embedding_space: str, *, dimension: int
     """
     rows = _query(
         store,
-        "SELECT d.source, e.embedding FROM embeddings e JOIN passages p ON p.id = e.passage_id "
-        "JOIN documents d ON d.id = p.document_id JOIN embedding_spaces s ON s.id = e.space_id "
+        "SELECT p.document_id, e.embedding FROM embeddings e JOIN passages p ON p.id = e.passage_id "
+        "JOIN embedding_spaces s ON s.id = e.space_id "
         "WHERE s.digest = ? ORDER BY p.id",
         [embedding_space],
     )
@@ -81,7 +81,9 @@ def read_passage_embeddings(store: Path, embedding_space: str, *, dimension: int
     if len(content) != 2 * dimension * len(rows):
         raise StoreDamaged(f"{store / DATABASE} holds embeddings of another size than {dimension}; restore a backup")
     stored = np.frombuffer(content, dtype="<f2").reshape(len(rows), dimension)
-    return PassageEmbeddings(np.array([source for source, _ in rows], dtype=object), stored.astype(np.float32))
+    return PassageEmbeddings(
+        np.array([document_id for document_id, _ in rows], dtype=object), stored.astype(np.float32)
+    )
 
 
 class EmbeddingCache:

@@ -67,7 +67,7 @@ class OwnData:
         manifest = self.bundle.manifest
         with _translated(self.store):
             read = read_passage_embeddings(self.store, manifest.embedding_space, dimension=manifest.encoder.dimension)
-        return Passages(read.sources, read.embeddings)
+        return Passages(read.document_ids, read.embeddings)
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def read_found_documents(store: Path) -> list[FoundDocument]:
         ExamplesInvalid: there is no store of this version.
     """
     rows = _read_feedback(store)
-    return [FoundDocument(row.text, row.source, row.customer or NO_CUSTOMER) for row in rows if row.source]
+    return [FoundDocument(row.text, row.document_id, row.customer or NO_CUSTOMER) for row in rows if row.document_id]
 
 
 def _read_feedback(store: Path) -> list[StaffFeedback]:

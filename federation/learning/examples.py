@@ -41,7 +41,7 @@ class FoundDocument:
 
 @dataclass(frozen=True, slots=True)
 class Passages:
-    """Passages of a branch's own documents: the source of each (N,), and their embeddings (N, D)."""
+    """Passages of a branch's own documents: the document of each (N,), and their embeddings (N, D)."""
 
     sources: NDArray[Any]
     embeddings: Embeddings

@@ -99,18 +99,18 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
         assert agent.lookup.search("how long are backups kept") == before
 
 
-def test_a_change_of_passage_size_makes_chunking_stale_until_the_documents_are_ingested_again(
+def test_a_change_of_passage_size_makes_chunking_outdated_until_the_documents_are_ingested_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = AgentSettings(store=tmp_path)
     with Agent(settings) as agent:
         agent.add_document("backups.md", BACKUPS, MARKDOWN)
-        assert agent.stale_documents() == []
+        assert agent.outdated_chunking() == []
     with Agent(dataclasses.replace(settings, chunking=Chunking(max_tokens=8))) as agent:
-        assert agent.stale_documents() == ["backups.md"]
-        assert "1 documents have stale chunking" in caplog.text
+        assert agent.outdated_chunking() == ["backups.md"]
+        assert "1 documents have outdated chunking" in caplog.text
         assert agent.add_document("backups.md", BACKUPS, MARKDOWN).document.passages > 1
-        assert agent.stale_documents() == []
+        assert agent.outdated_chunking() == []
 
 
 def test_a_title_and_heading_help_to_find_a_passage_that_does_not_name_its_subject(agent: Agent) -> None:

@@ -1,6 +1,7 @@
-"""Titles: which of those that a document states is its own, and not what a program wrote there by itself."""
+"""Titles: which of those that a document states is its own, not what a program wrote by itself; else its name."""
 
 import re
+from pathlib import PurePosixPath
 
 _DEFAULT = re.compile(
     r"""(?: (?:microsoft\ )?(?:word|excel|powerpoint|office|google\ docs)
@@ -26,6 +27,7 @@ _FILE = re.compile(
     r"|[a-z]:\\.*|file:.*",
     re.IGNORECASE,
 )
+_SEPARATOR = re.compile(r"_|(?<=[^\W\d])-+(?=[^\W\d])|(?<=[^\W\d]{4})-+(?=\d)")
 
 
 def own_title(stated: str | None) -> str | None:
@@ -41,3 +43,13 @@ def own_title(stated: str | None) -> str | None:
     if _DEFAULT.fullmatch(bare) or _BY_PROGRAM.match(title) or _FILE.fullmatch(bare):
         return None
     return title
+
+
+def title_from_name(source: str) -> str:
+    """A title for a document that has none: the name of its file without suffix, with spaces for its separators.
+
+    `normas/gestion_de-tickets.pdf` is called `gestion de tickets`, `tarifas-2026.pdf` `tarifas 2026`. Dates and codes
+    such as `2026-05-01` and `PX-7714` stay.
+    """
+    stem = PurePosixPath(source).stem
+    return " ".join(_SEPARATOR.sub(" ", stem.replace("%20", " ")).split()) or stem

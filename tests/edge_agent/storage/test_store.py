@@ -114,7 +114,7 @@ def test_documents_are_listed_in_pages_by_source(store: Store) -> None:
     for source in ("c.md", "a.md", "b.md"):
         store.put(new(source), SPANS, rows(2), sentences(2), SPACE)
     assert [d.source for d in store.snapshots.read(lambda s: s.documents(limit=2))] == ["a.md", "b.md"]
-    assert [d.source for d in store.snapshots.read(lambda s: s.documents(after="b.md"))] == ["c.md"]
+    assert [d.source for d in store.snapshots.read(lambda s: s.documents(after=("", "b.md")))] == ["c.md"]
 
 
 def test_a_second_embedding_space_is_filled_beside_the_one_that_serves_and_then_takes_over(store: Store) -> None:
@@ -145,7 +145,11 @@ def test_check_names_what_is_wrong(store: Store) -> None:
     with sqlite3.connect(store.path) as db:
         db.execute('UPDATE passages SET "end" = 999 WHERE ordinal = 1')
         db.execute("DELETE FROM embeddings WHERE passage_id = 1")
-        db.execute("INSERT INTO documents VALUES ('x', 's', 't', 'f', 'en', 'c', 'text', 'now', 0, 0)")
+        db.execute(
+            "INSERT INTO documents SELECT 'x', root, 's', container_id, title, format, language, encoding, date, "
+            "date_origin, content_sha256, bytes_sha256, text, added_at, invisible_chars, notices, stale_reason, "
+            "stale_since, checksum, text_checksum FROM documents"
+        )
     db.close()
     assert store.check(dimension=8) == [
         "1 documents without passages",
@@ -172,7 +176,7 @@ def test_a_store_of_a_later_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / DATABASE) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreTooNew, match="version 99; this program reads up to 3"):
+    with pytest.raises(StoreTooNew, match="version 99; this program reads up to 4"):
         Store(tmp_path)
 
 
@@ -202,14 +206,14 @@ def put(store: Store, source: str, text: str) -> None:
     store.put(new(source, text), [PassageSpan(0, len(text), "")], rows(1), sentences(1), SPACE)
 
 
-def test_documents_with_stale_chunking_are_listed(store: Store) -> None:
+def test_documents_with_outdated_chunking_are_listed(store: Store) -> None:
     store.put(new("a.md"), SPANS, rows(2), sentences(2), SPACE)
     store.put(replace(new("b.md"), chunking=ChunkingRecipe(1, 200)), SPANS, rows(2), sentences(2), SPACE)
     store.put(replace(new("c.md"), chunking=ChunkingRecipe(2, 100)), SPANS, rows(2), sentences(2), SPACE)
-    assert store.stale_documents(ChunkingRecipe(1, 100)) == ["b.md", "c.md"]
+    assert store.outdated_chunking(ChunkingRecipe(1, 100)) == ["b.md", "c.md"]
     store.put(new("b.md"), SPANS, rows(2), sentences(2), SPACE)
     store.delete(document_id_of("c.md"))
-    assert store.stale_documents(ChunkingRecipe(1, 100)) == []
+    assert store.outdated_chunking(ChunkingRecipe(1, 100)) == []
     assert store.check(4) == []
 
 

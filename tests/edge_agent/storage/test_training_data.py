@@ -14,6 +14,7 @@ from edge_agent.feedback.log import NewFeedback
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.database import DATABASE, SCHEMA_VERSION
+from edge_agent.storage.records import document_id_of
 from edge_agent.storage.training_data import (
     EmbeddingCache,
     StaffFeedback,
@@ -40,7 +41,7 @@ def test_feedback_is_read_oldest_first_and_the_store_stays_as_it_is(store: Path)
     assert read_staff_feedback(store) == [
         StaffFeedback("my invoice is wrong", "invoice_request", None, "c1"),
         StaffFeedback("it was fine", None, None, "c1"),
-        StaffFeedback("how is a refund made?", None, "one.txt", None),
+        StaffFeedback("how is a refund made?", None, document_id_of("one.txt"), None),
     ]
     assert (store / DATABASE).read_bytes() == before
 
@@ -53,16 +54,16 @@ def test_a_running_agent_can_be_read_beside_and_new_feedback_is_seen(store: Path
         assert len(read_staff_feedback(store)) == count + 1
 
 
-def test_passage_embeddings_are_those_that_the_agent_stored_with_their_sources(store: Path) -> None:
+def test_passage_embeddings_are_those_that_the_agent_stored_with_their_documents(store: Path) -> None:
     with Agent(AgentSettings(store=store)) as agent:
         student = agent.models.active.student
         space, dimension = student.bundle.manifest.embedding_space, student.encoder.dimension
         expected = agent.store.embeddings.all(space, dimension)[1]
         read = read_passage_embeddings(store, space, dimension=dimension)
-        assert len(read_passage_embeddings(store, "0" * 64, dimension=dimension).sources) == 0
+        assert len(read_passage_embeddings(store, "0" * 64, dimension=dimension).document_ids) == 0
         with pytest.raises(StoreDamaged, match="another size"):
             read_passage_embeddings(store, space, dimension=dimension + 1)
-    assert read.sources.tolist() == ["one.txt", "two.txt"]
+    assert read.document_ids.tolist() == [document_id_of("one.txt"), document_id_of("two.txt")]
     assert np.array_equal(read.embeddings, expected.astype(np.float32))
 
 

@@ -38,7 +38,7 @@ def test_right_intents_and_right_documents_are_read_while_the_store_stays_as_it_
     before = (store / "orilla.db").read_bytes()
     assert read_confirmed_intents(store) == [LabelledText("my invoice is wrong", "invoice_request", "c1")]
     found = read_found_documents(store)
-    assert found == [FoundDocument("who may see prices?", "account-roles-and-owner.md", NO_CUSTOMER)]
+    assert found == [FoundDocument("who may see prices?", document_id_of("account-roles-and-owner.md"), NO_CUSTOMER)]
     assert (store / "orilla.db").read_bytes() == before
 
 
