@@ -42,7 +42,7 @@ class DocumentRequest(Request):
 
 
 class DocumentChange(Request):
-    """What to change of a document."""
+    """A change of a document."""
 
     source: str = Field(description="Its new name; id, passages and attachments stay.")
 

@@ -62,7 +62,7 @@ def move_document(db: sqlite3.Connection, path: Path, document: Document, source
 
 
 def change_document(db: sqlite3.Connection, path: Path, document_id: str, **changes: str) -> None:
-    """Changes columns of a document and makes the checksums of all that shows them anew.
+    """Changes columns of a document and makes new checksums for all that shows them.
 
     What is there is compared with its checksums first, so that damage is never covered by new ones.
 
