@@ -73,7 +73,7 @@ SIGNATURES = {
     DocumentFormat.TEXT: Signature((".txt", ".text")),
     DocumentFormat.HTML: Signature((".html", ".htm")),
     DocumentFormat.PDF: Signature((".pdf",), is_pdf, "a PDF, which begins with %PDF-"),
-    DocumentFormat.DOCX: Signature((".docx",), is_zip, "a Word document of 2007 or later (.docx)"),
+    DocumentFormat.DOCX: Signature((".docx", ".dotx"), is_zip, "a Word document of 2007 or later (.docx)"),
     DocumentFormat.CSV: Signature((".csv",)),
     DocumentFormat.JSONL: Signature((".jsonl", ".ndjson")),
 }
