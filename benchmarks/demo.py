@@ -4,6 +4,7 @@ The development half chooses thresholds (`python -m benchmarks demo --fit` print
 reported.
 """
 
+import re
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -97,13 +98,20 @@ def _figures(agent: Agent, language: str) -> dict[str, Any]:
 
 
 def _cites(answer: Answer, quote: str) -> bool:
-    """Whether a cited sentence is the quote, or one is part of the other (marks and spaces aside)."""
-    wanted = _plain(quote)
-    return any(_plain(c.quote) in wanted or wanted in _plain(c.quote) for c in answer.citations)
+    """Whether a cited unit is the quote, or one is part of the other: marks, and the names of columns, aside."""
+    wanted = _words(quote)
+    cited = [_words(citation.quote) for citation in answer.citations]
+    return any(_holds(words, wanted) or _holds(wanted, words) for words in cited)
 
 
-def _plain(text: str) -> str:
-    return " ".join("".join(" " if c in "-*`|" else c for c in text).split())
+def _holds(words: list[str], others: list[str]) -> bool:
+    """Whether all the other words stand among the words, in order."""
+    left = iter(words)
+    return all(other in left for other in others)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 def _share(flags: list[bool]) -> float | None:

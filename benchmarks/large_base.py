@@ -19,7 +19,7 @@ from edge_agent.ingest.chunking import chunk
 from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
-from edge_agent.ingest.passage_encoding import encode_passages
+from edge_agent.ingest.passage_encoding import PassageText, encode_passages
 from edge_agent.settings import ParsingLimits
 from edge_agent.storage.records import PassageSpan
 from student.artifacts.digests import digest_bytes
@@ -81,7 +81,9 @@ def _encode(student: Student, documents: list[LargeDocument]) -> dict[str, NDArr
     passages = [(d.title, span.heading, d.made.text[span.start : span.end]) for d in documents for span in d.spans]
     rows, sentences = [], []
     for first in track(range(0, len(passages), 512), description="encoding 100,000 passages"):
-        some, groups = encode_passages(student.encoder, passages[first : first + 512])
+        some, groups = encode_passages(
+            student.encoder, [PassageText(*parts) for parts in passages[first : first + 512]]
+        )
         rows.append(some)
         sentences += [group.astype(np.float16) for group in groups]
     return {

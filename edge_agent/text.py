@@ -40,6 +40,8 @@ _ABBREVIATIONS = frozenset(
     """sr sra srta dr dra ud uds vd vds p.ej ej pág págs núm nº art av avda c/ etc aprox tel mr mrs ms prof st vs e.g
     i.e inc ltd no fig approx dept est jr""".split()
 )
+_CODE = re.compile(r"\w+(?:[-_./]\w+)*")
+_CODE_BEFORE, _CODE_AFTER = re.compile(r"\w$|\w[-_./]$"), re.compile(r"\w|[-_./]\w")
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'»”’)\]]*+(?=\s)|\n+")
 _LAST_WORD = re.compile(r"(\S+?)[.]$")
 _NEXT = re.compile(r"\s*+(\S)")
@@ -101,17 +103,40 @@ def fold(text: str) -> str:
 _STOP_WORDS = frozenset(fold(word) for word in _SPANISH | _ENGLISH)
 
 
-def content_terms(text: str) -> list[str]:
-    """The words of a text that are not little ones, each once, at most `MAX_TERMS`; all words when all are little."""
+def content_terms(text: str, limit: int | None = MAX_TERMS) -> list[str]:
+    """The words of a text that are not little ones, each once, at most `limit`; all words when all are little."""
     words = list(dict.fromkeys(_WORD.findall(fold(text))))
     content = [word for word in words if word not in _STOP_WORDS]
-    return (content or words)[:MAX_TERMS]
+    return (content or words)[:limit]
 
 
 def content_words(text: str) -> list[tuple[int, int]]:
     """The spans of a text's content words, (start, end) in code points; repeated ones each time."""
     terms = set(content_terms(text))
     return [match.span() for match in _WORD.finditer(text) if fold(match[0]) in terms]
+
+
+def codes(text: str) -> list[str]:
+    """The codes of a text, each once, in lower case: error and product codes, versions, long numbers.
+
+    They are names: one that differs in a figure is another thing, however alike the two look to an encoder.
+    """
+    found = (match[0].lower() for match in _CODE.finditer(text))
+    return list(dict.fromkeys(code for code in found if _is_code(code)))
+
+
+def holds_code(text: str, code: str) -> bool:
+    """Whether a text holds a code as a whole: `4.2.1` is not in `4.2.10`, nor in `4.2.1.7`."""
+    text, place = text.lower(), -1
+    while (place := text.find(code, place + 1)) >= 0:
+        if not _CODE_BEFORE.search(text[max(0, place - 2) : place]) and not _CODE_AFTER.match(text, place + len(code)):
+            return True
+    return False
+
+
+def _is_code(word: str) -> bool:
+    digits, letters = sum(c.isdigit() for c in word), sum(c.isalpha() for c in word)
+    return digits > 0 and (letters > 0 or digits > 3 or len(re.findall(r"[-_./]", word)) > 1)
 
 
 def longest_run(text: str, other: str) -> int:
@@ -130,6 +155,19 @@ def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[t
     cuts = [start, *(m.end() for m in _SENTENCE_END.finditer(text, start, end) if _is_end(text, start, m)), end]
     spans = (_strip(text, first, last) for first, last in pairwise(cuts))
     return [(first, last) for first, last in spans if first < last]
+
+
+def split_units(text: str) -> list[tuple[int, int]]:
+    """Offsets of what can be quoted alone, in order: sentences, a question together with the sentence after it."""
+    units: list[tuple[int, int]] = []
+    is_asking = False
+    for start, end in split_sentences(text):
+        if is_asking:
+            units[-1] = (units[-1][0], end)
+        else:
+            units.append((start, end))
+        is_asking = text[start:end].rstrip("\"'»”’)]").endswith("?")
+    return units
 
 
 def _is_end(text: str, start: int, match: re.Match[str]) -> bool:

@@ -1,7 +1,7 @@
-"""Evidence for an answer and the decision on it: sentences of the documents, cited, or none.
+"""Evidence for an answer and the decision on it: units of the documents, such as sentences, or none.
 
-Deciding code: it takes passages, embeddings and numbers, and does no I/O. A sentence is scored by its own similarity to
-the question and by its passage's, since a sentence alone may lack the subject that the passage names.
+Deciding code: it takes passages, embeddings and numbers, and does no I/O. What is cited is chosen in
+`composition.py`.
 
 A whole question is near to a passage when most of it is; the word that makes it another question ("does the mail work
 **with Outlook 2003**") is lost in the mean. So each content word is also compared on its own, in the context of its
@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.answering.results import Citation
+from edge_agent.ingest.units import unit_spans
 from edge_agent.storage.records import Passage
-from edge_agent.text import OTHER_LANGUAGE_PENALTY, content_words, split_sentences
+from edge_agent.text import content_words
 from student.embeddings import Embeddings, TokenEmbeddings
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A sentence of a retrieved passage: `start:end` of the document's text."""
+    """A unit of a retrieved passage: `start:end` of the document's text."""
 
     passage: Passage
     passage_similarity: float
@@ -34,14 +35,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The sentences that an answer may be made of, and what speaks for one.
+    """The units that an answer may be made of, and what speaks for one.
 
     Attributes:
-        candidates: K > 0 sentences, those of the nearest passage first.
+        candidates: K > 0 units, those of the nearest passage first.
         similarities: of each to the question, (K,).
         passage: similarity of the nearest passage, in [-1, 1].
-        sentence: similarity of the nearest sentence.
-        term: minimum term similarity: of the question's content word that the sentences are least similar to.
+        sentence: similarity of the nearest unit.
+        term: minimum term similarity: of the question's content word that the units are least similar to.
     """
 
     candidates: Sequence[Candidate]
@@ -53,11 +54,15 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A decision to answer or to abstain: how sure, and with which sentences, in the order of the text."""
+    """A decision to answer or to abstain: how sure, and with which units, in the order of the text.
+
+    `is_disputed` where versions of a document say different things; the newest comes first then.
+    """
 
     is_answered: bool
     confidence: float
     citations: list[Citation]
+    is_disputed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +103,32 @@ class Answering:
     `python -m benchmarks demo --fit`; they belong to one embedding space and to the languages of its bundle.
 
     Attributes:
-        passages: nearest passages whose sentences are looked at.
-        max_sentences: most sentences in an answer.
-        passage_weight: share of the passage's similarity in a sentence's score, in [0, 1].
-        keep_above: further sentences are kept at this share of the best one's score.
+        passages: nearest passages whose units are looked at.
+        max_units: most units in an answer.
+        passage_weight: share of the passage's similarity in a unit's score, in [0, 1].
+        keep_above: further units are kept at this share of the best one's score.
+        word_weight: what it adds to a unit's score to hold all content words of the question.
         unverified, verified: the confidence without and with the verifier's logit for the nearest passage.
         doubt: unverified confidences from the first to below the second are in doubt: there, and only there, the
             verifier is asked, where the bundle has one.
     """
 
     passages: int = 4
-    max_sentences: int = 3
+    max_units: int = 3
     passage_weight: float = 0.5
     keep_above: float = 0.8
+    word_weight: float = 0.2
     unverified: ConfidenceModel = ConfidenceModel(3.03, 6.63, 1.89, 0.0, -4.9, 0.308)
     verified: ConfidenceModel = ConfidenceModel(2.21, 6.23, 0.75, 0.47, -2.82, 0.324)
     doubt: tuple[float, float] = (0.1, 0.6)
 
 
-def candidate_sentences(passages: Sequence[tuple[Passage, float]]) -> list[Candidate]:
-    """The sentences of passages, given with their similarity to the question."""
+def candidate_units(passages: Sequence[tuple[Passage, float]]) -> list[Candidate]:
+    """The units of passages, given with their similarity to the question."""
     return [
         Candidate(passage, similarity, passage.start + start, passage.start + end, passage.text[start:end])
         for passage, similarity in passages
-        for start, end in split_sentences(passage.text)
+        for start, end in unit_spans(passage.text, passage.kind)
     ]
 
 
@@ -179,53 +186,3 @@ def span_to_verify(evidence: Evidence) -> tuple[Passage, int, int]:
     best = int(evidence.similarities[: len(own)].argmax())
     around = own[max(0, best - 1) : best + 2]
     return passage, around[0].start, around[-1].end
-
-
-def choose_sentences(evidence: Evidence, answering: Answering, *, language: str = "") -> list[Citation]:
-    """The best sentence and those of the same document nearly as good, cited in the order of the text.
-
-    Args:
-        evidence: for the answer.
-        answering: weights and bounds.
-        language: of the question, "" where unknown; sentences in another go after those nearly as good.
-    """
-    candidates, weight = evidence.candidates, answering.passage_weight
-    passage_similarities = np.array([candidate.passage_similarity for candidate in candidates])  # (K,)
-    scores = (1 - weight) * evidence.similarities + weight * passage_similarities  # (K,)
-    others = np.array([language != "" and c.passage.language not in (language, "") for c in candidates])
-    scores = scores - OTHER_LANGUAGE_PENALTY * others  # (K,)
-    order = np.argsort(-scores, kind="stable")
-    best = candidates[order[0]]
-    chosen = [
-        int(i)
-        for i in order
-        if scores[i] >= min(answering.keep_above * scores[order[0]], scores[order[0]])  # below 0 too, the best is kept
-        and candidates[i].passage.document_id == best.passage.document_id
-    ][: answering.max_sentences]
-    in_order = sorted(chosen, key=lambda i: candidates[i].start)
-    return [
-        cite(candidates[i].passage, candidates[i].start, candidates[i].end, float(evidence.similarities[i]))
-        for i in in_order
-    ]
-
-
-def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:
-    """A citation of `start:end` of the document's text, which lies within a passage."""
-    return Citation(
-        document_id=passage.document_id,
-        content_sha256=passage.content_sha256,
-        passage_id=passage.passage_id,
-        source=passage.source,
-        title=passage.title,
-        language=passage.language,
-        heading=passage.heading,
-        page=passage.page,
-        start=start,
-        end=end,
-        quote=passage.text[start - passage.start : end - passage.start],
-        similarity=similarity,
-        root=passage.root,
-        date=passage.date,
-        is_stale=passage.is_stale,
-        kind=passage.kind,
-    )

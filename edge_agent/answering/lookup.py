@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_agent.answering.evidence import cite
+from edge_agent.answering.composition import cite
 from edge_agent.answering.pipeline import classify, nearest_document, open_current
 from edge_agent.answering.results import Citation, NearestDocument
 from edge_agent.errors import InputInvalid

@@ -21,20 +21,21 @@ from operator import attrgetter
 import numpy as np
 from cachetools import LRUCache, cachedmethod
 
+from edge_agent.answering.composition import answer_text, choose_units, other_versions
 from edge_agent.answering.conversation import Conversations
 from edge_agent.answering.evidence import (
     Answering,
     Candidate,
     Decision,
     Evidence,
-    candidate_sentences,
-    choose_sentences,
+    candidate_units,
     span_to_verify,
     weigh_evidence,
 )
 from edge_agent.answering.results import Answer, NearestDocument, Timings
 from edge_agent.errors import StoreDamaged, StoreFull, StoreUnavailable
 from edge_agent.feedback.log import FeedbackLog
+from edge_agent.ingest.units import WHOLE, unit_inputs
 from edge_agent.models.active_model import ActiveModel
 from edge_agent.models.lifecycle import Models
 from edge_agent.retrieval.search import Found, Snapshot, best_of_documents, open_snapshot, retrieve
@@ -128,15 +129,15 @@ class Questions:
         question = understand(model, text, language, where)
         understood = time.perf_counter()
         retrieved = retrieve(
-            snapshot, text, question.embedding, 2 * self.answering.passages, where=where, language=language
+            snapshot, text, question.embedding, 4 * self.answering.passages, where=where, language=language
         )
         found = time.perf_counter()
-        evidence = gather(model, snapshot, question, retrieved[: self.answering.passages])
+        evidence = gather(model, snapshot, question, to_read(retrieved, self.answering.passages))
         decision = self._decide(model, question, evidence)
         intent = classify(model, question.encoding)
         ended = time.perf_counter()
         return Answer(
-            answer=" ".join(citation.quote for citation in decision.citations) if decision.is_answered else None,
+            answer=answer_text(decision.citations, is_disputed=decision.is_disputed) if decision.is_answered else None,
             abstained=not decision.is_answered,
             confidence=round(decision.confidence, 4),
             citations=decision.citations,
@@ -146,6 +147,7 @@ class Questions:
             is_follow_up=False,
             question_language=language,
             answer_language=decision.citations[0].language if decision.is_answered else None,
+            is_disputed=decision.is_disputed,
             is_repeated=False,
             timings=Timings(
                 *(round(1000 * s, 3) for s in (understood - began, found - understood, ended - found, ended - began))
@@ -164,8 +166,15 @@ class Questions:
             confidence = judge.confidence(evidence, verification=self.verify(model, question, evidence))
         if confidence < judge.threshold:
             return Decision(is_answered=False, confidence=confidence, citations=[])
-        citations = choose_sentences(evidence, self.answering, language=question.language)
-        return Decision(is_answered=True, confidence=confidence, citations=citations)
+        citations = choose_units(evidence, self.answering, question.text, language=question.language)
+        others = other_versions(evidence, self.answering, question.text, citations, language=question.language)
+        versions = sorted([citations, *others], key=lambda version: version[0].date, reverse=True)
+        return Decision(
+            is_answered=True,
+            confidence=confidence,
+            citations=[citation for version in versions for citation in version],
+            is_disputed=bool(others),
+        )
 
     def verify(self, model: ActiveModel, question: Question, evidence: Evidence) -> float:
         """The verifier's logit: above 0 where the nearest passage more likely answers than not."""
@@ -203,9 +212,20 @@ def understand(model: ActiveModel, text: str, language: str, where: Filter) -> Q
     return Question(text, language, where, encoding, embedding, tokens)
 
 
+def to_read(retrieved: list[Found], passages: int) -> list[Found]:
+    """The nearest passages, as many as are read for an answer; a row, code or heading counts as a quarter of one."""
+    read, left = list[Found](), float(passages)
+    for found in retrieved:
+        if left <= 0:
+            break
+        left -= 0.25 if found.passage.kind in WHOLE else 1
+        read.append(found)
+    return read
+
+
 def gather(model: ActiveModel, snapshot: Snapshot, question: Question, retrieved: list[Found]) -> Evidence | None:
     """The sentences of the passages that were retrieved, and what they say for an answer; None without any."""
-    candidates = candidate_sentences([(f.passage, f.similarity) for f in retrieved])
+    candidates = candidate_units([(f.passage, f.similarity) for f in retrieved])
     if not candidates:
         return None
     embeddings = embed_sentences(model, snapshot, candidates)
@@ -214,9 +234,8 @@ def gather(model: ActiveModel, snapshot: Snapshot, question: Question, retrieved
 
 def embed_sentences(model: ActiveModel, snapshot: Snapshot, candidates: list[Candidate]) -> Embeddings:
     """The embeddings (K, D) of all sentences of some passages, stored at ingest; else, encoded now."""
-    texts: dict[int, list[str]] = {}
-    for candidate in candidates:
-        texts.setdefault(candidate.passage.passage_id, []).append(candidate.text)
+    passages = {candidate.passage.passage_id: candidate.passage for candidate in candidates}
+    texts = {i: unit_inputs(p.heading, p.text, p.kind) for i, p in passages.items()}
     encoder = model.student.encoder
     rows = snapshot.store.sentence_embeddings(
         list(texts), model.student.bundle.manifest.embedding_space, encoder.dimension

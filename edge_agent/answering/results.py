@@ -71,6 +71,7 @@ class Answer:
         is_follow_up: whether the question was searched together with the one before it in its session.
         question_language: `es`, `en`, or "" where it is neither.
         answer_language: of the cited document, which may be another than the question's; None when it abstains.
+        is_disputed: whether versions of a document say different things: each is quoted, the newest first.
         is_repeated: whether the same was asked before and nothing has changed since: that answer is given again.
         timings: how long it took.
     """
@@ -85,5 +86,6 @@ class Answer:
     is_follow_up: bool
     question_language: str
     answer_language: str | None
+    is_disputed: bool
     is_repeated: bool
     timings: Timings

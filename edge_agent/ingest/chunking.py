@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, Block, BlockKind, Extract
-from edge_agent.storage.records import PassageKind, PassageSpan
+from edge_agent.storage.records import HEADING_GAP, PassageKind, PassageSpan
 from edge_agent.text import split_sentences
 
 RULES = 3
@@ -94,7 +94,7 @@ class _Chunks:
         passage_kind = _KINDS[max(lengths, key=lengths.__getitem__)]
         if self._headings and self._headings[-1][0] == QUESTION_LEVEL and passage_kind is not PassageKind.TABLE_ROW:
             passage_kind = PassageKind.QUESTION_ANSWER
-        heading = " › ".join(name for _, name in self._headings)
+        heading = HEADING_GAP.join(name for _, name in self._headings)
         self._passages.append(PassageSpan(self._open[0][0], self._open[-1][1], heading, self._page, passage_kind))
         self._open = []
 

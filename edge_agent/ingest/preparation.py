@@ -15,7 +15,7 @@ from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
 from edge_agent.ingest.parsing.isolation import IsolatedParser
 from edge_agent.ingest.parsing.titles import title_from_name
-from edge_agent.ingest.passage_encoding import encode_passages
+from edge_agent.ingest.passage_encoding import PassageText, encode_passages
 from edge_agent.ingest.tags import MAX_TAGS, checked_tags
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.records import ChunkingRecipe, NewDocument, PassageSpan
@@ -142,7 +142,10 @@ class Preparation:
         parts, sentences = [np.empty((0, encoder.dimension), dtype=np.float16)], list[Embeddings]()
         for first in range(0, len(spans), _BATCH):
             on_passages(first, len(spans))
-            some = [(document.title, s.heading, text[s.start : s.end]) for s in spans[first : first + _BATCH]]
+            some = [
+                PassageText(document.title, s.heading, text[s.start : s.end], s.kind)
+                for s in spans[first : first + _BATCH]
+            ]
             rows, of_sentences = encode_passages(encoder, some)
             parts.append(rows)
             sentences += of_sentences

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from edge_agent.ingest.passage_encoding import encode_passages
+from edge_agent.ingest.passage_encoding import PassageText, encode_passages
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
 from student.runtime.student import Student, load_student
@@ -35,7 +35,9 @@ def embed_missing(
     while not should_stop() and (missing := store.embeddings.missing(space, after=after, limit=batch)):
         with store.snapshots.open() as snapshot:
             passages = snapshot.passages(missing)  # without those deleted just now
-        embeddings, sentences = encode_passages(student.encoder, [(p.title, p.heading, p.text) for p in passages])
+        embeddings, sentences = encode_passages(
+            student.encoder, [PassageText(p.title, p.heading, p.text, p.kind) for p in passages]
+        )
         store.embeddings.put([p.passage_id for p in passages], embeddings, sentences, space)
         after = missing[-1]
         done += len(passages)

@@ -6,7 +6,7 @@ it. Nothing that is committed meanwhile reaches into its ranking (docs/adr/0045)
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +17,17 @@ from edge_agent.retrieval.vectors import VectorView
 from edge_agent.storage.documents import Store
 from edge_agent.storage.records import NO_FILTER, Filter, Passage
 from edge_agent.storage.snapshot import StoreSnapshot
-from edge_agent.text import OTHER_LANGUAGE_PENALTY, content_terms, detect_language, longest_run
+from edge_agent.text import OTHER_LANGUAGE_PENALTY, codes, content_terms, detect_language, longest_run
 from student.embeddings import Embeddings
 
 FUSED_CANDIDATES = 60
 """Passages that meaning and words each propose."""
 WORDS, QUOTED, QUOTE_LENGTH = 0.15, 2.4, 16
 """Weight of words beside meaning; how much more when so many in a row are quoted. Chosen by `benchmarks hybrid`."""
+CODE = 0.5
+"""What a passage that holds a code of the question gains: more than any that is about another code."""
 NEAR_DUPLICATE = 0.98
-"""Cosine of two passages of one language that say the same, but for a word or two."""
+"""Cosine of two passages of one language that may say the same; their words decide."""
 _PUBLICATION_POLL_S, _PUBLICATION_LIMIT_S = 0.0002, 10.0
 
 
@@ -104,8 +106,12 @@ def retrieve(
         diversity: in [0, 1]; above 0, unlike passages are preferred to the next best.
         language: of the text; None to detect it.
     """
-    similarities, bm25 = candidates(snapshot, text, embedding, max(FUSED_CANDIDATES, 3 * count), where=where)
+    named = snapshot.store.holding(codes(text), limit=FUSED_CANDIDATES, where=where)
+    similarities, bm25 = candidates(
+        snapshot, text, embedding, max(FUSED_CANDIDATES, 3 * count), where=where, also=named
+    )
     scores = fuse(similarities, bm25, weigh_words(snapshot, text, bm25))
+    scores |= {passage_id: scores[passage_id] + CODE for passage_id in named}
     language, languages = language or detect_language(text), snapshot.store.languages(list(scores))
     for passage_id, its_language in languages.items():
         if language and its_language not in (language, ""):
@@ -114,22 +120,31 @@ def retrieve(
     if diversity:
         chosen = diversify([scores[i] for i in ranked], rows, count, diversity=diversity)
     else:
-        chosen = without_duplicates(rows, count)
+        chosen = without_duplicates(rows, count, says_same=lambda a, b: _says_same(snapshot, ranked[a], ranked[b]))
     passages = snapshot.store.passages([ranked[row] for row in chosen])
     return [Found(p, similarities[p.passage_id], scores[p.passage_id]) for p in passages]
 
 
 def candidates(
-    snapshot: Snapshot, text: str, embedding: Embeddings, count: int, *, where: Filter = NO_FILTER
+    snapshot: Snapshot,
+    text: str,
+    embedding: Embeddings,
+    count: int,
+    *,
+    where: Filter = NO_FILTER,
+    also: Sequence[int] = (),
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """The passages that meaning and words each propose for a text with embedding (D,): cosines of all, BM25 of some."""
+    """The passages that meaning and words each propose for a text with embedding (D,): cosines of all, BM25 of some.
+
+    `also` names passages that are candidates in any case.
+    """
     if where == NO_FILTER:
         similarities = {n.passage_id: n.similarity for n in snapshot.index.search(embedding, count)}
     else:  # a graph would search long for the few that are let through
         inside = snapshot.index.similarities(embedding, snapshot.store.passage_ids(where))
         similarities = dict(sorted(inside.items(), key=lambda item: -item[1])[:count])
     bm25 = snapshot.store.bm25(content_terms(text), limit=count, where=where)
-    others = [passage_id for passage_id in bm25 if passage_id not in similarities]
+    others = [passage_id for passage_id in (*bm25, *also) if passage_id not in similarities]
     return similarities | snapshot.index.similarities(embedding, others), bm25
 
 
@@ -166,15 +181,36 @@ def fuse(similarities: Mapping[int, float], bm25: Mapping[int, float], weight: f
     return {passage: similarity + scale * bm25.get(passage, 0.0) for passage, similarity in similarities.items()}
 
 
-def without_duplicates(embeddings: Embeddings, count: int, *, above: float = NEAR_DUPLICATE) -> list[int]:
-    """The first `count` rows of embeddings (N, D) that are no near-duplicates of an earlier one."""
+def without_duplicates(
+    embeddings: Embeddings,
+    count: int,
+    *,
+    above: float = NEAR_DUPLICATE,
+    says_same: Callable[[int, int], bool] = lambda one, other: True,
+) -> list[int]:
+    """The first `count` rows of embeddings (N, D) that do not say the same as an earlier one.
+
+    Args:
+        embeddings: best first.
+        count: at most so many.
+        above: cosine from which two may say the same.
+        says_same: whether two rows do, asked for those above it.
+    """
     kept: list[int] = []
     for row in range(len(embeddings)):
         if len(kept) == count:
             break
-        if not kept or float((embeddings[kept] @ embeddings[row]).max()) < above:
+        near = np.flatnonzero(embeddings[kept] @ embeddings[row] >= above).tolist() if kept else list[int]()
+        if not any(says_same(kept[n], row) for n in near):
             kept.append(row)
     return kept
+
+
+def _says_same(snapshot: Snapshot, one: int, other: int) -> bool:
+    """Whether two passages have the same content words: a figure or a name that differs makes another statement."""
+    passages = snapshot.store.passages([one, other])
+    words = [sorted(content_terms(passage.text, limit=None)) for passage in passages]
+    return len(passages) < 2 or words[0] == words[1]
 
 
 def diversify(scores: Sequence[float], embeddings: Embeddings, count: int, *, diversity: float) -> list[int]:

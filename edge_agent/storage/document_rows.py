@@ -10,7 +10,8 @@ from edge_agent.errors import InputInvalid
 from edge_agent.storage.checksums import checksum, document_checksum, passage_checksum
 from edge_agent.storage.embeddings import insert_embeddings
 from edge_agent.storage.records import Document, EncodedDocument, NewDocument, Passage, PassageSpan, document_id_of
-from edge_agent.storage.snapshot import StoreSnapshot, TermCounts
+from edge_agent.storage.snapshot import StoreSnapshot
+from edge_agent.storage.term_counts import TermCounts
 
 _NO_PASSAGE = Passage(0, "", "", "", "", "", "", 0, 0, 0, "")
 

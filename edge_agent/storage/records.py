@@ -115,6 +115,10 @@ class ChunkingRecipe:
     overlap_tokens: int = 0
 
 
+HEADING_GAP = " › "
+"""Between the headings above a passage, outermost first."""
+
+
 @dataclass(frozen=True, slots=True)
 class PassageSpan:
     """A passage to be stored: `text[start:end]`, below the headings `heading` (outermost first, joined by ` › `).

@@ -12,20 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cachetools import TTLCache
-
 from edge_agent.errors import DocumentUnknown, InputInvalid
 from edge_agent.storage.checksums import checksum, document_checksum, passage_checksum
 from edge_agent.storage.failures import damaged, named_failure
 from edge_agent.storage.quantization import dequantize, quantized_type
 from edge_agent.storage.records import NO_FILTER, Counts, Document, Filter, Passage, PassageKind, StoredFile
+from edge_agent.storage.term_counts import TermCounts
 from student.embeddings import Embeddings
 
 Result = TypeVar("Result")
 
-MAX_MATCHES = 2_000
-"""Passages that the words of a question may match together, a microsecond each; see `StoreSnapshot.bm25`."""
-_TERMS_REMEMBERED, _TERMS_REMEMBERED_S = 20_000, 600
 _MAX_IDLE = 8  # connections kept open for the next readers; each has a cache of its own
 
 
@@ -37,7 +33,7 @@ class StoreSnapshot:
         path: of the file.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, terms: "TermCounts") -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, terms: TermCounts) -> None:
         self._connection, self.path, self._terms = connection, path, terms
         self._passages: dict[int, Passage] = {}
         self.changes = int(self.rows("SELECT count FROM changes", [])[0]["count"])
@@ -159,18 +155,29 @@ class StoreSnapshot:
         passages hold are left out when rarer ones are asked for too: `MAX_MATCHES` bounds the time, which goes with
         the number of matches.
         """
-        terms = self._terms.selective(self, terms)
-        if not terms:
-            return {}
+        terms = self._terms.selective(self.rows, terms)
+        return self._match(terms, limit=limit, where=where) if terms else {}
+
+    def _match(self, phrases: Sequence[str], *, limit: int, where: Filter) -> dict[int, float]:
         condition, values = _condition(where)
         passages = f"SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id WHERE {condition}"
         inside = "" if where == NO_FILTER else f"AND rowid IN ({passages}) "
         rows = self.rows(
             f"SELECT rowid AS passage_id, -rank AS bm25 FROM passage_terms WHERE passage_terms MATCH ? {inside}"
             "ORDER BY rank LIMIT ?",
-            [match_any(terms), *values, limit],
+            [match_any(phrases), *values, limit],
         )
         return {row["passage_id"]: row["bm25"] for row in rows}
+
+    def holding(self, phrases: Sequence[str], *, limit: int, where: Filter = NO_FILTER) -> list[int]:
+        """Passages that hold any of some phrases word for word, best first, at most `limit`.
+
+        Phrases of which every word stands in more than `MAX_MATCHES` passages are left out: they tell nothing apart.
+        """
+        rare = [phrase for phrase in phrases if self._terms.is_rare(self.rows, phrase)]
+        if not rare:
+            return []
+        return list(self._match(rare, limit=limit, where=where))
 
     def sentence_embeddings(self, passage_ids: Sequence[int], space: str, dimension: int) -> dict[int, Embeddings]:
         """The embeddings (K, D) of the sentences of those of the passages that have any in a space."""
@@ -259,37 +266,6 @@ class SnapshotPool:
                 connection.close()
             else:
                 self._idle.append(connection)
-
-
-class TermCounts:
-    """In how many passages a word stands, remembered for some minutes: it decides which words of a question to use."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: TTLCache[str, int] = TTLCache(_TERMS_REMEMBERED, _TERMS_REMEMBERED_S)
-
-    def selective(self, snapshot: StoreSnapshot, terms: Sequence[str]) -> list[str]:
-        """The rarest of these words, until together they match `MAX_MATCHES` passages; one at least."""
-        counts = self._passages_holding(snapshot, terms)
-        chosen: list[str] = []
-        matches = 0
-        for term in sorted(counts, key=counts.__getitem__):
-            matches += counts[term]
-            if chosen and matches > MAX_MATCHES:
-                break
-            chosen.append(term)
-        return [term for term in terms if term in chosen]
-
-    def _passages_holding(self, snapshot: StoreSnapshot, terms: Sequence[str]) -> dict[str, int]:
-        with self._lock:
-            counts = {term: self._counts[term] for term in terms if term in self._counts}
-        for term in terms:
-            if term not in counts:
-                rows = snapshot.rows("SELECT doc FROM passage_vocabulary WHERE term = ?", [term])
-                counts[term] = int(rows[0]["doc"]) if rows else 0
-                with self._lock:
-                    self._counts[term] = counts[term]
-        return counts
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
+from edge_agent.answering.composition import choose_units
 from edge_agent.answering.evidence import (
     Answering,
     Candidate,
     ConfidenceModel,
     Evidence,
-    candidate_sentences,
-    choose_sentences,
+    candidate_units,
     weigh_evidence,
 )
 from edge_agent.storage.records import Passage
@@ -19,7 +19,7 @@ from student.embeddings import TokenEmbeddings
 
 UNVERIFIED = ConfidenceModel(passage=2, sentence=3, term=4, verification=0, intercept=-3, threshold=0.5)
 VERIFIED = ConfidenceModel(passage=2, sentence=3, term=4, verification=0.5, intercept=-3, threshold=0.8)
-ANSWERING = Answering(unverified=UNVERIFIED, verified=VERIFIED, keep_above=0.9, max_sentences=2)
+ANSWERING = Answering(unverified=UNVERIFIED, verified=VERIFIED, keep_above=0.9, max_units=2)
 QUESTION = np.array([1.0, 0.0], dtype=np.float32)
 
 
@@ -38,29 +38,29 @@ def numbers(passage: float, sentence: float, term: float) -> Evidence:
 
 
 def test_sentences_keep_their_place_in_the_document() -> None:
-    candidates = candidate_sentences([(passage("First one. Second one."), 0.5)])
+    candidates = candidate_units([(passage("First one. Second one."), 0.5)])
     assert [(c.start, c.end, c.text) for c in candidates] == [(100, 110, "First one."), (111, 122, "Second one.")]
 
 
 def test_the_nearest_sentences_of_one_document_are_cited_in_reading_order() -> None:
-    candidates = candidate_sentences(
+    candidates = candidate_units(
         [(passage("Far away. Near it. Nearest."), 0.6), (passage("Elsewhere.", document_id="d2"), 0.6)]
     )
     embeddings = np.array([[0.1, 0], [0.78, 0], [0.8, 0], [0.79, 0]], dtype=np.float32)
-    citations = choose_sentences(evidence_of(candidates, embeddings), ANSWERING)
+    citations = choose_units(evidence_of(candidates, embeddings), ANSWERING, "nights")
     assert [c.quote for c in citations] == ["Near it.", "Nearest."]
     assert citations[1].similarity == pytest.approx(0.8)
 
 
 def test_the_best_sentence_is_cited_even_where_nothing_is_near() -> None:
-    candidates = candidate_sentences([(passage("Far. Farther."), -0.4)])
+    candidates = candidate_units([(passage("Far. Farther."), -0.4)])
     embeddings = np.array([[-0.1, 0], [-0.5, 0]], dtype=np.float32)
-    citations = choose_sentences(evidence_of(candidates, embeddings), ANSWERING)
+    citations = choose_units(evidence_of(candidates, embeddings), ANSWERING, "nights")
     assert [c.quote for c in citations] == ["Far."]
 
 
 def test_evidence_is_the_nearest_passage_the_nearest_sentence_and_the_minimum_term_similarity() -> None:
-    candidates = candidate_sentences([(passage("One. Two."), 0.6), (passage("Three.", document_id="d2"), 0.7)])
+    candidates = candidate_units([(passage("One. Two."), 0.6), (passage("Three.", document_id="d2"), 0.7)])
     embeddings = np.array([[0.9, 0], [0.2, 0], [0.1, 0]], dtype=np.float32)
     evidence = evidence_of(candidates, embeddings)
     assert (evidence.passage, evidence.sentence, evidence.term) == pytest.approx((0.7, 0.9, 0.9))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.answering.evidence import candidate_sentences
+from edge_agent.answering.evidence import candidate_units
 from edge_agent.answering.pipeline import embed_sentences, open_current
 from edge_agent.errors import DocumentUnknown
 from edge_agent.feedback.log import NewFeedback
@@ -118,6 +118,6 @@ def test_sentences_without_stored_embeddings_are_encoded(agent: Agent) -> None:
         db.execute("DELETE FROM sentence_embeddings")
     with open_current(agent.models, agent.store) as (model, snapshot):
         found = retrieve(snapshot, QUESTION, model.student.encoder.encode([QUESTION])[0], 5)
-        candidates = candidate_sentences([(f.passage, f.similarity) for f in found])
+        candidates = candidate_units([(f.passage, f.similarity) for f in found])
         expected = model.student.encoder.encode([candidate.text for candidate in candidates])
         np.testing.assert_array_equal(embed_sentences(model, snapshot, candidates), expected)

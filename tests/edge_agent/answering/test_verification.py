@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.answering.evidence import Answering, Evidence, candidate_sentences, span_to_verify
+from edge_agent.answering.evidence import Answering, Evidence, candidate_units, span_to_verify
 from edge_agent.answering.pipeline import Questions, headings
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
@@ -61,7 +61,7 @@ def test_the_sentence_that_fits_best_is_verified_with_those_beside_it(agent: Age
     text = "One. Two. Three. Four. Five. "
     passage = replace(first_passage(agent), text=text, start=100, end=100 + len(text))
     other = replace(passage, passage_id=passage.passage_id + 1)
-    candidates = candidate_sentences([(passage, 0.9), (other, 0.8)])
+    candidates = candidate_units([(passage, 0.9), (other, 0.8)])
     embeddings = np.eye(len(candidates), dtype=np.float32)
 
     def span(best: int) -> str:

@@ -1,0 +1,197 @@
+"""Composition of an answer: which units of the documents are cited, and how they read together.
+
+Deciding code, like `evidence.py`: no I/O. A unit is what can be quoted alone: a sentence, an answer to a question, a
+row of a table, a piece of code.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.answering.evidence import Answering, Candidate, Evidence
+from edge_agent.answering.results import Citation
+from edge_agent.storage.records import Passage, PassageKind
+from edge_agent.text import OTHER_LANGUAGE_PENALTY, codes, content_terms, fold, holds_code
+
+CELL_GAP = " | "
+_FEW_CELLS = 3
+_WORD = re.compile(r"\w+")
+_VERSION = re.compile(
+    r"\d+|\b(?:version|versiones|ver|rev|revision|edicion|edition|ed|v|vigente|vigencia|nuevo|nueva|new|old|antiguo|antigua"
+    r"|anterior|previous|actual|actualizado|actualizada|updated|current|final|draft|borrador|copia|copy"
+    r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
+    r"|january|february|march|april|may|june|july|august|september|october|november|december)\b"
+)
+"""Marks of a version in a title, folded."""
+
+
+def choose_units(evidence: Evidence, answering: Answering, text: str, *, language: str = "") -> list[Citation]:
+    """The best unit and those of the same document nearly as good, cited in the order of the text.
+
+    A row of a table stands alone, or with rows that hold as many of the question's words; a short answer to a question
+    stands whole. Where the question names a code, only what stands under that code is cited.
+
+    Args:
+        evidence: for the answer.
+        answering: weights and bounds.
+        text: of the question.
+        language: of the question, "" where unknown; units in another go after those nearly as good.
+    """
+    candidates, similarities = evidence.candidates, evidence.similarities
+    scores = score_units(evidence, answering, text, language=language)
+    order = [int(i) for i in np.argsort(-scores, kind="stable")]
+    best = candidates[order[0]]
+    least = min(answering.keep_above * scores[order[0]], scores[order[0]])  # below 0 too, the best is kept
+    near = [i for i in order if scores[i] >= least and candidates[i].passage.document_id == best.passage.document_id]
+    if best.passage.kind is PassageKind.QUESTION_ANSWER:
+        near = [i for i in order if candidates[i].passage.passage_id == best.passage.passage_id]
+    chosen = _without_other_rows(candidates, near, text)[: answering.max_units]
+    return [
+        cite(candidates[i].passage, start, end, similarities[i])
+        for i in sorted(chosen, key=lambda i: candidates[i].start)
+        for start, end in _quoted(candidates[i], text)
+    ]
+
+
+def other_versions(
+    evidence: Evidence, answering: Answering, text: str, citations: Sequence[Citation], *, language: str
+) -> list[list[Citation]]:
+    """The same place in other versions of the cited document, where it says something else, the best first.
+
+    Versions are documents of one language whose titles differ in figures, dates and words such as "version" alone; the
+    place is the one under the same headings, likewise.
+    """
+    scores = score_units(evidence, answering, text, language=language)
+    least = answering.keep_above * float(scores.max())
+    said = {_plain(citation.quote) for citation in citations}
+    cited = {citation.document_id for citation in citations}
+    versions: list[list[Citation]] = []
+    for i in (int(i) for i in np.argsort(-scores, kind="stable")):
+        unit = evidence.candidates[i]
+        passage = unit.passage
+        if scores[i] < least or passage.document_id in cited or _subject(passage) not in map(_subject, citations):
+            continue
+        cited.add(passage.document_id)
+        parts = [cite(passage, start, end, evidence.similarities[i]) for start, end in _quoted(unit, text)]
+        if not {_plain(part.quote) for part in parts} <= said:
+            versions.append(parts)
+    return versions
+
+
+def _subject(place: Passage | Citation) -> tuple[str, str, str]:
+    """The subject of a place: its language, and its title and headings without what tells versions apart."""
+    title, heading = (_VERSION.sub(" ", fold(text)) for text in (place.title, place.heading))
+    return place.language, " ".join(_WORD.findall(title)), " ".join(_WORD.findall(heading))
+
+
+def _plain(text: str) -> str:
+    return " ".join(_WORD.findall(fold(text)))
+
+
+def score_units(evidence: Evidence, answering: Answering, text: str, *, language: str) -> NDArray[np.float64]:
+    """How well each unit (K,) answers: its own similarity, its passage's, and the question's words that it holds."""
+    candidates, weight = evidence.candidates, answering.passage_weight
+    passages = np.array([candidate.passage_similarity for candidate in candidates])
+    scores = (1 - weight) * evidence.similarities + weight * passages
+    others = np.array([language != "" and c.passage.language not in (language, "") for c in candidates])
+    scores = scores - OTHER_LANGUAGE_PENALTY * others
+    scores = scores + answering.word_weight * _shares_of_words(candidates, content_terms(text))
+    for code in codes(text):
+        holds = np.array([_names(candidate, code) for candidate in candidates])
+        if holds.any():
+            scores = scores - _NOT_NAMED * ~holds
+    return scores
+
+
+_NOT_NAMED = 10.0
+"""More than any score: a unit under another code than the one asked for comes after all that are under it."""
+
+
+def _names(candidate: Candidate, code: str) -> bool:
+    """Whether a unit speaks of a code: it holds it, or a heading above it does and no unit beside it is nearer."""
+    passage = candidate.passage
+    return any(holds_code(part, code) for part in (candidate.text, passage.heading, passage.title))
+
+
+def _shares_of_words(candidates: Sequence[Candidate], terms: Sequence[str]) -> NDArray[np.float64]:
+    wanted = set(terms)
+    held = [set(_WORD.findall(fold(f"{c.passage.heading} {c.text}"))) for c in candidates]
+    return np.array([len(wanted & words) / max(1, len(wanted)) for words in held])
+
+
+def _without_other_rows(candidates: Sequence[Candidate], chosen: Sequence[int], text: str) -> list[int]:
+    """Units without rows that hold fewer of the question's words than the best row: rows of other things."""
+    is_row = np.array([candidate.passage.kind is PassageKind.TABLE_ROW for candidate in candidates])
+    shares = _shares_of_words(candidates, content_terms(text))
+    most = max((shares[i] for i in chosen if is_row[i]), default=0.0)
+    return [i for i in chosen if not is_row[i] or shares[i] >= most]
+
+
+def _quoted(unit: Candidate, text: str) -> list[tuple[int, int]]:
+    """The parts of a unit to cite: it whole, but of a wide row the cells that are asked for."""
+    return (
+        _asked_cells(unit, content_terms(text))
+        if unit.passage.kind is PassageKind.TABLE_ROW
+        else [(unit.start, unit.end)]
+    )
+
+
+def _asked_cells(row: Candidate, terms: Sequence[str]) -> list[tuple[int, int]]:
+    """The cells of a row to cite: of a wide one the first, which names it, and those whose columns are asked for."""
+    cells, place = [], 0
+    for cell in row.text.split(CELL_GAP):
+        cells.append((row.start + place, row.start + place + len(cell)))
+        place += len(cell) + len(CELL_GAP)
+    names = [
+        set(_WORD.findall(fold(cell.split(": ", 1)[0]))) if ": " in cell else set() for cell in row.text.split(CELL_GAP)
+    ]
+    asked = [n for n, name in enumerate(names) if n and name & set(terms)]
+    if len(cells) <= _FEW_CELLS or not asked:
+        return [(row.start, row.end)]
+    return [cells[n] for n in (0, *asked)]
+
+
+def answer_text(citations: Sequence[Citation], *, is_disputed: bool = False) -> str:
+    """The answer that citations make: sentences after one another, rows, items and code each on a line of its own.
+
+    Where versions say different things, each stands after its document's title and date.
+    """
+    parts: list[str] = []
+    for before, citation in zip([None, *citations], citations, strict=False):
+        if is_disputed and (before is None or before.document_id != citation.document_id):
+            parts.append(("\n" if before else "") + _name(citation))
+        elif before is not None:
+            is_same_row = citation.kind is PassageKind.TABLE_ROW and before.passage_id == citation.passage_id
+            is_prose = {before.kind, citation.kind} <= {PassageKind.PARAGRAPH, PassageKind.QUESTION_ANSWER}
+            parts.append(CELL_GAP if is_same_row else " " if is_prose else "\n")
+        parts.append(citation.quote)
+    return "".join(parts)
+
+
+def _name(citation: Citation) -> str:
+    is_dated = not citation.date or citation.date[:4] in citation.title
+    return f"{citation.title}: " if is_dated else f"{citation.title} ({citation.date}): "
+
+
+def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:
+    """A citation of `start:end` of the document's text, which lies within a passage."""
+    return Citation(
+        document_id=passage.document_id,
+        content_sha256=passage.content_sha256,
+        passage_id=passage.passage_id,
+        source=passage.source,
+        title=passage.title,
+        language=passage.language,
+        heading=passage.heading,
+        page=passage.page,
+        start=start,
+        end=end,
+        quote=passage.text[start - passage.start : end - passage.start],
+        similarity=float(similarity),
+        root=passage.root,
+        date=passage.date,
+        is_stale=passage.is_stale,
+        kind=passage.kind,
+    )
