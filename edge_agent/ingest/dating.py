@@ -5,6 +5,7 @@ its own date into the file. So the year of a title goes before what a file says 
 """
 
 import re
+from datetime import date
 
 from edge_agent.text import fold
 
@@ -58,3 +59,11 @@ def date_of(title: str, own: str) -> str:
     """
     stated = stated_date(title)
     return own if own.startswith(stated) else stated
+
+
+def is_date(value: str) -> bool:
+    """Whether a text is a date as it is stored, `YYYY-MM-DD`."""
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edge_agent.errors import InputInvalid
 from edge_agent.ingest.attachments import IsTaken, RawDocument, ReadDocument, read_with_attachments
 from edge_agent.ingest.chunking import RULES, chunk
+from edge_agent.ingest.dating import date_of, is_date
 from edge_agent.ingest.jobs import OnPassages
 from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
@@ -92,10 +93,11 @@ class Preparation:
     def _read(self, raw: RawDocument) -> ReadDocument:
         """Parses one document, in a process of its own."""
         extracted = self._parser.read(raw.content, raw.format)
-        says_date = is_date(extracted.date)
+        title = (raw.title or extracted.title or title_from_name(raw.source))[:300]
+        dated = date_of(f"{title} {PurePosixPath(raw.source).name}", extracted.date if is_date(extracted.date) else "")
         document = NewDocument(
             source=raw.source,
-            title=(raw.title or extracted.title or title_from_name(raw.source))[:300],
+            title=title,
             format=raw.format,
             language=detect_language(extracted.text) or "",
             content_sha256=raw.digest,
@@ -108,8 +110,8 @@ class Preparation:
             encoding=extracted.encoding,
             invisible_chars=extracted.invisible_chars,
             notices=extracted.notices,
-            date=extracted.date if says_date else raw.date,
-            date_origin="document" if says_date else raw.date_origin,
+            date=dated or raw.date,
+            date_origin="document" if dated else raw.date_origin,
         )
         return ReadDocument(document, extracted)
 
@@ -150,11 +152,3 @@ class Preparation:
             parts.append(rows)
             sentences += of_sentences
         return Encoded(spans, np.concatenate(parts), sentences)
-
-
-def is_date(value: str) -> bool:
-    """Whether a text is a date as it is stored, `YYYY-MM-DD`."""
-    try:
-        return date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False

@@ -23,7 +23,8 @@ class Document:
         container_id: of the document that it is an attachment of, None where it is none.
         language: `es`, `en`, or "" where it is neither.
         encoding: of its bytes, as Python names it; "" for formats that are no text.
-        date: when it was written or last changed, `YYYY-MM-DD`; "" where nothing says so.
+        date: when it was written or last changed, `YYYY-MM-DD`, or `YYYY-MM` or `YYYY` where no
+            more is known; "" where nothing says so.
         date_origin: `document` where the document itself says its date, `file` where its file does, "" without a date.
         content_sha256: digest of its bytes, title, tags and chunking recipe, by which the same content is recognized.
         bytes_sha256: digest of its bytes alone, by which a file is recognized under another name; "" where unknown.

@@ -19,7 +19,7 @@ CREATE TABLE documents (
     format         TEXT NOT NULL,
     language       TEXT NOT NULL,             -- of most of its text, "" where neither Spanish nor English
     encoding       TEXT NOT NULL,             -- of its bytes, "" for formats that are no text
-    date           TEXT NOT NULL,             -- YYYY-MM-DD, "" where nothing says it
+    date           TEXT NOT NULL,             -- YYYY-MM-DD, YYYY-MM or YYYY; "" where nothing says it
     date_origin    TEXT NOT NULL CHECK (date_origin IN ('document', 'file', '')),
     content_sha256 TEXT NOT NULL,             -- of its bytes, title, tags and chunking: the same again changes nothing
     bytes_sha256   TEXT NOT NULL,             -- of its bytes alone, by which a renamed file is known; "" before version 4
