@@ -14,7 +14,7 @@
         ├── JobQueueFull           too many documents wait to be ingested        (HTTP 503)
         ├── StoreForeign           a file that is not our store
         ├── StoreTooNew            a store of a later version
-        ├── StoreTooOld            a store of a version that is no longer read
+        ├── StoreTooOld            a store that the agent has not upgraded yet
         ├── StoreDamaged           SQLite or our own checks find it broken       (HTTP 503)
         ├── StoreFull              no space left on the disk                     (HTTP 507)
         ├── StoreUnavailable       its file cannot be read or written just now   (HTTP 503)
@@ -80,7 +80,7 @@ class StoreTooNew(AgentError):
 
 
 class StoreTooOld(AgentError):
-    """The store was written by a version whose stores are no longer read."""
+    """The store was written by an earlier version, and the agent that upgrades it has not opened it yet."""
 
 
 class StoreDamaged(AgentError):

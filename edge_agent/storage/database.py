@@ -1,22 +1,27 @@
 """The store's SQLite file: opened, recognized as ours, given its schema (`schema.sql`), changed in transactions."""
 
 import contextlib
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from edge_agent.errors import StoreDamaged, StoreForeign, StoreTooNew, StoreTooOld
+from edge_agent.errors import StoreDamaged, StoreForeign, StoreTooNew
 from edge_agent.storage.checksums import checksum
 from edge_agent.storage.commit_watermark import CommitWatermark
 from edge_agent.storage.failures import damaged, named_failures
 from edge_agent.storage.snapshot import SnapshotPool, connect
+from edge_agent.storage.upgrade import delete_copies, upgrade
+
+log = logging.getLogger(__name__)
 
 OnCommit = Callable[[int], None]
 DATABASE = "orilla.db"
 """Name of the store's file in its folder."""
 SCHEMA_VERSION = 4
+_OLDEST = 1  # version that is upgraded
 LOG_BYTES = 16_000_000
 """Size of the write-ahead log from which it is emptied after a change."""
 _APPLICATION_ID = 0x4F52494C  # "ORIL"
@@ -39,7 +44,7 @@ class Database:
         """Opens the file, making it and its folder when they are missing.
 
         Raises:
-            StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged, StoreFull, StoreUnavailable: the file cannot be used.
+            StoreForeign, StoreTooNew, StoreDamaged, StoreFull, StoreUnavailable: the file cannot be used.
         """
         self.path = path
         self._write_lock = threading.Lock()
@@ -116,7 +121,7 @@ class Database:
 
 
 def prepare(db: sqlite3.Connection, path: Path, *, watermark: int) -> int:
-    """Checks that the file is ours, of our version and not behind, and makes the tables of a new one.
+    """Checks that the file is ours and not behind, makes the tables of a new one and upgrades one of before.
 
     Args:
         db: a connection to it.
@@ -127,7 +132,7 @@ def prepare(db: sqlite3.Connection, path: Path, *, watermark: int) -> int:
         How many changes are in it.
 
     Raises:
-        StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged: the file cannot be used; it is left as it was.
+        StoreForeign, StoreTooNew, StoreDamaged: the file cannot be used; it is left as it was.
     """
     application_id = db.execute("PRAGMA application_id").fetchone()[0]
     version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -138,11 +143,8 @@ def prepare(db: sqlite3.Connection, path: Path, *, watermark: int) -> int:
         raise StoreTooNew(
             f"store {path} has version {version}; this program reads up to {SCHEMA_VERSION}; upgrade orilla"
         )
-    if not is_new and version < SCHEMA_VERSION:
-        raise StoreTooOld(
-            f"store {path} has version {version}, from before release 0.1; this program reads {SCHEMA_VERSION}: "
-            "name another folder with --store and ingest the documents again"
-        )
+    if not is_new and version < _OLDEST:
+        raise damaged(path, "its version")
     changes = 0 if is_new else _count_changes(db, path)
     if changes < watermark:
         raise StoreDamaged(
@@ -152,18 +154,32 @@ def prepare(db: sqlite3.Connection, path: Path, *, watermark: int) -> int:
         )
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
+    schema = files("edge_agent.storage").joinpath("schema.sql").read_text()
     if is_new:
-        schema = files("edge_agent.storage").joinpath("schema.sql").read_text()
         db.executescript(
             f"BEGIN; {schema} PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
         )
-        db.execute("INSERT INTO changes VALUES (0, ?)", [_schema_checksum(db)])
+        _finish_schema(db, changes)
         db.execute("COMMIT")
+    elif version < SCHEMA_VERSION:
+        upgrade(db, path, schema=schema, version=SCHEMA_VERSION, finish=lambda: _finish_schema(db, changes))
+        log.info("the store was upgraded from version %d to %d", version, SCHEMA_VERSION)
+    else:
+        delete_copies(path, version=SCHEMA_VERSION)
     return changes
+
+
+def _finish_schema(db: sqlite3.Connection, changes: int) -> None:
+    """Notes how the tables were made, and how many changes are in them."""
+    db.execute("INSERT INTO changes VALUES (?, ?)", [changes, _schema_checksum(db)])
 
 
 def _count_changes(db: sqlite3.Connection, path: Path) -> int:
     """How many changes there were, where the tables are still described as they were made."""
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'changes'").fetchone():
+        if db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+            return 0  # of before changes were counted
+        raise damaged(path, "its tables are not as they were made")
     row = db.execute("SELECT count, schema_checksum FROM changes").fetchone()
     if row is None or not isinstance(row["count"], int) or row["schema_checksum"] != _schema_checksum(db):
         raise damaged(path, "its tables are not as they were made")

@@ -1,13 +1,13 @@
 """Rows of a document: inserted, deleted and changed within a transaction, with checksums and search terms."""
 
-import json
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_agent.errors import InputInvalid
-from edge_agent.storage.checksums import checksum, document_checksum, passage_checksum
+from edge_agent.storage.checksums import document_checksum, passage_checksum
+from edge_agent.storage.descriptions import insert_description
 from edge_agent.storage.embeddings import insert_embeddings
 from edge_agent.storage.records import Document, EncodedDocument, NewDocument, Passage, PassageSpan, document_id_of
 from edge_agent.storage.snapshot import StoreSnapshot
@@ -27,7 +27,12 @@ def insert_document(
     new = encoded.document
     if db.execute("SELECT 1 FROM documents WHERE root = ? AND source = ?", [new.root, new.source]).fetchone():
         raise InputInvalid("another document has that source; give this one another")
-    _insert_description(db, _described(document_id, container_id, new), new)
+    insert_description(db, _described(document_id, container_id, new), new.text)
+    recipe = new.chunking
+    db.execute(
+        "INSERT INTO document_chunking (document_id, rules, max_tokens, overlap_tokens) VALUES (?, ?, ?, ?)",
+        [document_id, recipe.rules, recipe.max_tokens, recipe.overlap_tokens],
+    )
     db.executemany(
         'INSERT INTO passages (document_id, ordinal, start, "end", heading, page, kind, checksum) '
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -115,43 +120,6 @@ _TEXTS_OF_DOCUMENT = (
     "SELECT passage_id, title, heading, text FROM passage_texts "
     "WHERE passage_id IN (SELECT id FROM passages WHERE document_id = ?)"
 )
-
-
-def _insert_description(db: sqlite3.Connection, document: Document, new: NewDocument) -> None:
-    """Inserts a document's row, its chunking recipe and its tags."""
-    d = document
-    values = {
-        "id": d.document_id,
-        "root": d.root,
-        "source": d.source,
-        "container_id": d.container_id,
-        "title": d.title,
-        "format": d.format,
-        "language": d.language,
-        "encoding": d.encoding,
-        "date": d.date,
-        "date_origin": d.date_origin,
-        "content_sha256": d.content_sha256,
-        "bytes_sha256": d.bytes_sha256,
-        "text": new.text,
-        "added_at": d.added_at,
-        "invisible_chars": d.invisible_chars,
-        "notices": json.dumps(d.notices),
-        "stale_reason": d.stale_reason,
-        "stale_since": d.stale_since,
-        "checksum": document_checksum(d),
-        "text_checksum": checksum(new.text),
-    }
-    marks = ", ".join("?" * len(values))
-    db.execute(f"INSERT INTO documents ({', '.join(values)}) VALUES ({marks})", list(values.values()))
-    recipe = new.chunking
-    db.execute(
-        "INSERT INTO document_chunking (document_id, rules, max_tokens, overlap_tokens) VALUES (?, ?, ?, ?)",
-        [d.document_id, recipe.rules, recipe.max_tokens, recipe.overlap_tokens],
-    )
-    db.executemany(
-        "INSERT INTO document_tags (document_id, tag) VALUES (?, ?)", [(d.document_id, tag) for tag in d.tags]
-    )
 
 
 def _described(document_id: str, container_id: str | None, new: NewDocument) -> Document:

@@ -51,7 +51,7 @@ class Store:
         """Opens the store in a folder, making both when they are missing.
 
         Raises:
-            StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged, StoreFull, StoreUnavailable: see `Database`.
+            StoreForeign, StoreTooNew, StoreDamaged, StoreFull, StoreUnavailable: see `Database`.
         """
         self.database = Database(folder / DATABASE)
         self.path = self.database.path

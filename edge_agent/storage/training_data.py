@@ -167,7 +167,8 @@ def _check_version(path: Path, version: int) -> None:
         )
     if version < SCHEMA_VERSION:
         raise StoreTooOld(
-            f"store {path} has version {version}; this program reads {SCHEMA_VERSION}: upgrade the edge agent"
+            f"store {path} has version {version}; this program reads {SCHEMA_VERSION}: open it "
+            "with the edge agent once, which upgrades it"
         )
 
 

@@ -135,7 +135,7 @@ def test_long_questions_are_refused(tmp_path: Path) -> None:
 
 def test_refusals_never_quote_what_was_sent(agent: Agent) -> None:
     account = "ES9121000418450200051332"
-    for content in (f"{account}\0".encode(), b"\x89PNG" + account.encode()):
+    for content in (f"# {account}".encode(), b"\x89PNG" + account.encode()):
         with pytest.raises(AgentError) as refused:
             agent.add_document("doc.md", content, MARKDOWN)
         assert account not in str(refused.value)

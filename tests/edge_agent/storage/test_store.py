@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreLocked, StoreTooNew, StoreTooOld
+from edge_agent.errors import DocumentUnknown, StoreDamaged, StoreForeign, StoreLocked, StoreTooNew
 from edge_agent.storage.database import DATABASE, LOG_BYTES
 from edge_agent.storage.documents import Store
 from edge_agent.storage.lock import StoreLock, holder_url
@@ -192,14 +192,6 @@ def test_a_second_holder_of_a_store_is_told_who_has_it(tmp_path: Path) -> None:
             StoreLock(tmp_path)
         assert holder_url(tmp_path) == "http://127.0.0.1:1"
     StoreLock(tmp_path).release()
-
-
-def test_a_store_of_an_older_version_is_refused_and_left_alone(tmp_path: Path) -> None:
-    Store(tmp_path).close()
-    with sqlite3.connect(tmp_path / DATABASE) as db:
-        db.execute("PRAGMA user_version = 1")
-    with pytest.raises(StoreTooOld, match="version 1, from before release"):
-        Store(tmp_path)
 
 
 def put(store: Store, source: str, text: str) -> None:
