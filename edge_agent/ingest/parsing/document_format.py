@@ -71,7 +71,7 @@ class Signature:
 SIGNATURES = {
     DocumentFormat.MARKDOWN: Signature((".md", ".markdown")),
     DocumentFormat.TEXT: Signature((".txt", ".text")),
-    DocumentFormat.HTML: Signature((".html", ".htm")),
+    DocumentFormat.HTML: Signature((".html", ".htm", ".xhtml", ".xht")),
     DocumentFormat.PDF: Signature((".pdf",), is_pdf, "a PDF, which begins with %PDF-"),
     DocumentFormat.DOCX: Signature((".docx", ".dotx"), is_zip, "a Word document of 2007 or later (.docx)"),
     DocumentFormat.CSV: Signature((".csv",)),

@@ -1,0 +1,145 @@
+"""Panels: text that a page does not show at once and people reach by a click, told from text meant for nobody.
+
+A panel has a control that points at it, a role, a rule or a script that opens it, or stands right behind a button, a
+summary or a question. What is hidden without any of these is left out.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from lxml import html
+
+from edge_agent.ingest.parsing.markup.style import StyleSheet
+from edge_agent.ingest.parsing.questions import is_question
+
+_POINTING = (
+    "aria-controls aria-owns aria-details aria-describedby href data-target data-bs-target data-toggle-target "
+    "data-collapse data-accordion data-panel data-tab data-toggle data-mfp-src data-fancybox data-modal-target "
+    "data-collapse-toggle data-accordion-target data-tabs-target data-dropdown-toggle popovertarget commandfor"
+).split()
+_ROLES = frozenset(("tabpanel", "tooltip"))
+_ACCORDION = re.compile(
+    r"(?:^|[-_\s])(?:accordion|acordeon|collapsible|toggle|faqs?|tab-?panel|tab-?pane|spoiler|expand(?:er|able)?|"
+    r"desplegable|pregunta|question|answer|respuesta|read-?more|leer-?mas|disclosure|details|dropdown)",
+    re.IGNORECASE,
+)
+_SCRIPT_WORD = re.compile(r"[\"'`]([#.]?[\w-]{1,60})(?=[\"'`\s>.:,])")
+_OPENING = re.compile(
+    r"toggle|show|slide|display|hidden|visib|classList|addClass|removeClass|expand|open\b", re.IGNORECASE
+)
+_BY_CLASS = re.compile(r"ByClassName\(\s*[\"'`]([\w-]{2,60})")
+_MAX_SCRIPT_CHARS, _MAX_TEXT_CHARS = 500_000, 300
+_HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+
+
+class Panels:
+    """The controls of a page, and what they open."""
+
+    def __init__(self, root: html.HtmlElement, sheet: StyleSheet) -> None:
+        self._revealed = sheet.revealed
+        self._pointed: set[str] = set()
+        self._tabs: dict[str, html.HtmlElement] = {}
+        for element in root.iter():
+            if element.tag == "script":
+                self._read_script(element.text or "")
+            elif element.attrib:
+                self._read_control(element)
+
+    def label_of(self, panel: html.HtmlElement) -> html.HtmlElement | None:
+        """The tab that opens a panel, None where no tab does."""
+        return self._tabs.get(panel.get("id") or "")
+
+    def is_tab(self, element: html.HtmlElement) -> bool:
+        """Whether an element is the tab of a panel that is on the page."""
+        return any(element is tab for name in _targets(element) if (tab := self._tabs.get(name)) is not None)
+
+    def is_reached(self, element: html.HtmlElement) -> bool:
+        """Whether people reach a hidden element by a click or by pointing at it."""
+        name, words = element.get("id") or "", (element.get("class") or "").split()
+        names = {f".{word}" for word in words} | ({f"#{name}", name} if name else set())
+        return (
+            element.get("role") in _ROLES
+            or not names.isdisjoint(self._pointed)
+            or not names.isdisjoint(self._revealed)
+            or _is_behind_control(element)
+        )
+
+    def _read_script(self, script: str) -> None:
+        script = script[:_MAX_SCRIPT_CHARS]
+        if _OPENING.search(script):
+            self._pointed.update(_SCRIPT_WORD.findall(script))
+            self._pointed.update(f".{name}" for name in _BY_CLASS.findall(script))
+
+    def _read_control(self, element: html.HtmlElement) -> None:
+        names = list(_targets(element))
+        self._pointed.update(names)
+        is_tab = element.get("role") == "tab" or (
+            {element.get("data-toggle"), element.get("data-bs-toggle")} & {"tab", "pill"}
+        )
+        for name in names if is_tab else ():
+            self._tabs.setdefault(name, element)
+        for attribute in ("onclick", "onchange", "onmouseover", "onfocus", "onkeypress"):
+            if attribute in element.attrib:
+                self._pointed.update(_SCRIPT_WORD.findall(element.get(attribute) + " "))
+
+
+def is_control(element: html.HtmlElement) -> bool:
+    """Whether an element opens and closes something."""
+    if element.get("aria-expanded") is not None or element.get("role") in ("button", "tab") or element.get("onclick"):
+        return True
+    if element.tag in ("button", "summary"):
+        return True
+    address = element.get("href", "#")
+    return element.tag == "a" and (address in ("", "#", "#!") or address.startswith("javascript:"))
+
+
+def _targets(element: html.HtmlElement) -> Iterator[str]:
+    for attribute in _POINTING:
+        value = element.get(attribute)
+        if value and (attribute != "href" or value.startswith("#")) and len(value) <= _MAX_TEXT_CHARS:
+            for name in value.split():
+                yield name.lstrip("#")
+
+
+def _is_behind_control(element: html.HtmlElement) -> bool:
+    """Whether the element before it, or before what wraps it, is a control or a question."""
+    for wrapped in (element, element.getparent()):
+        if wrapped is None or wrapped.tag in ("body", "main", "html"):
+            return False
+        before = _before(wrapped)
+        if before is not None:
+            return _opens(before, wrapped)
+    return False
+
+
+def _before(element: html.HtmlElement) -> html.HtmlElement | None:
+    before = element.getprevious()
+    while before is not None and (not isinstance(before.tag, str) or before.tag in ("br", "script", "style")):
+        before = before.getprevious()
+    return before
+
+
+def _opens(before: html.HtmlElement, panel: html.HtmlElement) -> bool:
+    text = _text(before)
+    for one in islice(before.iter(), 10):
+        if isinstance(one.tag, str) and is_control(one) and len(_text(one)) * 2 >= len(text):
+            return True
+    words = " ".join(one.get("class") or "" for one in (before, panel, panel.getparent()) if one is not None)
+    if _ACCORDION.search(words) or (before.tag == "dt" and panel.tag == "dd"):
+        return True
+    if is_question(text):
+        return True
+    after = panel.getnext()  # headings and panels that take turns, as scripts make accordions of
+    beyond = None if after is None else after.getnext()
+    return (
+        before.tag in _HEADINGS
+        and after is not None
+        and beyond is not None
+        and ((after.tag, beyond.tag) == (before.tag, panel.tag))
+    )
+
+
+def _text(element: html.HtmlElement) -> str:
+    """The first characters of an element's text."""
+    return " ".join("".join(islice(element.itertext(), 50)).split())[: _MAX_TEXT_CHARS + 1]
