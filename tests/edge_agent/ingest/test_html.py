@@ -338,7 +338,7 @@ def test_a_date_is_the_page_s_own(mark: str, date: str) -> None:
 )
 def test_the_charset_that_a_page_states_is_used(head: str) -> None:
     made = read(f"{head}<p>La calefacción.</p>".encode("cp1252"))
-    assert (made.text, made.encoding) == ("La calefacción.", "cp1252")
+    assert (made.text, made.encoding) == ("La calefacción.", "windows-1252")
 
 
 @pytest.mark.parametrize("end", ["</p></body></html>", "</p>"])
