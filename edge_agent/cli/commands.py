@@ -9,8 +9,8 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from edge_agent.cli.opening import opened_agent
-from edge_agent.cli.output import show_answer, show_synced
+from edge_agent.cli.opening import AgentOpener, opened_agent
+from edge_agent.cli.output import shortened, show_answer, show_changes, show_synced
 from edge_agent.errors import InputInvalid
 from student.bundle import DEFAULT_BUNDLE
 from student.terminal import progress_bar
@@ -23,6 +23,7 @@ StoreOption = Annotated[
 BundleOption = Annotated[Path, typer.Option("--bundle", envvar="ORILLA_BUNDLE", help="Folder of the student's bundle.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 TagsOption = Annotated[list[str] | None, typer.Option("--tag", help="Sorts these documents; may be given again.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Name every file, not the first 20 of each sort.")]
 DEFAULT_STORE = Path(platformdirs.user_data_dir("orilla")) / "store"
 
 
@@ -86,56 +87,102 @@ def ingest(
     bundle: BundleOption = DEFAULT_BUNDLE,
     tag: TagsOption = None,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Also delete documents that are not in the folder (any more).")
+        bool, typer.Option("--prune", help="Also delete documents of this folder whose files are gone.")
     ] = False,
+    allow_many_deletions: Annotated[
+        bool,
+        typer.Option(
+            "--allow-many-deletions",
+            help="With --prune: delete also when all or most files are gone, which looks like a share not mounted.",
+        ),
+    ] = False,
+    verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Ingest documents: new ones are added, changed ones replaced, the rest left as they are.
+    r"""Ingest documents: new ones are added, changed ones replaced, renamed ones follow their files.
 
-    Markdown, text, HTML, PDF, Word (.docx), CSV and JSON lines. Each document is durable once it is counted; interrupt
-    and run again at will. Works while the store is served. With --prune, the store holds exactly what the folder does.
+    Each document is durable once it is counted: interrupt and run again at will, also while the store is served. Every
+    file that is not ingested is named with the reason. A refused file leaves the version that is stored, marked stale.
+
+    The folder becomes a root of the store, and its documents are known by their path in it: equal names in two folders
+    are two documents. A folder or file inside a known root belongs to that root.
+
+    \b
+      orilla edge ingest /srv/documents              add and replace, delete nothing
+      orilla edge ingest /srv/documents --prune      and delete documents whose files are gone
+      orilla edge ingest /srv/documents/hr --prune   the same for one part of it
+      orilla edge ingest /srv/vps --tag vps          sorted, to narrow questions to them
+
+    --prune deletes nothing, and ends with status 1, while it is not sure that files are gone: the folder is empty
+    though it held documents, all or most files are missing at once, or a folder cannot be listed.
     """
-    from edge_agent.ingest.folder import sync
+    from edge_agent.ingest.folder.comparison import Plan
+    from edge_agent.ingest.folder.sync import sync
 
-    with progress_bar("ingesting") as show, opened_agent(store, bundle) as agent:
-        synced = sync(
-            agent,
-            path,
-            tags=tag or (),
-            prune=prune,
-            on_file=lambda done, total: show(done, total, "ingesting"),
-        )
+    plan = Plan(tuple(tag or ()), prune=prune, allow_many_deletions=allow_many_deletions)
+    if allow_many_deletions and not prune:
+        raise InputInvalid("--allow-many-deletions says how --prune deletes; pass both, or neither")
+    try:
+        with progress_bar("ingesting") as show, opened_agent(store, bundle) as agent:
+            synced = sync(
+                agent,
+                path,
+                plan,
+                on_file=lambda done, total, source: show(done, total, f"ingesting {shortened(source)}"),
+            )
+    except KeyboardInterrupt:
+        typer.echo("interrupted; what was ingested stays, run the same again to go on", err=True)
+        raise typer.Exit(130) from None
     if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(synced)))
+        typer.echo(json.dumps(synced.as_json()))
     else:
-        show_synced(synced)
-    if synced.refused:
+        show_synced(synced, is_verbose=verbose)
+    if synced.has_failed:
         raise typer.Exit(1)
 
 
 @app.command()
 def watch(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A folder of documents.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A folder of documents; it may be away, as a share that is mounted later.")
+    ],
     store: StoreOption = DEFAULT_STORE,
     bundle: BundleOption = DEFAULT_BUNDLE,
     tag: TagsOption = None,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Keep a store like a folder until interrupted: files are ingested as they come, change and go.
+    """Keep a store like a folder until interrupted: files are ingested as they come, change, move and go.
 
-    Works best beside a server on the same store. Documents that are not in the folder are deleted, as by
-    `ingest --prune`.
+    Run it beside a server on the same store. It prints what it did, a line for each document. Ctrl-C or SIGTERM ends
+    it.
+
+    It waits while the folder or the server is away and goes on when they are back. Documents whose files are gone are
+    deleted as by `ingest --prune`, with the same care: when all or most are missing at once, it says so, keeps them,
+    and goes on with the rest. If that was on purpose, run the command that it prints.
     """
     import signal
     import threading
 
-    from edge_agent.ingest.folder import watch_folder
+    from edge_agent.ingest.folder.comparison import Plan
+    from edge_agent.ingest.folder.watch import watch_folder
 
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    with opened_agent(store, bundle) as agent:
-        for number, synced in enumerate(watch_folder(agent, folder, stop=stop, tags=tag or ())):
-            if synced.has_changed or number == 0:
-                show_synced(synced)
+
+    def end(*_: object) -> None:
+        if stop.is_set():  # asked twice: not even the document that is being ingested is waited for
+            raise KeyboardInterrupt
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    watch_folder(
+        AgentOpener(store, bundle),
+        folder,
+        Plan(tuple(tag or ())),
+        stop=stop,
+        show=lambda synced: show_changes(synced, is_verbose=verbose),
+        say=lambda text: typer.echo(text, err=True),
+    )
 
 
 @app.command()

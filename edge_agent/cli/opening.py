@@ -34,3 +34,34 @@ def opened_agent(store: Path, bundle: Path) -> "Iterator[Agent | RemoteAgent]":
         else:
             opened = stack.enter_context(Agent(AgentSettings(store, bundle)))
         yield opened
+
+
+class AgentOpener:
+    """Opens a store's agent, and again for a command that outlives servers.
+
+    Once a server had the store, this process never takes the store itself: the server that starts again needs it.
+    """
+
+    def __init__(self, store: Path, bundle: Path) -> None:
+        self._store, self._bundle = store, bundle
+        self._was_served = False
+
+    @contextlib.contextmanager
+    def __call__(self) -> "Iterator[Agent | RemoteAgent]":
+        """The agent for as long as the block lasts. Raises `StoreLocked`, `ServerUnreachable`."""
+        from edge_agent.client import RemoteAgent
+        from edge_agent.errors import ServerUnreachable
+        from edge_agent.storage.lock import holder_url
+
+        if not self._was_served:
+            with opened_agent(self._store, self._bundle) as agent:
+                self._was_served = isinstance(agent, RemoteAgent)
+                yield agent
+            return
+        url = holder_url(self._store)
+        if url is None:
+            raise ServerUnreachable(
+                "the server that had the store has ended; start it again, or start this command again"
+            )
+        with contextlib.closing(RemoteAgent(url)) as remote:
+            yield remote

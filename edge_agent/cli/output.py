@@ -1,6 +1,7 @@
 """Output of the commands for people at a terminal."""
 
-import dataclasses
+import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -8,15 +9,71 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from edge_agent.answering.results import Answer
-    from edge_agent.ingest.folder import Synced
+    from edge_agent.ingest.folder.synced import Synced
 
 
-def show_synced(synced: "Synced") -> None:
-    """Prints what a synchronization did, and on stderr the refused files."""
-    counts = {name: count for name, count in dataclasses.asdict(synced).items() if name != "refused"}
-    typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()) + f", {len(synced.refused)} refused")
-    for item in synced.refused:
-        typer.echo(f"  {item['source']}: {item['reason']}", err=True)
+_NAMED = 20
+"""How many names of each sort are printed; `--verbose` prints all."""
+
+
+def show_synced(synced: "Synced", *, is_verbose: bool = False) -> None:
+    """Prints how many documents a comparison changed, and on stderr what needs a look, each by name with its reason.
+
+    Args:
+        synced: the result.
+        is_verbose: name every file, not the first of each sort.
+    """
+    typer.echo(", ".join(f"{count} {name}" for name, count in synced.counts().items()))
+    show = _Names(is_verbose)
+    reasons = sorted({each.reason for each in synced.skipped if each.kind != "hidden or temporary"})
+    for reason in reasons:
+        show(f"not ingested, {reason}:", [each.source for each in synced.skipped if each.reason == reason])
+    hidden = [each.source for each in synced.skipped if each.kind == "hidden or temporary"]
+    if hidden and not is_verbose:
+        typer.echo(f"{len(hidden)} hidden or temporary files left out", err=True)
+    elif hidden:
+        show("hidden or temporary:", hidden)
+    kept = dict.fromkeys(synced.kept_old, " (kept the old version, marked stale)")
+    show("refused:", [f"{each.source}: {each.reason}{kept.get(each.source, '')}" for each in synced.refused])
+    for each in synced.withheld:
+        show(f"{len(each.sources)} documents kept, not deleted: {each.reason}", each.sources)
+    show("left out of documents:", [f"{each.source}: {each.text}" for each in synced.notices])
+
+
+def show_changes(synced: "Synced", *, is_verbose: bool = False) -> None:
+    """Prints what a comparison changed, a line for each document, then as `show_synced`."""
+    lines = [f"{each.effect} {f'{each.origin} → ' if each.origin else ''}{each.source}" for each in synced.done]
+    for line in lines if is_verbose else lines[:_NAMED]:
+        typer.echo(_printable(line))
+    show_synced(synced, is_verbose=is_verbose)
+
+
+def shortened(name: str, chars: int = 40) -> str:
+    """The end of a name, for a line that must not wrap."""
+    name = _printable(name)
+    return name if len(name) <= chars else f"…{name[1 - chars :]}"
+
+
+class _Names:
+    """Prints names below a heading on stderr, as many as are wanted."""
+
+    def __init__(self, is_verbose: bool) -> None:
+        self._is_verbose = is_verbose
+
+    def __call__(self, heading: str, names: Sequence[str]) -> None:
+        if not names:
+            return
+        typer.echo(_printable(heading), err=True)
+        shown = names if self._is_verbose else names[:_NAMED]
+        for name in shown:
+            typer.echo(f"  {_printable(name)}", err=True)
+        if len(shown) < len(names):
+            typer.echo(f"  and {len(names) - len(shown)} more; --verbose names all", err=True)
+
+
+def _printable(text: str) -> str:
+    """A text without what would move the cursor or is no Unicode: file names can hold anything."""
+    return "".join("�" if unicodedata.category(c) in ("Cc", "Cs", "Cf") else c for c in text)
 
 
 _OTHER_LANGUAGE = {

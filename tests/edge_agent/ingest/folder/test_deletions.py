@@ -1,0 +1,74 @@
+"""Deletions that are sure, and those that are not: each of the ways in which a folder seems to have lost its files."""
+
+import pytest
+
+from edge_agent.ingest.folder.deletions import EMPTIED, MANY, Absent, decide, known_to_be_gone
+from edge_agent.ingest.folder.scan import Unlisted
+
+
+def documents(count: int, folder: str = "") -> set[str]:
+    return {f"{folder}{number}.md" for number in range(count)}
+
+
+def decided(
+    stored: set[str],
+    gone: set[str],
+    *,
+    unlisted: tuple[Unlisted, ...] = (),
+    empty: tuple[str, ...] = (),
+    is_empty: bool = False,
+    allow_many: bool = False,
+) -> tuple[list[str], str]:
+    absent = Absent(stored, gone, unlisted, empty, is_empty)
+    deleted, withheld = decide(absent, allow_many=allow_many, how_to_allow="THE COMMAND")
+    assert sorted([*deleted, *(source for each in withheld for source in each.sources)]) == sorted(gone)
+    return deleted, "\n".join(each.reason for each in withheld)
+
+
+def test_a_few_documents_of_many_go() -> None:
+    assert decided(documents(10), {"1.md", "2.md"}) == (["1.md", "2.md"], "")
+    assert decided(documents(10), set()) == ([], "")
+
+
+@pytest.mark.parametrize(("is_empty", "why"), [(True, "the folder is empty but held"), (False, "none of the 10")])
+def test_nothing_goes_when_everything_would(is_empty: bool, why: str) -> None:
+    deleted, reason = decided(documents(10), documents(10), is_empty=is_empty)
+    assert deleted == []
+    assert why in reason
+    assert "if they were removed on purpose: THE COMMAND" in reason
+
+
+def test_most_of_a_large_folder_goes_only_when_somebody_says_so() -> None:
+    stored = documents(3 * MANY)
+    assert decided(stored, documents(MANY))[1] == ""
+    deleted, reason = decided(stored, documents(2 * MANY))
+    assert (deleted, f"{2 * MANY} of {3 * MANY} documents" in reason) == ([], True)
+    assert len(decided(stored, documents(2 * MANY), allow_many=True)[0]) == 2 * MANY
+
+
+def test_an_emptied_sub_folder_keeps_its_documents_and_the_others_go() -> None:
+    stored = documents(30) | documents(EMPTIED, "share/")
+    deleted, reason = decided(stored, {"1.md"} | documents(EMPTIED, "share/"), empty=("share",))
+    assert deleted == ["1.md"]
+    assert "share/ is empty but held 3 documents" in reason
+    assert decided(stored, documents(EMPTIED, "share/"))[1] == ""  # that folder was removed too
+
+
+@pytest.mark.parametrize("allow_many", [False, True])
+def test_nothing_goes_while_a_folder_that_held_documents_cannot_be_listed(allow_many: bool) -> None:
+    unlisted = (Unlisted("hr", "Permission denied", is_failure=False),)
+    stored = {"a.md", "hr/b.md", "hr.md"}
+    gone = known_to_be_gone(stored, {"x.md"}, unlisted)
+    assert gone == {"a.md", "hr.md"}
+    deleted, reason = decided(stored, set(gone), unlisted=unlisted, allow_many=allow_many)
+    assert (deleted, "hr/ could not be listed (Permission denied)" in reason) == ([], True)
+
+
+def test_a_folder_that_never_held_documents_and_is_closed_to_this_user_stops_nothing() -> None:
+    unlisted = (Unlisted("private", "Permission denied", is_failure=False),)
+    assert decided({"a.md", "b.md"}, {"a.md"}, unlisted=unlisted) == (["a.md"], "")
+
+
+def test_nothing_goes_after_an_error_of_the_disk_wherever_it_was() -> None:
+    unlisted = (Unlisted("other", "Input/output error", is_failure=True),)
+    assert decided({"a.md", "b.md"}, {"a.md"}, unlisted=unlisted)[0] == []
