@@ -25,11 +25,15 @@ def folder(tmp_path: Path) -> Path:
 def test_ingest_then_query_from_an_empty_machine(folder: Path, tmp_path: Path) -> None:
     store = str(tmp_path / "store")
     done = run_orilla("edge", "ingest", str(folder), "--store", store)
-    assert (done.returncode, done.stdout) == (0, "2 added, 0 replaced, 0 unchanged, 1 skipped, 0 deleted, 0 refused\n")
+    said = "2 added, 0 replaced, 0 moved, 0 unchanged, 1 skipped, 0 deleted, 0 refused\n"
+    assert (done.returncode, done.stdout) == (0, said)
     again = run_orilla("edge", "ingest", str(folder), "--store", store, "--json")
     assert json.loads(again.stdout) == {
-        **{"added": 0, "replaced": 0, "unchanged": 2, "skipped": 1, "deleted": 0},
-        "refused": [],
+        **{"added": 0, "replaced": 0, "moved": 0, "unchanged": 2, "skipped": 1, "deleted": 0},
+        **{"refused": [], "changes": [], "withheld": [], "notices": []},
+        "skipped_files": [
+            {"source": "photo.png", "kind": "not a document", "reason": "files of type .png are not read"}
+        ],
     }
     answer = run_orilla("edge", "query", "how long are backups kept?", "--store", store)
     assert answer.returncode == 0
@@ -109,6 +113,60 @@ def test_pruning_leaves_exactly_the_folder(folder: Path, serve: ServeStore, tmp_
     assert (single.returncode, "is a file" in single.stderr) == (2, True)
 
 
+def test_every_file_that_is_not_ingested_is_named_as_far_as_a_screen_goes(folder: Path, tmp_path: Path) -> None:
+    for number in range(51):
+        (folder / f"scan-{number:02}.tiff").write_bytes(b"II*")
+    (folder / "empty.md").touch()
+    (folder / ".DS_Store").touch()
+    (folder / "strange \x1b[31m name.gif").touch()
+    store = str(tmp_path / "store")
+    done = run_orilla("edge", "ingest", str(folder), "--store", store)
+    assert done.returncode == 0
+    assert "not ingested, an empty file:\n  empty.md\n" in done.stderr
+    assert "not ingested, files of type .tiff are not read:\n  scan-00.tiff\n" in done.stderr
+    assert "  scan-19.tiff\n  and 31 more; --verbose names all\n" in done.stderr
+    assert "1 hidden or temporary files left out" in done.stderr
+    assert "\x1b[31m" not in done.stderr
+    assert "scan-50.tiff" in run_orilla("edge", "ingest", str(folder), "--store", store, "--verbose").stderr
+    as_json = json.loads(run_orilla("edge", "ingest", str(folder), "--store", store, "--json").stdout)
+    assert len(as_json["skipped_files"]) == as_json["skipped"] == 55
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+def test_a_share_that_is_not_mounted_empties_no_store(
+    folder: Path, serve: ServeStore, tmp_path: Path, is_served: bool
+) -> None:
+    store = str(tmp_path / "store")
+    if is_served:
+        serve(tmp_path / "store")
+    run_orilla("edge", "ingest", str(folder), "--store", store)
+    mounted = folder.rename(tmp_path / "mounted")
+    missing = run_orilla("edge", "ingest", str(folder), "--store", store, "--prune")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "does not exist, while 2 documents of it are stored; nothing was deleted" in missing.stderr
+    folder.mkdir()
+    empty = run_orilla("edge", "ingest", str(folder), "--store", store, "--prune")
+    assert (empty.returncode, "0 deleted" in empty.stdout) == (1, True)
+    assert "2 documents kept, not deleted: the folder is empty but held 2 documents" in empty.stderr
+    folder.rmdir()
+    mounted.rename(folder)
+    assert "2 unchanged" in run_orilla("edge", "ingest", str(folder), "--store", store, "--prune").stdout
+    allowed = run_orilla("edge", "ingest", str(folder), "--store", store, "--allow-many-deletions")
+    assert (allowed.returncode, "pass both, or neither" in allowed.stderr) == (2, True)
+
+
+def test_a_refused_update_says_that_the_old_version_stays(folder: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    run_orilla("edge", "ingest", str(folder), "--store", store)
+    (folder / "backups.md").write_bytes(b"PK\x03\x04")
+    done = run_orilla("edge", "ingest", str(folder), "--store", store)
+    assert done.returncode == 1
+    assert "backups.md: the document is not what its type" in done.stderr
+    assert "(kept the old version, marked stale)" in done.stderr
+    again = json.loads(run_orilla("edge", "ingest", str(folder), "--store", store, "--json").stdout)
+    assert again["refused"][0]["kept_old_version"] is True
+
+
 def test_a_second_server_on_a_store_is_refused(serve: ServeStore, tmp_path: Path) -> None:
     server = serve(tmp_path / "store")
     second = run_orilla("edge", "serve", "--store", str(tmp_path / "store"), "--port", "0")
@@ -154,7 +212,7 @@ def test_a_served_store_whose_server_does_not_answer_is_named(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["edge"], ["student"], ["edge", "serve"], ["edge", "ingest"], ["student", "export"]]
+    "arguments", [[], ["edge"], ["student"], ["edge", "serve"], ["edge", "ingest"], ["edge", "watch"], ["student", "export"]]
 )
 def test_help_is_there_for_every_command(arguments: list[str]) -> None:
     done = run_orilla(*arguments, "--help")
