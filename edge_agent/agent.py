@@ -15,6 +15,7 @@ from edge_agent.answering.pipeline import Questions, open_current
 from edge_agent.errors import AgentError, InputInvalid
 from edge_agent.feedback.log import FeedbackLog, NewFeedback
 from edge_agent.ingest.attachments import RawDocument, ReadDocument
+from edge_agent.ingest.folder.places import absolute
 from edge_agent.ingest.jobs import Job, OnPassages
 from edge_agent.ingest.outcome import Ingested, Outcome
 from edge_agent.ingest.parsing.document_format import DocumentFormat
@@ -203,9 +204,9 @@ class Agent:
         """The label of a folder that documents come from: the one that it has, else its name, made unique.
 
         Raises:
-            InputInvalid: it lies in another root, or holds one.
+            InputInvalid: it lies in another root.
         """
-        return self.store.roots.add(str(path.resolve()))
+        return self.store.roots.add(str(absolute(path)))
 
     def roots(self) -> list[Root]:
         """The folders that documents come from, by label."""
@@ -213,7 +214,7 @@ class Agent:
 
     def move_root(self, label: str, path: Path) -> None:
         """Says that a folder stands elsewhere now; its documents stay. Raises `RootUnknown`, `InputInvalid`."""
-        self.store.roots.move(label, str(path.resolve()))
+        self.store.roots.move(label, str(absolute(path)))
 
     def forget_root(self, label: str) -> None:
         """Deletes a root and all its documents for good. Raises `RootUnknown`."""

@@ -11,7 +11,15 @@ import httpx
 from pydantic import TypeAdapter
 
 from edge_agent.answering.results import Answer
-from edge_agent.errors import AgentError, ServerUnreachable
+from edge_agent.errors import (
+    AgentError,
+    JobQueueFull,
+    ServerUnreachable,
+    StoreDamaged,
+    StoreFull,
+    StoreUnavailable,
+)
+from edge_agent.ingest.folder.places import absolute
 from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.document_format import FORMAT_OF_SUFFIX, DocumentFormat
 from edge_agent.storage.records import Document, Root, StoredFile
@@ -24,7 +32,7 @@ _POLL_S = 0.2
 
 
 class RefusedByServer(AgentError):
-    """The server answered with a problem; the message is its detail."""
+    """The server answered with a problem of what it was given; the message is its detail."""
 
 
 class RemoteQuestions:
@@ -70,7 +78,7 @@ class RemoteAgent:
             time.sleep(_POLL_S)
             job = json.loads(self._ask("GET", f"/v1/jobs/{job['job_id']}"))
         if job["state"] == "failed":
-            raise RefusedByServer(job["problem"]["detail"])
+            raise _refusal(job["problem"])
         return _INGESTED.validate_python(job["result"])
 
     def documents(self, root: str | None = None) -> Iterator[Document]:
@@ -104,7 +112,7 @@ class RemoteAgent:
 
     def add_root(self, path: Path) -> str:
         """See `Agent.add_root`."""
-        return str(json.loads(self._ask("POST", "/v1/roots", json={"path": str(path.resolve())}))["label"])
+        return str(json.loads(self._ask("POST", "/v1/roots", json={"path": str(absolute(path))}))["label"])
 
     def roots(self) -> list[Root]:
         """See `Agent.roots`."""
@@ -112,7 +120,7 @@ class RemoteAgent:
 
     def move_root(self, label: str, path: Path) -> None:
         """See `Agent.move_root`."""
-        self._ask("PATCH", f"/v1/roots/{quote(label, safe='')}", json={"path": str(path.resolve())})
+        self._ask("PATCH", f"/v1/roots/{quote(label, safe='')}", json={"path": str(absolute(path))})
 
     def forget_root(self, label: str) -> None:
         """See `Agent.forget_root`."""
@@ -141,12 +149,27 @@ class RemoteAgent:
                 "wait until it has started, or stop it"
             ) from error
         if response.is_error:
-            raise RefusedByServer(_detail(response))
+            raise _refusal(_problem(response))
         return response.content
 
 
-def _detail(response: httpx.Response) -> str:
+def _problem(response: httpx.Response) -> dict[str, Any]:
     try:
-        return str(response.json()["detail"])
+        problem = response.json()
+        return {"type": str(problem["type"]), "detail": str(problem["detail"])}
     except (ValueError, KeyError, TypeError):
-        return f"the server answered with status {response.status_code}; expected an Orilla server there"
+        said = f"the server answered with status {response.status_code}; expected an Orilla server there"
+        return {"type": "", "detail": said}
+
+
+def _refusal(problem: dict[str, Any]) -> AgentError:
+    """The error that a problem stands for: the server's own where another try may help, else `RefusedByServer`."""
+    return _OF_THE_SERVER.get(problem["type"].rpartition(":")[2], RefusedByServer)(problem["detail"])
+
+
+_OF_THE_SERVER = {
+    "job-queue-full": JobQueueFull,
+    "store-damaged": StoreDamaged,
+    "store-full": StoreFull,
+    "store-unavailable": StoreUnavailable,
+}

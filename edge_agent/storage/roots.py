@@ -25,7 +25,8 @@ class RootTable:
         """The label of the folder at an absolute path: the one that it has, else its name, made unique.
 
         Raises:
-            InputInvalid: it lies in a root or holds one, so that a file would be two documents; or it is no such path.
+            InputInvalid: it lies in a root, so that a file would be two documents; or it is no such path. A folder
+                around roots is one: the files in these are theirs.
         """
         place = _checked(path)
         known = {root.path: root.label for root in self.all()}
@@ -33,7 +34,7 @@ class RootTable:
             return known[str(place)]
         with self._database.transaction() as db:
             roots = [Root(**row) for row in db.execute(_ROOTS)]
-            _require_apart(place, roots)
+            _require_outside(place, roots)
             label = _unique(unicodedata.normalize("NFC", place.name) or "root", {root.label for root in roots})
             db.execute("INSERT INTO roots (label, path) VALUES (?, ?)", [label, str(place)])
         return label
@@ -46,7 +47,7 @@ class RootTable:
         """
         place = _checked(path)
         with self._database.transaction() as db:
-            _require_apart(place, [root for row in db.execute(_ROOTS) if (root := Root(**row)).label != label])
+            _require_outside(place, [root for row in db.execute(_ROOTS) if (root := Root(**row)).label != label])
             if not db.execute("UPDATE roots SET path = ? WHERE label = ?", [str(place), label]).rowcount:
                 raise unknown_root(label)
 
@@ -75,12 +76,12 @@ def _checked(path: str) -> PurePosixPath:
     return place
 
 
-def _require_apart(place: PurePosixPath, roots: Sequence[Root]) -> None:
+def _require_outside(place: PurePosixPath, roots: Sequence[Root]) -> None:
     for root in roots:
-        if place.is_relative_to(root.path) or PurePosixPath(root.path).is_relative_to(place):
+        if place.is_relative_to(root.path):
             raise InputInvalid(
-                f"the folder lies in the root {root.label!r} ({root.path}), or holds it, and its files would be two "
-                "documents each; ingest that root instead, or forget it first"
+                f"the folder lies in the root {root.label!r} ({root.path}), and its files would be two documents each; "
+                "ingest it as a part of that root, or forget the root first"
             )
 
 

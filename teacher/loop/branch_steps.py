@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge_agent.agent import Agent
 from edge_agent.feedback.log import NewFeedback
-from edge_agent.ingest.folder import sync
+from edge_agent.ingest.folder.sync import sync
 from edge_agent.settings import AgentSettings
 from federation.branch.policy import BranchPolicy
 from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch

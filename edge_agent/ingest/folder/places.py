@@ -43,7 +43,8 @@ class Place:
 
 def source_of(relative: str) -> str:
     """The source of a file, given its path below the root: one for all Unicode forms of a name."""
-    return unicodedata.normalize("NFC", relative).strip()
+    text = relative.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # names can be any bytes
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def is_below(source: str, folder: str) -> bool:

@@ -190,6 +190,7 @@ def _sort(found: Scan, links: list[str], below: str, *, is_named: bool, place: P
 
 
 def _sort_file(found: Scan, below: str, status: os.stat_result, *, is_named: bool, relative: str = "") -> None:
+    relative = relative or below
     source, suffix, max_bytes = source_of(below), Path(below).suffix.lower(), Limits().parsing.bytes
     if suffix not in FORMAT_OF_SUFFIX and not is_named:
         of_type = f"of type {suffix}" if suffix else "without a suffix"
@@ -199,8 +200,10 @@ def _sort_file(found: Scan, below: str, status: os.stat_result, *, is_named: boo
     elif status.st_size > max_bytes:
         reason = f"the file has {status.st_size} bytes, at most {max_bytes} are accepted; split it"
         found.refused.append(Refusal(source, reason))
+    elif not relative.isascii() and any("\udc80" <= c <= "\udcff" for c in relative):
+        found.refused.append(Refusal(source, "the name is not UTF-8; rename it"))
     else:
-        found.files.append(File(source, relative or below, signature_of(status)))
+        found.files.append(File(source, relative, signature_of(status)))
 
 
 def _resolve_links(found: Scan, links: list[str], place: Place) -> None:

@@ -135,7 +135,7 @@ class _Watch:
 
 
 def _changes(folder: Path, stop: Event, poll_s: float) -> Iterator[bool]:
-    """Whether something changed below a folder, as soon as it did and at least every `poll_s`; until `stop` is set."""
+    """Yields whether something changed below a folder, as soon as it did and at least every `poll_s`, until `stop`."""
     import watchfiles  # noqa: PLC0415  (native; only this command needs it)
 
     with contextlib.suppress(OSError, RuntimeError):  # it went away, or the system watches no more folders

@@ -212,7 +212,8 @@ def test_a_served_store_whose_server_does_not_answer_is_named(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["edge"], ["student"], ["edge", "serve"], ["edge", "ingest"], ["edge", "watch"], ["student", "export"]]
+    "arguments",
+    [[], ["edge"], ["student"], ["edge", "serve"], ["edge", "ingest"], ["edge", "watch"], ["student", "export"]],
 )
 def test_help_is_there_for_every_command(arguments: list[str]) -> None:
     done = run_orilla(*arguments, "--help")
