@@ -99,7 +99,7 @@ def ingest(
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Ingest documents: new ones are added, changed ones replaced, renamed ones follow their files.
+    """Ingest documents: new ones are added, changed ones replaced, renamed ones follow their files.
 
     Each document is durable once it is counted: interrupt and run again at will, also while the store is served. Every
     file that is not ingested is named with the reason. A refused file leaves the version that is stored, marked stale.
@@ -115,7 +115,7 @@ def ingest(
 
     --prune deletes nothing, and ends with status 1, while it is not sure that files are gone: the folder is empty
     though it held documents, all or most files are missing at once, or a folder cannot be listed.
-    """
+    """  # noqa: D301  (the backspace keeps the lines of the examples apart)
     from edge_agent.ingest.folder.comparison import Plan
     from edge_agent.ingest.folder.sync import sync
 
