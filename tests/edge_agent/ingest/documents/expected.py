@@ -29,6 +29,7 @@ class Allowances:
         has_headings, has_levels: headings are marked as such; they say their level.
         has_depth: items say how deep they are.
         has_tables, has_notes, has_hidden: its writer writes them.
+        has_title: it holds a title of its own.
         has_code: code is marked as such.
         is_head_shown: the running head arrives, once; else never, where there are several pages.
         is_title_shown: the title is part of the text too.
@@ -42,6 +43,7 @@ class Allowances:
     has_tables: bool = True
     has_notes: bool = True
     has_hidden: bool = True
+    has_title: bool = True
     has_code: bool = False
     is_head_shown: bool = False
     is_title_shown: bool = False
@@ -55,6 +57,7 @@ def faults_of(document: Document, made: Extract, allowed: Allowances) -> list[st
         *_word_faults(document, found, allowed),
         *(fault for block in document.blocks for fault in _block_faults(block, found, allowed)),
         *_hidden_faults(document, made, allowed),
+        *_title_faults(document, made, allowed),
     ]
 
 
@@ -195,3 +198,9 @@ def _hidden_faults(document: Document, made: Extract, allowed: Allowances) -> It
     hidden = "".join(block.text for block in document.blocks if isinstance(block, Hidden))
     if allowed.has_hidden and not allowed.is_table and made.invisible_chars < len("".join(hidden.split())):
         yield f"{len(hidden)} hidden characters, {made.invisible_chars} counted"
+
+
+def _title_faults(document: Document, made: Extract, allowed: Allowances) -> Iterator[str]:
+    headings = [block.text for block in document.blocks if isinstance(block, Heading)]
+    if allowed.has_title and made.title not in (document.title, *headings):
+        yield f"the title is {made.title!r}, expected {document.title!r} or a heading"
