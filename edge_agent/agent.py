@@ -221,16 +221,6 @@ class Agent:
         with self.models.changing:
             self.store.roots.forget(label, on_change=self._followed())
 
-    def sources(self) -> list[str]:
-        """The sources of the documents without a root, ascending."""
-        return list(self.files(""))
-
-    def delete_source(self, source: str) -> None:
-        """Deletes the document of a source, without a root, for good. Raises `DocumentUnknown`."""
-        self.delete_document(
-            self.store.snapshots.read(lambda snapshot: snapshot.document_named(source, "")).document_id
-        )
-
     def outdated_chunking(self) -> list[str]:
         """The sources of documents with outdated chunking; ingesting them again chunks them by the rules of now."""
         return self.store.outdated_chunking(self._preparation.recipe)

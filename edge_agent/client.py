@@ -126,16 +126,6 @@ class RemoteAgent:
         """See `Agent.forget_root`."""
         self._ask("DELETE", f"/v1/roots/{quote(label, safe='')}")
 
-    def sources(self) -> list[str]:
-        """See `Agent.sources`."""
-        return list(self.files(""))
-
-    def delete_source(self, source: str) -> None:
-        """See `Agent.delete_source`."""
-        known = self.files("").get(source)
-        if known is not None:
-            self.delete_document(known.document_id)
-
     def close(self) -> None:
         """Closes the connection."""
         self._http.close()

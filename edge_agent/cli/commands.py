@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,7 @@ def serve(
 
     Then ask it:  curl -s localhost:8080/v1/query -H 'content-type: application/json' -d '{"text": "…"}'
     """
+    import signal
     import socket
 
     import uvicorn
@@ -56,6 +58,7 @@ def serve(
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has ended: so all is closed
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +25,9 @@ SCHEMA_VERSION = 4
 _OLDEST = 1  # version that is upgraded
 LOG_BYTES = 16_000_000
 """Size of the write-ahead log from which it is emptied after a change."""
+MERGE_S = 10
+"""Seconds that closing gives to forgetting the words of what was deleted; the next one goes on."""
+_MERGED_PAGES = 1000  # in a transaction
 _APPLICATION_ID = 0x4F52494C  # "ORIL"
 _TIMEOUT_MS, _CHECKPOINT_TIMEOUT_MS = 10_000, 500  # that the writer waits for others
 
@@ -55,12 +59,15 @@ class Database:
             opened.callback(self._watermark.close)
             self._writer = opened.enter_context(contextlib.closing(connect(path)))
             self.published = prepare(self._writer, path, watermark=self._watermark.count)
+            self._at_opening = self.published
             self.snapshots = opened.enter_context(contextlib.closing(SnapshotPool(path)))
             self._opened = opened.pop_all()
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Forgets the words of what was deleted and closes all connections, which empties the write-ahead log."""
         with self._write_lock:
+            if self.published > self._at_opening:
+                self._merge_terms()
             self._opened.close()
 
     @contextlib.contextmanager
@@ -102,6 +109,23 @@ class Database:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
             return True
+
+    def _merge_terms(self) -> None:
+        """Merges the parts of the index of words: only then do those of deleted passages leave the file.
+
+        FTS5 can do that at once ("secure-delete", SQLite 3.42), but then no earlier SQLite reads the file any more.
+        """
+        deadline = time.monotonic() + MERGE_S
+        pages = -_MERGED_PAGES  # negative: all parts, not only as many as make a level full
+        with contextlib.suppress(sqlite3.DatabaseError):  # the next close does it
+            if self._writer.execute("SELECT count(DISTINCT segid) <= 1 FROM passage_terms_idx").fetchone()[0]:
+                return
+            is_done = False
+            while not is_done and time.monotonic() < deadline:
+                before = self._writer.total_changes
+                self._writer.execute("INSERT INTO passage_terms (passage_terms, rank) VALUES ('merge', ?)", [pages])
+                is_done = self._writer.total_changes - before <= 1  # the statement itself counts as one
+                pages = _MERGED_PAGES
 
     def _bound_log(self) -> None:
         """Empties the write-ahead log where it is long; where that fails it is tried again when it is longer still.

@@ -132,14 +132,15 @@ def insert_embeddings(
     """
     space_id = _space_id(db, space)
     db.executemany(
-        "INSERT OR REPLACE INTO embeddings (passage_id, space_id, embedding) VALUES (?, ?, ?)",
+        "INSERT OR REPLACE INTO embeddings (passage_id, space_id, embedding, checksum) VALUES (?1, ?2, ?3, crc32(?3))",
         [
             (passage_id, space_id, np.asarray(embedding, dtype="<f2").tobytes())
             for passage_id, embedding in zip(passage_ids, embeddings, strict=True)
         ],
     )
     db.executemany(
-        "INSERT OR REPLACE INTO sentence_embeddings (passage_id, space_id, embeddings) VALUES (?, ?, ?)",
+        "INSERT OR REPLACE INTO sentence_embeddings (passage_id, space_id, embeddings, checksum) "
+        "VALUES (?1, ?2, ?3, crc32(?3))",
         [(passage_id, space_id, quantize(rows)) for passage_id, rows in zip(passage_ids, sentences, strict=True)],
     )
 

@@ -78,6 +78,7 @@ CREATE TABLE embeddings (
     passage_id INTEGER NOT NULL REFERENCES passages (id) ON DELETE CASCADE,
     space_id   INTEGER NOT NULL REFERENCES embedding_spaces (id),
     embedding  BLOB NOT NULL,                 -- D little-endian float16, unit norm
+    checksum   INTEGER NOT NULL,              -- of its bytes; compared by a check alone
     UNIQUE (passage_id, space_id)
 ) STRICT;
 
@@ -86,6 +87,7 @@ CREATE TABLE sentence_embeddings (
     passage_id INTEGER NOT NULL REFERENCES passages (id) ON DELETE CASCADE,
     space_id   INTEGER NOT NULL REFERENCES embedding_spaces (id),
     embeddings BLOB NOT NULL,                 -- for each sentence a float16 scale, then D int8
+    checksum   INTEGER NOT NULL,              -- likewise
     UNIQUE (passage_id, space_id)
 ) STRICT;
 

@@ -8,6 +8,7 @@ import contextlib
 import json
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -272,7 +273,9 @@ def connect(path: Path) -> sqlite3.Connection:
     """A connection that leaves transactions to its user and checks references."""
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
+    db.create_function("crc32", 1, zlib.crc32, deterministic=True)
     db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, whatever this SQLite was built with
     return db
 
 

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -38,6 +39,7 @@ def upgrade(db: sqlite3.Connection, path: Path, *, schema: str, version: int, fi
     _copy_file(db, _copy_path(path, before))
     db.execute("PRAGMA foreign_keys = OFF")
     db.execute("PRAGMA legacy_alter_table = ON")  # references stay as they are while the tables are renamed
+    db.create_function("crc32", 1, crc32, deterministic=True)
     db.create_function("document_id_of", 1, document_id_of, deterministic=True)
     try:
         db.executescript(f"BEGIN IMMEDIATE; {_put_aside(db)} {schema}")
@@ -116,11 +118,16 @@ def _copy_rows(db: sqlite3.Connection, path: Path) -> None:
         db.execute("INSERT INTO document_chunking SELECT * FROM past_document_chunking")
     if "past_embedding_spaces" in tables:
         db.execute("INSERT INTO embedding_spaces SELECT * FROM past_embedding_spaces")
-        db.execute("INSERT INTO embeddings SELECT * FROM past_embeddings")
+        db.execute(
+            "INSERT INTO embeddings SELECT passage_id, space_id, embedding, crc32(embedding) FROM past_embeddings"
+        )
     else:
         _copy_float32_embeddings(db)
     if "past_sentence_embeddings" in tables:
-        db.execute("INSERT INTO sentence_embeddings SELECT * FROM past_sentence_embeddings")
+        db.execute(
+            "INSERT INTO sentence_embeddings SELECT passage_id, space_id, embeddings, crc32(embeddings) "
+            "FROM past_sentence_embeddings"
+        )
     if "past_feedback" in tables:
         db.execute("INSERT INTO reviews SELECT * FROM past_reviews ORDER BY id")
         db.execute(
@@ -227,6 +234,6 @@ def _copy_float32_embeddings(db: sqlite3.Connection) -> None:
     )
     while some := rows.fetchmany(1000):
         db.executemany(
-            "INSERT INTO embeddings (passage_id, space_id, embedding) VALUES (?, ?, ?)",
+            "INSERT INTO embeddings (passage_id, space_id, embedding, checksum) VALUES (?1, ?2, ?3, crc32(?3))",
             [(n, space, np.frombuffer(stored, dtype="<f4").astype("<f2").tobytes()) for n, space, stored in some],
         )

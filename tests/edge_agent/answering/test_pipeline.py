@@ -12,7 +12,7 @@ from edge_agent.errors import DocumentUnknown
 from edge_agent.feedback.log import NewFeedback
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.retrieval.search import retrieve
-from edge_agent.storage.records import NO_FILTER
+from edge_agent.storage.records import NO_FILTER, document_id_of
 
 QUESTION = "What is the code of the week?"
 
@@ -57,10 +57,10 @@ def test_spaces_do_not_make_another_question_but_words_do(agent: Agent) -> None:
 def test_a_deleted_document_is_no_longer_cited(agent: Agent) -> None:
     put(agent, 1)
     assert agent.questions.query(QUESTION).answer
-    agent.delete_source("codes.md")
+    agent.delete_document(document_id_of("codes.md"))
     assert agent.questions.query(QUESTION).abstained
     with pytest.raises(DocumentUnknown):
-        agent.delete_source("codes.md")
+        agent.delete_document(document_id_of("codes.md"))
 
 
 def test_a_snapshot_holds_its_moment_while_documents_change(agent: Agent) -> None:
@@ -70,7 +70,7 @@ def test_a_snapshot_holds_its_moment_while_documents_change(agent: Agent) -> Non
         before = retrieve(snapshot, QUESTION, embedding, 5)
         put(agent, 2)
         agent.add_document("other.md", b"Another document.", DocumentFormat.MARKDOWN)
-        agent.delete_source("codes.md")
+        agent.delete_document(document_id_of("codes.md"))
         assert retrieve(snapshot, QUESTION, embedding, 5) == before
         assert "K1." in before[0].passage.text
     with open_current(agent.models, agent.store) as (_, later):
@@ -97,7 +97,7 @@ def test_store_and_index_of_a_snapshot_hold_the_same_passages_whatever_changes(a
             put(agent, number)
             agent.add_feedback(NewFeedback(f"question {number}", is_helpful=True))
             if number % 5 == 4:
-                agent.delete_source("codes.md")
+                agent.delete_document(document_id_of("codes.md"))
     finally:
         stop.set()
         for reader in readers:

@@ -10,6 +10,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
+from edge_agent.storage.records import document_id_of
 from student.bundle import DEFAULT_BUNDLE
 from student.bundle.folder import open_bundle, write_bundle
 
@@ -43,7 +44,7 @@ def test_the_former_bundle_answers_until_the_next_one_is_ready(next_settings: Ag
         assert before.bundle.digest == old
         assert not before.abstained
         agent.add_document("parrots.md", NEW, MARKDOWN)  # meanwhile
-        agent.delete_source("dns-records.md")
+        agent.delete_document(document_id_of("dns-records.md"))
         assert agent.lookup.search("parrots in the office")[0].source == "parrots.md"
         agent.models.wait_until_promoted(timeout_s=120)
         assert agent.models.active.bundle.digest == new

@@ -65,7 +65,7 @@ def test_without_space_every_change_is_refused_whole_and_works_again_later(tmp_p
         with pytest.raises(StoreFull):
             for _ in range(2000):
                 agent.add_feedback(NewFeedback("where is it?" * 100, is_helpful=True))
-        assert agent.sources() == ["backups.md"]
+        assert list(agent.files("")) == ["backups.md"]
         answer = agent.questions.query("how long are backups kept?")
         assert answer.citations[0].content_sha256 == document.content_sha256
         assert agent.questions.query("who won the football match?").abstained  # and its review is not queued
@@ -74,7 +74,7 @@ def test_without_space_every_change_is_refused_whole_and_works_again_later(tmp_p
         writer.execute("PRAGMA max_page_count = 1000000")
         agent.add_document("new.md", large(1), MARKDOWN)
         agent.delete_document(document.document_id)
-        assert agent.sources() == ["new.md"]
+        assert list(agent.files("")) == ["new.md"]
         assert agent.store.check(384) == []
 
 

@@ -296,3 +296,33 @@ def test_a_check_keeps_nothing_of_what_it_has_read(store: Store) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10 * len(text)
+
+
+@pytest.mark.parametrize("table", ["embeddings", "sentence_embeddings"])
+def test_check_notices_embeddings_that_were_overwritten_by_others_of_unit_norm(store: Store, table: str) -> None:
+    store.put(new("a.md"), SPANS, rows(2), sentences(2), SPACE)
+    assert store.check(dimension=4) == []
+    column = {"embeddings": "embedding", "sentence_embeddings": "embeddings"}[table]
+    with sqlite3.connect(store.path) as db:
+        other = db.execute(f"SELECT {column} FROM {table} WHERE passage_id = 2").fetchone()[0]
+        flipped = bytes(reversed(other))
+        db.execute(f"UPDATE {table} SET {column} = ? WHERE passage_id = 1", [flipped])
+    db.close()
+    assert store.check(dimension=4) == ["1 embeddings that are not what was written"]
+
+
+def test_words_that_were_deleted_leave_the_files(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(5):
+        put(store, f"{number}.md", f"Nothing but number {number} stands here")
+    store.put(
+        replace(new("a.md", "xylophone"), title="Kazoo"), [PassageSpan(0, 9, "Vuvuzela")], rows(1), [rows(1)], SPACE
+    )
+    store.delete(document_id_of("a.md"))
+    store.close()
+    found = b"".join(path.read_bytes().lower() for path in tmp_path.iterdir())
+    assert [word for word in (b"xylophone", b"kazoo", b"vuvuzela") if word in found] == []
+    reopened = Store(tmp_path)
+    assert len(reopened.snapshots.read(lambda s: s.bm25(["nothing", "number"], limit=10))) == 5
+    assert reopened.check(dimension=4) == []
+    reopened.close()
