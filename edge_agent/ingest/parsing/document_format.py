@@ -19,9 +19,11 @@ class DocumentFormat(StrEnum):
     DOCX = "docx"
     CSV = "csv"
     JSONL = "jsonl"
+    IMAGE = "image"
 
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
 _BINARY = (
     _ZIP,
     _OLE,
@@ -59,6 +61,11 @@ def is_pdf(content: bytes) -> bool:
     return b"%PDF-" in content[:1024]
 
 
+def is_picture(content: bytes) -> bool:
+    """Whether bytes begin as a PNG, JPEG, TIFF, WebP or BMP picture."""
+    return content.startswith(_PICTURES) or (content.startswith(b"RIFF") and content[8:12] == b"WEBP")
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """How files of a format are named and begin: suffixes, the usual one first; a check; and what that expects."""
@@ -76,6 +83,11 @@ SIGNATURES = {
     DocumentFormat.DOCX: Signature((".docx", ".dotx"), is_zip, "a Word document of 2007 or later (.docx)"),
     DocumentFormat.CSV: Signature((".csv",)),
     DocumentFormat.JSONL: Signature((".jsonl", ".ndjson")),
+    DocumentFormat.IMAGE: Signature(
+        (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"),
+        is_picture,
+        "a PNG, JPEG, TIFF, WebP or BMP picture",
+    ),
 }
 FORMAT_OF_SUFFIX = {suffix: name for name, signature in SIGNATURES.items() for suffix in signature.suffixes}
 

@@ -16,6 +16,7 @@ _PARSERS = {
     DocumentFormat.DOCX: "word",
     DocumentFormat.CSV: "tables",
     DocumentFormat.JSONL: "tables",
+    DocumentFormat.IMAGE: "images",
 }
 """The module of `edge_agent.ingest.parsing.formats` that parses a format."""
 

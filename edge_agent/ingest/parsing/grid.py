@@ -37,12 +37,17 @@ def add_table(
         header_rows: how many rows at the top name the columns; None to tell by their cells.
         page: where the table is.
     """
+    names, body = divide(rows, header_rows=header_rows)
+    add_rows(builder, names, body, page=page)
+
+
+def divide(rows: Sequence[Sequence[Cell]], *, header_rows: int | None = None) -> tuple[list[str], list[list[str]]]:
+    """The names of a table's columns, none where it names none, and its other rows; for arguments see `add_table`."""
     grid = expand(rows)
     count = _header_rows(rows, grid) if header_rows is None else min(header_rows, len(grid))
-    names = _column_names(grid[:count])
     if count and count == len(grid):  # nothing below it: a reader sees it all the same
-        names, count = [], 0
-    add_rows(builder, names, grid[count:], page=page)
+        return [], grid
+    return _column_names(grid[:count]), grid[count:]
 
 
 def add_rows(builder: TextBuilder, names: Sequence[str], rows: Sequence[Sequence[str]], *, page: int = 0) -> None:

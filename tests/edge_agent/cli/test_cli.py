@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
     (path / "sub").mkdir(parents=True)
     (path / "backups.md").write_text("# Backups\n\nBackups are kept for fourteen days.\n")
     (path / "sub" / "notas.txt").write_text("Los reembolsos tardan diez días.\n")
-    (path / "photo.png").write_bytes(b"\x89PNG")
+    (path / "film.mp4").write_bytes(b"film")
     return path
 
 
@@ -32,7 +32,7 @@ def test_ingest_then_query_from_an_empty_machine(folder: Path, tmp_path: Path) -
         **{"added": 0, "replaced": 0, "moved": 0, "unchanged": 2, "skipped": 1, "deleted": 0},
         **{"refused": [], "changes": [], "withheld": [], "notices": []},
         "skipped_files": [
-            {"source": "photo.png", "kind": "not a document", "reason": "files of type .png are not read"}
+            {"source": "film.mp4", "kind": "not a document", "reason": "files of type .mp4 are not read"}
         ],
     }
     answer = run_orilla("edge", "query", "how long are backups kept?", "--store", store)

@@ -58,7 +58,7 @@ MAKERS: dict[DocumentFormat, Callable[[list[str]], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("document_format", list(DocumentFormat))
+@pytest.mark.parametrize("document_format", list(MAKERS))
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(paragraphs=PARAGRAPHS)
 def test_every_quote_stands_where_its_citation_says(

@@ -54,7 +54,7 @@ def make_pdf(*pages: list[str], title: str = "", lock: str = "") -> bytes:
         shown = "".join(f"({line}) Tj 0 -14 Td " for line in lines)
         stream = DecodedStreamObject()
         stream.set_data(f"BT /F 11 Tf 50 780 Td {shown}ET".encode("cp1252"))
-        page[NameObject("/Contents")] = stream
+        page[NameObject("/Contents")] = writer._add_object(stream)
     if title:
         writer.add_metadata({"/Title": title})
     if lock:

@@ -38,7 +38,7 @@ def skipped(found: Scan) -> dict[str, str]:
 
 
 def test_each_thing_is_listed_once_by_kind(folder: Path) -> None:
-    for name in ("a.md", "sub/b.TXT", "photo.png", "README", ".hidden.md", ".git/notes.md", "~$a.docx", "x.md.tmp"):
+    for name in ("a.md", "sub/b.TXT", "film.mp4", "README", ".hidden.md", ".git/notes.md", "~$a.docx", "x.md.tmp"):
         write(folder / name)
     for name in ("Thumbs.db", ".DS_Store", "c.md~"):
         write(folder / name)
@@ -50,9 +50,9 @@ def test_each_thing_is_listed_once_by_kind(folder: Path) -> None:
         **dict.fromkeys(
             (".DS_Store", ".git", ".hidden.md", "Thumbs.db", "c.md~", "x.md.tmp", "~$a.docx"), "hidden or temporary"
         ),
-        **{"photo.png": "not a document", "README": "not a document", "empty.md": "empty", "pipe.md": "special file"},
+        **{"film.mp4": "not a document", "README": "not a document", "empty.md": "empty", "pipe.md": "special file"},
     }
-    assert {each.source: each.reason for each in found.skipped}["photo.png"] == "files of type .png are not read"
+    assert {each.source: each.reason for each in found.skipped}["film.mp4"] == "files of type .mp4 are not read"
 
 
 def test_sockets_are_named_and_never_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_a_part_is_listed_by_names_below_the_root(folder: Path) -> None:
 
 
 def test_folders_without_files_are_known(folder: Path) -> None:
-    write(folder / "a" / "x.png")
+    write(folder / "a" / "x.mp4")
     write(folder / "b" / ".hidden")
     (folder / "c" / "d").mkdir(parents=True)
     assert set(listed(folder).empty_folders) == {"b", "c", "c/d"}

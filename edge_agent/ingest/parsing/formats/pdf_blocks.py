@@ -1,0 +1,217 @@
+"""Blocks of all pages, as a builder wants them: headings by size, weight and outline, sentences over page breaks."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from edge_agent.ingest.parsing.blocks import TextBuilder
+from edge_agent.ingest.parsing.formats.pdf_furniture import remove_furniture
+from edge_agent.ingest.parsing.formats.pdf_layout import Placed, Text, blocks_of, joined, vocabulary
+from edge_agent.ingest.parsing.formats.pdf_page import Page, rows_of
+from edge_agent.ingest.parsing.formats.pdf_tables import Table
+from edge_agent.ingest.parsing.grid import Cell, add_rows, divide
+
+_ENDS_SENTENCE = re.compile(r"[.!?…:;][)\]»”’\"']?$")
+_MAX_HEADING_CHARS, _MAX_HEADING_LINES = 200, 3
+_LARGER = 1.12
+
+
+def add_pages(builder: TextBuilder, pages: Sequence[Page]) -> str | None:
+    """Adds pages to a document, laid out.
+
+    Returns:
+        The text in the largest type on the first page, where it is set larger than the body: a title.
+    """
+    words = vocabulary(pages)
+    kept = remove_furniture(pages)
+    blocks = _over_breaks([block for page in pages for block in blocks_of(page)])
+    texts = [block for block in blocks if isinstance(block, Text)]
+    usual = _usual_size(blocks)
+    levels = _levels(blocks, usual)
+    depths = _depths(texts)
+    names: list[str] = []
+    before: Placed | None = None
+    for block in blocks:
+        if isinstance(block, Placed):
+            names = _add_table(builder, block, before, names)
+            before = block
+            continue
+        if not block.is_footnote:
+            before = None
+        text = joined([line.text for line in block.lines], words)
+        if id(block) in levels:
+            builder.heading(text, levels[id(block)], page=block.page)
+        elif block.marker:
+            rest = text[len(block.marker) :].strip()
+            marker = "•" if not block.marker[-1].isalnum() and block.marker[-1] not in ".)" else block.marker
+            builder.item(rest, marker=marker, depth=depths.get(id(block), 1), page=block.page)
+        else:
+            builder.paragraph(text, page=block.page)
+    for row in rows_of(kept):
+        builder.paragraph(row.text, page=pages[0].number if pages else 0)
+    return _title(texts, usual, words)
+
+
+def _usual_size(blocks: Sequence[Text | Placed]) -> float:
+    sizes: Counter[float] = Counter()
+    for block in blocks:
+        if isinstance(block, Text):
+            sizes[round(block.size * 2) / 2] += sum(len(line.text) for line in block.lines)
+        else:
+            sizes[round(block.table.size * 2) / 2] += sum(len(cell.text) for row in block.table.rows for cell in row)
+    return max(sizes, key=lambda size: (sizes[size], -size)) if sizes else 10.0
+
+
+def _over_breaks(blocks: list[Text | Placed]) -> list[Text | Placed]:
+    """Blocks where a paragraph that goes on in the next column or page is one, with the page where it begins."""
+    arranged: list[Text | Placed] = []
+    last: Text | None = None
+    for block in blocks:
+        if isinstance(block, Placed) or block.is_footnote:
+            last = None if isinstance(block, Placed) else last
+            arranged.append(block)
+        elif last is not None and _goes_on(last, block):
+            last.lines += block.lines
+            last.is_full = block.is_full
+        else:
+            arranged.append(block)
+            last = block
+    return arranged
+
+
+def _goes_on(last: Text, block: Text) -> bool:
+    """Whether a block at the top of a column or page is the rest of the one before the break."""
+    above, below = last.lines[-1], block.lines[0]
+    is_break = block.page != last.page or below.base <= above.base or below.x0 > above.x1
+    if not is_break or block.marker or block.level or last.level:
+        return False
+    if abs(last.size - block.size) > 0.06 * last.size or last.is_bold != block.is_bold:
+        return False
+    if _ENDS_SENTENCE.search(above.text):
+        return False
+    starts = below.text[0]
+    return (
+        starts.islower()
+        or above.text.endswith(("-", ","))
+        or (last.is_full and (starts.isalnum() or starts in "(¿¡«“"))
+    )
+
+
+def _levels(blocks: Sequence[Text | Placed], usual: float) -> dict[int, int]:
+    """Levels of the blocks that are headings, by identity: larger type is higher, bold of the usual size lowest."""
+    texts = [block for block in blocks if isinstance(block, Text)]
+    chars = sum(len(line.text) for block in texts for line in block.lines)
+    bold = sum(len(line.text) for block in texts for line in block.lines if block.is_bold)
+    found: dict[int, Text] = {}
+    for number, block in enumerate(blocks):
+        if not isinstance(block, Text) or block.is_footnote or not _may_head(block):
+            continue
+        following = blocks[number + 1] if number + 1 < len(blocks) else None
+        if block.level or block.size >= _LARGER * usual or (bold < 0.4 * chars and _is_label(block, following, usual)):
+            found[id(block)] = block
+    sizes: list[float] = []
+    for size in sorted({block.size for block in found.values() if block.size >= _LARGER * usual}, reverse=True):
+        if not sizes or size < 0.94 * sizes[-1]:
+            sizes.append(size)
+    levels: dict[int, int] = {}
+    for key, block in found.items():
+        rank = next((n for n, size in enumerate(sizes) if block.size >= 0.94 * size), len(sizes))
+        levels[key] = min(block.level or rank + 1, 6)
+    return levels
+
+
+def _may_head(block: Text) -> bool:
+    text = block.lines[0].text
+    length = sum(len(line.text) for line in block.lines)
+    if length > _MAX_HEADING_CHARS or len(block.lines) > _MAX_HEADING_LINES or not any(map(str.isalpha, text)):
+        return False
+    return not block.marker or block.marker[-1] in ".)" or block.marker[-1].isdigit()
+
+
+def _is_label(block: Text, following: Text | Placed | None, usual: float) -> bool:
+    """Whether a block of the usual size is a heading: bold or in capitals, short, alone, and no sentence."""
+    text = block.lines[-1].text
+    letters = [letter for line in block.lines for letter in line.text if letter.isalpha()]
+    is_capital = len(letters) > 4 and len(block.lines) == 1 and all(letter.isupper() for letter in letters)
+    if not (block.is_bold or is_capital) or len(block.lines) > 2 or sum(len(line.text) for line in block.lines) > 120:
+        return False
+    if text[-1] in ".,;" or following is None or block.size < 0.93 * usual:
+        return False
+    if isinstance(following, Placed):
+        return True
+    return not (following.is_bold if block.is_bold else following.lines[0].text.isupper())
+
+
+def _depths(texts: Sequence[Text]) -> dict[int, int]:
+    """How deep list items are, by where their marks stand beside those of the items before them."""
+    depths: dict[int, int] = {}
+    stack: list[float] = []
+    for block in texts:
+        if not block.marker:
+            stack = []
+            continue
+        while stack and block.x0 < stack[-1] - 0.5 * block.size:
+            stack.pop()
+        if not stack or block.x0 > stack[-1] + 0.5 * block.size:
+            stack.append(block.x0)
+        depths[id(block)] = min(len(stack), 9)
+    return depths
+
+
+def _add_table(builder: TextBuilder, block: Placed, before: Placed | None, names: list[str]) -> list[str]:
+    """Adds a table; one that goes on from the page before has the names of its columns. Returns those."""
+    table, rows = block.table, list(block.table.rows)
+    while len(rows) > 1 and _is_wide(rows[0], table):  # its caption
+        builder.paragraph(rows.pop(0)[0].text, page=block.page)
+    own, _ = divide(rows)
+    goes_on = before is not None and names and before.page != block.page and _same_columns(before.table, table)
+    if goes_on and own != names:
+        own = names
+        parts = _parts(rows, table, header_rows=0)
+    elif own:
+        parts = _parts(rows, table, header_rows=None)
+    else:
+        parts = _parts(rows, table, header_rows=0)
+    for part in parts:
+        if isinstance(part, str):
+            builder.paragraph(part, page=block.page)
+        else:
+            add_rows(builder, own, part, page=block.page)
+    return own
+
+
+def _parts(rows: Sequence[Sequence[Cell]], table: Table, *, header_rows: int | None) -> list[str | list[list[str]]]:
+    """The rows below a table's header, and between them the texts of those that are one cell as wide as the table."""
+    parts: list[str | list[list[str]]] = []
+    waiting: list[Sequence[Cell]] = []
+    for row in [*rows, None]:
+        if row is not None and not (_is_wide(row, table) and waiting):
+            waiting.append(row)
+            continue
+        if waiting:
+            parts.append(divide(waiting, header_rows=header_rows)[1])
+            header_rows, waiting = 0, []
+        if row is not None:
+            parts.append(row[0].text)
+    return parts
+
+
+def _is_wide(row: Sequence[Cell], table: Table) -> bool:
+    return len(row) == 1 and row[0].columns > 1 and row[0].columns >= len(table.columns)
+
+
+def _same_columns(one: Table, other: Table) -> bool:
+    return len(one.columns) == len(other.columns) and all(
+        abs(a - b) < 12 for a, b in zip(one.columns, other.columns, strict=True)
+    )
+
+
+def _title(texts: Sequence[Text], usual: float, words: frozenset[str]) -> str | None:
+    """The largest text at the top of the first page."""
+    first = [block for block in texts if block.page == texts[0].page] if texts else []
+    large = [block for block in first if block.size >= _LARGER * usual and _may_head(block)]
+    if not large:
+        return None
+    size = max(block.size for block in large)
+    top = next(block for block in large if block.size == size)
+    return joined([line.text for line in top.lines], words)
