@@ -19,6 +19,7 @@ from student.errors import OrillaError
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Orilla: a support assistant that answers from a branch's own documents, offline.",
 )
 app.add_typer(edge_agent.cli.commands.app, name="edge")

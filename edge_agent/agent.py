@@ -1,8 +1,9 @@
 """The agent: store, models, ingest, questions and feedback put together. HTTP server and command line both drive it."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -23,8 +24,10 @@ from edge_agent.ingest.parsing.titles import title_from_name
 from edge_agent.ingest.preparation import Preparation
 from edge_agent.models.identity import BundleIdentity
 from edge_agent.models.lifecycle import Models
+from edge_agent.reporting.base_report import BaseReport, report_on
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
+from edge_agent.storage.overview import ShownDocument, list_documents, show_document, whole_documents
 from edge_agent.storage.records import Document, EncodedDocument, OnChange, Root, StoredFile
 from edge_agent.text import checked, checked_source
 
@@ -141,8 +144,7 @@ class Agent:
         try:
             read = self._preparation.read(raw, partial(self._is_taken, raw, known))
         except AgentError as error:
-            if known is not None:
-                self._mark_stale(known, str(error))
+            self._note_refusal(known, raw.root, raw.source, str(error))
             raise
         ingested = None
         while ingested is None:
@@ -162,6 +164,14 @@ class Agent:
             on_passages=on_passages,
         )
 
+    def documents(self, root: str | None = None) -> Iterator[Document]:
+        """All documents by root and source, or those of one root."""
+        return list_documents(self.store.snapshots, root)
+
+    def shown_document(self, document_id: str) -> ShownDocument:
+        """A document with its text and the places of its passages. Raises `DocumentUnknown`."""
+        return self.store.snapshots.read(lambda snapshot: show_document(snapshot, document_id))
+
     def files(self, root: str) -> dict[str, StoredFile]:
         """The documents of a root by source, without the attachments in them."""
         return self.store.snapshots.read(lambda snapshot: snapshot.files(root))
@@ -180,7 +190,7 @@ class Agent:
             self.store.move(document_id, source, title, on_change=self._followed())
 
     def mark_stale(self, root: str, source: str, reason: str) -> None:
-        """Says that a later version of a document was refused, and why; nothing where there is no such document.
+        """Says that a document was refused, and why: an earlier version of it that is stored is stale from then on.
 
         Raises:
             InputInvalid, ContentTooLarge: the reason is empty or too long.
@@ -188,8 +198,12 @@ class Agent:
         reason = checked(reason, "reason", max_chars=2000)
         name = checked_source(source)
         known = self.store.snapshots.read(lambda snapshot: snapshot.predecessor(name, root))
-        if known is not None:
-            self._mark_stale(known, reason)
+        self._note_refusal(known, root, name, reason)
+
+    def report(self) -> BaseReport:
+        """The state of the base, and what to mend first. Reads all of it: a second for some thousand passages."""
+        today = datetime.now(UTC).date()
+        return report_on(whole_documents(self.store.snapshots), self.store.refusals.all(), today=today)
 
     def delete_document(self, document_id: str) -> None:
         """Deletes a document and the attachments in it for good.
@@ -297,15 +311,18 @@ class Agent:
             self.store.confirm(known.document_id, raw.root, raw.bytes_sha256, on_change=self._followed())
             return self.store.snapshots.read(lambda snapshot: snapshot.document(known.document_id))
 
-    def _mark_stale(self, known: Document, reason: str) -> None:
-        """Marks a document whose update was refused; where even that fails, the refusal is what counts."""
-        if known.stale_reason == reason:
+    def _note_refusal(self, known: Document | None, root: str, source: str, reason: str) -> None:
+        """Marks a document whose update was refused, or keeps why there is none; the refusal itself counts more."""
+        if known is not None and known.stale_reason == reason:
             return
         try:
             with self.models.changing:
-                self.store.mark_stale(known.document_id, reason, on_change=self._followed())
+                if known is None:
+                    self.store.refusals.add(root, source, reason)
+                else:
+                    self.store.mark_stale(known.document_id, reason, on_change=self._followed())
         except AgentError as error:
-            log.warning("a document could not be marked as stale: %s", error)
+            log.warning("a refusal could not be noted: %s", error)
 
     def _is_taken(self, raw: RawDocument, known: Document | None, source: str) -> bool:
         """Whether a document has a source in the root of another, and is no attachment of that one."""

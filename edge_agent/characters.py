@@ -37,16 +37,21 @@ _MARK = _ranges([code for code in range(0x300, 0x1EA00) if unicodedata.category(
 _LONG_MARKS = re.compile(f"({_MARK}{{{_MAX_MARKS}}}){_MARK}+")
 
 
+def with_plain_breaks(text: str) -> str:
+    """A text with line feeds as line breaks, and other control characters and lone surrogates as spaces."""
+    return _CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
 def normalize(text: str) -> str:
     """A text in the form in which it is stored, searched and compared.
 
     NFC; line feeds as line breaks; ligatures and full-width letters as plain ones; soft hyphens and invisible
     characters left out; other control characters and lone surrogates as spaces; runs of combining marks cut.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = with_plain_breaks(text)
     if text.isascii():
-        return _CONTROL.sub(" ", text)
-    text = _INVISIBLE.sub("", _CONTROL.sub(" ", text)).replace(_SOFT_HYPHEN, "")
+        return text
+    text = _INVISIBLE.sub("", text).replace(_SOFT_HYPHEN, "")
     if _NEEDS_FOLDING.search(text):
         text = text.translate(_FOLDED)
     return unicodedata.normalize("NFC", _LONG_MARKS.sub(r"\1", text))

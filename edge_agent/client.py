@@ -22,10 +22,13 @@ from edge_agent.errors import (
 from edge_agent.ingest.folder.places import absolute
 from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.document_format import FORMAT_OF_SUFFIX, DocumentFormat
+from edge_agent.reporting.base_report import BaseReport
+from edge_agent.storage.overview import ShownDocument
 from edge_agent.storage.records import Document, Root, StoredFile
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
 _DOCUMENTS, _ROOTS = TypeAdapter(list[Document]), TypeAdapter(list[Root])
+_SHOWN, _REPORT = TypeAdapter(ShownDocument), TypeAdapter(BaseReport)
 AT_ONCE_BYTES = 1_000_000
 """Larger documents go in as jobs: their parsing and embedding may outlast a request."""
 _POLL_S = 0.2
@@ -89,6 +92,14 @@ class RemoteAgent:
             page = json.loads(self._ask("GET", "/v1/documents", params=asked | {"after": after}))
             yield from _DOCUMENTS.validate_python(page["documents"])
             after = page["next"]
+
+    def shown_document(self, document_id: str) -> ShownDocument:
+        """See `Agent.shown_document`."""
+        return _SHOWN.validate_json(self._ask("GET", f"/v1/documents/{quote(document_id, safe='')}"))
+
+    def report(self) -> BaseReport:
+        """See `Agent.report`."""
+        return _REPORT.validate_json(self._ask("GET", "/v1/report"))
 
     def files(self, root: str) -> dict[str, StoredFile]:
         """See `Agent.files`."""

@@ -40,6 +40,13 @@ _ABBREVIATIONS = frozenset(
     """sr sra srta dr dra ud uds vd vds p.ej ej pág págs núm nº art av avda c/ etc aprox tel mr mrs ms prof st vs e.g
     i.e inc ltd no fig approx dept est jr""".split()
 )
+_VERSION = re.compile(
+    r"\d+|\b(?:version|versiones|ver|rev|revision|edicion|edition|ed|v|vigente|vigencia|nuevo|nueva|new|old|antiguo|antigua"
+    r"|anterior|previous|actual|actualizado|actualizada|updated|current|final|draft|borrador|copia|copy"
+    r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
+    r"|january|february|march|april|may|june|july|august|september|october|november|december)\b"
+)
+"""Marks of a version in a title, folded."""
 _CODE = re.compile(r"\w+(?:[-_./]\w+)*")
 _CODE_BEFORE, _CODE_AFTER = re.compile(r"\w$|\w[-_./]$"), re.compile(r"\w|[-_./]\w")
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'»”’)\]]*+(?=\s)|\n+")
@@ -137,6 +144,11 @@ def holds_code(text: str, code: str) -> bool:
 def _is_code(word: str) -> bool:
     digits, letters = sum(c.isdigit() for c in word), sum(c.isalpha() for c in word)
     return digits > 0 and (letters > 0 or digits > 3 or len(re.findall(r"[-_./]", word)) > 1)
+
+
+def without_version(title: str) -> str:
+    """The subject of a title: its words, folded, without figures and what else tells versions apart."""
+    return " ".join(_WORD.findall(_VERSION.sub(" ", fold(title))))
 
 
 def longest_run(text: str, other: str) -> int:

@@ -13,18 +13,11 @@ from numpy.typing import NDArray
 from edge_agent.answering.evidence import Answering, Candidate, Evidence
 from edge_agent.answering.results import Citation
 from edge_agent.storage.records import Passage, PassageKind
-from edge_agent.text import OTHER_LANGUAGE_PENALTY, codes, content_terms, fold, holds_code
+from edge_agent.text import OTHER_LANGUAGE_PENALTY, codes, content_terms, fold, holds_code, without_version
 
 CELL_GAP = " | "
 _FEW_CELLS = 3
 _WORD = re.compile(r"\w+")
-_VERSION = re.compile(
-    r"\d+|\b(?:version|versiones|ver|rev|revision|edicion|edition|ed|v|vigente|vigencia|nuevo|nueva|new|old|antiguo|antigua"
-    r"|anterior|previous|actual|actualizado|actualizada|updated|current|final|draft|borrador|copia|copy"
-    r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
-    r"|january|february|march|april|may|june|july|august|september|october|november|december)\b"
-)
-"""Marks of a version in a title, folded."""
 
 
 def choose_units(evidence: Evidence, answering: Answering, text: str, *, language: str = "") -> list[Citation]:
@@ -81,9 +74,7 @@ def other_versions(
 
 
 def _subject(place: Passage | Citation) -> tuple[str, str, str]:
-    """The subject of a place: its language, and its title and headings without what tells versions apart."""
-    title, heading = (_VERSION.sub(" ", fold(text)) for text in (place.title, place.heading))
-    return place.language, " ".join(_WORD.findall(title)), " ".join(_WORD.findall(heading))
+    return place.language, without_version(place.title), without_version(place.heading)
 
 
 def _plain(text: str) -> str:

@@ -33,6 +33,7 @@ from edge_agent.answering.evidence import (
     weigh_evidence,
 )
 from edge_agent.answering.results import Answer, NearestDocument, Timings
+from edge_agent.characters import normalize
 from edge_agent.errors import StoreDamaged, StoreFull, StoreUnavailable
 from edge_agent.feedback.log import FeedbackLog
 from edge_agent.ingest.units import WHOLE, unit_inputs
@@ -106,7 +107,7 @@ class Questions:
         """
         started = time.perf_counter()
         as_written = checked(text, "text", max_chars=self._settings.limits.max_query_chars)
-        text = " ".join(as_written.split())
+        text = " ".join(normalize(as_written).split())
         asked = self._conversations.resolve(checked(session, "session", max_chars=100), text) if session else text
         language = detect_language(text) or ""
         with open_current(self._models, self._store) as (model, snapshot):

@@ -7,25 +7,17 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 
+from edge_agent.cli.base import add_base_commands
 from edge_agent.cli.opening import AgentOpener, opened_agent
+from edge_agent.cli.options import DEFAULT_STORE, BundleOption, JsonOption, StoreOption, TagsOption, VerboseOption
 from edge_agent.cli.output import shortened, show_answer, show_changes, show_synced
 from edge_agent.errors import InputInvalid
 from student.bundle import DEFAULT_BUNDLE
 from student.terminal import progress_bar
 
 app = typer.Typer(no_args_is_help=True, help="The branch server: ingest documents, answer questions.")
-
-StoreOption = Annotated[
-    Path, typer.Option("--store", envvar="ORILLA_STORE", help="Folder of the store; made if missing.")
-]
-BundleOption = Annotated[Path, typer.Option("--bundle", envvar="ORILLA_BUNDLE", help="Folder of the student's bundle.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-TagsOption = Annotated[list[str] | None, typer.Option("--tag", help="Sorts these documents; may be given again.")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", help="Name every file, not the first 20 of each sort.")]
-DEFAULT_STORE = Path(platformdirs.user_data_dir("orilla")) / "store"
 
 
 @app.command()
@@ -233,3 +225,6 @@ def check(
             typer.echo(f"{outdated} documents have outdated chunking: another size or rule; ingest them again")
     if problems:
         raise typer.Exit(1)
+
+
+add_base_commands(app)

@@ -44,13 +44,13 @@ def show_changes(synced: "Synced", *, is_verbose: bool = False) -> None:
     """Prints what a comparison changed, a line for each document, then as `show_synced`."""
     lines = [f"{each.effect} {f'{each.origin} → ' if each.origin else ''}{each.source}" for each in synced.done]
     for line in lines if is_verbose else lines[:_NAMED]:
-        typer.echo(_printable(line))
+        typer.echo(printable(line))
     show_synced(synced, is_verbose=is_verbose)
 
 
 def shortened(name: str, chars: int = 40) -> str:
     """The end of a name, for a line that must not wrap."""
-    name = _printable(name)
+    name = printable(name)
     return name if len(name) <= chars else f"…{name[1 - chars :]}"
 
 
@@ -63,15 +63,15 @@ class _Names:
     def __call__(self, heading: str, names: Sequence[str]) -> None:
         if not names:
             return
-        typer.echo(_printable(heading), err=True)
+        typer.echo(printable(heading), err=True)
         shown = names if self._is_verbose else names[:_NAMED]
         for name in shown:
-            typer.echo(f"  {_printable(name)}", err=True)
+            typer.echo(f"  {printable(name)}", err=True)
         if len(shown) < len(names):
             typer.echo(f"  and {len(names) - len(shown)} more; --verbose names all", err=True)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A text without what would move the cursor or is no Unicode: file names can hold anything."""
     return "".join("�" if unicodedata.category(c) in ("Cc", "Cs", "Cf") else c for c in text)
 

@@ -17,7 +17,7 @@ from edge_agent.ingest.outcome import Ingested, Outcome
 from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
 from edge_agent.ingest.parsing.extraction import require_size
 from edge_agent.ingest.tags import checked_tags
-from edge_agent.storage.records import Document
+from edge_agent.storage.records import Document, PassageSpan
 from edge_agent.storage.snapshot import StoreSnapshot
 from edge_agent.text import checked_source
 
@@ -64,10 +64,11 @@ class DocumentList(BaseModel):
 
 
 class DocumentWithText(BaseModel):
-    """A document and the text that offsets of passages and citations point into, in code points."""
+    """A document, its text, and its passages: offsets, as those of citations, count code points of the text."""
 
     document: Document
     text: str
+    passages: list[PassageSpan]
 
 
 class JobResponse(BaseModel):
@@ -118,9 +119,9 @@ def add_document_routes(app: FastAPI, agent: Agent, limiter: CapacityLimiter) ->
 
     @app.get("/v1/documents/{document_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND, INVALID))
     def get_document(document_id: str) -> DocumentWithText:
-        """A document and its text."""
-        document, text = agent.store.snapshots.read(lambda snapshot: snapshot.document_with_text(document_id))
-        return DocumentWithText(document=document, text=text)
+        """A document, its text and the places of its passages."""
+        shown = agent.shown_document(document_id)
+        return DocumentWithText(document=shown.document, text=shown.text, passages=shown.passages)
 
     @app.patch("/v1/documents/{document_id}", tags=["documents"], responses=describe(HTTPStatus.NOT_FOUND, INVALID))
     def move_document(document_id: str, request: DocumentChange) -> Document:

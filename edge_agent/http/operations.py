@@ -1,14 +1,17 @@
-"""Operation over HTTP: health, readiness, metrics."""
+"""Operation over HTTP: health, readiness, metrics, the report on the base."""
 
 from http import HTTPStatus
 
 from fastapi import FastAPI, Response
 from pydantic import BaseModel
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse
 
 import edge_agent
 from edge_agent.agent import Agent, Readiness
 from edge_agent.http.metrics import Metrics
+from edge_agent.reporting.base_report import BaseReport
+from edge_agent.reporting.page import report_page
+from edge_agent.reporting.words import ReportLanguage
 
 
 class Health(BaseModel):
@@ -18,7 +21,7 @@ class Health(BaseModel):
 
 
 def add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
-    """Adds the routes of health, readiness and metrics."""
+    """Adds the routes of health, readiness, metrics and the report."""
 
     @app.get("/healthz", tags=["operation"])
     async def healthz() -> Health:
@@ -32,6 +35,16 @@ def add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
         if not readiness.is_ready:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return readiness
+
+    @app.get("/v1/report", tags=["operation"])
+    def report() -> BaseReport:
+        """The state of the base: documents by format, language and age, what was refused or lost, what to mend."""
+        return agent.report()
+
+    @app.get("/report", tags=["operation"], response_class=HTMLResponse)
+    def report_as_page(language: ReportLanguage = "en") -> HTMLResponse:
+        """The same as a page, in Spanish or English."""
+        return HTMLResponse(report_page(agent.report(), language))
 
     @app.get("/metrics", tags=["operation"], response_class=Response)
     def metrics_text() -> Response:

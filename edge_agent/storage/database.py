@@ -28,7 +28,7 @@ LOG_BYTES = 16_000_000
 MERGE_S = 10
 """Seconds that closing gives to forgetting the words of what was deleted; the next one goes on."""
 _MERGED_PAGES = 1000  # in a transaction
-_APPLICATION_ID = 0x4F52494C  # "ORIL"
+APPLICATION_ID = 0x4F52494C  # "ORIL"
 _TIMEOUT_MS, _CHECKPOINT_TIMEOUT_MS = 10_000, 500  # that the writer waits for others
 
 
@@ -161,7 +161,7 @@ def prepare(db: sqlite3.Connection, path: Path, *, watermark: int) -> int:
     application_id = db.execute("PRAGMA application_id").fetchone()[0]
     version = db.execute("PRAGMA user_version").fetchone()[0]
     is_new = not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-    if not is_new and application_id != _APPLICATION_ID:
+    if not is_new and application_id != APPLICATION_ID:
         raise StoreForeign(f"{path} is an SQLite file, but not an Orilla store; name another folder with --store")
     if version > SCHEMA_VERSION:
         raise StoreTooNew(
@@ -181,7 +181,7 @@ def prepare(db: sqlite3.Connection, path: Path, *, watermark: int) -> int:
     schema = files("edge_agent.storage").joinpath("schema.sql").read_text()
     if is_new:
         db.executescript(
-            f"BEGIN; {schema} PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+            f"BEGIN; {schema} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
         )
         _finish_schema(db, changes)
         db.execute("COMMIT")

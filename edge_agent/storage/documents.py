@@ -33,6 +33,7 @@ from edge_agent.storage.records import (
     PassageSpan,
     ignore_change,
 )
+from edge_agent.storage.refusals import RefusalTable
 from edge_agent.storage.roots import RootTable, unknown_root
 from edge_agent.storage.snapshot import unknown_document
 from student.embeddings import Embeddings
@@ -44,7 +45,8 @@ class Store:
     Attributes:
         database: the file; `path` is where it is.
         snapshots: for whoever reads.
-        embeddings: the tables of embeddings; `roots` that of the folders that documents come from.
+        embeddings: the tables of embeddings.
+        roots: the folders that documents come from; `refusals`: documents that could not be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,6 +60,7 @@ class Store:
         self.snapshots = self.database.snapshots
         self.embeddings = EmbeddingTable(self.database)
         self.roots = RootTable(self.database)
+        self.refusals = RefusalTable(self.database)
 
     def close(self) -> None:
         """Closes the database."""

@@ -116,6 +116,22 @@ class ChunkingRecipe:
     overlap_tokens: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A document that was refused and of which no version is stored.
+
+    Attributes:
+        root, source: of the document.
+        reason: why, in words that repeat nothing of it.
+        at: RFC 3339, UTC; the last time.
+    """
+
+    root: str
+    source: str
+    reason: str
+    at: str
+
+
 HEADING_GAP = " › "
 """Between the headings above a passage, outermost first."""
 

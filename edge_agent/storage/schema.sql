@@ -35,6 +35,21 @@ CREATE TABLE documents (
 ) STRICT;
 CREATE INDEX documents_of_container ON documents (container_id) WHERE container_id IS NOT NULL;
 
+-- Documents that were refused and of which no version is stored: what a report must not pass over.
+CREATE TABLE refusals (
+    root   TEXT NOT NULL,
+    source TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at     TEXT NOT NULL,                     -- RFC 3339, UTC; the last time
+    UNIQUE (root, source)
+) STRICT;
+CREATE TRIGGER refusal_is_over AFTER INSERT ON documents BEGIN
+    DELETE FROM refusals WHERE root = NEW.root AND source = NEW.source;
+END;
+CREATE TRIGGER refusals_are_of_no_root AFTER DELETE ON roots BEGIN
+    DELETE FROM refusals WHERE root = OLD.label;
+END;
+
 -- What staff sort documents by.
 CREATE TABLE document_tags (
     document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,

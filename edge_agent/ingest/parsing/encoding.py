@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from edge_agent.characters import normalize
+from edge_agent.characters import with_plain_breaks
 from edge_agent.errors import TextUndecodable
 
 _MARKS = (
@@ -44,7 +44,7 @@ _BOXES, _LINE = re.compile("[\u2500-\u259f]"), re.compile("[─═]{3}")
 
 
 def decode_text(content: bytes, declared: str | None = None) -> tuple[str, str]:
-    """Bytes as text in normal form, and the encoding that they were in, by a name that Python knows.
+    """Bytes as text with plain line breaks, and the encoding that they were in, by a name that Python knows.
 
     Args:
         content: untrusted.
@@ -54,7 +54,7 @@ def decode_text(content: bytes, declared: str | None = None) -> tuple[str, str]:
         TextUndecodable: no text, or text in an encoding that cannot be told.
     """
     text, encoding = _decode(content, declared)
-    return normalize(text), encoding
+    return with_plain_breaks(text), encoding
 
 
 def is_utf_16(content: bytes) -> bool:
