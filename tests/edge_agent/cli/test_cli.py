@@ -115,7 +115,7 @@ def test_pruning_leaves_exactly_the_folder(folder: Path, serve: ServeStore, tmp_
 
 def test_every_file_that_is_not_ingested_is_named_as_far_as_a_screen_goes(folder: Path, tmp_path: Path) -> None:
     for number in range(51):
-        (folder / f"scan-{number:02}.tiff").write_bytes(b"II*")
+        (folder / f"call-{number:02}.mp3").write_bytes(b"ID3")
     (folder / "empty.md").touch()
     (folder / ".DS_Store").touch()
     (folder / "strange \x1b[31m name.gif").touch()
@@ -123,11 +123,11 @@ def test_every_file_that_is_not_ingested_is_named_as_far_as_a_screen_goes(folder
     done = run_orilla("edge", "ingest", str(folder), "--store", store)
     assert done.returncode == 0
     assert "not ingested, an empty file:\n  empty.md\n" in done.stderr
-    assert "not ingested, files of type .tiff are not read:\n  scan-00.tiff\n" in done.stderr
-    assert "  scan-19.tiff\n  and 31 more; --verbose names all\n" in done.stderr
+    assert "not ingested, files of type .mp3 are not read:\n  call-00.mp3\n" in done.stderr
+    assert "  call-19.mp3\n  and 31 more; --verbose names all\n" in done.stderr
     assert "1 hidden or temporary files left out" in done.stderr
     assert "\x1b[31m" not in done.stderr
-    assert "scan-50.tiff" in run_orilla("edge", "ingest", str(folder), "--store", store, "--verbose").stderr
+    assert "call-50.mp3" in run_orilla("edge", "ingest", str(folder), "--store", store, "--verbose").stderr
     as_json = json.loads(run_orilla("edge", "ingest", str(folder), "--store", store, "--json").stdout)
     assert len(as_json["skipped_files"]) == as_json["skipped"] == 55
 
