@@ -8,6 +8,7 @@ from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.text import detect_language
 from tests.conftest import ROOT
+from tests.edge_agent.office_texts import ENGLISH, SPANISH
 
 
 @pytest.mark.parametrize("name", ["questions.jsonl", "unanswerable.jsonl", "tickets.jsonl"])
@@ -26,6 +27,28 @@ def test_hardly_any_message_of_the_demo_is_taken_for_the_other_language(name: st
 )
 def test_titles_without_little_words_are_told_by_their_endings(text: str, language: str) -> None:
     assert detect_language(text) == language
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Horario: lunes a viernes de 9:00 a 14:00",
+        "Turno A: 6:00 a 14:00.\n\nTurno B: 14:00 a 22:00.",
+        "Enero a marzo",
+        "No hay servicio",
+        "Monitor 27 | Precio: 189 € | Plazo: 10 días",
+    ],
+)
+def test_words_that_both_languages_write_count_for_neither(text: str) -> None:
+    assert detect_language(text) == "es"
+
+
+@pytest.mark.parametrize(("texts", "language"), [(SPANISH, "es"), (ENGLISH, "en")])
+def test_hardly_any_short_office_text_is_taken_for_the_other_language(texts: str, language: str) -> None:
+    said = [detect_language(line) for line in texts.splitlines()]
+    assert len(said) > 80
+    assert sum(found not in (language, None) for found in said) <= 1
+    assert sum(found is None for found in said) <= 0.25 * len(said)
 
 
 @pytest.mark.parametrize("text", ["", "DNS", "502", "refund", "123 €"])
