@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import docx
+import openpyxl
 from markdown_it import MarkdownIt
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
@@ -66,17 +67,23 @@ def seeds_of(document_format: DocumentFormat) -> list[bytes]:
             seeds = [_make_pdf(is_packed) for is_packed in (False, True)]
         case DocumentFormat.DOCX:
             seeds = [_make_docx()]
+        case DocumentFormat.XLSX | DocumentFormat.ODS:
+            seeds = [_make_workbook(document_format)]
         case DocumentFormat.HTML:
             seeds = [f"<!doctype html><title>Ayuda</title><main>{html}</main>".encode(), html.encode()]
-        case DocumentFormat.CSV:
-            seeds = ['question;answer\n"¿Cuándo?";"Cada noche; a las dos"\n¿Y?;Nada\n'.encode(), b"a,b\n1,2\n"]
         case DocumentFormat.IMAGE:
             seeds = []  # its parser is a program of others
-        case DocumentFormat.JSONL:
-            seeds = [json.dumps({"subject": "Correo", "body": "No llega", "n": 1.5}).encode() + b'\n{"a": "b"}\n']
         case _:
-            seeds = [TEXT.encode(), b"---\ntitle: x\n---\n" + TEXT.encode()]
+            seeds = _ROWS.get(document_format, [TEXT.encode(), b"---\ntitle: x\n---\n" + TEXT.encode()])
     return seeds
+
+
+_ROWS = {
+    DocumentFormat.CSV: ['question;answer\n"¿Cuándo?";"Cada noche; a las dos"\n¿Y?;Nada\n'.encode(), b"a,b\n1,2\n"],
+    DocumentFormat.TSV: ["Sede\tExt.\nVigo\t5504\n".encode("utf-16")],
+    DocumentFormat.JSON: [json.dumps({"title": "Tarifas", "rows": [{"a": 1, "b": [True]}, {"a": 2.5}]}).encode()],
+    DocumentFormat.JSONL: [json.dumps({"subject": "Correo", "body": "No", "n": 1.5}).encode() + b'\n{"a": "b"}\n'],
+}
 
 
 def spoil(content: bytes, document_format: DocumentFormat, generator: random.Random) -> bytes:
@@ -158,6 +165,30 @@ def _make_docx() -> bytes:
     document.add_table(rows=2, cols=2).cell(0, 0).text = "Plan"
     out = io.BytesIO()
     document.save(out)
+    return out.getvalue()
+
+
+def _make_workbook(document_format: DocumentFormat) -> bytes:
+    out = io.BytesIO()
+    rows: list[list[str | int]] = [["Sede", "Ext."], ["Vigo", 5504]]
+    if document_format is DocumentFormat.XLSX:
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.active.merge_cells("A1:A2")
+        book.save(out)
+        return out.getvalue()
+    names = "".join(f' xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"' for n in ("office", "table", "text"))
+    cells = "".join(
+        "<table:table-row>"
+        + "".join(f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in row)
+        + "</table:table-row>"
+        for row in rows
+    )
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        sheet = f'<table:table table:name="Hoja1">{cells}</table:table>'
+        body = f"<office:body><office:spreadsheet>{sheet}</office:spreadsheet></office:body>"
+        archive.writestr("content.xml", f"<office:document-content{names}>{body}</office:document-content>")
     return out.getvalue()
 
 

@@ -17,7 +17,11 @@ class DocumentFormat(StrEnum):
     HTML = "html"
     PDF = "pdf"
     DOCX = "docx"
+    XLSX = "xlsx"
+    ODS = "ods"
     CSV = "csv"
+    TSV = "tsv"
+    JSON = "json"
     JSONL = "jsonl"
     IMAGE = "image"
 
@@ -56,6 +60,11 @@ def is_ole(content: bytes) -> bool:
     return content.startswith(_OLE)
 
 
+def is_workbook(content: bytes) -> bool:
+    """Whether bytes begin as a workbook of Excel does, of 2007 and later or of before."""
+    return is_zip(content) or is_ole(content)
+
+
 def is_pdf(content: bytes) -> bool:
     """Whether bytes begin as a PDF, junk before it aside."""
     return b"%PDF-" in content[:1024]
@@ -81,7 +90,11 @@ SIGNATURES = {
     DocumentFormat.HTML: Signature((".html", ".htm", ".xhtml", ".xht")),
     DocumentFormat.PDF: Signature((".pdf",), is_pdf, "a PDF, which begins with %PDF-"),
     DocumentFormat.DOCX: Signature((".docx", ".dotx"), is_zip, "a Word document of 2007 or later (.docx)"),
+    DocumentFormat.XLSX: Signature((".xlsx", ".xlsm", ".xlsb", ".xls"), is_workbook, "an Excel workbook (.xlsx, .xls)"),
+    DocumentFormat.ODS: Signature((".ods",), is_zip, "an OpenDocument spreadsheet (.ods)"),
     DocumentFormat.CSV: Signature((".csv",)),
+    DocumentFormat.TSV: Signature((".tsv", ".tab")),
+    DocumentFormat.JSON: Signature((".json",)),
     DocumentFormat.JSONL: Signature((".jsonl", ".ndjson")),
     DocumentFormat.IMAGE: Signature(
         (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"),

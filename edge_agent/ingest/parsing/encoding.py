@@ -31,12 +31,12 @@ _DECLARABLE = re.compile(
 _USUAL = {"cp125": "windows-125", "iso8859": "iso-8859", "mac-roman": "macintosh"}
 _PYTHONS = re.compile("^(?:" + "|".join(_USUAL) + ")")
 _NAME = re.compile(r"[\w.:-]{2,40}", re.ASCII)
-_SAMPLE, _MAX_JUDGED = 200_000, 5_000
+_SAMPLE, _MAX_JUDGED = 50_000, 2_000
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f\x7f]")
 _HIGH = re.compile("[^\x00-\x7f]")
 _UNDEFINED = "\ufffd"
 
-_LETTERS = frozenset("áéíóúüñçàèìòùâêîôûäëïöÁÉÍÓÚÜÑÇÀÈ")
+_LETTERS, _RARER = frozenset("áéíóúüñÁÉÍÓÚÜÑ"), frozenset("çàèìòùâêîôûäëïöÇÀÈÖ")
 _OPENING, _CLOSING = frozenset("¿¡“‘«"), frozenset("”’»ºª°")
 _SIGNS = frozenset("€£©®™§…·•–—½¼¾²³±×µ\xa0")
 _DASHES = frozenset("–—’·")
@@ -53,7 +53,7 @@ def decode_text(content: bytes, declared: str | None = None) -> tuple[str, str]:
     Raises:
         TextUndecodable: no text, or text in an encoding that cannot be told.
     """
-    text, encoding = _decode(content, declared)
+    text, encoding = decode_raw(content, declared)
     return with_plain_breaks(text), encoding
 
 
@@ -62,7 +62,8 @@ def is_utf_16(content: bytes) -> bool:
     return any(content.startswith(mark) for mark, name in _MARKS if name != "utf-8") or bool(_unmarked_utf_16(content))
 
 
-def _decode(content: bytes, declared: str | None) -> tuple[str, str]:
+def decode_raw(content: bytes, declared: str | None = None) -> tuple[str, str]:
+    """As `decode_text`, with form feeds, other control characters and line ends as they are."""
     for mark, name in _MARKS:
         if content.startswith(mark) and name != "utf-8":
             return _wide(content[len(mark) :], name), name[:6]
@@ -174,7 +175,9 @@ def _oddities(text: str) -> Iterator[float]:
         if char == _UNDEFINED or "\x80" <= char <= "\x9f":
             yield 2.0
         elif char.isalpha() and char not in "ºªµ":
-            yield (0.0 if char in _LETTERS else 0.6) + _oddity_of_letter(char, before, after)
+            yield (0.0 if char in _LETTERS else 0.25 if char in _RARER else 0.6) + _oddity_of_letter(
+                char, before, after
+            )
         elif char in _OPENING:
             yield 1.0 if before.isalnum() or after.isspace() else 0.0
         elif char in _CLOSING:

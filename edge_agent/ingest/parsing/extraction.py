@@ -14,9 +14,13 @@ _PARSERS = {
     DocumentFormat.HTML: "html",
     DocumentFormat.PDF: "pdf",
     DocumentFormat.DOCX: "word",
-    DocumentFormat.CSV: "tables",
-    DocumentFormat.JSONL: "tables",
     DocumentFormat.IMAGE: "images",
+    DocumentFormat.XLSX: "workbooks",
+    DocumentFormat.ODS: "opendocument_sheets",
+    DocumentFormat.CSV: "csv_tables",
+    DocumentFormat.TSV: "csv_tables",
+    DocumentFormat.JSON: "json_rows",
+    DocumentFormat.JSONL: "json_rows",
 }
 """The module of `edge_agent.ingest.parsing.formats` that parses a format."""
 

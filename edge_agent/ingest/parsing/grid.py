@@ -6,13 +6,25 @@ every row and column that they span. Rows of questions and answers become those.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from edge_agent.characters import normalize
 from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, TextBuilder
 
 CELL_GAP = " | "
-_QUESTIONS = frozenset("question questions pregunta preguntas consulta duda".split())
-_ANSWERS = frozenset("answer answers respuesta respuestas".split())
+_QUESTIONS = frozenset(
+    "question|questions|q|faq|query|user question|customer question|frequently asked question|"
+    "frequently asked questions|pregunta|preguntas|p|consulta|consultas|duda|dudas|pregunta frecuente|"
+    "preguntas frecuentes|duda frecuente|pregunta del cliente".split("|")
+)
+_ANSWERS = frozenset(
+    "answer|answers|a|reply|response|answer text|respuesta|respuestas|r|contestación|contestacion|rta|resp".split("|")
+)
+_TITLES = frozenset(
+    "subject|title|headline|summary|name|topic|asunto|título|titulo|nombre|tema|resumen|incidencia|motivo".split("|")
+)
+_LONG_CELL = 160
+"""Characters from which a cell is a text of its own: rows that hold such are sections, not lines of a table."""
 _MAX_NAME_CHARS, _MAX_COLUMNS, _MAX_SPAN = 120, 200, 1_000
 
 
@@ -47,24 +59,77 @@ def divide(rows: Sequence[Sequence[Cell]], *, header_rows: int | None = None) ->
     count = _header_rows(rows, grid) if header_rows is None else min(header_rows, len(grid))
     if count and count == len(grid):  # nothing below it: a reader sees it all the same
         return [], grid
-    return _column_names(grid[:count]), grid[count:]
+    return column_names(grid[:count]), grid[count:]
 
 
 def add_rows(builder: TextBuilder, names: Sequence[str], rows: Sequence[Sequence[str]], *, page: int = 0) -> None:
-    """Adds rows whose columns have these names; "" or none where a column has no name."""
-    folded = [name.strip().lower() for name in names]
-    question = next((n for n, name in enumerate(folded) if name in _QUESTIONS), None)
-    answer = next((n for n, name in enumerate(folded) if name in _ANSWERS), None)
+    """Adds rows whose columns have these names; "" or none where a column has no name.
+
+    A row is one block. Rows of questions and answers become those; rows of long texts with a title, as exported
+    tickets are, become sections, one paragraph a column.
+    """
+    question, answer = _asked_columns(names, rows)
+    title = _title_column(names, rows)
     is_first = True
     for row in rows:
-        if question is not None and answer is not None and len(row) > max(question, answer) and row[question].strip():
+        if 0 <= max(question, answer) < len(row) and row[question].strip() and row[answer].strip():
             builder.heading(row[question], QUESTION_LEVEL, page=page)
             builder.paragraph(row[answer], page=page)
             rest = [n for n in range(len(row)) if n not in (question, answer)]
-            builder.paragraph(row_text([_at(names, n) for n in rest], [row[n] for n in rest]), page=page)
+            builder.row(row_text([_at(names, n) for n in rest], [row[n] for n in rest]), page=page, is_first=True)
+        elif 0 <= title < len(row) and row[title].strip() and sum(bool(cell.strip()) for cell in row) > 1:
+            builder.heading(row[title], QUESTION_LEVEL, page=page)
+            _add_fields(builder, names, ["" if n == title else cell for n, cell in enumerate(row)], page=page)
         else:
             builder.row(row_text(names, row), page=page, is_first=is_first)
             is_first = False
+
+
+def _add_fields(builder: TextBuilder, names: Sequence[str], row: Sequence[str], *, page: int) -> None:
+    """Adds a row of texts: a paragraph for each long one, short ones between them on one line."""
+    for is_long, run in groupby(enumerate(row), key=lambda field: len(field[1]) > _LONG_CELL):
+        fields = list(run)
+        if is_long:
+            for n, cell in fields:
+                builder.paragraph(f"{_at(names, n)}: {cell}" if _at(names, n) else cell, page=page)
+        else:
+            short = row_text([_at(names, n) for n, _ in fields], [cell for _, cell in fields])
+            builder.row(short, page=page, is_first=True)
+
+
+def _asked_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[int, int]:
+    """The columns of questions and of their answers, by their names or by what is in them; -1 where there are none."""
+    folded = [" ".join(name.strip(" :?¿.").lower().split()) for name in names]
+    question = next((n for n, name in enumerate(folded) if name in _QUESTIONS), -1)
+    answer = next((n for n, name in enumerate(folded) if name in _ANSWERS), -1)
+    if question >= 0 and answer >= 0:
+        return question, answer
+    sample = [row for row in rows[:50] if any(cell.strip() for cell in row)]
+    for n in range(min(3, max(map(len, sample), default=0))):
+        asked = sum(_at(row, n).strip().endswith("?") for row in sample)
+        if asked * 5 >= len(sample) * 4 and asked:
+            filled = [
+                (sum(len(_at(row, m)) for row in sample), m)
+                for m in range(max(map(len, sample)))
+                if m != n and sum(_has_words(_at(row, m)) for row in sample) * 2 > len(sample)
+            ]
+            if answer not in (-1, n):
+                return n, answer
+            return (n, max(filled)[1]) if filled else (-1, -1)
+    return -1, -1
+
+
+def _has_words(cell: str) -> bool:
+    return sum(word[:1].isalpha() for word in cell.split()) > 1
+
+
+def _title_column(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """The column that names each row, where rows are long texts; -1 where they are lines of a table."""
+    sample = rows[:50]
+    long = sum(any(len(cell) > _LONG_CELL for cell in row) for row in sample)
+    if not long or long * 3 < len(sample):
+        return -1
+    return next((n for n, name in enumerate(names) if name.strip(" :").lower() in _TITLES), -1)
 
 
 def row_text(names: Sequence[str], cells: Sequence[str]) -> str:
@@ -131,8 +196,8 @@ def reads_as_names(first: Sequence[str], others: Sequence[Sequence[str]]) -> boo
     )
 
 
-def _column_names(header: Sequence[Sequence[str]]) -> list[str]:
-    """A name a column, of header rows one above the other, as `Price › With tax`."""
+def column_names(header: Sequence[Sequence[str]]) -> list[str]:
+    """A name for each column, of header rows one above the other, as `Price › With tax`."""
     width = max((len(row) for row in header), default=0)
     names = []
     for column in range(width):

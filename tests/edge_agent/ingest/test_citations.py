@@ -15,6 +15,8 @@ from edge_agent.agent import Agent
 from edge_agent.errors import AgentError
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from tests.edge_agent.ingest.test_formats import make_pdf
+from tests.edge_agent.ingest.test_opendocument_sheets import make_ods, ods_row
+from tests.edge_agent.ingest.test_workbooks import make_xlsx
 from tests.edge_agent.stored import text_of
 
 WORDS = st.sampled_from(
@@ -54,6 +56,10 @@ MAKERS: dict[DocumentFormat, Callable[[list[str]], bytes]] = {
     DocumentFormat.DOCX: as_docx,
     DocumentFormat.PDF: as_pdf,
     DocumentFormat.CSV: as_csv,
+    DocumentFormat.XLSX: lambda paragraphs: make_xlsx([[n, p] for n, p in enumerate(paragraphs)]),
+    DocumentFormat.ODS: lambda paragraphs: make_ods("".join(ods_row(str(n), p) for n, p in enumerate(paragraphs))),
+    DocumentFormat.TSV: lambda paragraphs: "\n".join(f"{n}\t{p}" for n, p in enumerate(paragraphs)).encode(),
+    DocumentFormat.JSON: lambda paragraphs: json.dumps([{"body": p, "n": 1} for p in paragraphs]).encode(),
     DocumentFormat.JSONL: lambda paragraphs: "\n".join(json.dumps({"body": p}) for p in paragraphs).encode(),
 }
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import zipfile
 from collections.abc import Iterator
 
@@ -131,32 +130,6 @@ def test_pdf_keeps_pages_and_joins_lines() -> None:
     ]
 
 
-def test_rows_of_questions_and_answers_become_sections() -> None:
-    table = (
-        'Pregunta;Respuesta;Tags\n¿Cómo pago?;Con tarjeta, o\ttransferencia;x\n"¿Y si; no?";"Se corta\nel servicio";y\n'
-    )
-    expected = [
-        ("heading", "¿Cómo pago?"),
-        ("paragraph", "Con tarjeta, o transferencia"),
-        ("heading", "¿Y si; no?"),
-        ("paragraph", "Se corta el servicio"),
-    ]
-    assert texts(read(table, DocumentFormat.CSV)) == expected
-    rows = [{"question": "¿Cómo pago?", "answer": "Con tarjeta, o transferencia", "id": "7"}]
-    rows.append({"question": "¿Y si; no?", "answer": "Se corta el servicio", "id": "8"})
-    assert texts(read("\n".join(map(json.dumps, rows)), DocumentFormat.JSONL)) == expected
-
-
-def test_tickets_keep_the_names_of_their_fields_where_there_is_no_subject() -> None:
-    ticket = {"body": "No llega el correo.", "resolution": "Se renovó el dominio."}
-    assert [text for _, text in texts(read(json.dumps(ticket), DocumentFormat.JSONL))] == [
-        "body: No llega el correo.",
-        "resolution: Se renovó el dominio.",
-    ]
-    made = read(json.dumps({"subject": "Correo", **ticket}), DocumentFormat.JSONL)
-    assert texts(made)[0] == ("heading", "Correo")
-
-
 def zip_of(**parts: bytes) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -179,11 +152,12 @@ HOSTILE: list[tuple[str, bytes, str, type[AgentError]]] = [
     ("a zip bomb", zip_of(**{"word/document.xml": bytes(300_000_000)}), "a.docx", ContentTooLarge),
     ("deep HTML", b"<div>" * 50_000 + b"Hola", "a.html", InputInvalid),
     ("HTML of another encoding", "<p>Здравствуйте".encode("koi8-r"), "a.html", TextUndecodable),
-    ("CSV without names", b"a,a\n1,2\n", "a.csv", InputInvalid),
-    ("CSV with too many fields", b"a,b\n1,2,3\n", "a.csv", InputInvalid),
+    ("a CSV of nothing but commas", b",,,\n,,\n", "a.csv", InputInvalid),
+    ("a CSV of too many fields", b"a," * 201, "a.csv", ContentTooLarge),
     ("deep JSON", b"[" * 100_000, "a.jsonl", InputInvalid),
-    ("JSON that is no object", b"[1]\n", "a.jsonl", InputInvalid),
-    ("rows without text", b'{"id": "7"}\n', "a.jsonl", InputInvalid),
+    ("JSON that is no object", b"1\n", "a.jsonl", InputInvalid),
+    ("JSON that is one text", b'"Hola"', "a.json", InputInvalid),
+    ("rows without values", b'{"a": null}\n{"a": []}', "a.jsonl", InputInvalid),
 ]
 
 

@@ -1,0 +1,195 @@
+"""Workbooks of Excel, made by openpyxl: rows with their names, numbers as people see them, hidden cells left out."""
+
+import datetime
+import io
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+import openpyxl
+import pytest
+
+from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid
+from edge_agent.ingest.parsing.blocks import Extract
+from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.extraction import extract
+from edge_agent.ingest.parsing.office.number_formats import number_format, plain_number
+from edge_agent.settings import ParsingLimits
+
+PRICES: list[list[Any]] = [["Producto", "Precio", "Plazo"], ["Cable", 9.9, "24 h"], ["Monitor", 189, "10 días"]]
+EXPECTED = ["Producto: Cable | Precio: 9.9 | Plazo: 24 h", "Producto: Monitor | Precio: 189 | Plazo: 10 días"]
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def book_of(**sheets: Sequence[Sequence[Any]]) -> openpyxl.Workbook:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+    return book
+
+
+def make_xlsx(rows: Sequence[Sequence[Any]]) -> bytes:
+    return saved(book_of(Hoja1=rows))
+
+
+def read(content: bytes) -> Extract:
+    return extract(content, DocumentFormat.XLSX, ParsingLimits())
+
+
+def texts(content: bytes) -> list[str]:
+    made = read(content)
+    return [made.text[block.start : block.end] for block in made.blocks]
+
+
+def test_each_row_is_one_block_and_sheets_are_headings() -> None:
+    assert texts(make_xlsx(PRICES)) == EXPECTED
+    phones: list[list[Any]] = [["Sede", "Ext."], ["Vigo", 5504]]
+    assert texts(saved(book_of(Tarifas=PRICES, Teléfonos=phones, Vacía=[]))) == [
+        "Tarifas",
+        *EXPECTED,
+        "Teléfonos",
+        "Sede: Vigo | Ext.: 5504",
+    ]
+
+
+def test_tables_below_and_beside_each_other_keep_their_own_names() -> None:
+    below: list[list[Any]] = [["Lista de precios"], *PRICES, [], ["Teléfonos"], ["Sede", "Ext."], ["Vigo", 5504]]
+    assert texts(make_xlsx(below)) == ["Lista de precios", *EXPECTED, "Teléfonos", "Sede: Vigo | Ext.: 5504"]
+    beside: list[list[Any]] = [["Sede", "Ext.", None, "Plan", "Días"], ["Vigo", 5504, None, "Duna", 7]]
+    beside.append(["Lugo", 5505, None, "Mar", 14])
+    assert texts(make_xlsx(beside)) == [
+        "Sede: Vigo | Ext.: 5504",
+        "Sede: Lugo | Ext.: 5505",
+        "Plan: Duna | Días: 7",
+        "Plan: Mar | Días: 14",
+    ]
+
+
+def test_a_table_that_does_not_begin_at_the_top_left_is_found() -> None:
+    book = book_of(Hoja1=[])
+    for r, row in enumerate(PRICES):
+        for c, cell in enumerate(row):
+            book["Hoja1"].cell(r + 5, c + 4, cell)
+    assert texts(saved(book)) == EXPECTED
+
+
+def test_merged_cells_stand_in_every_row_and_column_that_they_span() -> None:
+    rows: list[list[Any]] = [["Zona", "Precio", None], [None, "Con IVA", "Sin IVA"], ["Norte", 12, 10], [None, 24, 20]]
+    rows.append(["Sur", "Cerrado", None])
+    book = book_of(Hoja1=rows)
+    for region in ("A1:A2", "B1:C1", "A3:A4", "B5:C5"):
+        book["Hoja1"].merge_cells(region)
+    assert texts(saved(book)) == [
+        "Zona: Norte | Precio › Con IVA: 12 | Precio › Sin IVA: 10",
+        "Zona: Norte | Precio › Con IVA: 24 | Precio › Sin IVA: 20",
+        "Zona: Sur | Precio › Con IVA: Cerrado | Precio › Sin IVA: Cerrado",
+    ]
+
+
+def test_a_title_merged_over_the_table_is_one_heading() -> None:
+    book = book_of(Hoja1=[["Lista de precios", None, None], *PRICES])
+    book["Hoja1"].merge_cells("A1:C1")
+    assert texts(saved(book)) == ["Lista de precios", *EXPECTED]
+
+
+def test_numbers_and_dates_are_shown_as_people_see_them() -> None:
+    book = book_of(Hoja1=[["a", "b", "c", "d", "e", "f", "g"]])
+    sheet = book["Hoja1"]
+    day = datetime.datetime(2026, 12, 1)
+    sheet.append([0.21, 9.9, 8001, 5, 12.0, day, day.replace(hour=9, minute=30)])
+    for cell, code in zip(sheet[2], ["0%", '#,##0.00 "€"', "00000", '0" días"', "General"], strict=False):
+        cell.number_format = code
+    sheet.append([True, 0.1 + 0.2, datetime.time(9, 0), "=1+1", "#N/A", -3, "x"])
+    assert texts(saved(book)) == [
+        "a: 21% | b: 9.90 € | c: 08001 | d: 5 días | e: 12 | f: 2026-12-01 | g: 2026-12-01 09:30",
+        "a: TRUE | b: 0.3 | c: 09:00 | f: -3 | g: x",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "shown"),
+    [
+        ("0.0%", 0.215, "21.5%"),
+        ("0%", 1, "100%"),
+        ("#,##0", 12345, "12345"),
+        ('"$"#,##0.00', 9.5, "$9.50"),
+        ("[$€-40A]#,##0.00", 9.5, "€9,50"),
+        ('#,##0.00\\ [$€-C0A];[Red]-#,##0.00\\ "€"', 189, "189 €"),
+        ("_-* #,##0.00 €_-;-* #,##0.00 €_-", 0.5, "0.50 €"),
+        ("0.00", 3.14159, "3.14"),
+    ],
+)
+def test_number_formats_that_change_what_a_number_says(code: str, value: float, shown: str) -> None:
+    made = number_format(code)
+    assert made is not None
+    assert made.shown(value) == shown
+
+
+@pytest.mark.parametrize("code", ["dd/mm/yyyy", "0.00E+00", "# ?/?", "General", "@", "", "[h]:mm", '"x"'])
+def test_other_number_formats_are_left_to_the_value(code: str) -> None:
+    assert number_format(code) is None
+    assert plain_number(12.0) == "12"
+
+
+def test_hidden_sheets_rows_and_columns_are_counted_and_not_read() -> None:
+    book = book_of(Tarifas=PRICES, Secreto=[["a", "b"], ["clave", "1234"]])
+    book["Secreto"].sheet_state = "hidden"
+    book["Tarifas"].row_dimensions[2].hidden = True
+    book["Tarifas"].column_dimensions["C"].hidden = True
+    made = read(saved(book))
+    assert made.text == "Tarifas\n\nProducto: Monitor | Precio: 189"
+    assert made.invisible_chars == len("abclave1234Cable9.924hPlazo10días")
+    assert made.notices == ("3 hidden sheets, rows or columns with text were left out",)
+
+
+def test_comments_are_left_out_and_title_and_date_are_the_properties() -> None:
+    book = book_of(Hoja1=PRICES)
+    book["Hoja1"]["A1"].comment = openpyxl.comments.Comment("secreto", "Ana")
+    book.properties.title, book.properties.modified = "Tarifas 2026", datetime.datetime(2026, 3, 4)
+    made = read(saved(book))
+    assert "secreto" not in made.text
+    assert made.title == "Tarifas 2026"
+
+
+def test_cells_are_bounded_wherever_they_stand() -> None:
+    book = book_of(Hoja1=PRICES)
+    book["Hoja1"]["XFD1048576"] = "x"
+    with pytest.raises(ContentTooLarge, match="1000000 cells; split the table"):
+        read(saved(book))
+    with pytest.raises(ContentTooLarge, match="200 fields a row"):
+        read(make_xlsx([["a"] * 201]))
+
+
+def test_damaged_protected_and_foreign_files_are_refused() -> None:
+    with pytest.raises(InputInvalid, match="damaged"):
+        read(make_xlsx(PRICES)[:2000])
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a.txt", "Hola")
+    with pytest.raises(InputInvalid, match="damaged"):
+        read(out.getvalue())
+    compound = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+    with pytest.raises(InputInvalid, match="damaged"):
+        read(compound)
+    with pytest.raises(FormatUnsupported, match="protected by a password"):
+        read(compound + "EncryptedPackage".encode("utf-16-le") + bytes(480))
+    with pytest.raises(FormatUnsupported, match="expected an Excel workbook"):
+        read(b"Sede;Ext.\n")
+
+
+def test_a_bomb_of_one_part_is_refused_before_it_is_unpacked() -> None:
+    original, out = zipfile.ZipFile(io.BytesIO(make_xlsx(PRICES))), io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in original.namelist():
+            is_sheet = name.endswith("sheet1.xml")
+            archive.writestr(name, bytes(300_000_000) if is_sheet else original.read(name))
+    with pytest.raises(ContentTooLarge, match="unpacks to"):
+        read(out.getvalue())
