@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, Block, BlockKind, Extract
+from edge_agent.ingest.parsing.questions import is_question
 from edge_agent.storage.records import HEADING_GAP, PassageKind, PassageSpan
 from edge_agent.text import split_sentences
 
@@ -92,11 +93,16 @@ class _Chunks:
         for start, end, kind in self._open:
             lengths[kind] = lengths.get(kind, 0) + end - start
         passage_kind = _KINDS[max(lengths, key=lengths.__getitem__)]
-        if self._headings and self._headings[-1][0] == QUESTION_LEVEL and passage_kind is not PassageKind.TABLE_ROW:
+        if self._is_answering() and passage_kind is not PassageKind.TABLE_ROW:
             passage_kind = PassageKind.QUESTION_ANSWER
         heading = HEADING_GAP.join(name for _, name in self._headings)
         self._passages.append(PassageSpan(self._open[0][0], self._open[-1][1], heading, self._page, passage_kind))
         self._open = []
+
+    def _is_answering(self) -> bool:
+        """Whether the nearest heading asks what the text below it answers."""
+        level, name = self._headings[-1] if self._headings else (0, "")
+        return level == QUESTION_LEVEL or is_question(name)
 
     def _pieces(self, block: Block) -> list[tuple[int, int]]:
         """A block whole if it fits, else its sentences, else runs of tokens."""

@@ -65,3 +65,20 @@ def test_passages_keep_to_the_limit_and_lose_no_text(lines: list[str], max_token
     covered = "".join(made.text[s.start : s.end] for s in spans if s.kind is not PassageKind.HEADING)
     blocks = "".join(made.text[b.start : b.end] for b in made.blocks if b.kind is not BlockKind.HEADING)
     assert "".join(covered.split()) == "".join(blocks.split())
+
+
+def test_passages_know_their_kind() -> None:
+    made, spans = cut(
+        "# T\n\nintro\n\n## Plans\n\n| Plan | Price |\n|---|---|\n| A | 1 |\n| B | 2 |\n\n- one\n- two\n\n## May I pay later?\n\n"
+        "Yes.\n\n```\nrun\n```\n\n## Other\n\n## Last\n\nend",
+        100,
+    )
+    assert [(made.text[s.start : s.end], s.kind.value) for s in spans] == [
+        ("intro", "paragraph"),
+        ("Plan: A | Price: 1", "table row"),
+        ("Plan: B | Price: 2", "table row"),
+        ("- one\n- two", "list"),
+        ("Yes.\n\nrun", "question and answer"),
+        ("Other", "heading"),
+        ("end", "paragraph"),
+    ]
