@@ -82,6 +82,13 @@ _OTHER_LANGUAGE = {
 }
 
 
+_DISPUTED = {
+    "es": "Las versiones de este documento dicen cosas distintas; la más reciente va primero.",
+    "en": "Versions of this document say different things; the newest comes first.",
+    "": "Versions of this document say different things; the newest comes first.",
+}
+
+
 def show_answer(answer: "Answer") -> None:
     """Prints an answer with its citations, or the nearest documents."""
     console = Console(highlight=False)
@@ -93,10 +100,13 @@ def show_answer(answer: "Answer") -> None:
         console.print(answer.answer, markup=False, style="bold")
         if answer.answer_language and answer.question_language not in (answer.answer_language, ""):
             console.print(_OTHER_LANGUAGE[answer.question_language, answer.answer_language], markup=False)
+        if answer.is_disputed:
+            console.print(_DISPUTED[answer.question_language], markup=False)
         console.print(f"confidence {answer.confidence:.2f}", markup=False)
         for number, c in enumerate(answer.citations, start=1):
-            page = f"page {c.page}, " if c.page else ""
-            console.print(f"  [{number}] {c.title} ({c.source}, {page}characters {c.start}–{c.end})", markup=False)
+            parts = [c.source, c.date, f"page {c.page}" if c.page else "", f"characters {c.start}–{c.end}"]
+            stale = " STALE: a later version was refused" if c.is_stale else ""
+            console.print(f"  [{number}] {c.title} ({', '.join(filter(None, parts))}){stale}", markup=False)
     if answer.intent:
         best = ", ".join(f"{a.label} {a.probability:.2f}" for a in answer.intent.alternatives)
         console.print(f"intent: {answer.intent.label or 'out of scope'} ({best})", markup=False)

@@ -16,7 +16,7 @@ td { padding: .3rem .75rem .3rem 0; border-top: 1px solid var(--line); vertical-
 td.count { text-align: right; width: 4rem; } td.bar { width: 40%; }
 .bar div { background: var(--bar); height: .7rem; margin-top: .4rem; border-radius: 2px; }
 .source { opacity: .7; font-size: .85em; } .number { background: var(--soft); border-radius: 1rem; padding: 0 .6rem; }
-nav a { color: inherit; margin-right: 1rem; }
+nav a { color: inherit; margin-right: 1rem; white-space: nowrap; }
 """
 
 
