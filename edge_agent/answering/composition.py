@@ -41,10 +41,24 @@ def choose_units(evidence: Evidence, answering: Answering, text: str, *, languag
     if best.passage.kind is PassageKind.QUESTION_ANSWER:
         near = [i for i in order if candidates[i].passage.passage_id == best.passage.passage_id]
     chosen = _without_other_rows(candidates, near, text)[: answering.max_units]
-    return [
+    citations = [
         cite(candidates[i].passage, start, end, similarities[i])
         for i in sorted(chosen, key=lambda i: candidates[i].start)
         for start, end in _quoted(candidates[i], text)
+    ]
+    return [*citations, *_fields_named(candidates, best, f"{text} {answer_text(citations)}")]
+
+
+def _fields_named(candidates: Sequence[Candidate], best: Candidate, text: str) -> list[Citation]:
+    """Of a question with fields beside its answer (`See the price field.`), those that question or answer name."""
+    if best.passage.kind is not PassageKind.QUESTION_ANSWER:
+        return []
+    place = (best.passage.document_id, best.passage.heading)
+    return [
+        cite(field.passage, start, end, field.passage_similarity)
+        for field in candidates
+        if field.passage.kind is PassageKind.TABLE_ROW and (field.passage.document_id, field.passage.heading) == place
+        for start, end in _named_cells(field, content_terms(text))
     ]
 
 
@@ -131,17 +145,22 @@ def _quoted(unit: Candidate, text: str) -> list[tuple[int, int]]:
 
 def _asked_cells(row: Candidate, terms: Sequence[str]) -> list[tuple[int, int]]:
     """The cells of a row to cite: of a wide one the first, which names it, and those whose columns are asked for."""
-    cells, place = [], 0
-    for cell in row.text.split(CELL_GAP):
-        cells.append((row.start + place, row.start + place + len(cell)))
-        place += len(cell) + len(CELL_GAP)
-    names = [
-        set(_WORD.findall(fold(cell.split(": ", 1)[0]))) if ": " in cell else set() for cell in row.text.split(CELL_GAP)
-    ]
-    asked = [n for n, name in enumerate(names) if n and name & set(terms)]
-    if len(cells) <= _FEW_CELLS or not asked:
+    named = _named_cells(row, terms)
+    first = row.start, row.start + len(row.text.split(CELL_GAP, 1)[0])
+    if row.text.count(CELL_GAP) < _FEW_CELLS or not set(named) - {first}:
         return [(row.start, row.end)]
-    return [cells[n] for n in (0, *asked)]
+    return list(dict.fromkeys([first, *named]))
+
+
+def _named_cells(row: Candidate, terms: Sequence[str]) -> list[tuple[int, int]]:
+    """The cells of a row whose columns have names with any of some words."""
+    cells, place = [], row.start
+    for cell in row.text.split(CELL_GAP):
+        name, gap, _ = cell.partition(": ")
+        if gap and set(_WORD.findall(fold(name))) & set(terms):
+            cells.append((place, place + len(cell)))
+        place += len(cell) + len(CELL_GAP)
+    return cells
 
 
 def answer_text(citations: Sequence[Citation], *, is_disputed: bool = False) -> str:

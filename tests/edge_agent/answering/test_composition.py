@@ -65,6 +65,12 @@ def test_a_short_answer_to_a_question_stands_whole() -> None:
     assert answer("How do I get a badge?", made) == text
 
 
+def test_fields_beside_an_answer_are_quoted_when_they_are_named() -> None:
+    made = passage("See the price field.", PassageKind.QUESTION_ANSWER, heading="What does the badge cost?")
+    fields = passage("price: 12.5 | desk: 4", ROW, heading="What does the badge cost?", start=30)
+    assert answer("What does the badge cost?", made, fields, near=(0.9, 0.5)) == "See the price field.\nprice: 12.5"
+
+
 def test_a_question_is_never_quoted_alone() -> None:
     assert answer("Do you open on Sundays?", passage("Do you open on Sundays? Only in December.")) == (
         "Do you open on Sundays? Only in December."
