@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.answering.evidence import Answering, Candidate, Evidence
+from edge_agent.answering.evidence import Answering, Candidate, Evidence, names_code
 from edge_agent.answering.results import Citation
 from edge_agent.storage.records import Passage, PassageKind
-from edge_agent.text import OTHER_LANGUAGE_PENALTY, codes, content_terms, fold, holds_code, without_version
+from edge_agent.text import OTHER_LANGUAGE_PENALTY, codes, content_terms, fold, without_version
 
 CELL_GAP = " | "
 _FEW_CELLS = 3
@@ -104,7 +104,7 @@ def score_units(evidence: Evidence, answering: Answering, text: str, *, language
     scores = scores - OTHER_LANGUAGE_PENALTY * others
     scores = scores + answering.word_weight * _shares_of_words(candidates, content_terms(text))
     for code in codes(text):
-        holds = np.array([_names(candidate, code) for candidate in candidates])
+        holds = np.array([names_code(candidate, code) for candidate in candidates])
         if holds.any():
             scores = scores - _NOT_NAMED * ~holds
     return scores
@@ -112,12 +112,6 @@ def score_units(evidence: Evidence, answering: Answering, text: str, *, language
 
 _NOT_NAMED = 10.0
 """More than any score: a unit under another code than the one asked for comes after all that are under it."""
-
-
-def _names(candidate: Candidate, code: str) -> bool:
-    """Whether a unit speaks of a code: it holds it, or a heading above it does and no unit beside it is nearer."""
-    passage = candidate.passage
-    return any(holds_code(part, code) for part in (candidate.text, passage.heading, passage.title))
 
 
 def _shares_of_words(candidates: Sequence[Candidate], terms: Sequence[str]) -> NDArray[np.float64]:

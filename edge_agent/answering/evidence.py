@@ -9,6 +9,7 @@ question, and the least similar one counts.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +19,11 @@ from numpy.typing import NDArray
 from edge_agent.answering.results import Citation
 from edge_agent.ingest.units import unit_spans
 from edge_agent.storage.records import Passage
-from edge_agent.text import content_words
+from edge_agent.text import codes, content_words, holds_code
 from student.embeddings import Embeddings, TokenEmbeddings
+
+_NAME = re.compile(r"(?!\d+[^\W\d]{1,3}$)(?=.*[^\W\d]|.*[-_./].*[-_./]).*")
+"""A code that names something: no bare number such as a year, no measure such as `20gb`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Evidence:
         passage: similarity of the nearest passage, in [-1, 1].
         sentence: similarity of the nearest unit.
         term: minimum term similarity: of the question's content word that the units are least similar to.
+        is_named: whether a unit, or a heading above it, holds all codes of the question that name something.
     """
 
     candidates: Sequence[Candidate]
@@ -50,6 +55,7 @@ class Evidence:
     passage: float
     sentence: float
     term: float
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,10 @@ class Decision:
     confidence: float
     citations: list[Citation]
     is_disputed: bool = False
+
+
+NAMED = 2.5
+"""Added to the confidence's logit where a passage holds the question's codes: names say more than they resemble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,7 @@ class ConfidenceModel:
             + self.sentence * evidence.sentence
             + self.term * evidence.term
             + self.verification * verification
+            + NAMED * evidence.is_named
             + self.intercept
         )
         return 1 / (1 + math.exp(-logit))
@@ -146,13 +157,21 @@ def weigh_evidence(
     """
     similarities = embeddings @ question  # (K,)
     passage = float(np.array([candidate.passage_similarity for candidate in candidates]).max())
+    names = [code for code in codes(text) if _NAME.fullmatch(code)]
     return Evidence(
         candidates,
         similarities,
         passage,
         float(similarities.max()),
         minimum_term_similarity(text, tokens, embeddings),
+        bool(names) and any(all(names_code(c, code) for code in names) for c in candidates),
     )
+
+
+def names_code(candidate: Candidate, code: str) -> bool:
+    """Whether a unit speaks of a code: it holds it, or its document's title or a heading above it does."""
+    passage = candidate.passage
+    return any(holds_code(part, code) for part in (candidate.text, passage.heading, passage.title))
 
 
 def minimum_term_similarity(text: str, tokens: TokenEmbeddings, sentences: Embeddings) -> float:

@@ -76,3 +76,22 @@ def test_the_verifiers_logit_counts_and_has_its_own_threshold() -> None:
     confidence = VERIFIED.confidence(numbers(0.6, 0.5, 0.25), verification=2.0)
     assert confidence == pytest.approx(1 / (1 + math.exp(-(1.2 + 1.5 + 1.0 + 0.5 * 2.0 - 3))))
     assert VERIFIED.confidence(numbers(0.6, 0.5, 0.25), verification=0.5) < VERIFIED.threshold < confidence
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "is_named"),
+    [
+        ("Error E-101: open tray one.", "What is E-101?", True),
+        ("Error E-1010: wait.", "What is E-101?", False),
+        ("Version 4.2.1 runs here.", "Does 4.2.1 run?", True),
+        ("Founded in 2025.", "What happened in 2025?", False),
+        ("Up to 20GB a month.", "May I upload 20GB?", False),
+    ],
+)
+def test_a_code_that_names_something_speaks_for_an_answer(text: str, question: str, is_named: bool) -> None:
+    candidates = candidate_units([(passage(text), 0.5)])
+    tokens = TokenEmbeddings(QUESTION[None], np.array([[0, 5]]), np.array([0]))
+    found = weigh_evidence(
+        candidates, np.array([[0.1, 0]] * len(candidates), dtype=np.float32), QUESTION, question, tokens
+    )
+    assert found.is_named is is_named

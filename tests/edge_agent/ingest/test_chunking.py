@@ -69,8 +69,8 @@ def test_passages_keep_to_the_limit_and_lose_no_text(lines: list[str], max_token
 
 def test_passages_know_their_kind() -> None:
     made, spans = cut(
-        "# T\n\nintro\n\n## Plans\n\n| Plan | Price |\n|---|---|\n| A | 1 |\n| B | 2 |\n\n- one\n- two\n\n## May I pay later?\n\n"
-        "Yes.\n\n```\nrun\n```\n\n## Other\n\n## Last\n\nend",
+        "# T\n\nintro\n\n## Plans\n\n| Plan | Price |\n|---|---|\n| A | 1 |\n| B | 2 |\n\n- one\n- two\n\n"
+        "## May I pay later?\n\nYes.\n\n```\nrun\n```\n\n## Other\n\n## Last\n\nend",
         100,
     )
     assert [(made.text[s.start : s.end], s.kind.value) for s in spans] == [
