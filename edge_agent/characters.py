@@ -51,7 +51,10 @@ def normalize(text: str) -> str:
     text = with_plain_breaks(text)
     if text.isascii():
         return text
-    text = _INVISIBLE.sub("", text).replace(_SOFT_HYPHEN, "")
+    text = text.replace(_SOFT_HYPHEN, "")
+    if _is_western(text):
+        return text
+    text = _INVISIBLE.sub("", text)
     if _NEEDS_FOLDING.search(text):
         text = text.translate(_FOLDED)
     return unicodedata.normalize("NFC", _LONG_MARKS.sub(r"\1", text))
@@ -59,4 +62,13 @@ def normalize(text: str) -> str:
 
 def count_invisible(text: str) -> int:
     """How many characters of a text no reader can see: those that could carry a message, so not soft hyphens."""
-    return 0 if text.isascii() else len(_INVISIBLE.findall(text))
+    return 0 if text.isascii() or _is_western(text) else len(_INVISIBLE.findall(text))
+
+
+def _is_western(text: str) -> bool:
+    """Whether all characters are of Windows-1252, as in most texts: each is visible and its own normal form."""
+    try:
+        text.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -62,5 +62,5 @@ def require_size(content: bytes, limits: ParsingLimits) -> None:
 
 
 def _parser_of(document_format: DocumentFormat) -> Parser:
-    """Imported when its format comes: a server that gets Markdown alone never loads lxml."""
+    """Imported when its format comes: one that gets text alone never loads lxml."""
     return cast("Parser", import_module(f"edge_agent.ingest.parsing.formats.{_PARSERS[document_format]}"))

@@ -20,6 +20,7 @@ _ASKS = re.compile(
 _ANSWERS = re.compile(
     rf"{_BULLET}(?:R|A|Rta|Resp|Respuesta|Answer)\s*\.?\s*\d{{0,3}}\s*[:.)\-–]\s*(?=\S)", re.IGNORECASE
 )
+_MARK = re.compile("[?？]")
 _QUESTION_END = re.compile(r"[?？][\"'»”’)\]*_]*$")
 
 
@@ -69,7 +70,7 @@ def _split(line: str, following: str, *, has_answer: bool, is_after_question: bo
     label = _ASKS.match(line)
     if label and label.end() < len(line) <= _MAX_QUESTION_CHARS and _ANSWERS.match(following):
         return [Part(line[label.end() :], is_question=True)]  # a question without its mark
-    sentences = split_sentences(line, _label_end(line))
+    sentences = split_sentences(line, _label_end(line)) if _MARK.search(line) else []
     asked = 0
     while asked < len(sentences) and is_question(line[slice(*sentences[asked])]):
         asked += 1

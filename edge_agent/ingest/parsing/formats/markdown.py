@@ -1,114 +1,71 @@
-"""Markdown (CommonMark and tables) to text and blocks, through markdown-it."""
+"""Markdown (CommonMark and what sites add to it) to text and blocks: rendered by pulldown-cmark and read as a page.
 
-import re
+HTML may stand anywhere in Markdown, and Markdown inside of it, so that only the page says what belongs to what.
+"""
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from mdit_py_plugins.front_matter import front_matter_plugin
+import pyromark
+from lxml import html
 
 from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.encoding import decode_text
-from edge_agent.ingest.parsing.grid import Cell, add_table
+from edge_agent.ingest.parsing.formats.markdown_site import without_site_tags
+from edge_agent.ingest.parsing.front_matter import split_front_matter
+from edge_agent.ingest.parsing.markup.elements import add_page
+from edge_agent.ingest.parsing.markup.tree import parse_page
 from edge_agent.settings import ParsingLimits
-from edge_agent.text import MAX_TAG_CHARS
 
-_PARSER = MarkdownIt("commonmark", {"html": True}).enable("table").use(front_matter_plugin)
-_FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
-
-_FRONT_MATTER_TAGS = re.compile(r"^tags:[ \t]*(?:(\S.*)|((?:\n[ \t]*-[ \t].*)+))$", re.MULTILINE)
+_OPTIONS = (
+    pyromark.Options.ENABLE_TABLES
+    | pyromark.Options.ENABLE_STRIKETHROUGH
+    | pyromark.Options.ENABLE_FOOTNOTES
+    | pyromark.Options.ENABLE_DEFINITION_LIST
+    | pyromark.Options.ENABLE_HEADING_ATTRIBUTES
+    | pyromark.Options.ENABLE_MATH
+)
+"""Without task lists: their boxes stay the text that they are written as, `[x]`."""
 
 
 def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Extract:
-    """Text, title and blocks of a Markdown document.
+    """Text, title, tags, date and blocks of a Markdown document.
 
-    The title is the front matter's, or the first top-level heading; tags are the front matter's, written as a list;
-    the rest of the front matter, HTML tags, comments and images are left out. Bullets and numbers of lists are kept,
+    The title is the front matter's, else the first heading of the highest level. Bullets and numbers of lists are kept,
     since an answer that cites a list reads badly without them.
+
+    Raises:
+        TextUndecodable: in an encoding that cannot be told.
+        InputInvalid: blocks nested deeper than any document of a person's.
     """
     text, encoding = decode_text(content)
-    parser = _Parser()
-    opening = Token("", "", 0)
-    for token in _PARSER.parse(text):
-        parser.read(token, opening)
-        opening = token
-    return parser.builder.build(parser.title, tags=parser.tags, encoding=encoding)
+    stated, body = split_front_matter(text)
+    builder = TextBuilder()
+    page = parse_page(f"<body>{pyromark.html(without_site_tags(body, builder), options=_OPTIONS)}</body>")
+    if "[^" in body:
+        _place_notes(page)
+    add_page(builder, page, is_whole=True)
+    return builder.build(stated.title or builder.first_heading, tags=stated.tags, date=stated.date, encoding=encoding)
 
 
-class _Parser:
-    """Follows markdown-it's flat stream of tokens: which lists are open, which row, which mark waits for its item."""
-
-    def __init__(self) -> None:
-        self.title: str | None = None
-        self.tags: list[str] = []
-        self.builder = TextBuilder()
-        self._next_numbers: list[int | None] = []  # of each open list; None for bullets
-        self._marker = ""
-        self._rows: list[list[Cell]] = []
-        self._cells: list[str] = []
-
-    def read(self, token: Token, previous: Token) -> None:
-        """Reads the next token; `previous` is the one before it, which opened whatever an inline token is in."""
-        match token.type:
-            case "front_matter":
-                found = _FRONT_MATTER_TITLE.search(token.content)
-                self.title = found[1].strip("\"'") if found else None
-                self.tags = _front_matter_tags(token.content)
-            case "bullet_list_open" | "ordered_list_open":
-                is_bullets = token.type == "bullet_list_open"
-                self._next_numbers.append(None if is_bullets else int(token.attrGet("start") or 1))
-            case "bullet_list_close" | "ordered_list_close":
-                self._next_numbers.pop()
-            case "list_item_open":
-                self._start_item()
-            case "tr_close":
-                self._rows.append([Cell(text) for text in self._cells])
-                self._cells = []
-            case "table_close":
-                add_table(self.builder, self._rows, header_rows=1)
-                self._rows = []
-            case "fence" | "code_block":
-                self.builder.code(token.content)
-            case "inline":
-                self._read_line(_plain(token), previous)
-
-    def _start_item(self) -> None:
-        number = self._next_numbers[-1]
-        self._marker = "-" if number is None else f"{number}."
-        if number is not None:
-            self._next_numbers[-1] = number + 1
-
-    def _read_line(self, line: str, opening: Token) -> None:
-        if opening.type == "heading_open":
-            level = int(opening.tag[1])
-            if level == 1 and self.title is None:
-                self.title = line
-            self.builder.heading(line, level)
-        elif opening.type in ("th_open", "td_open"):
-            self._cells.append(line)
-        else:
-            if self._marker:
-                self.builder.item(line, marker=self._marker, depth=len(self._next_numbers))
-            else:
-                self.builder.paragraph(line)
-            self._marker = ""
-
-
-def _front_matter_tags(front_matter: str) -> list[str]:
-    """The tags of `tags: [a, b]`, `tags: a, b`, or a list of one a line."""
-    found = _FRONT_MATTER_TAGS.search(front_matter)
-    if found is None:
-        return []
-    items = found[1].strip("[] \t").split(",") if found[1] else re.findall(r"-[ \t](.*)", found[2])
-    return [tag for item in items if 0 < len(tag := item.strip(" \t\"'")) <= MAX_TAG_CHARS]
-
-
-def _plain(inline: Token) -> str:
-    """The text of an inline token on one line, without marks, tags and images."""
-    parts = []
-    for child in inline.children or []:
-        if child.type in ("text", "code_inline"):
-            parts.append(child.content)
-        elif child.type in ("softbreak", "hardbreak"):
-            parts.append(" ")
-    return " ".join("".join(parts).split())
+def _place_notes(page: html.HtmlElement) -> None:
+    """Moves each footnote behind the block that refers to it first."""
+    notes: dict[str, html.HtmlElement] = {}
+    for note in list(page.iter("div")):
+        label = note.find("sup")
+        if note.get("class") != "footnote-definition" or label is None:
+            continue
+        first = note.find("p")
+        if first is not None:
+            first.text = f"[{label.text}] {first.text or ''}"
+            note.remove(label)
+        notes[f"#{note.get('id')}"] = note
+    body = page.find("body")
+    last: dict[html.HtmlElement, html.HtmlElement] = {}  # what stands last behind a block
+    for link in list(page.iter("a")):
+        note = notes.get(link.get("href", ""))
+        if note is None or any(outer in notes.values() for outer in link.iterancestors()):
+            continue
+        del notes[link.get("href", "")]
+        block = next(outer for outer in link.iterancestors() if outer.getparent() is body)
+        note.tail = None
+        last.get(block, block).addnext(note)
+        last[block] = note

@@ -1,12 +1,11 @@
 """A page's own title and date, as its head and its marks state them."""
 
 import re
-from datetime import date
-from email.utils import parsedate
 from itertools import islice
 
 from lxml import html
 
+from edge_agent.ingest.parsing.dates import iso_date
 from edge_agent.ingest.parsing.titles import own_title
 
 _SITE_GAPS = re.compile(r"\s+(?:\||·|•|»|«|::|—)\s+|\s*\|\s*")
@@ -19,8 +18,6 @@ _PUBLISHED = (
     "article:published_time dc.date dcterms.date dcterms.created dc.date.issued dcterms.issued date datepublished "
     "pubdate publish-date creation_date created"
 ).split()
-_ISO = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
-_SLASHED = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})$")
 
 
 def title_of(page: html.HtmlElement, first_heading: str | None) -> str | None:
@@ -55,26 +52,6 @@ def date_of(page: html.HtmlElement) -> str:
                 return found
     times = [one for one in islice(page.iter("time"), 2) if one.get("datetime")]
     return iso_date(times[0].get("datetime")) if len(times) == 1 else ""
-
-
-def iso_date(stated: str) -> str:
-    """A day as `YYYY-MM-DD`, from ISO 8601, `31/12/2025` or the form of mails; "" for anything else."""
-    stated = stated.strip()[:80]
-    found = _ISO.match(stated)
-    if found:
-        return _checked(int(found[1]), int(found[2]), int(found[3]))
-    found = _SLASHED.match(stated)
-    if found:
-        return _checked(int(found[3]), int(found[2]), int(found[1]))
-    parsed = parsedate(stated)
-    return _checked(*parsed[:3]) if parsed else ""
-
-
-def _checked(year: int, month: int, day: int) -> str:
-    try:
-        return date(year, month, day).isoformat() if 1900 < year < 2200 else ""
-    except ValueError:
-        return ""
 
 
 def _metas(page: html.HtmlElement) -> dict[str, str]:
