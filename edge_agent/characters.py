@@ -12,9 +12,11 @@ _SOFT_HYPHEN = "\u00ad"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _INVISIBLE = re.compile(
     "[\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
-    "\uffa0\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "\uffa0]"
 )
-"""Zero width, joiners, bidirectional controls, fillers, variation selectors and tag characters."""
+"""Zero width, joiners, bidirectional controls, fillers and variation selectors."""
+_INVISIBLE_BEYOND = re.compile("[\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
+"""Those above U+FFFF: tag characters above all. Apart, since `re` is slow with a class of both."""
 _FOLDED = {
     **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},  # full-width ASCII
     0x3000: " ",
@@ -33,7 +35,8 @@ def _ranges(codes: list[int]) -> str:
     return "[" + "".join(parts) + "]"
 
 
-_MARK = _ranges([code for code in range(0x300, 0x1EA00) if unicodedata.category(chr(code)) in ("Mn", "Me")])
+_MARKS = [code for code in range(0x300, 0x1EA00) if unicodedata.category(chr(code)) in ("Mn", "Me")]
+_MARK, _BASIC_MARK = _ranges(_MARKS), re.compile(_ranges([code for code in _MARKS if code <= 0xFFFF]))
 _LONG_MARKS = re.compile(f"({_MARK}{{{_MAX_MARKS}}}){_MARK}+")
 
 
@@ -55,14 +58,21 @@ def normalize(text: str) -> str:
     if _is_western(text):
         return text
     text = _INVISIBLE.sub("", text)
+    is_beyond = max(text, default="") > "\uffff"
+    if is_beyond:
+        text = _INVISIBLE_BEYOND.sub("", text)
     if _NEEDS_FOLDING.search(text):
         text = text.translate(_FOLDED)
-    return unicodedata.normalize("NFC", _LONG_MARKS.sub(r"\1", text))
+    if is_beyond or _BASIC_MARK.search(text):
+        text = _LONG_MARKS.sub(r"\1", text)
+    return unicodedata.normalize("NFC", text)
 
 
 def count_invisible(text: str) -> int:
     """How many characters of a text no reader can see: those that could carry a message, so not soft hyphens."""
-    return 0 if text.isascii() or _is_western(text) else len(_INVISIBLE.findall(text))
+    if text.isascii() or _is_western(text):
+        return 0
+    return len(_INVISIBLE.findall(text)) + len(_INVISIBLE_BEYOND.findall(text))
 
 
 def _is_western(text: str) -> bool:
