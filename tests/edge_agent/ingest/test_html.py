@@ -74,6 +74,20 @@ def test_tables_that_only_place_things_are_read_through() -> None:
     ]
 
 
+def test_a_table_of_two_columns_without_names_says_what_each_thing_is() -> None:
+    assert texts("<table><tr><td>Autor</td><td>Personal</td></tr><tr><td>Versión</td><td>1.0</td></tr></table>") == [
+        "Autor: Personal",
+        "Versión: 1.0",
+    ]
+    page = "<table><tr><td><b>Plan</b></td><td><p><b>Cuota</b></p></td></tr><tr><td>Duna</td><td>4 €</td></tr></table>"
+    assert texts(page) == ["Plan: Duna | Cuota: 4 €"]
+
+
+def test_what_stands_in_a_table_and_in_no_cell_is_kept() -> None:
+    page = "<table><tr><th>A<th>B</tr><tr><td>1<td>2</tr><p>Sigue.</p><h2>Otra</h2><tr><div>Más.</div></tr></table>Fin."
+    assert {"A: 1 | B: 2", "Sigue.", "Otra", "Más.", "Fin."} <= set(texts(page))
+
+
 def test_pictures_that_stand_for_words_in_a_cell_are_words() -> None:
     page = """<table><tr><th>Plan</th><th>Fax</th></tr><tr><td>Duna</td><td><img src=y.png alt="Sí"></td></tr>
       <tr><td>Sal</td><td><img src=n.png alt="icon-7.png"></td></tr></table>"""

@@ -13,11 +13,12 @@ from lxml import html
 from edge_agent.ingest.parsing.markup.style import StyleSheet
 from edge_agent.ingest.parsing.questions import is_question
 
-_POINTING = (
+_POINTING = frozenset(
     "aria-controls aria-owns aria-details aria-describedby href data-target data-bs-target data-toggle-target "
     "data-collapse data-accordion data-panel data-tab data-toggle data-mfp-src data-fancybox data-modal-target "
-    "data-collapse-toggle data-accordion-target data-tabs-target data-dropdown-toggle popovertarget commandfor"
-).split()
+    "data-collapse-toggle data-accordion-target data-tabs-target data-dropdown-toggle popovertarget commandfor".split()
+)
+_EVENTS = frozenset(("onclick", "onchange", "onmouseover", "onfocus", "onkeypress"))
 _ROLES = frozenset(("tabpanel", "tooltip"))
 _ACCORDION = re.compile(
     r"(?:^|[-_\s])(?:accordion|acordeon|collapsible|toggle|faqs?|tab-?panel|tab-?pane|spoiler|expand(?:er|able)?|"
@@ -79,9 +80,9 @@ class Panels:
         )
         for name in names if is_tab else ():
             self._tabs.setdefault(name, element)
-        for attribute in ("onclick", "onchange", "onmouseover", "onfocus", "onkeypress"):
-            if attribute in element.attrib:
-                self._pointed.update(_SCRIPT_WORD.findall(element.get(attribute) + " "))
+        for attribute, value in element.attrib.items():
+            if attribute in _EVENTS:
+                self._pointed.update(_SCRIPT_WORD.findall(value[:_MAX_SCRIPT_CHARS]))
 
 
 def is_control(element: html.HtmlElement) -> bool:
@@ -95,9 +96,8 @@ def is_control(element: html.HtmlElement) -> bool:
 
 
 def _targets(element: html.HtmlElement) -> Iterator[str]:
-    for attribute in _POINTING:
-        value = element.get(attribute)
-        if value and (attribute != "href" or value.startswith("#")) and len(value) <= _MAX_TEXT_CHARS:
+    for attribute, value in element.attrib.items():
+        if attribute in _POINTING and (attribute != "href" or value.startswith("#")) and len(value) <= _MAX_TEXT_CHARS:
             for name in value.split():
                 yield name.lstrip("#")
 

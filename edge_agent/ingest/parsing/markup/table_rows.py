@@ -10,6 +10,8 @@ from edge_agent.ingest.parsing.markup.look import Surroundings
 from edge_agent.ingest.parsing.markup.walker import HEADINGS, Walker
 
 _SECTIONS = {"thead": 0, "tbody": 1, "tfoot": 2}
+_PARTS = frozenset("thead tbody tfoot tr td th caption colgroup col".split())
+_FORM_COLUMNS = 2  # what it is, and what it says
 _ROWS_TO_THE_END = 1_000
 _MAX_LABEL_CHARS, _LONG_CELL_CHARS = 80, 600
 
@@ -44,7 +46,20 @@ def read_table(walker: Walker, table: html.HtmlElement, around: Surroundings, de
             else:
                 walker.builder.paragraph(label.text)
         if part:
-            add_table(walker.builder, [*rows[: head or 0], *part], header_rows=head)
+            names = 0 if head is None and width <= _FORM_COLUMNS else head
+            add_table(walker.builder, [*rows[: head or 0], *part], header_rows=names)
+    _read_strays(walker, table, around, depth)
+
+
+def _read_strays(walker: Walker, table: html.HtmlElement, around: Surroundings, depth: int) -> None:
+    """Reads what stands in a table and in none of its cells, as when it is never closed: it is shown all the same."""
+    for outer in (table, *table.iterchildren("thead", "tbody", "tfoot"), *_row_elements(table)):
+        for child in outer:
+            if isinstance(child.tag, str) and child.tag not in _PARTS:
+                walker.visit(child, around, depth + 1)
+            if child.tail and not child.tail.isspace() and around.is_seen:
+                walker.add(child.tail)
+    walker.flush()
 
 
 def _holds_data(table: html.HtmlElement) -> bool:
@@ -94,11 +109,22 @@ def _rows(
             inside = walker.seen_in(cell, seen)
             if inside is not None:
                 text = walker.capture(cell, inside, depth + 3)
-                cells.append(Cell(text, _span(cell, "colspan"), _span(cell, "rowspan"), is_header=cell.tag == "th"))
+                is_header = cell.tag == "th" or _is_bold(cell)
+                cells.append(Cell(text, _span(cell, "colspan"), _span(cell, "rowspan"), is_header=is_header))
         if section.tag == "thead":
             head = (head or 0) + 1
         rows.append(cells)
     return head, rows
+
+
+def _is_bold(cell: html.HtmlElement) -> bool:
+    """Whether all text of a cell is in bold, as programs that write pages set the names of columns."""
+    inner = cell
+    while len(inner) == 1 and not (inner.text or "").strip() and not (inner[0].tail or "").strip():
+        inner = inner[0]
+        if inner.tag in ("b", "strong"):
+            return True
+    return False
 
 
 def _span(cell: html.HtmlElement, name: str) -> int:
