@@ -17,6 +17,10 @@ class DocumentFormat(StrEnum):
     HTML = "html"
     PDF = "pdf"
     DOCX = "docx"
+    ODT = "odt"
+    ODP = "odp"
+    PPTX = "pptx"
+    RTF = "rtf"
     XLSX = "xlsx"
     ODS = "ods"
     CSV = "csv"
@@ -75,6 +79,16 @@ def is_picture(content: bytes) -> bool:
     return content.startswith(_PICTURES) or (content.startswith(b"RIFF") and content[8:12] == b"WEBP")
 
 
+def is_opendocument(content: bytes) -> bool:
+    """Whether bytes begin as an archive or as the one XML file that an OpenDocument can be."""
+    return is_zip(content) or b"<office:document" in content[:4096]
+
+
+def is_rtf(content: bytes) -> bool:
+    """Whether bytes begin as rich text, white space before it aside."""
+    return content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n\0").startswith(b"{\\rtf")
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """How files of a format are named and begin: suffixes, the usual one first; a check; and what that expects."""
@@ -90,6 +104,10 @@ SIGNATURES = {
     DocumentFormat.HTML: Signature((".html", ".htm", ".xhtml", ".xht")),
     DocumentFormat.PDF: Signature((".pdf",), is_pdf, "a PDF, which begins with %PDF-"),
     DocumentFormat.DOCX: Signature((".docx", ".dotx"), is_zip, "a Word document of 2007 or later (.docx)"),
+    DocumentFormat.ODT: Signature((".odt", ".ott", ".fodt"), is_opendocument, "an OpenDocument text (.odt)"),
+    DocumentFormat.ODP: Signature((".odp", ".otp", ".fodp"), is_opendocument, "an OpenDocument presentation (.odp)"),
+    DocumentFormat.PPTX: Signature((".pptx", ".potx", ".ppsx"), is_zip, "a presentation of 2007 or later (.pptx)"),
+    DocumentFormat.RTF: Signature((".rtf",), is_rtf, r"rich text, which begins with {\rtf"),
     DocumentFormat.XLSX: Signature((".xlsx", ".xlsm", ".xlsb", ".xls"), is_workbook, "an Excel workbook (.xlsx, .xls)"),
     DocumentFormat.ODS: Signature((".ods",), is_zip, "an OpenDocument spreadsheet (.ods)"),
     DocumentFormat.CSV: Signature((".csv",)),
@@ -129,7 +147,7 @@ def require_format(content: bytes, document_format: DocumentFormat) -> None:
     signature = SIGNATURES[document_format]
     if signature.begins_right(content):
         return
-    if signature.begins_right is is_zip and is_ole(content):
+    if signature.begins_right(_ZIP) and is_ole(content):
         raise FormatUnsupported(
             "the document is of an older Office format or protected by a password; save it as "
             f"{signature.suffixes[0]} without one"

@@ -1,15 +1,15 @@
 """Word documents to text and blocks: what a reader of the printed pages sees, in order. Macros are never run."""
 
-import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from lxml import etree
 
 from edge_agent.errors import AgentError, FormatUnsupported
-from edge_agent.ingest.parsing.blocks import BlockKind, Extract, TextBuilder
+from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.formats import html, plain
+from edge_agent.ingest.parsing.office.merging import add_extract, is_page_number
 from edge_agent.ingest.parsing.office.properties import core_properties
 from edge_agent.ingest.parsing.office.word_body import Body
 from edge_agent.ingest.parsing.office.word_numbering import Numbering
@@ -18,7 +18,6 @@ from edge_agent.ingest.parsing.package import Package, Relation
 from edge_agent.ingest.parsing.titles import own_title
 from edge_agent.settings import ParsingLimits
 
-_PAGE_WORDS = re.compile(r"(?:p[aá]g(?:ina|s?\.)?|page|of|de|seite|von|[\W\d_])*", re.IGNORECASE)
 _ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _NOT_WORD = "the document is an archive, but not a Word document; save it as .docx"
 
@@ -104,9 +103,9 @@ class _Document:
                     continue
                 seen.add(relation.target)
                 made = self._edge(relation)
-                if made.text not in seen and not _PAGE_WORDS.fullmatch(made.text):
+                if made.text not in seen and not is_page_number(made.text):
                     seen.add(made.text)
-                    _add_extract(self._builder, made)
+                    add_extract(self._builder, made)
 
     def _edge(self, relation: Relation) -> Extract:
         root = self._package.xml(relation.target)
@@ -126,9 +125,9 @@ class _Document:
         suffix = PurePosixPath(relation.target).suffix.lower()
         try:
             if suffix in (".htm", ".html", ".xhtml"):
-                _add_extract(self._body.builder, html.parse(content, DocumentFormat.HTML, self._limits))
+                add_extract(self._body.builder, html.parse(content, DocumentFormat.HTML, self._limits))
             elif suffix == ".txt":
-                _add_extract(self._body.builder, plain.parse(content, DocumentFormat.TEXT, self._limits))
+                add_extract(self._body.builder, plain.parse(content, DocumentFormat.TEXT, self._limits))
             else:
                 self._builder.notice("a document inside the document was left out; open it in Word and save it again")
         except AgentError:
@@ -146,23 +145,3 @@ def _is_colored(body: etree._Element) -> bool:
     if background is not None and (background.get(W + "color") or "").lower() not in ("ffffff", "auto", ""):
         return True
     return any(anchor.get("behindDoc") in ("1", "true") for anchor in body.iter("{*}anchor"))
-
-
-def _add_extract(builder: TextBuilder, made: Extract) -> None:
-    """Adds the blocks of another document."""
-    before: BlockKind | None = None
-    for block in made.blocks:
-        text = made.text[block.start : block.end]
-        match block.kind:
-            case BlockKind.HEADING:
-                builder.heading(text, block.level)
-            case BlockKind.LIST_ITEM:
-                marker, _, rest = text.partition(" ")
-                builder.item(rest, marker=marker, depth=block.level)
-            case BlockKind.TABLE_ROW:
-                builder.row(text, is_first=before is not BlockKind.TABLE_ROW)
-            case BlockKind.CODE:
-                builder.code(text)
-            case BlockKind.PARAGRAPH:
-                builder.paragraph(text)
-        before = block.kind

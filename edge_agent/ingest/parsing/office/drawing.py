@@ -7,6 +7,7 @@ from lxml import etree
 from edge_agent.ingest.parsing.blocks import TextBuilder
 from edge_agent.ingest.parsing.grid import Cell, add_table
 from edge_agent.ingest.parsing.office.symbols import without_private_use
+from edge_agent.ingest.parsing.office.word_inline import MC, M, alternatives
 from edge_agent.ingest.parsing.office.word_styles import number
 from edge_agent.ingest.parsing.package import Package, Relation
 
@@ -20,10 +21,20 @@ _MAX_POINTS = 1_000
 
 def paragraph_text(paragraph: etree._Element) -> str:
     """The text of an `a:p`, with its line breaks."""
-    parts = []
-    for element in paragraph.iter(A + "t", A + "br", "{*}t"):
-        parts.append("\n" if element.tag == A + "br" else element.text or "")
-    return without_private_use("".join(parts)).replace("\v", "\n")
+    return without_private_use("".join(_texts(paragraph))).replace("\v", "\n")
+
+
+def _texts(element: etree._Element) -> Iterator[str]:
+    for child in element:
+        if child.tag in (A + "t", M + "t"):
+            yield child.text or ""
+        elif child.tag == A + "br":
+            yield "\n"
+        elif child.tag == MC + "AlternateContent":
+            for branch in alternatives(child):
+                yield from _texts(branch)
+        elif isinstance(child.tag, str) and not (child.tag == A + "fld" and child.get("type") == "slidenum"):
+            yield from _texts(child)
 
 
 def linked_parts(element: etree._Element) -> Iterator[tuple[str, str]]:

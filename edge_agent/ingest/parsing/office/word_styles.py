@@ -84,11 +84,11 @@ class Styles:
 
     def is_title(self, style_id: str | None) -> bool:
         """Whether a style is for the title of a document."""
-        return self.name(style_id) in _TITLE
+        return is_title_name(self.name(style_id))
 
     def is_contents(self, style_id: str | None) -> bool:
         """Whether a style is for the lines of a table of contents."""
-        return bool(_CONTENTS.match(self.name(style_id)))
+        return is_contents_name(self.name(style_id))
 
     def is_list(self, style_id: str | None) -> bool:
         """Whether a style is for items of a list, numbered or not."""
@@ -119,6 +119,27 @@ class Styles:
                     made[field.name] = said
             ancestor = value(element, "basedOn")
         return Style(**made)  # type: ignore[arg-type]
+
+
+def is_title_name(name: str) -> bool:
+    """Whether a style of this name, in lower case, is for the title of a document."""
+    return name in _TITLE
+
+
+def is_contents_name(name: str) -> bool:
+    """Whether a style of this name is for the lines of a table of contents."""
+    return bool(_CONTENTS.match(name))
+
+
+def heading_level(name: str) -> int | None:
+    """The outline level of a style by its name, from 0; None where it is for no heading."""
+    found = _HEADING.match(name)
+    return int(found[1]) - 1 if found else None
+
+
+def is_code_name(name: str) -> bool:
+    """Whether a style of this name is for code."""
+    return bool(_CODE.match(name))
 
 
 def value(element: etree._Element | None, name: str) -> str | None:
@@ -169,10 +190,9 @@ def run_style(properties: etree._Element | None) -> Style:
 def _own_style(element: etree._Element, name: str, *, is_default: bool) -> Style:
     paragraph, run = element.find(W + "pPr"), element.find(W + "rPr")
     looks = run_style(run)
-    heading = _HEADING.match(name)
     outline = number(value(paragraph, "outlineLvl"))
-    if outline is None and heading:
-        outline = int(heading[1]) - 1
+    if outline is None:
+        outline = heading_level(name)
     numbering = None if paragraph is None else paragraph.find(W + "numPr")
     fonts = None if run is None else run.find(W + "rFonts")
     font = "" if fonts is None else fonts.get(W + "ascii") or ""
@@ -184,7 +204,7 @@ def _own_style(element: etree._Element, name: str, *, is_default: bool) -> Style
         looks.is_hidden,
         looks.is_white,
         True if is_shaded or looks.is_shaded else None,
-        True if _CODE.match(name) or (not is_default and font and _MONOSPACED.match(font)) else None,
+        True if is_code_name(name) or (not is_default and font and _MONOSPACED.match(font)) else None,
     )
 
 
