@@ -21,6 +21,7 @@ from typing import Any
 import docx
 import openpyxl
 from markdown_it import MarkdownIt
+from pptx import Presentation
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
@@ -37,8 +38,14 @@ TEXT = (
     "# Copias\n\nSe hacen cada noche, a las dos.\n\n- Plan *Marea*: 14 días\n- Plan Duna\n\n"
     "| a | b |\n|---|---|\n| 1 | 2 |\n"
 )
+_RTF = (
+    rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0\fcharset0 Arial;}}{\stylesheet{\s1 heading 1;}}{\info{\title Copias}}"
+    rb"\pard\s1 Copias\par\pard Se hacen cada noche, a las \u100?os\'e9.{\footnote Nota}\par"
+    rb"{\listtext 1.\tab}\ls1 Plan\par\trowd\cellx100\cellx200\pard\intbl a\cell b\cell\row}"
+)
 TOKENS = [
     *(b"<< >> [ ] ( ) obj endobj stream endstream /Kids /Parent /Length /Filter /FlateDecode R xref trailer".split()),
+    *(rb"\par \u-1 \bin9999 \trowd \cell \row \*\x { } \'e9 \uc9 \itap9 \nestcell".split()),
     *(b"<p> </p> <table> <tr><td> <!-- <![CDATA[ &#0; &#xD800; &amp; <w:p> <w:tbl> <w:gridSpan/> <svg> <h1>".split()),
     *(b'# > - 1. | ``` [a]( ![ ** "" , ; { } [ ] : \\ud800 \\u0000 1e999 -1 99999999999999999999 null'.split()),
     *(b"\0", b"\xff\xfe", b"\r", b"\t", "\u202e\u0301\u2028".encode(), "🚀".encode(), b"\n\n\n"),
@@ -69,16 +76,21 @@ def seeds_of(document_format: DocumentFormat) -> list[bytes]:
             seeds = [_make_docx()]
         case DocumentFormat.XLSX | DocumentFormat.ODS:
             seeds = [_make_workbook(document_format)]
+        case DocumentFormat.PPTX:
+            seeds = [_make_pptx()]
+        case DocumentFormat.ODT | DocumentFormat.ODP:
+            seeds = [_make_odf(document_format, is_flat) for is_flat in (False, True)]
         case DocumentFormat.HTML:
             seeds = [f"<!doctype html><title>Ayuda</title><main>{html}</main>".encode(), html.encode()]
         case DocumentFormat.IMAGE:
             seeds = []  # its parser is a program of others
         case _:
-            seeds = _ROWS.get(document_format, [TEXT.encode(), b"---\ntitle: x\n---\n" + TEXT.encode()])
+            seeds = _OTHERS.get(document_format, [TEXT.encode(), b"---\ntitle: x\n---\n" + TEXT.encode()])
     return seeds
 
 
-_ROWS = {
+_OTHERS = {
+    DocumentFormat.RTF: [_RTF],
     DocumentFormat.CSV: ['question;answer\n"¿Cuándo?";"Cada noche; a las dos"\n¿Y?;Nada\n'.encode(), b"a,b\n1,2\n"],
     DocumentFormat.TSV: ["Sede\tExt.\nVigo\t5504\n".encode("utf-16")],
     DocumentFormat.JSON: [json.dumps({"title": "Tarifas", "rows": [{"a": 1, "b": [True]}, {"a": 2.5}]}).encode()],
@@ -87,10 +99,10 @@ _ROWS = {
 
 
 def spoil(content: bytes, document_format: DocumentFormat, generator: random.Random) -> bytes:
-    """A document with a few things changed at random; of a Word document mostly what is packed in it."""
+    """A document with a few things changed at random; of a packed one mostly what is in it."""
     if generator.random() < 0.02:
         return generator.randbytes(generator.randrange(2000))
-    if document_format is DocumentFormat.DOCX and generator.random() < 0.8:
+    if content.startswith(b"PK") and generator.random() < 0.8:
         return _spoil_part(content, generator)
     made = bytearray(content)
     for _ in range(generator.choice((1, 1, 2, 4, 16))):
@@ -147,7 +159,7 @@ def _spoil_once(made: bytearray, generator: random.Random) -> None:
 
 def _spoil_part(content: bytes, generator: random.Random) -> bytes:
     original, out = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
-    spoilt = generator.choice([name for name in original.namelist() for _ in range(10 if "document" in name else 1)])
+    spoilt = generator.choice([name for name in original.namelist() for _ in range(10 if _is_text(name) else 1)])
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in original.namelist():
             part = bytearray(original.read(name))
@@ -189,6 +201,43 @@ def _make_workbook(document_format: DocumentFormat) -> bytes:
         sheet = f'<table:table table:name="Hoja1">{cells}</table:table>'
         body = f"<office:body><office:spreadsheet>{sheet}</office:spreadsheet></office:body>"
         archive.writestr("content.xml", f"<office:document-content{names}>{body}</office:document-content>")
+    return out.getvalue()
+
+
+def _is_text(part: str) -> bool:
+    return any(word in part for word in ("document.xml", "content.xml", "slides/slide"))
+
+
+def _make_pptx() -> bytes:
+    made = Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[1])
+    slide.shapes.title.text = "Copias"
+    slide.placeholders[1].text = "Se hacen cada noche, a las dos."
+    slide.shapes.add_table(2, 2, 0, 0, 100, 100).table.cell(0, 0).text = "Plan"
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
+
+
+def _make_odf(document_format: DocumentFormat, is_flat: bool) -> bytes:
+    inner = (
+        '<text:h text:outline-level="1">Copias</text:h><text:p>Se hacen<text:s text:c="2"/>cada noche.</text:p>'
+        "<text:list><text:list-item><text:p>Plan Marea</text:p></text:list-item></text:list><table:table>"
+        '<table:table-row><table:table-cell table:number-columns-repeated="2" table:number-rows-spanned="2"><text:p>a'
+        "</text:p></table:table-cell></table:table-row></table:table>"
+    )
+    kind = "text" if document_format is DocumentFormat.ODT else "presentation"
+    if kind == "presentation":
+        inner = f'<draw:page><draw:frame svg:y="2cm"><draw:text-box>{inner}</draw:text-box></draw:frame></draw:page>'
+    names = {"office": "office", "text": "text", "table": "table", "draw": "drawing", "svg": "svg-compatible"}
+    spaces = " ".join(f'xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{s}:1.0"' for n, s in names.items())
+    root = "office:document" if is_flat else "office:document-content"
+    xml = f"<{root} {spaces}><office:body><office:{kind}>{inner}</office:{kind}></office:body></{root}>"
+    if is_flat:
+        return xml.encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("content.xml", xml)
     return out.getvalue()
 
 

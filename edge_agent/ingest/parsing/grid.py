@@ -50,6 +50,9 @@ def add_table(
         page: where the table is.
     """
     names, body = divide(rows, header_rows=header_rows)
+    unused = [name for n, name in enumerate(names) if not any(_at(row, n).strip() for row in body)]
+    if any(unused):  # columns to be filled in by hand
+        builder.row(CELL_GAP.join(dict.fromkeys(filter(None, unused))), page=page, is_first=True)
     add_rows(builder, names, body, page=page)
 
 

@@ -6,8 +6,9 @@ from pathlib import PurePosixPath
 _DEFAULT = re.compile(
     r"""(?: (?:microsoft\ )?(?:word|excel|powerpoint|office|google\ docs)
             (?:\ (?:document|presentation|template|workbook))?
-          | (?:documento?|presentation|presentaci[oó]n|book|libro|sheet|hoja|slide|diapositiva|page|p[aá]gina|plantilla
-              |template|dibujo|drawing|draft|borrador|doc|file|archivo|scan|escaneo|copia|copy|new|nuevo)\ ?\d*
+          | (?:documento?|presentation|presentaci[oó]n|book|libro|sheet|hoja|slide|diapositiva|diapositive|folie|page
+              |p[aá]gina|plantilla|template|dibujo|drawing|draft|borrador|doc|file|archivo|scan|escaneo
+              |copia|copy|new|nuevo)\ ?\d*
           | (?:documento|presentaci[oó]n|plantilla|libro|hoja\ de\ c[aá]lculo)\ de\ (?:microsoft\ )?
               (?:word|powerpoint|excel|office|google)
           | (?:new|nuevo|nueva)\ (?:microsoft\ \w+\ )?(?:document|documento?|presentation|presentaci[oó]n)\W*\d*

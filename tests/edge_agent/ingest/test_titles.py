@@ -8,7 +8,8 @@ DEFAULTS = """
 Word Document|Documento1|Document 3|Microsoft Word - Documento1.docx|Microsoft Word - Tarifas de envío
 untitled|(anonymous)
 Untitled document|Sin título|Sin título 1|PowerPoint Presentation|Presentación de PowerPoint|Presentación1|Libro1|Sheet2
-Documento sin título|tarifas_2024.docx|C:\\Users\\ana\\carta|/tmp/x.pdf|Título|title|1234|---|Slide 1|Diapositiva 1
+Documento sin título|tarifas_2024.docx|C:\\Users\\ana\\carta|/tmp/x.pdf|Título|title|1234|---
+Slide 1|Diapositive 1|Diapositiva 1
 New Microsoft Word Document|Nuevo documento|Click to edit Master title style|Haga clic para agregar título|normal.dotm
 """.replace("\n", "|")
 REAL = """

@@ -81,6 +81,7 @@ class _Document:
         kinds = {} if body is None else {child.tag: child for child in body}
         if OFFICE + "text" in kinds:
             self._add_edges(_HEADERS)
+            self.body.set_code(kinds[OFFICE + "text"])
             self.body.add_blocks(kinds[OFFICE + "text"])
             self._add_edges(_FOOTERS)
         elif OFFICE + "presentation" in kinds:

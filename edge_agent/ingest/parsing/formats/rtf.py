@@ -1,7 +1,7 @@
 """Rich text (.rtf) to text and blocks: groups, control words and code pages, in one pass over the bytes."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from edge_agent.errors import InputInvalid
 from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
@@ -22,7 +22,7 @@ from edge_agent.ingest.parsing.office.rtf_codes import (
     is_half,
 )
 from edge_agent.ingest.parsing.office.rtf_flow import CellLayout, Flow, ParagraphLook
-from edge_agent.ingest.parsing.office.rtf_tables import RtfTables
+from edge_agent.ingest.parsing.office.rtf_tables import GroupState, RtfTables
 from edge_agent.ingest.parsing.office.symbols import symbol
 from edge_agent.ingest.parsing.titles import own_title
 from edge_agent.settings import ParsingLimits
@@ -31,23 +31,7 @@ _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])|([{}])|[\r\n]+|([^\\{}\r\n]+)|\\", re.DOTALL
 )
 _MAX_DEPTH, _MAX_CELLS = 1_000, 10_000
-
-
-@dataclass(slots=True)
-class _State:
-    """The properties that a group begins with and its end restores."""
-
-    destination: str = ""
-    encoding: str | None = None
-    font: str = ""
-    skipped_after_unicode: int = 1
-    is_hidden: bool = False
-    is_deleted: bool = False
-    is_white: bool = False
-    is_marked: bool = False
-    look: ParagraphLook = field(default_factory=ParagraphLook)
-    begun_flow: str = ""
-    """The name of the flow that this group began; "" where it goes on with its parent's."""
+_MAX_TINY = 3  # half points
 
 
 def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits) -> Extract:
@@ -65,8 +49,8 @@ class _Parser:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._builder = TextBuilder()
-        self._state = _State()
-        self._stack: list[_State] = []
+        self._state = GroupState()
+        self._stack: list[GroupState] = []
         self._flows = [Flow(TextBuilder())]
         self._edges: dict[str, list[Extract]] = {"header": [], "footer": []}
         self._tables = RtfTables()
@@ -202,13 +186,15 @@ class _Parser:
             case "plain":
                 font = self._tables.font(self._default_font)
                 state.encoding, state.font = font.encoding, font.name
-                state.is_hidden = state.is_deleted = state.is_white = state.is_marked = False
+                state.is_hidden = state.is_deleted = state.is_white = state.is_marked = state.is_tiny = False
             case "v":
                 state.is_hidden = is_on
             case "deleted":
                 state.is_deleted = is_on
             case "cf":
                 state.is_white = self._tables.is_white(number or 0)
+            case "fs":
+                state.is_tiny = 0 < (number or 24) <= _MAX_TINY
             case "highlight" | "cb" | "chcbpat" | "chshdng":
                 state.is_marked = bool(number)
             case "uc":
@@ -336,7 +322,7 @@ class _Parser:
         match state.destination:
             case "" | "nested":
                 is_white = state.is_white and not (state.is_marked or state.look.is_in_table or len(self._flows) > 1)
-                if state.is_hidden or is_white:
+                if state.is_hidden or state.is_tiny or is_white:
                     self._builder.hide(text if not state.is_deleted else "")
                 elif not state.is_deleted:
                     flow.text.append(text)

@@ -79,6 +79,7 @@ class _Document:
             self._builder.hide("".join(text.text or "" for text in comment.iter(W + "t")))
         self._add_edges(body, W + "headerReference")
         self._body.relations = self._relations
+        self._body.set_code(body)
         self._body.add_blocks(body, is_on_color=_is_colored(body))
         self._add_edges(body, W + "footerReference")
         stated, date = core_properties(self._package)

@@ -89,6 +89,7 @@ class OdfBody:
         self._styles, self._hide, self._open_object = styles, builder.hide, open_object
         self._headings = Counter()
         self._code: list[str] = []
+        self._has_code = True
         self._lists: dict[str, Counter] = {}
         self._last: dict[str, Counter] = {}
 
@@ -115,6 +116,11 @@ class OdfBody:
             elif tag not in _LEFT_OUT and isinstance(tag, str):
                 self.add_blocks(element, is_on_color=is_on_color, place=place)
         self._end_code()
+
+    def set_code(self, body: etree._Element) -> None:
+        """Decides whether styles for code mean code: not in a document that is written in them as a whole."""
+        names = [paragraph.get(TEXT + "style-name") for paragraph in body.iterchildren(TEXT + "p")]
+        self._has_code = 2 * sum(self._styles.look("paragraph", name).is_code for name in names) <= len(names)
 
     def add_frame(self, frame: etree._Element) -> None:
         """Adds the text of a frame, shape or group, and of the formula or chart in it."""
@@ -191,12 +197,13 @@ class OdfBody:
         line, look = self._line(paragraph, is_on_color)
         label, place.label = place.label, None
         text = line.text
-        if not look.is_code:
+        is_code = look.is_code and self._has_code
+        if not is_code:
             self._end_code()
         if look.is_title and len(text) <= _MAX_HEADING_CHARS and text.strip():
             self.title = self.title or " ".join(text.split())
             self.builder.heading(text, 1, page=self.page)
-        elif look.is_code and not place.depth:
+        elif is_code and not place.depth:
             self._code.append(text)
         elif label:
             self.builder.item(text, marker=label, depth=place.depth, page=self.page)

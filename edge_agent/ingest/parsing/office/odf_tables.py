@@ -30,9 +30,11 @@ def read_odf_table(
             continue
         made = list(_cells(row, text_of, is_header))
         repeated = _repeated(row, "number-rows-repeated") if any(cell.text.strip() for cell in made) else 1
-        cells += repeated * len(made)
-        if cells > _MAX_CELLS:
+        room = (_MAX_CELLS - cells) // max(1, len(made))
+        if not room:
             break
+        repeated = min(repeated, room)
+        cells += repeated * len(made)
         if is_header and header_rows == len(rows):
             header_rows += repeated
         rows += [made] * repeated

@@ -1,6 +1,6 @@
-"""Tables at the top of rich text: its fonts with their encodings, colors, styles, and when it was written."""
+"""State of rich text: the properties of a group, and the tables of fonts, colors and styles that these refer to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_agent.ingest.parsing.office.rtf_codes import encoding_of_charset, encoding_of_page
 from edge_agent.ingest.parsing.office.rtf_flow import ParagraphLook
@@ -8,6 +8,24 @@ from edge_agent.ingest.parsing.office.word_styles import heading_level, is_conte
 
 _MAX_ENTRIES, _MAX_NAME_CHARS = 10_000, 100
 _CHANNELS, _DAY = ("red", "green", "blue"), ("yr", "mo", "dy")
+
+
+@dataclass(slots=True)
+class GroupState:
+    """The properties that a group begins with and its end restores."""
+
+    destination: str = ""
+    encoding: str | None = None
+    font: str = ""
+    skipped_after_unicode: int = 1
+    is_hidden: bool = False
+    is_deleted: bool = False
+    is_white: bool = False
+    is_tiny: bool = False
+    is_marked: bool = False
+    look: ParagraphLook = field(default_factory=ParagraphLook)
+    begun_flow: str = ""
+    """The name of the flow that this group began; "" where it goes on with its parent's."""
 
 
 @dataclass(slots=True)

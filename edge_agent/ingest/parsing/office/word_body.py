@@ -50,6 +50,7 @@ class Body:
         self._carried = ""
         self._code: list[str] = []
         self._tables = 0
+        self._has_code = True
 
     def add_blocks(self, container: etree._Element, *, is_on_color: bool) -> None:
         """Adds what an element holds, which may be the body, a header, a note or a cell."""
@@ -67,6 +68,11 @@ class Body:
         if self._carried.strip():  # its mark was deleted, and nothing followed to join it
             self.builder.paragraph(self._carried)
         self._carried = ""
+
+    def set_code(self, body: etree._Element) -> None:
+        """Decides whether styles for code mean code: not in a document that is written in them as a whole."""
+        styles = [self._styles.of(value(p.find(W + "pPr"), "pStyle")) for p in body.iterchildren(W + "p")]
+        self._has_code = 2 * sum(bool(style.is_code) for style in styles) <= len(styles)
 
     def _add_paragraph(self, paragraph: etree._Element, is_on_color: bool) -> None:
         properties = paragraph.find(W + "pPr")
@@ -102,10 +108,11 @@ class Body:
     def _place(self, line: Line, properties: etree._Element | None, style_id: str | None, style: Style) -> None:
         """Adds a paragraph as what it is: heading, item, code or text."""
         label = self._label(properties, style_id, style)
-        if not style.is_code:
+        is_code = bool(style.is_code) and self._has_code
+        if not is_code:
             self._end_code()
         if not line.text.strip():
-            if style.is_code and self._code:
+            if is_code and self._code:
                 self._code.append("")
             return
         outline = number(value(properties, "outlineLvl"), style.outline)
@@ -115,7 +122,7 @@ class Body:
         if outline is not None and 0 <= outline < BODY_LEVEL and len(line.text) <= _MAX_HEADING_CHARS:
             marker = f"{label} " if label and label != BULLET else ""
             self.builder.heading(marker + line.text, min(outline + 1, 6))
-        elif style.is_code:
+        elif is_code:
             self._code.append(line.text)
         elif label:
             level = number(value(_numbering_of(properties), "ilvl"), style.list_level) or 0
