@@ -10,6 +10,7 @@ import docx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pptx import Presentation
 
 from edge_agent.agent import Agent
 from edge_agent.errors import AgentError
@@ -49,11 +50,50 @@ def as_csv(paragraphs: list[str]) -> bytes:
     return out.getvalue().encode()
 
 
+def as_flat_odf(kind: str, inner: str) -> bytes:
+    names = {"office": "office", "text": "text", "draw": "drawing"}
+    spaces = " ".join(f'xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{s}:1.0"' for n, s in names.items())
+    body = f"<office:body><office:{kind}>{inner}</office:{kind}></office:body>"
+    return f"<office:document {spaces}>{body}</office:document>".encode()
+
+
+def as_slides(paragraphs: list[str]) -> bytes:
+    made = Presentation()
+    for paragraph in paragraphs:
+        slide = made.slides.add_slide(made.slide_layouts[5])
+        slide.shapes.title.text = "Parte"
+        slide.shapes.add_textbox(0, 0, 9, 9).text_frame.text = paragraph
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
+
+
+def as_rtf(paragraphs: list[str]) -> bytes:
+    def escaped(text: str) -> str:
+        units = text.encode("utf-16-le")
+        codes = [int.from_bytes(units[n : n + 2], "little") for n in range(0, len(units), 2)]
+        return "".join(chr(c) if chr(c).isascii() and chr(c).isalnum() else rf"\u{c}?" for c in codes)
+
+    return ("{\\rtf1\\ansi " + "".join(rf"\pard {escaped(paragraph)}\par" for paragraph in paragraphs) + "}").encode()
+
+
 MAKERS: dict[DocumentFormat, Callable[[list[str]], bytes]] = {
     DocumentFormat.TEXT: lambda paragraphs: "\n\n".join(paragraphs).encode(),
     DocumentFormat.MARKDOWN: lambda paragraphs: ("# Título\n\n" + "\n\n".join(paragraphs)).encode(),
     DocumentFormat.HTML: lambda paragraphs: "".join(f"<p>{html.escape(p)}</p>" for p in paragraphs).encode(),
     DocumentFormat.DOCX: as_docx,
+    DocumentFormat.ODT: lambda paragraphs: as_flat_odf(
+        "text", "".join(f"<text:p>{html.escape(p)}</text:p>" for p in paragraphs)
+    ),
+    DocumentFormat.ODP: lambda paragraphs: as_flat_odf(
+        "presentation",
+        "".join(
+            f"<draw:page><draw:frame><draw:text-box><text:p>{html.escape(p)}</text:p></draw:text-box></draw:frame></draw:page>"
+            for p in paragraphs
+        ),
+    ),
+    DocumentFormat.PPTX: as_slides,
+    DocumentFormat.RTF: as_rtf,
     DocumentFormat.PDF: as_pdf,
     DocumentFormat.CSV: as_csv,
     DocumentFormat.XLSX: lambda paragraphs: make_xlsx([[n, p] for n, p in enumerate(paragraphs)]),

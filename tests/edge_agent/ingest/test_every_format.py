@@ -125,6 +125,9 @@ _PENDING = frozenset(FORMATS) - {
     "html",
     "xhtml",
     "word",
+    "odt",
+    "rtf",
+    "slides",
     "strict word",
 }  # parsers that do not hold it yet; each leaves when it does
 
