@@ -166,10 +166,10 @@ def _cells(table: _Table) -> Iterator[list[Cell]]:
             if about.goes_on_across and row:
                 row[-1] = replace(row[-1], text=f"{row[-1].text}\n{text}".strip(), columns=row[-1].columns + span)
             elif about.goes_on_down and column in begun:
-                row_of, place_of = begun[column]
-                origin = rows[row_of][place_of]
-                if row_of + origin.rows == len(rows):
-                    rows[row_of][place_of] = replace(origin, rows=origin.rows + 1)
+                above, place_in_row = begun[column]
+                origin = rows[above][place_in_row]
+                if above + origin.rows == len(rows):
+                    rows[above][place_in_row] = replace(origin, rows=origin.rows + 1)
                 else:
                     row.append(Cell(text or origin.text, span))
             else:
