@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME …]`: runs benchmarks and writes their results and the pages that show them."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,8 @@ from benchmarks import (
     conversations,
     demo,
     distillation,
+    document_files,
+    documents,
     federated_adapter,
     federated_audit,
     federated_labels,
@@ -37,6 +40,8 @@ BENCHMARKS = {
     "hybrid": hybrid.run,
     "recommend": recommend.run,
     "conversations": conversations.run,
+    "documents": documents.run,
+    "document_files": document_files.run,
     "distillation": distillation.run,
     "serving": serving.run,
     "million": scale.run_million,
@@ -80,6 +85,12 @@ def main(names: list[str]) -> None:
     for name in names or BENCHMARKS:
         if name in NEED_DATA and not known_items.GUIDES.exists():
             print(f"{name}: skipped, {known_items.GUIDES} is not here")
+            continue
+        if name == "documents" and not documents.CASES.exists():
+            print(f"{name}: skipped, {documents.CASES} is not here")
+            continue
+        if name == "document_files" and "ORILLA_CORPUS" not in os.environ:
+            print(f"{name}: skipped, ORILLA_CORPUS names no folder of files")
             continue
         print(f"{name}: running", flush=True)
         started = time.perf_counter()

@@ -11,6 +11,7 @@ import email.policy
 import importlib
 import io
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -34,6 +35,8 @@ PACKAGES = {
     "calamine": "python-calamine",
     "html2text": "html2text",
     "extract-msg": "extract-msg",
+    "chardet": "chardet",
+    "Markdown": "markdown",
 }
 
 
@@ -104,14 +107,13 @@ def _calamine(path: Path) -> str:
 
 
 def _plain(path: Path) -> str:
-    """A text file as an editor opens it, which looks for a mark, then UTF-8, then the encoding of Windows."""
+    """A text file as an editor opens it: UTF-8, else as chardet guesses."""
     content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", "replace")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
+        guessed = _load("chardet").detect(content)["encoding"] or "cp1252"
+        return content.decode("cp1252" if guessed.lower().startswith("iso-8859-1") else guessed, "replace")
 
 
 def _html2text(path: Path) -> str:
@@ -138,6 +140,11 @@ def _message(path: Path) -> str:
     return "\n".join([message.subject or "", message.sender or "", body])
 
 
+def _rendered(path: Path) -> str:
+    text = re.sub(r"\A---\r?\n.*?\n---\r?\n", "", _plain(path), flags=re.DOTALL)
+    return _page_text(_load("markdown").markdown(text, extensions=["tables", "fenced_code", "footnotes", "def_list"]))
+
+
 def _json(path: Path) -> str:
     text = _plain(path)
     try:
@@ -158,7 +165,7 @@ def _json(path: Path) -> str:
 
 
 def _truth(path: Path) -> str:
-    by_suffix = {"eml": _mail, "msg": _message, "json": _json, "jsonl": _json}
+    by_suffix = {"md": _rendered, "eml": _mail, "msg": _message, "json": _json, "jsonl": _json}
     return by_suffix.get(path.suffix[1:].lower(), _plain)(path)
 
 
