@@ -21,6 +21,7 @@ class Case:
         question: asked of it; "" where it is enough that the files are accepted.
         answer_holds, answer_lacks: of the answer's text, without regard to case and white space.
         text_holds, text_lacks: of the stored texts.
+        notice_holds: of what is said to be left out.
         title, language, tags: of the first document; None where it does not matter.
     """
 
@@ -31,6 +32,7 @@ class Case:
     answer_lacks: tuple[str, ...] = ()
     text_holds: tuple[str, ...] = ()
     text_lacks: tuple[str, ...] = ()
+    notice_holds: tuple[str, ...] = ()
     title: str | None = None
     language: str | None = None
     tags: tuple[str, ...] | None = None
@@ -38,7 +40,7 @@ class Case:
 
 def faults_of(case: Case, store: Path) -> list[str]:
     """What does not hold of a case, on a new base of its files alone."""
-    faults, texts = [], ""
+    faults, texts, notices = [], "", ""
     with Agent(AgentSettings(store=store)) as agent:
         for name, content in case.files.items():
             try:
@@ -51,10 +53,12 @@ def faults_of(case: Case, store: Path) -> list[str]:
                 faults += [
                     f"expected {value!r}, got {other!r}" for value, other in wanted if value not in (None, other)
                 ]
+            notices += folded("\n".join(document.notices)) + "\n"
             texts += folded(text_of(agent.store, document.document_id)) + "\n"
         said = folded(agent.questions.query(case.question).answer or "") if case.question else ""
     faults += [f"the text lacks {held!r}: {texts[:500]!r}" for held in case.text_holds if folded(held) not in texts]
     faults += [f"the text holds {lacked!r}" for lacked in case.text_lacks if folded(lacked) in texts]
+    faults += [f"no notice of {held!r}: {notices!r}" for held in case.notice_holds if folded(held) not in notices]
     faults += [f"the answer lacks {held!r}: {said!r}" for held in case.answer_holds if folded(held) not in said]
     faults += [f"the answer holds {lacked!r}: {said!r}" for lacked in case.answer_lacks if folded(lacked) in said]
     return faults

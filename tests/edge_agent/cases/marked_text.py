@@ -126,6 +126,7 @@ CASES = (
         },
         "¿Quién limpia la sala Tajo?",
         ("contrata de tardes",),
+        notice_holds=("2",),
     ),
     Case(
         "a table in Windows-1252",

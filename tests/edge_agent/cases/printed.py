@@ -174,6 +174,7 @@ CASES = (
             )
         },
         text_holds=("la sala grande se reserva con ana", "la chica, con luis"),
+        notice_holds=("row",),
     ),
     Case(
         "cells merged over rows",
