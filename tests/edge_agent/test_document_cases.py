@@ -13,22 +13,11 @@ SHARED = ROOT.parent / "shared" / "cases" / "documents"
 CASES = {case.note: case for case in (*marked_text.CASES, *printed.CASES)}
 _PENDING = frozenset(
     (
-        "one line of a plain list alone",
         "a code in a heading: the text below it answers",
         "a code beside one that begins as it does",
-        "lines that begin with Q: and A:",
-        "Spanish of little words that English has too",
-        "a row of a table is one unit",
         "numbers, lists and objects of an object are kept",
-        "a spreadsheet's empty columns and rows",
-        "a first line sep=",
-        "one ragged row, the others kept",
-        "two columns drawn row by row",
-        "one line of a list alone",
-        "a table of prices",
         "HTML inside Markdown",
         "front matter as YAML writes it",
-        "a sentence over a page break, running heads removed",
         "front matter as TOML",
         "struck text is gone or marked",
     )

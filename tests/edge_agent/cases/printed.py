@@ -257,7 +257,11 @@ CASES = (
     ),
     Case(
         "soft hyphens and hyphens at the end of a line join",
-        {"cese.pdf": _pdf(_lines("La liqui\u00addación del contrato se entrega con la docu-", "mentación firmada."))},
+        {
+            "cese.pdf": _pdf(
+                _lines("La liqui\u00addación del contrato se entrega con la docu-", "mentación firmada.", font="DejaVu")
+            )
+        },
         text_holds=("la liquidación del contrato", "documentación firmada"),
     ),
     Case(
