@@ -1,7 +1,8 @@
 """What a reader sees in a file, by programs that are no part of what is compared: LibreOffice, poppler and Chromium.
 
 Office documents are shown by LibreOffice, PDF by `pdftotext`, pages by Chromium; what needs no program is read by the
-plain library of its format (`document_tools`, `truth`). What was once shown is kept below a folder, by digest.
+plain library of its format (`document_tools`, `truth`). Of a page, what is marked as menu, head or foot of its site
+is taken out first. What was once shown is kept below a folder, by digest.
 """
 
 import hashlib
@@ -17,7 +18,9 @@ OFFICE = {"docx", "odt", "rtf", "pptx", "xlsx", "ods"}
 _SHEETS = "csv:Text - txt - csv (StarCalc):32,34,76,1,,0,false,true,false,false,false,-1"
 _BATCH = 10
 _SCRIPT = (
-    "<script>addEventListener('load',()=>{const t=document.body.innerText,p=document.createElement('pre');"
+    "<script>addEventListener('load',()=>{for(const e of document.querySelectorAll('nav,body>header,body>footer,"
+    "[role=navigation],[role=banner],[role=contentinfo],[role=search]'))e.remove();"
+    "const t=document.body.innerText,p=document.createElement('pre');"
     "p.id='orilla-shown';p.textContent=t;document.documentElement.replaceChildren(p)})</script>"
 )
 
