@@ -221,6 +221,9 @@ HIDDEN = {
     "a field": "<input type=hidden value=SECRET>",
     "after a heading": "<h2>Precio</h2><p style='display:none'>SECRET</p>",
     "after a link elsewhere": "<p>Vea <a href='#top'>arriba</a>.</p><p style='display:none'>SECRET</p>",
+    "in a sentence behind a button": "<button>Ver</button><p>Ve<span style='display:none'>SECRET</span>a</p>",
+    "behind the control of another": """<div id=m hidden>Otra.</div><a data-bs-target='#m' href='#'>Ver</a>
+      <div style='display:none'>SECRET</div>""",
     "a row": "<table><tr><th>A<th>B<tr style='display:none'><td>SECRET<td>2<tr><td>3<td>4</table>",
     "folded away": "<p>Vea.</p><div style='height:0;overflow:hidden'>SECRET</div>",
 }

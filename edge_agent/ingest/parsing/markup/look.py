@@ -88,6 +88,8 @@ class Surroundings(NamedTuple):
 
 
 PLAIN = Look()
+LOOK_ATTRIBUTES = ("class", "id", "style", "hidden", "color", "bgcolor", "background", "text")
+"""All that the look of an element depends on, besides its tag and what it is in."""
 _PAINTED_TAGS = frozenset("header footer nav section article aside th td button a table thead label".split())
 
 

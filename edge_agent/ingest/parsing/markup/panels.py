@@ -18,6 +18,7 @@ _POINTING = frozenset(
     "data-collapse data-accordion data-panel data-tab data-toggle data-mfp-src data-fancybox data-modal-target "
     "data-collapse-toggle data-accordion-target data-tabs-target data-dropdown-toggle popovertarget commandfor".split()
 )
+_BEHAVIORS = frozenset("collapse tab pill dropdown modal tooltip popover button list offcanvas".split())
 _EVENTS = frozenset(("onclick", "onchange", "onmouseover", "onfocus", "onkeypress"))
 _ROLES = frozenset(("tabpanel", "tooltip"))
 _ACCORDION = re.compile(
@@ -99,17 +100,20 @@ def _targets(element: html.HtmlElement) -> Iterator[str]:
     for attribute, value in element.attrib.items():
         if attribute in _POINTING and (attribute != "href" or value.startswith("#")) and len(value) <= _MAX_TEXT_CHARS:
             for name in value.split():
-                yield name.lstrip("#")
+                if name not in _BEHAVIORS:
+                    yield name.lstrip("#")
 
 
 def _is_behind_control(element: html.HtmlElement) -> bool:
-    """Whether the element before it, or before what wraps it, is a control or a question."""
+    """Whether the element before it, or before what wraps it alone, is a control or a question."""
     for wrapped in (element, element.getparent()):
-        if wrapped is None or wrapped.tag in ("body", "main", "html"):
+        if wrapped is None or wrapped.tag in ("body", "main", "html") or (wrapped.tail or "").strip():
             return False
         before = _before(wrapped)
         if before is not None:
-            return _opens(before, wrapped)
+            return not (before.tail or "").strip() and opens(before, wrapped)
+        if ((wrapped.getparent() is not None and wrapped.getparent().text) or "").strip():
+            return False
     return False
 
 
@@ -120,11 +124,13 @@ def _before(element: html.HtmlElement) -> html.HtmlElement | None:
     return before
 
 
-def _opens(before: html.HtmlElement, panel: html.HtmlElement) -> bool:
+def opens(before: html.HtmlElement, panel: html.HtmlElement) -> bool:
+    """Whether an element is the control or the question that the hidden element behind it belongs to."""
     text = _text(before)
     for one in islice(before.iter(), 10):
         if isinstance(one.tag, str) and is_control(one) and len(_text(one)) * 2 >= len(text):
-            return True
+            others = set(_targets(one))
+            return not others or panel.get("id") in others
     words = " ".join(one.get("class") or "" for one in (before, panel, panel.getparent()) if one is not None)
     if _ACCORDION.search(words) or (before.tag == "dt" and panel.tag == "dd"):
         return True

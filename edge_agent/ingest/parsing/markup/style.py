@@ -73,10 +73,12 @@ class StyleSheet:
     Attributes:
         revealed: classes (`.name`) and ids (`#name`) that a rule for a state or another screen shows.
         is_partial: whether styles may come from elsewhere too: linked sheets, and rules that are not followed here.
+        is_contextual: whether what applies to an element depends on what it is in.
     """
 
     revealed: set[str] = field(default_factory=set)
     is_partial: bool = False
+    is_contextual: bool = False
     _by_key: dict[str, list[Rule]] = field(default_factory=lambda: defaultdict(list))
     _count: int = 0
     _checks: int = 0
@@ -135,6 +137,7 @@ class StyleSheet:
 
     def _add_rule(self, compounds: list[Compound], declarations: dict[str, str]) -> None:
         *outer, last = compounds
+        self.is_contextual |= bool(outer)
         self._count += 1
         weight = (
             sum(len(compound.ids) for compound in compounds),

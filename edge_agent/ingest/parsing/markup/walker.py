@@ -9,9 +9,9 @@ from lxml import etree, html
 from edge_agent.errors import InputInvalid
 from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, TextBuilder
 from edge_agent.ingest.parsing.markup.inline import item_number
-from edge_agent.ingest.parsing.markup.look import PLAIN, Look, Surroundings, look_of
+from edge_agent.ingest.parsing.markup.look import LOOK_ATTRIBUTES, PLAIN, Look, Surroundings, look_of
 from edge_agent.ingest.parsing.markup.main_part import SILENT, MainPart
-from edge_agent.ingest.parsing.markup.panels import Panels, is_control
+from edge_agent.ingest.parsing.markup.panels import Panels, is_control, opens
 from edge_agent.ingest.parsing.markup.style import style_sheet_of
 from edge_agent.ingest.parsing.markup.tree import MAX_DEPTH
 
@@ -25,7 +25,7 @@ _ASKING = re.compile(r"(?:^|[\s_-])(?:question|pregunta)s?(?:$|[\s_-])", re.IGNO
 _ANSWERING = re.compile(r"(?:^|[\s_-])(?:answer|respuesta)s?(?:$|[\s_-])", re.IGNORECASE)
 _ICONS = re.compile(r"(?:^|\s)(?:material-(?:icons|symbols)\S*|katex-html)(?:$|\s)")
 _LETTERS = re.compile(r"\w\w\w")
-_MAX_LABEL_CHARS = 300
+_MAX_LABEL_CHARS, _MAX_LOOKS = 300, 10_000
 _SENTENCE_END = tuple(".;:,!?…")
 
 
@@ -74,6 +74,7 @@ class Walker:
         self._marker = ""
         self._is_set = False  # text with its line breaks as they are
         self._struck = 0
+        self._looks: dict[object, Look] = {}
 
     def read(self, root: html.HtmlElement) -> None:
         """Reads everything in an element, which is shown whatever its style says: pages are faded in by scripts."""
@@ -224,7 +225,16 @@ class Walker:
             self.builder.hide(text)
 
     def _look(self, element: html.HtmlElement) -> Look:
-        return look_of(element, self._sheet)
+        if self._sheet.is_contextual:
+            return look_of(element, self._sheet)
+        attributes = element.attrib
+        key = (element.tag, *map(attributes.get, LOOK_ATTRIBUTES)) if attributes else element.tag
+        look = self._looks.get(key)
+        if look is None:
+            look = look_of(element, self._sheet)
+            if len(self._looks) < _MAX_LOOKS:
+                self._looks[key] = look
+        return look
 
     def _hide(self, element: html.HtmlElement) -> None:
         for one in element.iter():
@@ -259,7 +269,7 @@ class Walker:
             is_label = (
                 (is_control(element) or tag in ("p", "div"))
                 and self._look(following).is_off
-                and self._panels.is_reached(following)
+                and opens(element, following)
             )
         return (
             is_label
