@@ -1,5 +1,6 @@
 """Chunking: a document is divided into passages, the units that are embedded, found and cited."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -49,7 +50,7 @@ class _Chunks:
 
     def __init__(self, document: Extract, token_starts: NDArray[np.int64], max_tokens: int) -> None:
         self._text, self._title, self._blocks = document.text, document.title, document.blocks
-        self._token_starts, self._max_tokens = token_starts, max_tokens
+        self._token_starts, self._max_tokens = token_starts.data, max_tokens  # bisected faster than the array
         self._passages: list[PassageSpan] = []
         self._headings: list[tuple[int, str]] = []
         self._open: list[tuple[int, int, BlockKind]] = []
@@ -110,14 +111,17 @@ class _Chunks:
             return [(block.start, block.end)]
         pieces = []
         for first, last in split_sentences(self._text, block.start, block.end):
-            starts = self._token_starts
-            inside = starts[np.searchsorted(starts, first) : np.searchsorted(starts, last)]
-            cuts = [first, *(int(cut) for cut in inside[self._max_tokens :: self._max_tokens]), last]
-            pieces += [(a, b) for a, b in pairwise(cuts) if a < b]
+            inside = self._token_starts[self._tokens_before(first) : self._tokens_before(last)]
+            pieces += [
+                (a, b) for a, b in pairwise([first, *inside[self._max_tokens :: self._max_tokens], last]) if a < b
+            ]
         return pieces
 
     def _count(self, start: int, end: int) -> int:
-        return int(np.searchsorted(self._token_starts, end) - np.searchsorted(self._token_starts, start))
+        return self._tokens_before(end) - self._tokens_before(start)
+
+    def _tokens_before(self, offset: int) -> int:
+        return bisect_left(self._token_starts, offset)
 
 
 def passage_input(title: str, heading: str, text: str) -> str:

@@ -11,6 +11,7 @@ from edge_agent.ingest.units import unit_inputs
 from edge_agent.storage.records import PassageKind
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
+from student.runtime.work_queue import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class PassageText:
 
 
 def encode_passages(encoder: Encoder, passages: Sequence[PassageText]) -> tuple[NDArray[np.float16], list[Embeddings]]:
-    """Encodes passages and their units.
+    """Encodes passages and their units; questions go before them.
 
     Returns:
         Their embeddings (N, D), in the precision that the store keeps, so that a restart changes nothing; and for each
@@ -32,7 +33,7 @@ def encode_passages(encoder: Encoder, passages: Sequence[PassageText]) -> tuple[
     """
     units = [unit_inputs(p.heading, p.text, p.kind) for p in passages]
     texts = [passage_input(p.title, p.heading, p.text) for p in passages] + [text for group in units for text in group]
-    rows = encoder.encode(texts)
+    rows = encoder.encode(texts, priority=Priority.INGEST)
     ends = len(passages) + np.cumsum([len(group) for group in units], dtype=np.int64)
     groups = np.split(rows, [len(passages), *ends[:-1]])[1:] if passages else []
     return rows[: len(passages)].astype(np.float16), groups

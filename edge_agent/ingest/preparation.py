@@ -26,6 +26,7 @@ from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 
 _BATCH = 64
+_SAMPLES, _SAMPLE_CHARS = 20, 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Preparation:
             source=raw.source,
             title=title,
             format=raw.format,
-            language=detect_language(extracted.text) or "",
+            language=detect_language(_sample(extracted.text)) or "",
             content_sha256=raw.digest,
             text=extracted.text,
             chunking=self.recipe,
@@ -152,3 +153,11 @@ class Preparation:
             parts.append(rows)
             sentences += of_sentences
         return Encoded(spans, np.concatenate(parts), sentences)
+
+
+def _sample(text: str) -> str:
+    """Parts of a long text, which say its language as well as all of it and do not take a second in one go."""
+    if len(text) <= _SAMPLES * _SAMPLE_CHARS:
+        return text
+    step = len(text) // _SAMPLES
+    return "\n".join(text[first : first + _SAMPLE_CHARS] for first in range(0, len(text), step))

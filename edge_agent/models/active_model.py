@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from edge_agent.models.identity import BundleIdentity
 from edge_agent.retrieval.index import PassageIndex
 from edge_agent.settings import AgentSettings
@@ -16,6 +14,7 @@ from edge_agent.storage.embeddings import load_embeddings
 from edge_agent.text import split_sentences
 from student.embeddings import Embeddings
 from student.runtime.student import Student
+from student.runtime.work_queue import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,6 @@ def _first_sentences(store: Store, student: Student) -> Callable[[Sequence[int]]
         for passage in store.snapshots.read(lambda snapshot: snapshot.passages(passage_ids)):
             start, end = next(iter(split_sentences(passage.text)), (0, len(passage.text)))
             texts.append(passage.text[start:end])
-        return student.encoder.encode(texts) if texts else np.empty((0, student.encoder.dimension), dtype=np.float32)
+        return student.encoder.encode(texts, priority=Priority.INGEST)
 
     return encode

@@ -7,7 +7,6 @@ an embedding would depend on the rest of its batch.
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +18,7 @@ from student.bundle.folder import Bundle
 from student.embeddings import Embeddings, TokenEmbeddings
 from student.errors import BundleUnusable
 from student.runtime.onnx_session import open_session
+from student.runtime.work_queue import Priority, WorkQueue
 
 _PIECE_CHARS = 20_000
 
@@ -38,7 +38,7 @@ class Encoder:
         self._tokenizer = _load_tokenizer(tokenizer)
         self._session = _load_session(graph, dimension)
         self.workers = workers or len(os.sched_getaffinity(0))
-        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="encode")
+        self._queue = WorkQueue(self.workers)
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, *, workers: int | None = None) -> Self:
@@ -60,23 +60,28 @@ class Encoder:
             workers=workers,
         )
 
-    def encode(self, texts: Sequence[str]) -> Embeddings:
-        """The embeddings (N, D) of N texts; text past `max_tokens` tokens is not seen."""
+    def encode(self, texts: Sequence[str], *, priority: Priority = Priority.QUESTION) -> Embeddings:
+        """The embeddings (N, D) of N texts; text past `max_tokens` tokens is not seen.
+
+        Args:
+            texts: each run by itself.
+            priority: of documents' texts, `Priority.INGEST`, so that questions go before them.
+        """
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        return np.stack(list(self._pool.map(self._encode_one, texts)))  # (N, D)
+        return np.stack(self._queue.run(self._encode_one, texts, priority))  # (N, D)
 
     def encode_with_tokens(self, text: str) -> tuple[Embeddings, TokenEmbeddings]:
-        """The embedding (D,) of one text and those of its tokens, of one run."""
-        return self._pool.submit(self._encode_both, text).result()
+        """The embedding (D,) of a question and those of its tokens, of one run."""
+        return self._queue.run(self._encode_both, [text], Priority.QUESTION)[0]
 
     def encode_tokens(self, text: str) -> TokenEmbeddings:
         """The embedding of each token of one text, with its offsets in the text."""
         return self.encode_each_tokens([text])[0]
 
     def encode_each_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
-        """The embeddings of the tokens of each of several texts."""
-        return list(self._pool.map(self._encode_tokens, texts))
+        """The embeddings of the tokens of each of several texts, a question's or those that may answer it."""
+        return self._queue.run(self._encode_tokens, texts, Priority.QUESTION)
 
     def token_starts(self, text: str) -> NDArray[np.int64]:
         """Starts (T,) of the tokens of a text of any length, in code points, ascending."""
@@ -86,14 +91,16 @@ class Encoder:
             end = begin + _PIECE_CHARS
             if end < len(text):
                 end = max(text.rfind(" ", begin, end), text.rfind("\n", begin, end)) + 1 or end
-            offsets = self._tokenizer.encode(text[begin:end], add_special_tokens=False).offsets
-            starts.append(begin + np.array([start for start, _ in offsets], dtype=np.int64))
+            piece = self._tokenizer.encode_batch([text[begin:end]], add_special_tokens=False)[
+                0
+            ]  # unlike `encode`, no GIL
+            starts.append(begin + np.array([start for start, _ in piece.offsets], dtype=np.int64))
             begin = end
         return np.concatenate(starts)
 
     def close(self) -> None:
         """Waits for running texts and ends the threads."""
-        self._pool.shutdown()
+        self._queue.close()
 
     def _encode_one(self, text: str) -> Embeddings:
         (embedding,) = self._session.run(["sentence_embedding"], _inputs(self._tokenize(text).ids))
