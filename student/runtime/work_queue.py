@@ -1,10 +1,12 @@
 """The encoder's queue: a few threads run one text after another, and questions go before what is being ingested.
 
 Nothing is handed to a thread before it is free for it. So a question waits for the texts that are running when it
-comes, milliseconds, however many thousand texts of a document are still to be encoded.
+comes, milliseconds, however many thousand texts of a document are still to be encoded; and while questions keep coming
+one thread is left to them, so that they do not even wait for those.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from heapq import heappop, heappush, heapreplace
@@ -15,6 +17,9 @@ Result = TypeVar("Result")
 
 SLICE = 8
 """Texts of one document that are run before another document of the same priority has its next ones run."""
+
+KEPT_FREE_S = 1.0
+"""Time after a question in which one thread, where there are several, begins no text of a document."""
 
 
 class Priority(IntEnum):
@@ -37,6 +42,8 @@ class WorkQueue:
         self._changed = threading.Condition()
         self._waiting: list[tuple[int, int, _Batch]] = []  # a heap, by priority and then by when it came
         self._given = 0
+        self._asked_at = -KEPT_FREE_S
+        self._ingesting = 0  # threads that run an item of a document
         self._threads: list[threading.Thread] = []
         self._is_closed = False
 
@@ -57,6 +64,8 @@ class WorkQueue:
         with self._changed:
             if self._is_closed:
                 raise RuntimeError("the encoder is closed")
+            if priority == Priority.QUESTION:
+                self._asked_at = time.monotonic()
             heappush(self._waiting, (priority, self._number(), batch))
             self._changed.notify(min(len(items), self.workers))
             if not self._threads:
@@ -77,23 +86,35 @@ class WorkQueue:
 
     def _work(self) -> None:
         while (taken := self._take()) is not None:
-            taken[0].run(taken[1])
+            priority, batch, place = taken
+            batch.run(place)
+            if priority != Priority.QUESTION:
+                with self._changed:
+                    self._ingesting -= 1
 
-    def _take(self) -> "tuple[_Batch, int] | None":
-        """The next item, of the first batch; None once the queue is closed and empty."""
+    def _take(self) -> "tuple[int, _Batch, int] | None":
+        """The next item, of the first batch, and its priority; None once the queue is closed and empty."""
         with self._changed:
-            while not self._waiting:
-                if self._is_closed:
+            while not self._waiting or (kept := self._seconds_kept_free()) > 0:
+                if not self._waiting and self._is_closed:
                     return None
-                self._changed.wait()
+                self._changed.wait(kept if self._waiting else None)
             priority, _, batch = self._waiting[0]
+            self._ingesting += priority != Priority.QUESTION
             place = batch.begun
             batch.begun += 1
             if batch.begun >= len(batch.items):
                 heappop(self._waiting)
             elif batch.begun % SLICE == 0:  # behind the others of its priority
                 heapreplace(self._waiting, (priority, self._number(), batch))
-            return batch, place
+            return priority, batch, place
+
+    def _seconds_kept_free(self) -> float:
+        """How long this thread waits for questions before it begins what waits; 0 to begin it now."""
+        is_last = self._ingesting == self.workers - 1 and self.workers > 1
+        if not is_last or self._waiting[0][0] == Priority.QUESTION:
+            return 0
+        return self._asked_at + KEPT_FREE_S - time.monotonic()
 
     def _number(self) -> int:
         self._given += 1
