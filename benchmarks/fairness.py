@@ -1,7 +1,7 @@
 """Fairness: what a large document on its way in costs those who ask, and what hostile ones cost everybody else.
 
 A real server on the demo base. Questions go over HTTP, one after another, each new: first alone, then while a document
-of 20 MB is taken in, again and again until a thousand are asked. Then hostile texts are sent, and the server's health
+of 20 MB is ingested, again and again until a thousand are asked. Then hostile texts are sent, and the server's health
 is asked for meanwhile.
 """
 
@@ -145,7 +145,7 @@ def _ask(http: httpx.Client, count: int, *, mark: str) -> list[float]:
 
 
 def _health_beside(url: str, text: str) -> dict[str, Any]:
-    """How long the health of the server took to answer while a text was taken in."""
+    """How long the health of the server took to answer while a text was ingested."""
     done = threading.Event()
     status: list[int] = []
     started = time.perf_counter()

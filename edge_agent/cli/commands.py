@@ -17,6 +17,9 @@ from edge_agent.errors import InputInvalid
 from student.bundle import DEFAULT_BUNDLE
 from student.terminal import progress_bar
 
+_SWITCH_INTERVAL_S = 0.0005
+"""Time that a thread of the server may compute while others wait; by default 5 ms, and a question waits ten times."""
+
 app = typer.Typer(no_args_is_help=True, help="The branch server: ingest documents, answer questions.")
 
 
@@ -51,6 +54,7 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has ended: so all is closed
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

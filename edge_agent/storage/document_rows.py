@@ -116,10 +116,6 @@ _WITH_ATTACHMENTS = (
     "SELECT d.id, d.source, depth + 1 FROM documents d JOIN inside i ON d.container_id = i.id) "
     "SELECT id, source FROM inside ORDER BY depth"
 )
-_TEXTS_OF_DOCUMENT = (
-    "SELECT passage_id, title, heading, text FROM passage_texts "
-    "WHERE passage_id IN (SELECT id FROM passages WHERE document_id = ?)"
-)
 
 
 def _described(document_id: str, container_id: str | None, new: NewDocument) -> Document:
@@ -172,16 +168,27 @@ def _span_checksum(document_id: str, new: NewDocument, span: PassageSpan) -> int
 
 def _insert_terms(db: sqlite3.Connection, document_id: str) -> None:
     """Lets a document's passages be found by their words."""
-    db.execute(f"INSERT INTO passage_terms (rowid, title, heading, text) {_TEXTS_OF_DOCUMENT}", [document_id])
+    db.executemany(
+        "INSERT INTO passage_terms (rowid, title, heading, text) VALUES (?, ?, ?, ?)", _texts(db, document_id)
+    )
 
 
 def _delete_terms(db: sqlite3.Connection, document_id: str) -> None:
     """Takes the words of a document's passages out of search; before the passages or their title change."""
-    db.execute(
-        "INSERT INTO passage_terms (passage_terms, rowid, title, heading, text) "
-        f"SELECT 'delete', * FROM ({_TEXTS_OF_DOCUMENT})",
-        [document_id],
+    db.executemany(
+        "INSERT INTO passage_terms (passage_terms, rowid, title, heading, text) VALUES ('delete', ?, ?, ?, ?)",
+        _texts(db, document_id),
     )
+
+
+def _texts(db: sqlite3.Connection, document_id: str) -> list[tuple[int, str, str, str]]:
+    """The rows of `passage_texts` for a document; the view goes through all of its text again for each passage."""
+    document = db.execute("SELECT title, text FROM documents WHERE id = ?", [document_id]).fetchone()
+    if document is None:
+        return []
+    rows = db.execute('SELECT id, heading, start, "end" FROM passages WHERE document_id = ?', [document_id])
+    title, text = document["title"], document["text"]
+    return [(row["id"], title, row["heading"], text[row["start"] : row["end"]]) for row in rows]
 
 
 def _passage_ids(db: sqlite3.Connection, document_id: str) -> list[int]:
