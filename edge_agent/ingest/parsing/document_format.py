@@ -28,6 +28,8 @@ class DocumentFormat(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     IMAGE = "image"
+    EML = "eml"
+    MSG = "msg"
 
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -89,6 +91,11 @@ def is_rtf(content: bytes) -> bool:
     return content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n\0").startswith(b"{\\rtf")
 
 
+def is_mail(content: bytes) -> bool:
+    """Whether bytes begin as no binary format; parts of a mail may hold any bytes."""
+    return not content.startswith(_BINARY)
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """How files of a format are named and begin: suffixes, the usual one first; a check; and what that expects."""
@@ -119,6 +126,8 @@ SIGNATURES = {
         is_picture,
         "a PNG, JPEG, TIFF, WebP or BMP picture",
     ),
+    DocumentFormat.EML: Signature((".eml",), is_mail, "a mail as text (RFC 5322)"),
+    DocumentFormat.MSG: Signature((".msg",), is_ole, "a mail saved by Outlook (.msg)"),
 }
 FORMAT_OF_SUFFIX = {suffix: name for name, signature in SIGNATURES.items() for suffix in signature.suffixes}
 

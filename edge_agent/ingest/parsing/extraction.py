@@ -25,6 +25,8 @@ _PARSERS = {
     DocumentFormat.TSV: "csv_tables",
     DocumentFormat.JSON: "json_rows",
     DocumentFormat.JSONL: "json_rows",
+    DocumentFormat.EML: "mail",
+    DocumentFormat.MSG: "outlook",
 }
 """The module of `edge_agent.ingest.parsing.formats` that parses a format."""
 

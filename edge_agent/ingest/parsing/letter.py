@@ -1,0 +1,111 @@
+"""Letters: a mail of any format before it has a text, and how it becomes one with attachments."""
+
+import re
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+
+from edge_agent.characters import normalize
+from edge_agent.errors import InputInvalid
+from edge_agent.ingest.parsing.blocks import Attachment, BlockKind, Extract, TextBuilder
+from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.formats import html, plain
+from edge_agent.settings import ParsingLimits
+
+MAX_ATTACHMENTS = 100
+_MAX_SHOWN = 10
+"""Recipients that are named; a list of hundreds says nothing about the mail."""
+
+
+@dataclass(slots=True)
+class Letter:
+    """A mail before it has a text: what its head says, its body as text and as a page, and what is attached."""
+
+    subject: str = ""
+    sender: str = ""
+    recipients: list[str] = field(default_factory=list)
+    date: str = ""
+    texts: list[str] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+
+def add_letter(letter: Letter, limits: ParsingLimits) -> Extract:
+    """A mail's text, blocks and attachments."""
+    builder = TextBuilder()
+    shown = letter.recipients[:_MAX_SHOWN]
+    builder.heading(letter.subject, 1)
+    if letter.sender:
+        builder.row(f"From: {letter.sender}", is_first=True)
+    if shown:
+        more = len(letter.recipients) - len(shown)
+        builder.row(f"To: {', '.join(shown)}" + (f" and {more} more" if more > 0 else ""))
+    bodies = [(page, DocumentFormat.HTML, html) for page in letter.pages]
+    bodies += [(_unquoted(text), DocumentFormat.TEXT, plain) for text in letter.texts]
+    for text, kind, parser in bodies:
+        try:
+            add_blocks(builder, parser.parse(text.encode(errors="replace"), kind, limits))
+        except InputInvalid:
+            builder.notice(f"a body that cannot be read as {kind.value} was left out")
+    for attachment in letter.attachments:
+        builder.attach(attachment)
+    for notice in letter.notices:
+        builder.notice(notice)
+    return builder.build(letter.subject or None, date=letter.date)
+
+
+def add_blocks(builder: TextBuilder, extract: Extract) -> None:
+    """Adds the blocks of a body that another format's parser has read."""
+    before: BlockKind | None = None
+    for block in extract.blocks:
+        text = extract.text[block.start : block.end]
+        if block.kind is BlockKind.HEADING:
+            builder.heading(text, block.level)
+        elif block.kind is BlockKind.LIST_ITEM:
+            marker, _, rest = text.partition(" ")
+            builder.item(rest or marker, marker=marker, depth=block.level)
+        elif block.kind is BlockKind.TABLE_ROW:
+            builder.row(text, is_first=before is not BlockKind.TABLE_ROW)
+        elif block.kind is BlockKind.CODE:
+            builder.code(text)
+        else:
+            builder.paragraph(text)
+        before = block.kind
+    for notice in extract.notices:
+        builder.notice(notice)
+
+
+def _unquoted(text: str) -> str:
+    """A plain body without the marks of what it quotes and of its signature."""
+    lines = (line.lstrip("> ") if line.startswith(">") else line for line in text.split("\n"))
+    return "\n".join("" if line.rstrip() == "--" else line for line in lines)
+
+
+def clean_name(name: str) -> str:
+    """A file's name without folders and without characters that no name has."""
+    name = re.sub(r"[\x00-\x1f\x7f]", "", normalize(name)).replace("\\", "/").rsplit("/", 1)[-1].strip()
+    return name[-150:] or "attachment"
+
+
+def name_of_message(subject: str) -> str:
+    """A file's name for a mail that is attached to another."""
+    return (re.sub(r"[^\w -]+", " ", subject)[:80].strip() or "message") + ".eml"
+
+
+def pack_letter(letter: Letter) -> bytes:
+    """A letter as a mail in text, for one that is attached to another."""
+    message = EmailMessage()
+    heads = {"Subject": letter.subject, "From": letter.sender, "Date": letter.date and f"{letter.date} 00:00:00"}
+    made = "".join(f"{name}: {' '.join(value.split())}\n" for name, value in heads.items() if value)
+    made += "".join(
+        f"To: {', '.join(' '.join(name.split()) for name in letter.recipients)}\n" if letter.recipients else ""
+    )
+    for kind, bodies in (("html", letter.pages), ("plain", letter.texts)):
+        for body in bodies[:1]:
+            if message.get_content_maintype() != "text" or not message.get_payload():
+                message.set_content(body, subtype=kind, cte="base64")
+    for attachment in letter.attachments:
+        message.add_attachment(
+            attachment.content, maintype="application", subtype="octet-stream", filename=attachment.name
+        )
+    return made.encode() + message.as_bytes()
