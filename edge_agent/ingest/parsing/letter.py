@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
 
 from edge_agent.characters import normalize
 from edge_agent.errors import InputInvalid
@@ -89,23 +91,22 @@ def clean_name(name: str) -> str:
 
 def name_of_message(subject: str) -> str:
     """A file's name for a mail that is attached to another."""
-    return (re.sub(r"[^\w -]+", " ", subject)[:80].strip() or "message") + ".eml"
+    return (" ".join(re.sub(r"[^\w-]+", " ", subject)[:80].split()) or "message") + ".eml"
 
 
 def pack_letter(letter: Letter) -> bytes:
     """A letter as a mail in text, for one that is attached to another."""
     message = EmailMessage()
-    heads = {"Subject": letter.subject, "From": letter.sender, "Date": letter.date and f"{letter.date} 00:00:00"}
-    made = "".join(f"{name}: {' '.join(value.split())}\n" for name, value in heads.items() if value)
-    made += "".join(
-        f"To: {', '.join(' '.join(name.split()) for name in letter.recipients)}\n" if letter.recipients else ""
-    )
-    for kind, bodies in (("html", letter.pages), ("plain", letter.texts)):
-        for body in bodies[:1]:
-            if message.get_content_maintype() != "text" or not message.get_payload():
-                message.set_content(body, subtype=kind, cte="base64")
+    if letter.pages:
+        message.set_content(letter.pages[0], subtype="html", cte="base64")
+    elif letter.texts:
+        message.set_content(letter.texts[0], cte="base64")
     for attachment in letter.attachments:
         message.add_attachment(
             attachment.content, maintype="application", subtype="octet-stream", filename=attachment.name
         )
-    return made.encode() + message.as_bytes()
+    heads = {"Subject": letter.subject, "From": letter.sender, "To": ", ".join(letter.recipients)}
+    if letter.date:
+        heads["Date"] = format_datetime(datetime.fromisoformat(letter.date))
+    said = "".join(f"{name}: {' '.join(value.split())}\n" for name, value in heads.items() if value)
+    return said.encode(errors="replace") + message.as_bytes()

@@ -219,7 +219,7 @@ def _date(value: str) -> str:
 
 def _uudecoded(lines: str) -> bytes:
     parts = []
-    for line in lines.split("\n"):
+    for line in lines.splitlines():
         try:
             parts.append(binascii.a2b_uu(line))
         except (binascii.Error, ValueError):
