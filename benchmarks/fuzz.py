@@ -15,6 +15,7 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from pptx import Presentation
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
+from benchmarks.compound_file import compound_file
 from edge_agent.errors import AgentError
 from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
@@ -82,6 +84,10 @@ def seeds_of(document_format: DocumentFormat) -> list[bytes]:
             seeds = [_make_odf(document_format, is_flat) for is_flat in (False, True)]
         case DocumentFormat.HTML:
             seeds = [f"<!doctype html><title>Ayuda</title><main>{html}</main>".encode(), html.encode()]
+        case DocumentFormat.EML:
+            seeds = [_make_mail()]
+        case DocumentFormat.MSG:
+            seeds = [_make_outlook_mail()]
         case DocumentFormat.IMAGE:
             seeds = []  # its parser is a program of others
         case _:
@@ -96,6 +102,26 @@ _OTHERS = {
     DocumentFormat.JSON: [json.dumps({"title": "Tarifas", "rows": [{"a": 1, "b": [True]}, {"a": 2.5}]}).encode()],
     DocumentFormat.JSONL: [json.dumps({"subject": "Correo", "body": "No", "n": 1.5}).encode() + b'\n{"a": "b"}\n'],
 }
+
+
+def _make_mail() -> bytes:
+    message = EmailMessage()
+    message["Subject"], message["From"], message["Date"] = "Ayuda ñ", "a@b.example", "Mon, 02 Nov 2026 10:00:00 +0100"
+    message.set_content(TEXT)
+    message.add_alternative(MarkdownIt("commonmark").render(TEXT), subtype="html")
+    message.add_attachment(b"a,b\n1,2\n", maintype="text", subtype="csv", filename="año.csv")
+    return message.as_bytes()
+
+
+def _make_outlook_mail() -> bytes:
+    return compound_file(
+        {
+            "__properties_version1.0": bytes(32),
+            "__substg1.0_0037001F": "Ayuda ñ".encode("utf-16-le"),
+            "__substg1.0_10130102": MarkdownIt("commonmark").render(TEXT).encode(),
+            "__attach_version1.0_#00000000": {"__substg1.0_37010102": b"a,b", "__substg1.0_3707001F": b"a\0.\0c\0"},
+        }
+    )
 
 
 def spoil(content: bytes, document_format: DocumentFormat, generator: random.Random) -> bytes:

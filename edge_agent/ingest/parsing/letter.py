@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from edge_agent.characters import normalize
-from edge_agent.errors import InputInvalid
+from edge_agent.errors import InputInvalid, TextUndecodable
 from edge_agent.ingest.parsing.blocks import Attachment, BlockKind, Extract, TextBuilder
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.formats import html, plain
@@ -47,7 +47,7 @@ def add_letter(letter: Letter, limits: ParsingLimits) -> Extract:
     for text, kind, parser in bodies:
         try:
             add_blocks(builder, parser.parse(text.encode(errors="replace"), kind, limits))
-        except InputInvalid:
+        except (InputInvalid, TextUndecodable):
             builder.notice(f"a body that cannot be read as {kind.value} was left out")
     for attachment in letter.attachments:
         builder.attach(attachment)

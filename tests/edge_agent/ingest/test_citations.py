@@ -5,6 +5,7 @@ import html
 import io
 import json
 from collections.abc import Callable
+from email.message import EmailMessage
 
 import docx
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pptx import Presentation
 
+from benchmarks.compound_file import compound_file
 from edge_agent.agent import Agent
 from edge_agent.errors import AgentError
 from edge_agent.ingest.parsing.document_format import DocumentFormat
@@ -77,6 +79,13 @@ def as_rtf(paragraphs: list[str]) -> bytes:
     return ("{\\rtf1\\ansi " + "".join(rf"\pard {escaped(paragraph)}\par" for paragraph in paragraphs) + "}").encode()
 
 
+def as_mail(paragraphs: list[str]) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = "a@b.example"
+    message.set_content("\n\n".join(paragraphs))
+    return message
+
+
 MAKERS: dict[DocumentFormat, Callable[[list[str]], bytes]] = {
     DocumentFormat.TEXT: lambda paragraphs: "\n\n".join(paragraphs).encode(),
     DocumentFormat.MARKDOWN: lambda paragraphs: ("# Título\n\n" + "\n\n".join(paragraphs)).encode(),
@@ -101,6 +110,13 @@ MAKERS: dict[DocumentFormat, Callable[[list[str]], bytes]] = {
     DocumentFormat.TSV: lambda paragraphs: "\n".join(f"{n}\t{p}" for n, p in enumerate(paragraphs)).encode(),
     DocumentFormat.JSON: lambda paragraphs: json.dumps([{"body": p, "n": 1} for p in paragraphs]).encode(),
     DocumentFormat.JSONL: lambda paragraphs: "\n".join(json.dumps({"body": p}) for p in paragraphs).encode(),
+    DocumentFormat.EML: lambda paragraphs: as_mail(paragraphs).as_bytes(),
+    DocumentFormat.MSG: lambda paragraphs: compound_file(
+        {
+            "__properties_version1.0": bytes(32),
+            "__substg1.0_1000001F": "\n\n".join(paragraphs).encode("utf-16-le", errors="replace"),
+        }
+    ),
 }
 
 

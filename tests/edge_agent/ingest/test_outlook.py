@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from benchmarks.compound_file import Folder, compound_file
 from edge_agent.errors import AgentError, InputInvalid
 from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.formats.outlook_rtf import html_of_rtf, unpack_rtf
 from edge_agent.settings import ParsingLimits
-from tests.edge_agent.ingest.compound_file import Folder, compound_file
 
 TEXT, PAGE = "Las copias se guardan 14 días.", "<p>Las copias se guardan <b>14 días</b>.</p>"
 RTF = (

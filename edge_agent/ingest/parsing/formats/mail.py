@@ -187,10 +187,10 @@ def _head(message: Message, name: str) -> str:
 
 
 def _decoded(value: str) -> str:
-    if any("\udc80" <= c <= "\udcff" for c in value):
-        value = decode_text(value.encode("utf-8", errors="surrogateescape"))[0]
     parts = []
     try:
+        if not value.isascii():
+            value = decode_text(value.encode("utf-8", errors="surrogateescape"))[0]
         for part, charset in decode_header(value):
             parts.append(part if isinstance(part, str) else decode_text(part, charset)[0] if part else "")
     except (AgentError, MessageError, ValueError, LookupError):

@@ -1,4 +1,4 @@
-"""Writes compound files ([MS-CFB]) for tests: folders and streams, small ones in the small sectors meant for them."""
+"""Writes compound files ([MS-CFB]), as Outlook does: folders and streams, small ones in small sectors."""
 
 import struct
 from collections.abc import Mapping
