@@ -260,7 +260,7 @@ def _versions(setting: Setting) -> dict[str, str]:
 def _run(command: Sequence[str], paths: Sequence[Path], code: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "1"}
     given = "\n".join(map(str, paths))
-    return subprocess.run(command, input=given, capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(command, input=given, capture_output=True, text=True, check=False, env=environment, cwd=code)
 
 
 def main() -> None:

@@ -31,7 +31,9 @@ def run() -> dict[str, Any]:
 def _rows(code: Path) -> dict[str, Any]:
     environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(WORKER), "cases", str(CASES)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment, cwd=code
+    )  # for its child
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     failing = {" ".join(row["files"]): row["note"] for row in rows if row["faults"]}
     return {"rows": len(rows), "hold": len(rows) - len(failing), "failing": failing}
