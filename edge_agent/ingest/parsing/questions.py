@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from edge_agent.text import split_sentences
 
 _MAX_QUESTION_CHARS = 300
+_GAP = r"\s{0,3}"  # bounded: several in a row would take the cube of the time that one takes
 _BULLET = r"(?:[-•*▪◦–]\s+)?"
 _NUMBERED = re.compile(rf"{_BULLET}(?:\(?\d{{1,3}}(?:\.\d{{1,3}})*[.)]+\s+|[a-z]\)\s+)?")
 _ASKS = re.compile(
-    rf"{_NUMBERED.pattern}(?:P|Q|Preg|Pregunta|Question)\s*\.?\s*(?:n?[º°.]?\s*\d{{1,3}})?\s*[:.)\-–]\s*", re.IGNORECASE
+    rf"{_NUMBERED.pattern}(?:P|Q|Preg|Pregunta|Question){_GAP}\.?{_GAP}(?:n?[º°.]?{_GAP}\d{{1,3}})?{_GAP}[:.)\-–]\s*",
+    re.IGNORECASE,
 )
 _ANSWERS = re.compile(
-    rf"{_BULLET}(?:R|A|Rta|Resp|Respuesta|Answer)\s*\.?\s*\d{{0,3}}\s*[:.)\-–]\s*(?=\S)", re.IGNORECASE
+    rf"{_BULLET}(?:R|A|Rta|Resp|Respuesta|Answer){_GAP}\.?{_GAP}\d{{0,3}}{_GAP}[:.)\-–]\s*(?=\S)", re.IGNORECASE
 )
 _MARK = re.compile("[?？]")
 _QUESTION_END = re.compile(r"[?？][\"'»”’)\]*_]*$")

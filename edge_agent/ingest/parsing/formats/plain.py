@@ -19,7 +19,7 @@ from edge_agent.ingest.parsing.spreadsheet import MAX_COLUMNS, add_spreadsheet
 from edge_agent.settings import ParsingLimits
 
 _RULE = re.compile(r"\s*([=\-_*~#·—─═])(?:\s?\1){2,}\s*")
-_HASHES = re.compile(r"(#{1,6})\s+(\S.*?)[\s#]*")
+_HASHES = re.compile(r"(#{1,6})\s+(\S(?:.*[^\s#])?)[\s#]*")
 _BULLET = re.compile(r"(\s*)([-*+•▪◦·‣–—●○■□])\s+(\S.*)")
 _NUMBER = re.compile(r"(\s*)(\(?\d{1,3}(?:\.\d{1,3}){0,3}(?:[.)]|\.-|º)|\(?[a-z]\))\s+(\S.*)")
 _STEP = re.compile(r"(\s*)((?:paso|step)\s+\d{1,2}\s*[:.)-])\s*(\S.*)", re.IGNORECASE)
@@ -27,9 +27,10 @@ _QUOTED = re.compile(r"(?:\s{0,3}>\s?)+")
 _PAGE = re.compile(r"\s*(?:(?:p[áa]gina|p[áa]g\.?|page)\s*\d{1,4}(?:\s*(?:de|of|/)\s*\d{1,4})?|- ?\d{1,4} ?-)\s*", re.I)
 _BARE_NUMBER = re.compile(r"\s*\d{1,4}\s*")
 _LABEL = re.compile(r"\s*[^\s:][^:]{0,40}:(?:\s|$)")
-_LEADER = re.compile(r"\s*(?:\.{4,}|(?:\. ){4,}|_{4,}|…{2,})\s*(?=\S)")
+_LEADER = re.compile(r"(?<!\s)\s*+(?:\.{4,}|(?:\. ){4,}|_{4,}|…{2,})\s*(?=\S)")
 _ASKS_OR_ANSWERS = re.compile(
-    r"\s*(?:P|R|Q|A|Preg|Resp|Pregunta|Respuesta|Question|Answer)\s*\.?\s*\d{0,3}\s*[:.)]\s+\S", re.IGNORECASE
+    r"\s*(?:P|R|Q|A|Preg|Resp|Pregunta|Respuesta|Question|Answer)\s{0,3}\.?\s{0,3}\d{0,3}\s{0,3}[:.)]\s+\S",
+    re.IGNORECASE,
 )
 _MAX_HEADING_CHARS, _MIN_WRAPPED_CHARS, _SURELY_WRAPPED_CHARS, _MIN_WRAPPED_WORDS = 80, 25, 60, 4
 _ENDS = (".", ":", ";", "?", "!", "…", ",")
