@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-OFFICE = {"docx", "odt", "rtf", "pptx", "xlsx", "ods"}
+OFFICE = {"docx", "odt", "rtf", "pptx", "odp", "xlsx", "ods"}
 _SHEETS = "csv:Text - txt - csv (StarCalc):32,34,76,1,,0,false,true,false,false,false,-1"
 _BATCH = 10
 _SCRIPT = (

@@ -156,6 +156,7 @@ def _library(document_format: str) -> Any:
         "docx": _parts,
         "odt": _parts,
         "pptx": _parts,
+        "odp": _parts,
         "pdf": _pages,
         "xlsx": _sheets,
         "ods": _sheets,

@@ -3,6 +3,7 @@
 from email.message import EmailMessage
 from html import escape
 
+from benchmarks.compound_file import compound_file
 from tests.edge_agent.ingest.documents.abstract import (
     Block,
     Code,
@@ -105,6 +106,18 @@ def write_mail(document: Document) -> bytes:
     mail.set_content("")
     mail.add_alternative(f"<html><body>{_html_body(document)}</body></html>", subtype="html")
     return mail.as_bytes()
+
+
+def write_message(document: Document) -> bytes:
+    """The same as Outlook saves it."""
+    return compound_file(
+        {
+            "__properties_version1.0": bytes(32),
+            "__substg1.0_0037001F": document.title.encode("utf-16-le"),
+            "__substg1.0_0C1A001F": "Soporte".encode("utf-16-le"),
+            "__substg1.0_10130102": f"<html><body>{_html_body(document)}</body></html>".encode(),
+        }
+    )
 
 
 def pair_lines(pair: Pair) -> tuple[str, str]:
