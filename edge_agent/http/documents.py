@@ -14,7 +14,7 @@ from edge_agent.agent import Agent
 from edge_agent.http.problems import Problem, Request, describe, problem_of
 from edge_agent.ingest.jobs import Job, Jobs, JobState
 from edge_agent.ingest.outcome import Ingested, Outcome
-from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
+from edge_agent.ingest.parsing.document_format import FORMAT_OF_SUFFIX, DocumentFormat, format_of
 from edge_agent.ingest.parsing.extraction import require_size
 from edge_agent.ingest.tags import checked_tags
 from edge_agent.storage.records import Document, PassageSpan
@@ -159,7 +159,7 @@ def add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs, limiter: CapacityL
         response: Response,
         file: Annotated[
             UploadFile,
-            File(description="Its name's suffix says its format: .md, .txt, .html, .pdf, .docx, .csv or .jsonl."),
+            File(description=f"Its name's suffix says its format: {', '.join(FORMAT_OF_SUFFIX)}."),
         ],
         source: Annotated[str | None, Form(description="Your own name for it. [default: the file's name]")] = None,
         tags: Annotated[list[str] | None, Form(description="What to sort it by; the field may be repeated.")] = None,
