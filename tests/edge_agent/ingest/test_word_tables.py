@@ -13,7 +13,7 @@ def test_merged_cells_are_carried_over() -> None:
         tbl(
             ["Zona", "Servicio", "Precio"],
             [tc("Norte", down), tc("Normal"), tc("4 €")],
-            [tc("", goes_on), tc("Urgente"), tc("9 €")],
+            [tc("no se ve", goes_on), tc("Urgente"), tc("9 €")],
             [tc("Sur"), tc("no hay", '<w:gridSpan w:val="2"/>')],
         )
         + "<w:tbl><w:tr>" + tc("A") + tc("B") + tc("C") + '</w:tr><w:tr><w:trPr><w:gridBefore w:val="1"/></w:trPr>' + tc("b")
@@ -26,6 +26,7 @@ def test_merged_cells_are_carried_over() -> None:
         "A",
         "B: b | C: c",
     ]
+    assert made.invisible_chars == len("noseve")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ _CHARACTERS = {
 }
 _NOTES = {W + "footnoteReference": "footnote", W + "endnoteReference": "endnote"}
 _MATH_MARKS = {M + "sup": "^", M + "sub": "_", M + "den": "/", M + "rad": "√", M + "d": "("}
-_MAX_CODE_CHARS = 200
+_MAX_CODE_CHARS, _MAX_FIELDS = 200, 30
 _PAGE_FIELDS = frozenset(("PAGE", "NUMPAGES", "SECTIONPAGES"))
 _PROMPT = re.compile(
     r"(?:haga|pulse|haz|click|klicken|cliquez)\b.{0,40}\b(?:clic|aquí|tap|here|hier|ici|escribir|text|texto)\b.*"
@@ -161,7 +161,7 @@ class Lines:
     def _field(self, mark: etree._Element) -> None:
         match mark.get(W + "fldCharType"):
             case "begin":
-                self._fields.append(_Field())
+                self._fields = [*self._fields[-_MAX_FIELDS:], _Field()]
                 if (choices := mark.find(f"{W}ffData/{W}ddList")) is not None:
                     entries = [entry.get(W + "val") or "" for entry in choices.iterchildren(W + "listEntry")]
                     chosen = number(value(choices, "result"), 0) or 0

@@ -67,7 +67,7 @@ def read_table(
         is_header = bool(is_on(about, "tblHeader"))
         if is_header and made.header_rows == len(made.rows):
             made.header_rows += 1
-        cells = _Row(made, begun, is_header=is_header)
+        cells = _Row(made, begun, is_header=is_header, hide=hide)
         cells.skip(number(value(about, "gridBefore"), 0) or 0)
         for cell in through(row, W + "tc"):
             cells.add(cell, text_of, is_on_color)
@@ -80,10 +80,12 @@ def read_table(
 class _Row:
     """A row as it grows, cell by cell."""
 
-    def __init__(self, table: WordTable, begun: dict[int, tuple[int, int]], *, is_header: bool) -> None:
+    def __init__(
+        self, table: WordTable, begun: dict[int, tuple[int, int]], *, is_header: bool, hide: Callable[[str], None]
+    ) -> None:
         self.cells: list[Cell] = []
         self.is_odd = False
-        self._table, self._begun, self._is_header = table, begun, is_header
+        self._table, self._begun, self._is_header, self._hide = table, begun, is_header, hide
         self._column = 0
 
     def skip(self, columns: int) -> None:
@@ -125,8 +127,8 @@ class _Row:
             self.is_odd = True
             self.cells.append(Cell(text or origin.text, is_header=self._is_header))
             return
-        joined = f"{origin.text}\n{text}".strip() if text.strip() else origin.text
-        self._table.rows[row][place] = replace(origin, text=joined, rows=origin.rows + 1)
+        self._hide(text)  # Word shows the text of the first cell alone
+        self._table.rows[row][place] = replace(origin, rows=origin.rows + 1)
 
 
 def _is_contents(control: etree._Element) -> bool:
