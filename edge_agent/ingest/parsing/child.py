@@ -13,8 +13,8 @@ from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.ingest.parsing.messages import pack_extract, receive, send
 from edge_agent.settings import ParsingLimits
 
-_NICENESS = 10
-"""So that on a busy machine questions go first."""
+_NICENESS = 5
+"""So that on a busy machine questions go first, and documents still have a fair share of it."""
 _NO_NEW_PRIVILEGES = 38  # of prctl(2)
 _MAX_REQUEST = 1 << 32
 

@@ -42,8 +42,12 @@ CHILDREN = 2
 _MAX_REPLY, _MAX_FRAMES = 200_000_000, 1_000
 _KEPT_BYTES = 300_000_000
 """Memory up to which a child is kept for the next document; a larger one is ended, which gives its memory back."""
+_PATIENCE = 2
+"""Times by the clock what a document may take of the processor: children let questions go first."""
 _WAITS = 3
 """Documents' times that another one waits for a free child."""
+_LAST_WORDS_S = 5
+"""Between the end of a child's replies and its own."""
 _INHERITED = ("PATH", "PYTHONPATH", "LANG", "LC_ALL")
 """Variables of our environment that the child gets: no keys, no tokens."""
 
@@ -78,7 +82,7 @@ class IsolatedParser:
         Args:
             limits: of a document.
             children: documents parsed side by side.
-            timeout_s: for one document.
+            timeout_s: of processor time for one document; on a busy machine it may take twice as long by the clock.
             memory_bytes: of each child.
             environment: of a child; by default our path and language, and nothing else.
         """
@@ -98,7 +102,7 @@ class IsolatedParser:
         require_size(content, self._limits)  # before it is copied anywhere
         head = json.dumps({"format": document_format.value, "limits": asdict(self._limits)}).encode()
         try:
-            child = self._free.get(timeout=_WAITS * self._timeout_s)
+            child = self._free.get(timeout=_WAITS * _PATIENCE * self._timeout_s)
         except queue.Empty:
             raise JobQueueFull("all parsers are busy with other documents; send the document again later") from None
         try:
@@ -124,27 +128,25 @@ class _Child:
     def ask(self, request: Sequence[bytes]) -> Extract:
         """The extract of a document. Raises: see `IsolatedParser.read`."""
         replies: queue.Queue[list[bytes] | None] = queue.Queue()
+        extract = None
         try:
             process = self._start()
             assert process.stdin is not None  # noqa: S101  (pipes were asked for)
             assert process.stdout is not None  # noqa: S101
             threading.Thread(target=_receive, args=(process.stdout, replies), daemon=True).start()
             send(process.stdin, request)
-            reply = replies.get(timeout=self._timeout_s)
+            reply = replies.get(timeout=_PATIENCE * self._timeout_s)
             extract = unpack_extract(reply) if reply else None
+            is_late = not reply and _has_used_its_time(process)
         except queue.Empty:
-            self._end()
-            raise DocumentUnreadable(
-                f"the document could not be read within {self._timeout_s:.0f} s; split it or convert it to another "
-                "format"
-            ) from None
+            is_late = True
         except (OSError, ValueError):  # ValidationError too: whoever made that reply is no parser of ours
-            extract = None
+            is_late = False
         if extract is None:
             self._end()
-            raise DocumentUnreadable(
-                "the document's parser crashed or ran out of memory; split the document or convert it to another format"
-            )
+            late = f"could not be read within {self._timeout_s:.0f} s"
+            said = late if is_late else "made its parser crash or run out of memory"
+            raise DocumentUnreadable(f"the document {said}; split it or convert it to another format")
         if _resident_bytes(process.pid) > _KEPT_BYTES:
             self._end()
         return extract
@@ -181,6 +183,14 @@ class _Child:
                 if pipe is not None:
                     with suppress(OSError):
                         pipe.close()
+
+
+def _has_used_its_time(process: "subprocess.Popen[bytes]") -> bool:
+    """Whether a child that gave no reply was ended for the processor time that it took."""
+    try:
+        return process.wait(timeout=_LAST_WORDS_S) == -signal.SIGXCPU
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def _receive(pipe: IO[bytes], replies: "queue.Queue[list[bytes] | None]") -> None:

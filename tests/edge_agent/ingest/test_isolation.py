@@ -75,14 +75,14 @@ def children() -> list[psutil.Process]:
 def test_a_child_that_dies_grows_or_lies_is_replaced(opener: Opener) -> None:
     parser = opener()
     for content in (b"die", b"grow", b"lie"):
-        with pytest.raises(DocumentUnreadable, match="crashed or ran out of memory"):
+        with pytest.raises(DocumentUnreadable, match="crash or run out of memory"):
             read(parser, content)
         assert read(parser, b"Still here.") == "Still here."
 
 
 def test_a_document_past_its_time_is_refused_and_its_child_replaced(opener: Opener) -> None:
-    parser = opener(timeout_s=10)
-    with pytest.raises(DocumentUnreadable, match="within 10 s"):
+    parser = opener(timeout_s=5)
+    with pytest.raises(DocumentUnreadable, match="within 5 s"):
         read(parser, b"hang")
     assert read(parser, b"Still here.") == "Still here."
 
@@ -102,7 +102,7 @@ def test_a_document_that_holds_up_its_child_holds_up_no_other(opener: Opener) ->
 
 
 def test_whoever_waits_too_long_for_a_child_is_told_to_come_again(opener: Opener) -> None:
-    parser = opener(timeout_s=0.5)
+    parser = opener(timeout_s=0.25)
     refusals: list[type[AgentError]] = []
 
     def ask() -> None:
@@ -155,7 +155,7 @@ def test_a_child_that_keeps_much_memory_is_ended_after_its_answer(opener: Opener
 
 def test_a_child_has_few_rights_and_sees_no_environment(opener: Opener) -> None:
     said = read(opener(), b"rights")
-    for part in ('"memory": 1000000000', '"files": 0', f'"nice": {min(19, os.nice(0) + 10)}', '"privileges": true'):
+    for part in ('"memory": 1000000000', '"files": 0', f'"nice": {min(19, os.nice(0) + 5)}', '"privileges": true'):
         assert part in said
     assert '"names": ["LC_CTYPE", "PATH", "PYTHONPATH"]' in said or '"names": ["PATH", "PYTHONPATH"]' in said
 
@@ -167,5 +167,6 @@ def test_a_document_that_computes_without_end_is_ended_by_the_system_itself(open
     child._timeout_s = 1  # what the child is told
     child._start()
     child._timeout_s = 100
-    with pytest.raises(DocumentUnreadable, match="crashed"):
+    with pytest.raises(DocumentUnreadable, match="within 100 s"):
         read(parser, b"spin")
+    assert read(parser, b"Still here.") == "Still here."
