@@ -35,7 +35,7 @@ def out_of_domain_questions(split: str) -> dict[str, list[str]]:
             kept = [text for text in texts if name != "banking77" or is_held_out(text, HELD_OUT)]
             groups[f"{name}_en"] = _draw(kept)
     for row in read_rows(WRITTEN):
-        if row["data"].startswith(NOT_HOSTING) and is_held_out(row["sha256"][:12], HELD_OUT) == (split == "test"):
+        if row["data"].startswith(NOT_HOSTING) and is_held_out(row["group"], HELD_OUT) == (split == "test"):
             groups.setdefault(f"software_and_banking_{row['language']}", []).append(row["text"])
     return {name: _draw(texts) for name, texts in groups.items()}
 

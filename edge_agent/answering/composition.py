@@ -102,7 +102,8 @@ def score_units(evidence: Evidence, answering: Answering, text: str, *, language
     scores = (1 - weight) * evidence.similarities + weight * passages
     others = np.array([language != "" and c.passage.language not in (language, "") for c in candidates])
     scores = scores - OTHER_LANGUAGE_PENALTY * others
-    scores = scores + answering.word_weight * _shares_of_words(candidates, content_terms(text))
+    is_row = np.array([candidate.passage.kind is PassageKind.TABLE_ROW for candidate in candidates])
+    scores = scores + answering.word_weight * is_row * _shares_of_words(candidates, content_terms(text))
     for code in codes(text):
         holds = np.array([names_code(candidate, code) for candidate in candidates])
         if holds.any():

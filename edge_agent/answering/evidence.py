@@ -118,7 +118,7 @@ class Answering:
         max_units: most units in an answer.
         passage_weight: share of the passage's similarity in a unit's score, in [0, 1].
         keep_above: further units are kept at this share of the best one's score.
-        word_weight: what it adds to a unit's score to hold all content words of the question.
+        word_weight: what it adds to a row's score to hold all content words of the question: rows of one table look alike.
         unverified, verified: the confidence without and with the verifier's logit for the nearest passage.
         doubt: unverified confidences from the first to below the second are in doubt: there, and only there, the
             verifier is asked, where the bundle has one.

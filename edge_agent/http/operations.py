@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 import edge_agent
 from edge_agent.agent import Agent, Readiness
 from edge_agent.http.metrics import Metrics
+from edge_agent.http.problems import describe
 from edge_agent.reporting.base_report import BaseReport
 from edge_agent.reporting.page import report_page
 from edge_agent.reporting.words import ReportLanguage
@@ -41,7 +42,12 @@ def add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
         """The state of the base: documents by format, language and age, what was refused or lost, what to mend."""
         return agent.report()
 
-    @app.get("/report", tags=["operation"], response_class=HTMLResponse)
+    @app.get(
+        "/report",
+        tags=["operation"],
+        response_class=HTMLResponse,
+        responses=describe(HTTPStatus.UNPROCESSABLE_ENTITY),
+    )
     def report_as_page(language: ReportLanguage = "en") -> HTMLResponse:
         """The same as a page, in Spanish or English."""
         return HTMLResponse(report_page(agent.report(), language))

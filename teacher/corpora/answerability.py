@@ -74,7 +74,7 @@ def _of_written(
     own = encode([f"{passage.headings}\n{passage.text}" for _, passage in written])
     segments = np.array([passage.segment for passage in passages])
     for (row, passage), question, itself in zip(written, questions, own, strict=True):
-        text, group = row["text"], row["sha256"][:12]
+        text, group = row["text"], row["group"]
         if row["kind"] != "answered":
             yield _example(f"written: {row['kind']}", text, passage, None, group=group)
         else:

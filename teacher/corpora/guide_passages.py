@@ -96,6 +96,8 @@ def read_guide_passages(data: Path, encoder: Encoder, generator: random.Random) 
 def read_written(path: Path, data: Path) -> Iterator[tuple[dict[str, Any], GuidePassage]]:
     """The questions written by hand, each with its passage.
 
+    A row's `group` names its passage for good: it decides what is held out, whatever later parsers make of the text.
+
     Raises:
         DataRefused: a guide is missing, or its text there is no longer the one that the question was written for.
     """

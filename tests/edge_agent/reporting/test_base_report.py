@@ -95,11 +95,12 @@ def test_a_refusal_ends_when_the_document_is_ingested(tmp_path: Path) -> None:
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_a_page_shows_names_as_text_and_loads_nothing(tmp_path: Path, language: str) -> None:
     with Agent(AgentSettings(tmp_path)) as agent:
-        text = "# <svg onload=alert(1)> (2020)\n\nWe open at nine."
+        text = "# \\<svg onload=alert(1)> (2020)\n\nWe open at nine."
         agent.add_document("<script>.md", text.encode(), DocumentFormat.MARKDOWN)
         page = report_page(agent.report(), language)  # type: ignore[arg-type]
     assert "<svg" not in page
     assert "<script" not in page
+    assert "&lt;svg" in page
     assert "&lt;script&gt;" in page
     assert "src=" not in page
     assert "default-src 'none'" in page
