@@ -52,6 +52,7 @@ _VERSION = re.compile(
 )
 """Marks of a version in a title, folded."""
 _CODE = re.compile(r"\w+(?:[-_./]\w+)*")
+_SPACED_CODE = re.compile(r"\b[A-ZÑ]{1,6} \d{1,5}\b")  # `ERR 101`
 _CODE_BEFORE, _CODE_AFTER = re.compile(r"\w$|\w[-_./]$"), re.compile(r"\w|[-_./]\w")
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'»”’)\]]*+(?=\s)|\n+")
 _LAST_WORD = re.compile(r"(\S+?)[.]$")
@@ -132,7 +133,7 @@ def codes(text: str) -> list[str]:
 
     They are names: one that differs in a figure is another thing, however alike the two look to an encoder.
     """
-    found = (match[0].lower() for match in _CODE.finditer(text))
+    found = [match[0].lower() for match in (*_CODE.finditer(text), *_SPACED_CODE.finditer(text))]
     return list(dict.fromkeys(code for code in found if _is_code(code)))
 
 

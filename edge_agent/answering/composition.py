@@ -104,6 +104,7 @@ def score_units(evidence: Evidence, answering: Answering, text: str, *, language
     scores = scores - OTHER_LANGUAGE_PENALTY * others
     is_row = np.array([candidate.passage.kind is PassageKind.TABLE_ROW for candidate in candidates])
     scores = scores + answering.word_weight * is_row * _shares_of_words(candidates, content_terms(text))
+    scores = scores - _SAYS_NOTHING * _only_repeats(candidates, text)
     for code in codes(text):
         holds = np.array([names_code(candidate, code) for candidate in candidates])
         if holds.any():
@@ -111,8 +112,24 @@ def score_units(evidence: Evidence, answering: Answering, text: str, *, language
     return scores
 
 
-_NOT_NAMED = 10.0
-"""More than any score: a unit under another code than the one asked for comes after all that are under it."""
+_NOT_NAMED, _SAYS_NOTHING = 10.0, 5.0
+"""More than any score: units under another code than the one asked for, and labels, come after all others."""
+
+
+def _only_repeats(candidates: Sequence[Candidate], text: str) -> NDArray[np.bool_]:
+    """Which units (K,) are labels that hold nothing but words of the question, such as `F-3` or `Ipswich`."""
+    asked = set(_WORD.findall(fold(text)))
+    return np.array(
+        [
+            len(candidate.text) <= _LABEL_CHARS
+            and candidate.text[-1:] not in ".!…"
+            and set(_WORD.findall(fold(candidate.text))) <= asked
+            for candidate in candidates
+        ]
+    )
+
+
+_LABEL_CHARS = 80
 
 
 def _shares_of_words(candidates: Sequence[Candidate], terms: Sequence[str]) -> NDArray[np.float64]:
@@ -123,10 +140,18 @@ def _shares_of_words(candidates: Sequence[Candidate], terms: Sequence[str]) -> N
 
 def _without_other_rows(candidates: Sequence[Candidate], chosen: Sequence[int], text: str) -> list[int]:
     """Units without rows that hold fewer of the question's words than the best row: rows of other things."""
-    is_row = np.array([candidate.passage.kind is PassageKind.TABLE_ROW for candidate in candidates])
+    is_row = np.array([_is_row(candidate) for candidate in candidates])
     shares = _shares_of_words(candidates, content_terms(text))
     most = max((shares[i] for i in chosen if is_row[i]), default=0.0)
     return [i for i in chosen if not is_row[i] or shares[i] >= most]
+
+
+def _is_row(unit: Candidate) -> bool:
+    """Whether a unit is a row of a table or, in a text, a line that says something of what it begins with."""
+    return unit.passage.kind is PassageKind.TABLE_ROW or bool(_LINE.fullmatch(unit.text))
+
+
+_LINE = re.compile(r"(?:[-•*] )?[^:.!?\n]{1,60}(?:: +|\.{3,} *)[^\n]{1,120}")
 
 
 def _quoted(unit: Candidate, text: str) -> list[tuple[int, int]]:
@@ -148,14 +173,20 @@ def _asked_cells(row: Candidate, terms: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _named_cells(row: Candidate, terms: Sequence[str]) -> list[tuple[int, int]]:
-    """The cells of a row whose columns have names with any of some words."""
-    cells, place = [], row.start
+    """The cells of a row that some words ask for: those of the columns that they name best, and those that hold any."""
+    wanted = set(terms)
+    cells: list[tuple[int, int, int, bool]] = []
+    place = row.start
     for cell in row.text.split(CELL_GAP):
-        name, gap, _ = cell.partition(": ")
-        if gap and set(_WORD.findall(fold(name))) & set(terms):
-            cells.append((place, place + len(cell)))
+        name, gap, value = cell.partition(": ")
+        shared = len(set(_WORD.findall(fold(name))) & wanted) if gap else 0
+        cells.append((place, place + len(cell), shared, bool(set(_WORD.findall(fold(value))) & wanted)))
         place += len(cell) + len(CELL_GAP)
-    return cells
+    most = max((shared for _, _, shared, _ in cells), default=0)
+    return [(start, end) for start, end, shared, is_held in cells if most and (shared == most or is_held)]
+
+
+_PROSE = frozenset({PassageKind.PARAGRAPH, PassageKind.QUESTION_ANSWER})
 
 
 def answer_text(citations: Sequence[Citation], *, is_disputed: bool = False) -> str:
@@ -169,15 +200,19 @@ def answer_text(citations: Sequence[Citation], *, is_disputed: bool = False) -> 
             parts.append(("\n" if before else "") + _name(citation))
         elif before is not None:
             is_same_row = citation.kind is PassageKind.TABLE_ROW and before.passage_id == citation.passage_id
-            is_prose = {before.kind, citation.kind} <= {PassageKind.PARAGRAPH, PassageKind.QUESTION_ANSWER}
+            is_prose = {before.kind, citation.kind} <= _PROSE and not (
+                _LINE.fullmatch(before.quote) or _LINE.fullmatch(citation.quote)
+            )
             parts.append(CELL_GAP if is_same_row else " " if is_prose else "\n")
         parts.append(citation.quote)
     return "".join(parts)
 
 
 def _name(citation: Citation) -> str:
-    is_dated = not citation.date or citation.date[:4] in citation.title
-    return f"{citation.title}: " if is_dated else f"{citation.title} ({citation.date}): "
+    """The title of a version and what tells it apart, where its title does not: its date, else its source."""
+    if citation.date and citation.date[:4] in citation.title:
+        return f"{citation.title}: "
+    return f"{citation.title} ({citation.date or citation.source}): "
 
 
 def cite(passage: Passage, start: int, end: int, similarity: float) -> Citation:

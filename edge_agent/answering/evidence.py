@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from edge_agent.answering.results import Citation
 from edge_agent.ingest.units import unit_spans
-from edge_agent.storage.records import Passage
-from edge_agent.text import codes, content_words, holds_code
+from edge_agent.storage.records import HEADING_GAP, Passage, PassageKind
+from edge_agent.text import codes, content_terms, content_words, holds_code
 from student.embeddings import Embeddings, TokenEmbeddings
 
 _NAME = re.compile(r"(?!\d+[^\W\d]{1,3}$)(?=.*[^\W\d]|.*[-_./].*[-_./]).*")
@@ -47,7 +47,8 @@ class Evidence:
         passage: similarity of the nearest passage, in [-1, 1].
         sentence: similarity of the nearest unit.
         term: minimum term similarity: of the question's content word that the units are least similar to.
-        is_named: whether a unit, or a heading above it, holds all codes of the question that name something.
+        is_named: whether a unit, or a heading above it, holds all codes of the question that name something, or one
+            answers a question of the same words.
     """
 
     candidates: Sequence[Candidate]
@@ -72,7 +73,7 @@ class Decision:
 
 
 NAMED = 2.5
-"""Added to the confidence's logit where a passage holds the question's codes: names say more than they resemble."""
+"""Added to the confidence's logit where a passage holds the question's codes, or answers the very question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Answering:
         max_units: most units in an answer.
         passage_weight: share of the passage's similarity in a unit's score, in [0, 1].
         keep_above: further units are kept at this share of the best one's score.
-        word_weight: what it adds to a row's score to hold all content words of the question: rows of one table look alike.
+        word_weight: what it adds to a row's score to hold the question's content words: rows look alike.
         unverified, verified: the confidence without and with the verifier's logit for the nearest passage.
         doubt: unverified confidences from the first to below the second are in doubt: there, and only there, the
             verifier is asked, where the bundle has one.
@@ -164,8 +165,15 @@ def weigh_evidence(
         passage,
         float(similarities.max()),
         minimum_term_similarity(text, tokens, embeddings),
-        bool(names) and any(all(names_code(c, code) for code in names) for c in candidates),
+        (bool(names) and any(all(names_code(c, code) for code in names) for c in candidates))
+        or any(_asks_the_same(candidate.passage, text) for candidate in candidates),
     )
+
+
+def _asks_the_same(passage: Passage, text: str) -> bool:
+    """Whether a passage answers a question with the very words of this one."""
+    asked = passage.heading.rsplit(HEADING_GAP, 1)[-1]
+    return passage.kind is PassageKind.QUESTION_ANSWER and set(content_terms(asked)) == set(content_terms(text))
 
 
 def names_code(candidate: Candidate, code: str) -> bool:

@@ -95,7 +95,11 @@ class Preparation:
         """Parses one document, in a process of its own."""
         extracted = self._parser.read(raw.content, raw.format)
         title = (raw.title or extracted.title or title_from_name(raw.source))[:300]
-        dated = date_of(f"{title} {PurePosixPath(raw.source).name}", extracted.date if is_date(extracted.date) else "")
+        dated = date_of(
+            f"{title} {PurePosixPath(raw.source).name}",
+            extracted.text,
+            extracted.date if is_date(extracted.date) else "",
+        )
         document = NewDocument(
             source=raw.source,
             title=title,
