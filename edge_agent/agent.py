@@ -203,7 +203,9 @@ class Agent:
     def report(self) -> BaseReport:
         """The state of the base, and what to mend first. Reads all of it: a second for some thousand passages."""
         today = datetime.now(UTC).date()
-        return report_on(whole_documents(self.store.snapshots), self.store.refusals.all(), today=today)
+        return report_on(
+            whole_documents(self.store.snapshots), self.store.refusals.all(), self.outdated_chunking(), today=today
+        )
 
     def delete_document(self, document_id: str) -> None:
         """Deletes a document and the attachments in it for good.

@@ -44,11 +44,16 @@ _ABBREVIATIONS = frozenset(
     """sr sra srta dr dra ud uds vd vds p.ej ej pág págs núm nº art av avda c/ etc aprox tel mr mrs ms prof st vs e.g
     i.e inc ltd no fig approx dept est jr""".split()
 )
+_MONTHS = (
+    "enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
+    "|january|february|march|april|may|june|july|august|september|october|november|december"
+)
 _VERSION = re.compile(
-    r"\d+|\b(?:version|versiones|ver|rev|revision|edicion|edition|ed|v|vigente|vigencia|nuevo|nueva|new|old|antiguo|antigua"
-    r"|anterior|previous|actual|actualizado|actualizada|updated|current|final|draft|borrador|copia|copy"
-    r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
-    r"|january|february|march|april|may|june|july|august|september|october|november|december)\b"
+    r"(?<![^\W_])(?:19|20)\d\d(?:[-/._]\d{1,2}){0,2}(?![^\W_])|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b"
+    rf"|\b(?:\d{{1,2}}\s+(?:de\s+)?)?(?:{_MONTHS})\b"
+    r"|\b(?:version|versiones|ver|rev|revision|edicion|edition|ed|v)\b\.?\s*\d*(?:\.\d+)*|\bv\d+(?:\.\d+)*\b"
+    r"|\b(?:vigente|vigencia|nuevo|nueva|new|old|antiguo|antigua|anterior|previous|actual|actualizado|actualizada"
+    r"|updated|current|final|draft|borrador|copia|copy)\b"
 )
 """Marks of a version in a title, folded."""
 _CODE = re.compile(r"\w+(?:[-_./]\w+)*")
@@ -152,7 +157,10 @@ def _is_code(word: str) -> bool:
 
 
 def without_version(title: str) -> str:
-    """The subject of a title: its words, folded, without figures and what else tells versions apart."""
+    """The subject of a title: its words, folded, without dates, `v2` and what else tells versions apart.
+
+    Other figures stay: Annex 1 and Annex 2 are two subjects.
+    """
     return " ".join(_WORD.findall(_VERSION.sub(" ", fold(title))))
 
 

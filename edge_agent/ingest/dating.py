@@ -30,7 +30,7 @@ _MONTHS = {
     )
     for name in names.split()
 }
-_YEAR = r"(?<!\d)((?:19|20)\d\d)(?!\d)"
+_YEAR = r"(?<![^\W_])((?:19|20)\d\d)(?![^\W_])"  # alone: no part of a code
 _ISO = re.compile(rf"{_YEAR}[-_.](0[1-9]|1[0-2])(?:[-_.](0[1-9]|[12]\d|3[01]))?(?!\d)")
 _DAY_FIRST = re.compile(r"(?<!\d)(0?[1-9]|[12]\d|3[01])[-/.](0?[1-9]|1[0-2])[-/.]((?:19|20)\d\d)(?!\d)")
 _MONTH = re.compile(rf"\b({'|'.join(_MONTHS)})\b\.?(?: de(?:l)?)?[ _-]*{_YEAR}")
@@ -61,8 +61,8 @@ def stated_date(title: str) -> str:
         return f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}"
     if found := _MONTH.search(text):
         return f"{found[2]}-{_MONTHS[found[1]]:02}"
-    years = _ANY_YEAR.findall(text)
-    return max(years) if years else ""
+    years = [year for year in _ANY_YEAR.findall(text) if int(year) <= date.today().year + 1]
+    return max(years, default="")
 
 
 def said_date(text: str) -> str:

@@ -25,6 +25,7 @@ from student.artifacts.digests import Digest, digest_bytes, digest_json
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 
+_MAIL = (DocumentFormat.EML, DocumentFormat.MSG)
 _BATCH = 64
 _SAMPLES, _SAMPLE_CHARS = 20, 2_000
 
@@ -95,11 +96,10 @@ class Preparation:
         """Parses one document, in a process of its own."""
         extracted = self._parser.read(raw.content, raw.format)
         title = (raw.title or extracted.title or title_from_name(raw.source))[:300]
-        dated = date_of(
-            f"{title} {PurePosixPath(raw.source).name}",
-            extracted.text,
-            extracted.date if is_date(extracted.date) else "",
-        )
+        own = extracted.date if is_date(extracted.date) else ""
+        dated = date_of(f"{title} {PurePosixPath(raw.source).name}", extracted.text, own)
+        if raw.format in _MAIL:
+            dated = own or dated  # its head is surer than what its subject names
         document = NewDocument(
             source=raw.source,
             title=title,

@@ -65,6 +65,7 @@ class BaseReport:
         contradictions: versions that say different things under the same heading.
         duplicates: near-duplicates.
         hard_to_find: documents with passages that searching hardly finds, with why.
+        outdated: documents that were chunked by other rules than today's.
         old: documents older than `OLD_YEARS` years, with their date.
         counts: how many each list above has in all; the lists are cut.
     """
@@ -83,6 +84,7 @@ class BaseReport:
     contradictions: list[Versions]
     duplicates: list[Pair]
     hard_to_find: list[Named]
+    outdated: list[Named]
     old: list[Named]
     counts: dict[str, int]
 
@@ -100,16 +102,20 @@ MENDED_FIRST = (
     "hard_to_find",
     "hidden_text",
     "duplicates",
+    "outdated",
     "old",
 )
 
 
-def report_on(documents: Iterable[WholeDocument], refusals: Sequence[Refusal], *, today: date) -> BaseReport:
+def report_on(
+    documents: Iterable[WholeDocument], refusals: Sequence[Refusal], outdated: Sequence[str], *, today: date
+) -> BaseReport:
     """The report on a base.
 
     Args:
         documents: all of it.
         refusals: documents that are not in it because they were refused.
+        outdated: sources of documents that were chunked by other rules than today's.
         today: for their age.
     """
     gathered = _Gathered(today)
@@ -123,6 +129,7 @@ def report_on(documents: Iterable[WholeDocument], refusals: Sequence[Refusal], *
         "contradictions": gathered.contradictions(),
         "duplicates": gathered.duplicates(),
         "hard_to_find": gathered.hard_to_find,
+        "outdated": [Named("", source, "") for source in outdated],
         "old": sorted(gathered.old, key=lambda named: named.remark),
     }
     counts = {name: len(entries) for name, entries in lists.items()}
@@ -156,7 +163,7 @@ class _Gathered:
     hard_to_find: list[Named] = field(default_factory=list)
     old: list[Named] = field(default_factory=list)
     sketches: dict[str, frozenset[int]] = field(default_factory=dict)
-    subjects: defaultdict[tuple[str, str], list[tuple[Document, dict[str, str]]]] = field(
+    subjects: defaultdict[tuple[str, str], list[tuple[Document, dict[str, tuple[str, str]]]]] = field(
         default_factory=lambda: defaultdict(list)
     )
 
@@ -194,22 +201,27 @@ class _Gathered:
         for versions in self.subjects.values():
             newest_first = sorted(versions, key=lambda version: version[0].date, reverse=True)
             said: defaultdict[str, set[str]] = defaultdict(set)
+            names: dict[str, str] = {}
             for _, sections in newest_first:
-                for heading, words in sections.items():
+                for heading, (shown, words) in sections.items():
                     said[heading].add(words)
-            headings = sorted(heading for heading, words in said.items() if len(words) > 1)
+                    names.setdefault(heading, shown)
+            headings = sorted(names[heading] for heading, words in said.items() if len(words) > 1)
             if headings:
                 named = [_with(self.named[d.document_id], d.date) for d, _ in newest_first]
                 found.append(Versions(newest_first[0][0].title, named, headings[:MAX_LISTED]))
         return sorted(found, key=lambda versions: -len(versions.headings))
 
 
-def _by_heading(passages: Sequence[Passage]) -> dict[str, str]:
-    """The content words under each heading; headings without marks of a version."""
+def _by_heading(passages: Sequence[Passage]) -> dict[str, tuple[str, str]]:
+    """By heading without marks of a version: the heading as it stands, and the content words under it."""
     sections: defaultdict[str, list[str]] = defaultdict(list)
+    shown: dict[str, str] = {}
     for passage in passages:
-        sections[without_version(passage.heading)] += content_terms(passage.text, limit=None)
-    return {heading: " ".join(words) for heading, words in sections.items()}
+        heading = without_version(passage.heading)
+        sections[heading] += content_terms(passage.text, limit=None)
+        shown.setdefault(heading, passage.heading)
+    return {heading: (shown[heading], " ".join(words)) for heading, words in sections.items()}
 
 
 def _hard_to_find(document: Document, passages: Sequence[Passage]) -> list[str]:

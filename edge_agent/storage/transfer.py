@@ -69,7 +69,7 @@ def export_base(folder: Path, out: Path, on_bytes: OnBytes = lambda done, total:
     if not path.is_file():
         raise InputInvalid(f"{folder} holds no store; name its folder with --store")
     if out.exists():
-        raise InputInvalid(f"{out} exists; name a new file with --out")
+        raise InputInvalid(f"{out} exists; name a new file")
     copy, archive = out.with_name(f".{out.name}.copy"), out.with_name(f".{out.name}.new")
     try:
         with named_failures(out):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.storage.snapshot import match_any
-from edge_agent.text import MAX_TERMS, content_terms, content_words
+from edge_agent.text import MAX_TERMS, content_terms, content_words, without_version
 
 
 def test_little_words_of_both_languages_are_left_out() -> None:
@@ -51,3 +51,18 @@ def test_a_rare_word_finds_what_meaning_alone_misses(agent: Agent) -> None:
         text = f"# Errors\n\nWhen the code E{4000 + number} is shown, restart the device and wait for two minutes.\n"
         agent.add_document(f"{number}.md", text.encode(), DocumentFormat.MARKDOWN)
     assert agent.lookup.search("what does E4017 mean?")[0].source == "17.md"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("Returns (2023)", "Returns (2025)", True),
+        ("Tarifas v1", "Tarifas v2.1", True),
+        ("Horario, 15 de marzo de 2026", "Horario, 1 de mayo de 2025", True),
+        ("Policy (draft)", "Policy, final version", True),
+        ("Annex 1", "Annex 2", False),
+        ("Plan Marea", "Plan Duna", False),
+    ],
+)
+def test_versions_have_one_subject(one: str, other: str, is_same: bool) -> None:
+    assert (without_version(one) == without_version(other)) is is_same

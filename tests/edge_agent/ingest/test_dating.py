@@ -17,6 +17,9 @@ from edge_agent.ingest.dating import date_of, said_date, stated_date
         ("ISO 9001", ""),
         ("Teléfono 912025123", ""),
         ("Backups", ""),
+        ("HP2055dn", ""),
+        ("order-PC1999x", ""),
+        ("Extension 2099", ""),
     ],
 )
 def test_a_title_states_its_date(title: str, date: str) -> None:

@@ -63,7 +63,7 @@ def test_versions_that_differ_are_named_with_where(report: BaseReport) -> None:
         (f"returns-{THIS_YEAR}.md", str(THIS_YEAR)),
         ("returns-2023.md", "2023"),
     ]
-    assert versions.headings == ["postage"]
+    assert versions.headings == ["Postage"]
 
 
 def test_refused_updates_and_refused_documents_are_two_things(report: BaseReport) -> None:
