@@ -131,13 +131,16 @@ def _mail(path: Path) -> str:
     body = mail.get_body(preferencelist=("html", "plain"))
     shown = body.get_content() if body is not None else ""
     shown = _page_text(shown) if body is not None and body.get_content_type() == "text/html" else shown
-    return "\n".join([str(mail["subject"] or ""), str(mail["from"] or ""), shown])
+    heads = [f"{name}: {mail[name] or ''}" for name in ("Subject", "From", "To", "Cc", "Date")]
+    return "\n".join([*heads, shown])
 
 
 def _message(path: Path) -> str:
     message = _load("extract_msg").openMsg(str(path))
     body = message.body or (_page_text(message.htmlBody.decode("utf-8", "replace")) if message.htmlBody else "")
-    return "\n".join([message.subject or "", message.sender or "", body])
+    people = [message.sender, message.to, message.cc, str(message.date)]
+    heads = zip(("From", "To", "Cc", "Date"), people, strict=True)
+    return "\n".join([message.subject or "", *(f"{name}: {value or ''}" for name, value in heads), body])
 
 
 def _rendered(path: Path) -> str:
