@@ -31,6 +31,7 @@ WORKER, TOOLS = Path(__file__).with_name("document_worker.py"), Path(__file__).w
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / ".run" / "document-truth"
 REPEATS = 3
+MAX_INGESTED_BYTES = 50_000
 OTHERS = {
     "csv": ["kreuzberg", "markitdown"],
     "docx": ["kreuzberg", "markitdown", "mammoth"],
@@ -67,7 +68,12 @@ def run() -> dict[str, Any]:
     """Figures of both halves, and of speed and memory on all files."""
     setting = setting_of(os.environ)
     halves = {half: measure_half(setting, half) for half in ("dev", "test")}
-    return {"tools": _versions(setting), "halves": halves, "speed": measure_speed(setting)}
+    return {
+        "tools": _versions(setting),
+        "halves": halves,
+        "speed": measure_speed(setting),
+        "ingest": measure_ingest(setting),
+    }
 
 
 def setting_of(environment: Mapping[str, str]) -> Setting:
@@ -118,6 +124,29 @@ def measure_speed(setting: Setting) -> dict[str, Any]:
             **_speed_figures(ours),
             "former": _beside(setting, document_format, paths, former, "speed") if setting.base else None,
             "library": _beside(setting, document_format, paths, library, "library"),
+        }
+    return figures
+
+
+def measure_ingest(setting: Setting) -> dict[str, Any]:
+    """Seconds of the whole ingest of Markdown and text, ours and the former parsers' in turns, medians."""
+    figures = {}
+    for document_format in ("md", "txt"):
+        paths = files_of(setting.corpus, "all").get(document_format, [])
+        paths = [path for path in paths if path.stat().st_size <= MAX_INGESTED_BYTES]
+        if not setting.base or not paths:
+            continue
+        print(f"  ingest {document_format}", flush=True)
+        read = set(_ingest(setting.base, paths)["files"]) & set(_ingest(ROOT, paths)["files"])
+        paths = [path for path in paths if path.name in read]
+        pairs = [(_ingest(setting.base, paths), _ingest(ROOT, paths)) for _ in range(REPEATS)]
+        former, ours = (statistics.median(pair[n]["seconds"] for pair in pairs) for n in (0, 1))
+        figures[document_format] = {
+            "files": len(paths),
+            "kb": round(pairs[0][1]["size_bytes"] / 1000),
+            "former_s": round(former, 2),
+            "seconds": round(ours, 2),
+            "ratio": round(ours / former, 3),
         }
     return figures
 
@@ -201,6 +230,11 @@ def _file_figures(path: Path, answer: dict[str, str], seen: set[str]) -> dict[st
 
 def _kind_of(refusal: str) -> str:
     return re.sub(r"\d[\d.,]*", "N", refusal)
+
+
+def _ingest(code: Path, paths: Sequence[Path]) -> dict[str, Any]:
+    figures: dict[str, Any] = json.loads(_run([sys.executable, str(WORKER), "ingest"], paths, code).stdout)
+    return figures
 
 
 def _speed(code: Path, what: str, document_format: str, paths: Sequence[Path]) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 python document_worker.py cases FOLDER            a line of JSON for each row of expectations.jsonl
 python document_worker.py parse                   paths on standard input; a line for each: its text, or why not
 python document_worker.py speed FORMAT REPEATS    paths on standard input; one line: seconds and memory
+python document_worker.py ingest                  paths on standard input; one line: seconds of all into a new base
 python document_worker.py library FORMAT REPEATS  the same for the chosen library alone
 """
 
@@ -40,11 +41,10 @@ FACTS: dict[str, dict[str, Any]] = {
 
 def read_cases(folder: Path) -> None:
     """Says of each row whether it holds, and why not."""
-    from edge_agent.agent import Agent  # noqa: PLC0415  (only here: it loads the runtime of models)
-
+    agents = importlib.import_module("edge_agent.agent")  # only here and below: it loads the runtime of models
     for line in (folder / "expectations.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        with tempfile.TemporaryDirectory() as store, Agent(AgentSettings(store=Path(store))) as agent:
+        with tempfile.TemporaryDirectory() as store, agents.Agent(AgentSettings(store=Path(store))) as agent:
             try:
                 faults = _faults_of(agent, folder, row)
             except AgentError as error:
@@ -93,6 +93,24 @@ def measure(function: Any, repeats: int) -> None:
             }
         )
     )
+
+
+def ingest_files() -> None:
+    """Seconds that a new base takes for all files that are read: parsed, cut into passages, encoded, stored."""
+    agents = importlib.import_module("edge_agent.agent")
+    accepted, size, seconds = [], 0, 0.0
+    with tempfile.TemporaryDirectory() as store, agents.Agent(AgentSettings(store=Path(store))) as agent:
+        agent.add_document("warm.md", b"The first document loads what is needed.", _format_of("warm.md"))
+        for number, path in enumerate(_paths()):
+            content, started = path.read_bytes(), time.perf_counter()
+            try:
+                agent.add_document(f"{number}/{path.name}", content, _format_of(path.name))
+            except AgentError:
+                continue
+            accepted.append(path.name)
+            size += len(content)
+            seconds += time.perf_counter() - started
+    print(json.dumps({"files": accepted, "size_bytes": size, "seconds": seconds, "peak_bytes": _peak_bytes()}))
 
 
 def extract_file(path: Path, content: bytes) -> Any:
@@ -227,10 +245,12 @@ def main() -> None:
             parse_files()
         case ["speed", _, repeats]:
             measure(extract_file, int(repeats))
+        case ["ingest"]:
+            ingest_files()
         case ["library", document_format, repeats]:
             measure(_library(document_format), int(repeats))
         case _:
-            sys.exit("expected cases FOLDER, parse, speed FORMAT REPEATS or library FORMAT REPEATS")
+            sys.exit("expected cases FOLDER, parse, ingest, speed FORMAT REPEATS or library FORMAT REPEATS")
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ def render_files(result: dict[str, Any]) -> str:
         )
     parts.append(_refusals(result["halves"]))
     parts.append(_speed(result["speed"]))
+    parts.append(_ingest(result["ingest"]))
     tools = ", ".join(f"{name} {version}" for name, version in result["tools"].items() if version)
     parts.append(f"Tools: {tools}.")
     return "\n\n".join(parts)
@@ -91,6 +92,15 @@ def _speed(formats: dict[str, Any]) -> str:
             *rows,
         ]
     )
+
+
+def _ingest(formats: dict[str, Any]) -> str:
+    lines = [
+        f"- {name}, {figures['files']} files, {figures['kb']} KB: {figures['seconds']} s, with the former parser "
+        f"{figures['former_s']} s: ×{figures['ratio']:.2f}"
+        for name, figures in formats.items()
+    ]
+    return "\n".join(["The whole ingest, parsed, cut, encoded and stored:", "", *lines])
 
 
 def _ratios(other: dict[str, Any] | None) -> str:
