@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 _BARS = str.maketrans("│┃║¦", "||||")
 _RULE_LINE = re.compile(r"[\s|+\-=:_─━═┌┬┐├┼┤└┴┘╔╦╗╠╬╣╚╩╝╟╢╤╧╪╞╡╥╨┏┳┓┣╋┫┗┻┛]{3,}")
+_GAP = re.compile(r"\S {2,}\S")
+_MAY_BE_TABLE = re.compile(rf"[|│┃║¦\t]|{_GAP.pattern}")
 _MAX_LINE_CHARS, _MIN_ALIGNED = 400, 3
 Rows = list[list[str]]
 
@@ -13,6 +15,8 @@ def drawn_rows(lines: Sequence[str]) -> Rows:
     """The rows of neighbouring lines that are a table; none where they are no table."""
     if len(lines) < 2:
         return []
+    if not _MAY_BE_TABLE.search("\n".join(lines)):
+        return _delimited(lines)  # all that nearly all prose is asked
     barred = [line.translate(_BARS) for line in lines]
     return _barred(barred) or _tabbed(lines) or _delimited(lines) or _aligned(lines)
 
@@ -68,6 +72,8 @@ def _aligned(lines: Sequence[str]) -> Rows:
     width = max(map(len, lines), default=0)
     if len(lines) < _MIN_ALIGNED or width > _MAX_LINE_CHARS:
         return []
+    if 3 * sum(bool(_GAP.search(line)) for line in lines) < 2 * len(lines):
+        return []  # so few lines have two cells
     used = [False] * width
     for line in lines:
         for n, char in enumerate(line):
