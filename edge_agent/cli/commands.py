@@ -112,8 +112,8 @@ def ingest(
       orilla edge ingest /srv/documents/hr --prune   the same for one part of it
       orilla edge ingest /srv/vps --tag vps          sorted, to narrow questions to them
 
-    --prune deletes nothing, and ends with status 1, while it is not sure that files are gone: the folder is empty
-    though it held documents, all or most files are missing at once, or a folder cannot be listed.
+    --prune deletes nothing, and ends with status 1, while it is not sure that files are gone: the folder has no
+    document though it held some, all files or most of them (three or more) are missing, or a folder cannot be listed.
     """  # noqa: D301  (the backspace keeps the lines of the examples apart)
     from edge_agent.ingest.folder.comparison import Plan
     from edge_agent.ingest.folder.sync import sync

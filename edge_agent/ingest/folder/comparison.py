@@ -21,8 +21,8 @@ from edge_agent.ingest.folder.deletions import Absent, Withheld, decide, known_t
 from edge_agent.ingest.folder.documents import Documents
 from edge_agent.ingest.folder.files import QUIET_S, BeingWritten, FileContent, is_quiet, look_again, now_utc, read_file
 from edge_agent.ingest.folder.moves import find_moves
-from edge_agent.ingest.folder.places import Place, is_below, source_of
-from edge_agent.ingest.folder.scan import File, Refusal, Scan, Signature, SkipKind, scan
+from edge_agent.ingest.folder.places import Place, is_below
+from edge_agent.ingest.folder.scan import OWN, File, Refusal, Scan, Signature, scan
 from edge_agent.ingest.folder.synced import Done, Effect, Notice, Synced
 from edge_agent.ingest.outcome import Ingested, Outcome
 from edge_agent.ingest.parsing.document_format import format_of
@@ -112,7 +112,8 @@ class Comparison:
         identity = identity_of(self.place.folder)
         found = scan(self.place)
         files = self.documents.files(self.label)
-        self._stored = {source: file for source, file in files.items() if self.place.contains(source)}
+        scope = self.place.source
+        self._stored = {source: file for source, file in files.items() if is_below(source, scope)}
         self._name_what_is_left(found)
         self._total = len(found.files)
         deferred = [each for file in found.files if (each := self._compare(file, on_file, may_defer=bool(files)))]
@@ -128,7 +129,7 @@ class Comparison:
     def _name_what_is_left(self, found: Scan) -> None:
         """Files that are skipped or refused; where a version of one is stored, it is out of date."""
         for skipped in found.skipped:
-            if skipped.source in self._stored and skipped.kind in (SkipKind.EMPTY, SkipKind.SPECIAL):
+            if skipped.source in self._stored and skipped.kind in OWN:
                 self._refuse(skipped.source, f"it is {skipped.reason} now")
             else:
                 self.synced.skipped.append(skipped)
@@ -274,7 +275,7 @@ class Comparison:
         """Deletes what has gone for sure. The place is listed again first: ingesting may have taken hours."""
         found = scan(self.place)
         gone &= known_to_be_gone(self._stored.keys(), found.present, found.unlisted)
-        scope = source_of(self.place.scope)
+        scope = self.place.source
         absent = Absent(
             stored=self._stored.keys(),
             gone=gone,

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from edge_agent.ingest.folder.places import is_below
 from edge_agent.ingest.folder.scan import Unlisted
 
-MANY = 20
-"""Documents that may go at once, whatever share of the folder's they are."""
-EMPTIED = 3
-"""Documents that a sub-folder must have held for its emptiness to look like a share that is not mounted."""
+FEW = 3
+"""So many documents that vanish at once look like a share that is not mounted: most of a root's, all of a folder's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,8 @@ class Absent:
         stored: sources of all its documents.
         gone: those without a file.
         unlisted: folders whose files are not known.
-        empty_folders: below the place, without any file in them.
-        is_empty: whether the place itself has no file in it.
+        empty_folders: below the place, without any document in them.
+        is_empty: whether the place itself has no document in it.
     """
 
     stored: Set[str]
@@ -67,8 +65,8 @@ def decide(absent: Absent, *, allow_many: bool, how_to_allow: str) -> tuple[list
     deleted, withheld = set(absent.gone), list[Withheld]()
     for folder in sorted(absent.empty_folders):
         held = sorted(source for source in deleted if is_below(source, folder))
-        if len(held) >= EMPTIED:
-            reason = f"{folder}/ is empty but held {len(held)} documents, as a share does that is not mounted"
+        if len(held) >= FEW:
+            reason = f"{folder}/ has no document now but held {len(held)}, as a share does that is not mounted"
             withheld.append(Withheld(f"{reason}; mount it, or remove that folder too; {on_purpose}", tuple(held)))
             deleted.difference_update(held)
     return sorted(deleted), withheld
@@ -90,9 +88,9 @@ def _unsure(absent: Absent) -> str:
 def _looks_unmounted(absent: Absent) -> str:
     stored, gone = len(absent.stored), len(absent.gone)
     if gone == stored and absent.is_empty:
-        return f"the folder is empty but held {stored} documents, as a share does that is not mounted; mount it"
+        return f"the folder has no document now but held {stored}, as a share does that is not mounted; mount it"
     if gone == stored:
         return f"none of the {stored} stored documents is in the folder: it may not be mounted, or be another one"
-    if gone > MANY and 2 * gone > stored:
+    if gone >= FEW and 2 * gone > stored:
         return f"{gone} of {stored} documents would go at once; look whether all of the folder is there"
     return ""

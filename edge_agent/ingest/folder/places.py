@@ -36,15 +36,21 @@ class Place:
         """The part's own path."""
         return self.folder / self.scope
 
-    def contains(self, source: str) -> bool:
-        """Whether a source of the root is in this part of it."""
-        return is_below(source, source_of(self.scope))
+    @property
+    def source(self) -> str:
+        """The part's name in the store: all sources of the part are this one or below it."""
+        return folder_source_of(self.scope) if self.path.is_dir() else source_of(self.scope)
 
 
 def source_of(relative: str) -> str:
     """The source of a file, given its path below the root: one for all Unicode forms of a name."""
     text = relative.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # names can be any bytes
     return unicodedata.normalize("NFC", text).strip()
+
+
+def folder_source_of(relative: str) -> str:
+    """The beginning that the sources of all files in a folder have, given its path below the root."""
+    return source_of(f"{relative}/x").removesuffix("/x")
 
 
 def is_below(source: str, folder: str) -> bool:
@@ -90,7 +96,8 @@ def _relative(path: Path, folder: Path) -> str | None:
     """A path relative to a folder that it is ("") or lies in, as both are written or as their links lead; else None."""
     for inner, outer in ((path, folder), (Path(os.path.realpath(path)), Path(os.path.realpath(folder)))):
         if inner.is_relative_to(outer):
-            return inner.relative_to(outer).as_posix().removeprefix(".")
+            below = inner.relative_to(outer).as_posix()
+            return "" if below == "." else below
     return None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from edge_agent.ingest.folder.places import Place, is_below, source_of
+from edge_agent.ingest.folder.places import Place, folder_source_of, is_below, source_of
 from edge_agent.ingest.parsing.document_format import FORMAT_OF_SUFFIX
 from edge_agent.settings import Limits
 
@@ -34,10 +34,15 @@ class SkipKind(StrEnum):
     TEMPORARY = "hidden or temporary"
     FORMAT = "not a document"
     LINK = "link"
+    DANGLING = "link to nowhere"
     SPECIAL = "special file"
     EMPTY = "empty"
     SAME_NAME = "same name"
     ROOT = "another root"
+
+
+OWN = (SkipKind.EMPTY, SkipKind.SPECIAL, SkipKind.DANGLING)
+"""What stands where a document may have been, so that the one that is stored has not gone but is out of date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +115,15 @@ class Scan:
     @property
     def present(self) -> set[str]:
         """The sources that have a file of their own, whether it can be ingested or not."""
-        is_own = (SkipKind.EMPTY, SkipKind.SPECIAL)
-        skipped = {each.source for each in self.skipped if each.kind in is_own}
+        skipped = {each.source for each in self.skipped if each.kind in OWN}
         return {file.source for file in self.files} | {each.source for each in self.refused} | skipped
 
     @property
     def empty_folders(self) -> list[str]:
-        """Folders without anything in them, or below, but hidden or temporary files."""
+        """Folders without a document in them, or below: empty, or with hidden, temporary and other files alone."""
         sources = [each.source for each in self.files] + [each.source for each in self.refused]
         sources += [each.source for each in self.unlisted]
-        sources += [each.source for each in self.skipped if each.kind is not SkipKind.TEMPORARY]
+        sources += [each.source for each in self.skipped if each.kind not in (SkipKind.TEMPORARY, SkipKind.FORMAT)]
         used = {parent for source in sources for parent in _parents(source)}
         return [folder for folder in self.folders if folder not in used]
 
@@ -135,7 +139,7 @@ def scan(place: Place) -> Scan:
     if place.scope and not place.path.is_dir():
         _sort(found, links, place.scope, is_named=True, place=place)
     else:
-        pending = [place.scope]
+        pending = _forms(place)
         while pending:
             pending += _list(found, links, place, pending.pop())
     _resolve_links(found, links, place)
@@ -145,23 +149,47 @@ def scan(place: Place) -> Scan:
     return found
 
 
+def _forms(place: Place) -> list[str]:
+    """The folders whose files have the names of a place's: the place, and those of it in other Unicode forms."""
+    forms, scope = [""], ""
+    for part in filter(None, place.scope.split("/")):
+        scope = f"{scope}/{part}" if scope else part
+        below = [f"{form}/{name}" if form else name for form in forms for name in _names(place.folder / form)]
+        alike = (each for each in below if folder_source_of(each) == folder_source_of(scope) and each != scope)
+        others = (each for each in alike if each not in place.excluded)
+        forms = [scope, *(each for each in others if _is_folder(place.folder / each))]
+    return forms
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _names(folder: Path) -> list[str]:
+    """The names in a folder; none where it cannot be listed."""
+    try:
+        return [each.name for each in folder.iterdir()]
+    except OSError:
+        return []
+
+
 def _list(found: Scan, links: list[str], place: Place, folder: str) -> Iterator[str]:
     """Sorts what is in a folder; yields its sub-folders."""
     if folder.count("/") >= _MAX_DEPTH:
-        found.unlisted.append(Unlisted(source_of(folder), f"more than {_MAX_DEPTH} folders deep", False))
+        found.unlisted.append(Unlisted(folder_source_of(folder), f"more than {_MAX_DEPTH} folders deep", False))
         return
     try:
         with os.scandir(place.folder / folder) as listing:
             names = sorted(entry.name for entry in listing)
     except OSError as error:
-        found.unlisted.append(_unlisted(folder, error))
+        found.unlisted.append(_unlisted(folder_source_of(folder), error))
         return
-    found.folders.append(source_of(folder))
+    found.folders.append(folder_source_of(folder))
     for name in names:
         below = f"{folder}/{name}" if folder else name
         if below in place.excluded:
             found.skipped.append(Skipped(source_of(below), SkipKind.ROOT, "a folder that is a root of its own"))
-        elif _is_temporary(name):
+        elif is_temporary(name):
             found.skipped.append(Skipped(source_of(below), SkipKind.TEMPORARY, "a hidden or temporary file"))
         elif _sort(found, links, below, is_named=False, place=place):
             yield below
@@ -175,7 +203,7 @@ def _sort(found: Scan, links: list[str], below: str, *, is_named: bool, place: P
     except FileNotFoundError:
         return False  # it went while the folder was listed
     except OSError as error:
-        found.unlisted.append(_unlisted(below, error))
+        found.unlisted.append(_unlisted(source, error))
         return False
     if stat.S_ISDIR(status.st_mode):
         return True
@@ -219,7 +247,7 @@ def _resolve_links(found: Scan, links: list[str], place: Place) -> None:
         try:
             status = os.lstat(target)
         except OSError:
-            found.skipped.append(Skipped(source, SkipKind.LINK, "a link that leads nowhere"))
+            found.skipped.append(Skipped(source, SkipKind.DANGLING, "a link that leads nowhere"))
             continue
         if stat.S_ISREG(status.st_mode) and not _has_own_name(real, place):
             _sort_file(found, link, status, is_named=False, relative=real)
@@ -231,7 +259,7 @@ def _resolve_links(found: Scan, links: list[str], place: Place) -> None:
 def _has_own_name(real: str, place: Place) -> bool:
     """Whether a file of a root is ingested without a link that leads to it."""
     is_excluded = any(is_below(real, folder) for folder in place.excluded)
-    is_hidden = any(_is_temporary(part) for part in real.split("/"))
+    is_hidden = any(is_temporary(part) for part in real.split("/"))
     return is_excluded or (not is_hidden and Path(real).suffix.lower() in FORMAT_OF_SUFFIX)
 
 
@@ -254,11 +282,12 @@ def _parents(source: str) -> Iterator[str]:
         yield source
 
 
-def _is_temporary(name: str) -> bool:
+def is_temporary(name: str) -> bool:
+    """Whether files and folders of this name are left out: hidden ones, and what programs write for a while."""
     lower = name.lower()
     return lower.startswith((".", "~$")) or lower.endswith(_TEMPORARY_SUFFIXES) or lower in _SYSTEM_NAMES
 
 
-def _unlisted(below: str, error: OSError) -> Unlisted:
+def _unlisted(source: str, error: OSError) -> Unlisted:
     is_permission = error.errno in (errno.EACCES, errno.EPERM)
-    return Unlisted(source_of(below), error.strerror or type(error).__name__, not is_permission)
+    return Unlisted(source, error.strerror or type(error).__name__, not is_permission)

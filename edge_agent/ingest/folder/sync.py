@@ -12,6 +12,7 @@ from edge_agent.errors import InputInvalid
 from edge_agent.ingest.folder.comparison import Comparison, Memory, OnFile, Plan
 from edge_agent.ingest.folder.documents import Documents
 from edge_agent.ingest.folder.places import absolute, places_of
+from edge_agent.ingest.folder.scan import is_temporary
 from edge_agent.ingest.folder.synced import Synced
 
 
@@ -39,7 +40,7 @@ def sync(
         one of another root or of the API. A refused file leaves the stored version, marked stale.
 
     Raises:
-        InputInvalid: the path does not exist, or is a file that should prune.
+        InputInvalid: the path does not exist, or is a file that should prune, or is one that is left out of its root.
         Interrupted: `stop` was set.
         AgentError: the server does not answer, or the store cannot be written.
     """
@@ -47,6 +48,11 @@ def sync(
     places = places_of(path, documents.roots())
     if plan.prune and not path.is_dir():
         raise InputInvalid(f"{path} is a file; --prune compares a whole folder")
+    if hidden := next(filter(is_temporary, places[0].scope.split("/")), ""):
+        raise InputInvalid(
+            f"{path} is not ingested: hidden and temporary files and folders of a root ({places[0].folder}) are left "
+            f"out, and {hidden!r} is one; rename it or move it elsewhere"
+        )
     synced = Synced()
     for place in places:
         Comparison(

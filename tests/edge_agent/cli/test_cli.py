@@ -147,7 +147,7 @@ def test_a_share_that_is_not_mounted_empties_no_store(
     folder.mkdir()
     empty = run_orilla("edge", "ingest", str(folder), "--store", store, "--prune")
     assert (empty.returncode, "0 deleted" in empty.stdout) == (1, True)
-    assert "2 documents kept, not deleted: the folder is empty but held 2 documents" in empty.stderr
+    assert "2 documents kept, not deleted: the folder has no document now but held 2" in empty.stderr
     folder.rmdir()
     mounted.rename(folder)
     assert "2 unchanged" in run_orilla("edge", "ingest", str(folder), "--store", store, "--prune").stdout

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_agent.ingest.folder.deletions import EMPTIED, MANY, Absent, decide, known_to_be_gone
+from edge_agent.ingest.folder.deletions import FEW, Absent, decide, known_to_be_gone
 from edge_agent.ingest.folder.scan import Unlisted
 
 
@@ -30,7 +30,9 @@ def test_a_few_documents_of_many_go() -> None:
     assert decided(documents(10), set()) == ([], "")
 
 
-@pytest.mark.parametrize(("is_empty", "why"), [(True, "the folder is empty but held"), (False, "none of the 10")])
+@pytest.mark.parametrize(
+    ("is_empty", "why"), [(True, "the folder has no document now but held"), (False, "none of the 10")]
+)
 def test_nothing_goes_when_everything_would(is_empty: bool, why: str) -> None:
     deleted, reason = decided(documents(10), documents(10), is_empty=is_empty)
     assert deleted == []
@@ -38,20 +40,21 @@ def test_nothing_goes_when_everything_would(is_empty: bool, why: str) -> None:
     assert "if they were removed on purpose: THE COMMAND" in reason
 
 
-def test_most_of_a_large_folder_goes_only_when_somebody_says_so() -> None:
-    stored = documents(3 * MANY)
-    assert decided(stored, documents(MANY))[1] == ""
-    deleted, reason = decided(stored, documents(2 * MANY))
-    assert (deleted, f"{2 * MANY} of {3 * MANY} documents" in reason) == ([], True)
-    assert len(decided(stored, documents(2 * MANY), allow_many=True)[0]) == 2 * MANY
+@pytest.mark.parametrize(("count", "most"), [(16, 15), (21, 20), (5, 3), (60, 40)])
+def test_most_of_a_folder_goes_only_when_somebody_says_so(count: int, most: int) -> None:
+    stored = documents(count)
+    assert decided(stored, documents(count // 2))[1] == ""
+    deleted, reason = decided(stored, documents(most))
+    assert (deleted, f"{most} of {count} documents" in reason) == ([], True)
+    assert len(decided(stored, documents(most), allow_many=True)[0]) == most
 
 
 def test_an_emptied_sub_folder_keeps_its_documents_and_the_others_go() -> None:
-    stored = documents(30) | documents(EMPTIED, "share/")
-    deleted, reason = decided(stored, {"1.md"} | documents(EMPTIED, "share/"), empty=("share",))
+    stored = documents(30) | documents(FEW, "share/")
+    deleted, reason = decided(stored, {"1.md"} | documents(FEW, "share/"), empty=("share",))
     assert deleted == ["1.md"]
-    assert "share/ is empty but held 3 documents" in reason
-    assert decided(stored, documents(EMPTIED, "share/"))[1] == ""  # that folder was removed too
+    assert "share/ has no document now but held 3" in reason
+    assert decided(stored, documents(FEW, "share/"))[1] == ""  # that folder was removed too
 
 
 @pytest.mark.parametrize("allow_many", [False, True])

@@ -80,7 +80,7 @@ def test_links_are_named_and_followed_nowhere(folder: Path, tmp_path: Path) -> N
     (folder / "outside").symlink_to(tmp_path / "outside")
     found = listed(folder)
     assert [file.source for file in found.files] == ["sub/a.md"]
-    assert skipped(found) == {"again.md": "link", "loop": "link", "broken.md": "link"}
+    assert skipped(found) == {"again.md": "link", "loop": "link", "broken.md": "link to nowhere"}
     assert {each.source for each in found.refused} == {"secret.md", "outside"}
     assert all("outside the folder" in each.reason for each in found.refused)
 
@@ -116,11 +116,12 @@ def test_a_part_is_listed_by_names_below_the_root(folder: Path) -> None:
     assert [file.source for file in listed(folder, "sub/b.md").files] == ["sub/b.md"]
 
 
-def test_folders_without_files_are_known(folder: Path) -> None:
-    write(folder / "a" / "x.mp4")
+def test_folders_without_documents_are_known(folder: Path) -> None:
+    write(folder / "a" / "x.md")
     write(folder / "b" / ".hidden")
+    write(folder / "e" / "README")
     (folder / "c" / "d").mkdir(parents=True)
-    assert set(listed(folder).empty_folders) == {"b", "c", "c/d"}
+    assert set(listed(folder).empty_folders) == {"b", "c", "c/d", "e"}
 
 
 def test_very_deep_folders_are_named_and_not_followed_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

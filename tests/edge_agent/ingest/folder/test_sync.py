@@ -69,7 +69,7 @@ def test_an_empty_folder_deletes_nothing_until_somebody_says_so(agent: Agent, fo
     folder.mkdir()  # a mount point without its share
     synced = sync(agent, folder, PRUNE)
     assert synced.has_failed
-    assert "the folder is empty but held 3 documents" in reasons(synced)
+    assert "the folder has no document now but held 3" in reasons(synced)
     assert f"orilla edge ingest {folder} --prune --allow-many-deletions" in reasons(synced)
     assert len(stored(agent)) == 3
     assert sync(agent, folder, ON_PURPOSE).deleted == 3
@@ -82,6 +82,81 @@ def test_a_mount_point_that_holds_other_things_deletes_nothing(agent: Agent, fol
     write(folder / "NOT-MOUNTED.txt", "The share is not mounted.")
     assert "none of the 3 stored documents is in the folder" in reasons(sync(agent, folder, PRUNE))
     assert len(stored(agent)) == 4
+
+
+def test_a_placeholder_on_a_mount_point_that_was_ingested_deletes_nothing_later(agent: Agent, folder: Path) -> None:
+    sync(agent, folder)
+    shutil.rmtree(folder)
+    write(folder / "NOT_MOUNTED.txt", "The share is not here.")
+    assert "none of the 3 stored documents" in reasons(sync(agent, folder, PRUNE))
+    assert "3 of 4 documents would go at once" in reasons(sync(agent, folder, PRUNE))
+    assert len(stored(agent)) == 4
+    assert sync(agent, folder, ON_PURPOSE).deleted == 3
+
+
+def test_a_sub_folder_with_nothing_but_a_note_keeps_its_documents(agent: Agent, folder: Path) -> None:
+    for number in range(9):
+        write(folder / f"share/{number}.md" if number < 3 else folder / f"{number}.md", f"The text {number}.")
+    sync(agent, folder)
+    for number in range(3):
+        (folder / f"share/{number}.md").unlink()
+    write(folder / "share" / "README", "Mount it here.")
+    assert "share/ has no document now but held 3" in reasons(sync(agent, folder, PRUNE))
+    assert len(stored(agent)) == 12
+
+
+def test_a_link_whose_file_is_away_keeps_its_document_marked_stale(agent: Agent, folder: Path) -> None:
+    content = write(folder / ".annex" / "1.md", "A text behind a link.")
+    (folder / "linked.md").symlink_to(content)
+    sync(agent, folder)
+    away = content.rename(folder / ".annex" / "elsewhere")
+    assert "leads nowhere" in sync(agent, folder, PRUNE).refused[0].reason
+    assert stored(agent)["docs", "linked.md"].is_stale
+    away.rename(content)
+    assert not sync(agent, folder, PRUNE).refused
+    assert not stored(agent)["docs", "linked.md"].is_stale
+
+
+@pytest.mark.parametrize("name", [".x", "x/.y"])
+def test_a_hidden_part_of_a_root_is_refused_and_its_namesake_stays(agent: Agent, folder: Path, name: str) -> None:
+    write(folder / name / "a.md", "A hidden text.")
+    write(folder / "x" / "a.md", "A text.")
+    sync(agent, folder)
+    (folder / "x" / "a.md").unlink()
+    for path in (folder / name, folder / name / "a.md"):
+        with pytest.raises(InputInvalid, match="hidden and temporary files and folders"):
+            sync(agent, path)
+    with pytest.raises(InputInvalid, match="hidden and temporary files and folders"):
+        sync(agent, folder / name, PRUNE)
+    assert ("docs", "x/a.md") in stored(agent)
+
+
+def test_a_hidden_folder_that_is_a_root_is_ingested(agent: Agent, folder: Path) -> None:
+    write(folder / ".x" / "a.md", "A hidden text.")
+    assert sync(agent, folder / ".x").added == 1
+    assert sync(agent, folder / ".x", PRUNE).unchanged == 1
+    assert sync(agent, folder, PRUNE).unchanged == 1  # and the folder around it leaves it alone
+
+
+@pytest.mark.parametrize(("one", "other"), [("café", "cafe\u0301"), (" hr", "hr"), ("in/café", "in/cafe\u0301")])
+def test_a_folder_whose_name_is_one_with_anothers_keeps_that_ones_documents(
+    agent: Agent, folder: Path, one: str, other: str
+) -> None:
+    write(folder / one / "a.md", "A text of the one.")
+    write(folder / other / "b.md", "A text of the other.")
+    sync(agent, folder)
+    count = len(stored(agent))
+    for part in (one, other):
+        assert sync(agent, folder / part, PRUNE).deleted == 0
+    assert len(stored(agent)) == count
+
+
+def test_a_folder_with_a_space_at_its_end_is_another(agent: Agent, folder: Path) -> None:
+    write(folder / "old " / "a.md", "A text of the one.")
+    write(folder / "old" / "b.md", "A text of the other.")
+    sync(agent, folder)
+    assert sync(agent, folder / "old ", PRUNE).unchanged == 1
+    assert {"old /a.md", "old/b.md"} < set(sources(agent))
 
 
 def test_a_folder_that_went_away_deletes_nothing(agent: Agent, folder: Path) -> None:
