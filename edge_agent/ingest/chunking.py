@@ -58,6 +58,9 @@ class _Chunks:
 
     def read(self) -> list[PassageSpan]:
         for block, following in _with_next(self._blocks):
+            if block.closes:
+                self._close()
+                self._headings = [(level, name) for level, name in self._headings if level < block.closes]
             if block.kind is BlockKind.HEADING:
                 self._close()
                 self._read_heading(block, following)

@@ -11,7 +11,8 @@ from enum import StrEnum
 from itertools import groupby
 
 from edge_agent.characters import count_invisible, normalize
-from edge_agent.ingest.parsing.questions import find_questions
+from edge_agent.ingest.parsing.labels import is_code, is_label, opening_code
+from edge_agent.ingest.parsing.questions import asked_by_heading, find_questions, is_question
 
 QUESTION_LEVEL = 7
 """The heading level of a question that its answer follows: below every heading of a document."""
@@ -36,6 +37,7 @@ class Block:
         start, end: code points of the text.
         level: 1 to 6 for a heading, `QUESTION_LEVEL` for a question with its answer below; depth from 1 for an item.
         page: counts from 1 where the format has pages, else it is 0.
+        closes: headings of this level and below, above the block, no longer hold from it on; 0 where all of them do.
     """
 
     kind: BlockKind
@@ -43,6 +45,7 @@ class Block:
     end: int
     level: int = 0
     page: int = 0
+    closes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +85,17 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A block before it has a place in the text."""
+    """A block before it has a place in the text; `is_label` and `is_aside` are those of `TextBuilder.paragraph`."""
 
     kind: BlockKind
     text: str
     level: int = 0
     page: int = 0
     is_tight: bool = field(default=False)
+    is_label: bool = False
+    is_large: bool = False
+    is_aside: bool = False
+    closes: int = 0
 
 
 class TextBuilder:
@@ -102,6 +109,7 @@ class TextBuilder:
         self._notices: list[str] = []
         self._attachments: list[Attachment] = []
         self._invisible_chars = 0
+        self._closes = 0
 
     @property
     def is_empty(self) -> bool:
@@ -110,17 +118,47 @@ class TextBuilder:
 
     @property
     def first_heading(self) -> str | None:
-        """The text of the first heading of the highest level that there is, for a title; None without headings."""
+        """The text of the first heading of the highest level that there is, for a title; None without headings.
+
+        Where nothing is marked as a heading it is a label that leads the document: the only one, or one clearly
+        larger, or one right above another. Text such as a header may stand before it.
+        """
         headings = [p for p in self._pieces if p.kind is BlockKind.HEADING and p.level < QUESTION_LEVEL]
-        return min(headings, key=lambda p: p.level).text if headings else None
+        if headings:
+            return min(headings, key=lambda p: p.level).text
+        labels = [n for n, p in enumerate(self._pieces) if p.is_label and is_label(p.text)]
+        if not labels or labels[0] > _MAX_BEFORE_TITLE or labels[0] + 1 == len(self._pieces):
+            return None
+        if not all(is_label(piece.text) for piece in self._pieces[: labels[0]]):
+            return None
+        first, below = self._pieces[labels[0]], self._pieces[labels[0] + 1]
+        leads = (
+            first.is_large or len(labels) == 1 or labels[1] == labels[0] + 1 or is_question(below.text.split("\n")[0])
+        )
+        return _one_line(normalize(first.text)) if leads else None
 
     def heading(self, text: str, level: int, *, page: int = 0) -> None:
         """Adds a heading of level 1 to 6, or `QUESTION_LEVEL` for a label that what follows belongs to."""
         self._add(BlockKind.HEADING, _one_line(text), level=level, page=page)
 
-    def paragraph(self, text: str, *, page: int = 0) -> None:
-        """Adds a paragraph; line breaks in it are kept, so give those only that a reader sees."""
-        self._add(BlockKind.PARAGRAPH, _lines(text), page=page)
+    def paragraph(
+        self, text: str, *, page: int = 0, is_label: bool = False, is_large: bool = False, is_aside: bool = False
+    ) -> None:
+        """Adds a paragraph; line breaks in it are kept, so give those only that a reader sees.
+
+        Args:
+            text: of it.
+            page: that it stands on.
+            is_label: whether it is set as a name of what follows, all in bold; it becomes a heading if it is one.
+            is_large: whether it is set clearly larger than the text, as a title.
+            is_aside: whether it is no part of the text, as a signature: nothing in it becomes a heading.
+        """
+        place = Piece(BlockKind.PARAGRAPH, _lines(text), page=page)
+        self._put(replace(place, is_label=is_label or is_large, is_large=is_large, is_aside=is_aside))
+
+    def end_scope(self, level: int) -> None:
+        """Ends what headings of a level and below hold for, as where the panel ends that they stand in."""
+        self._closes = min(self._closes or level, level)
 
     def item(self, text: str, *, marker: str = "-", depth: int = 1, page: int = 0) -> None:
         """Adds a list item with its bullet or number (`"3."`), at a depth from 1."""
@@ -159,8 +197,8 @@ class TextBuilder:
             text = normalize(piece.text).strip()
             if text:
                 pieces.append(replace(piece, text=text))
-        text, blocks = _join(_with_questions(pieces))
         title = _one_line(normalize(title)) if title else None
+        text, blocks = _join(_with_questions(_with_labels(pieces, title)))
         return Extract(
             text,
             title or None,
@@ -174,32 +212,100 @@ class TextBuilder:
         )
 
     def _add(self, kind: BlockKind, text: str, *, level: int = 0, page: int = 0, is_tight: bool = False) -> None:
-        if text.strip():
-            self._pieces.append(Piece(kind, text, level, page, is_tight))
+        self._put(Piece(kind, text, level, page, is_tight))
+
+    def _put(self, piece: Piece) -> None:
+        if piece.text.strip():
+            self._pieces.append(replace(piece, closes=self._closes) if self._closes else piece)
+            self._closes = 0
 
 
 _MAX_NOTICES = 100
+_MAX_BEFORE_TITLE = 2
 _TEXT = (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
+
+
+def _with_labels(pieces: Sequence[Piece], title: str | None) -> list[Piece]:
+    """Pieces where a label is a heading above what it names, of the level of questions; two in a row, one below.
+
+    A label above nothing, or right above a heading, stays text. Codes that stand alone are labels where several do.
+    """
+    lone = [_is_lone_code(piece) for piece in pieces]
+    has_lone_codes = sum(lone) > 1
+    arranged: list[Piece] = []
+    code = ""  # that the last label is
+    for piece, is_lone, following in zip(pieces, lone, [*pieces[1:], None], strict=False):
+        made = piece
+        if piece.kind is BlockKind.HEADING:
+            code = ""
+        elif piece.is_label and piece.text == title and not any(p.level for p in arranged):
+            made = replace(piece, kind=BlockKind.HEADING, level=1)
+        elif (_is_label(piece) or (is_lone and has_lone_codes)) and _can_be_named(following):
+            level = QUESTION_LEVEL - 1 if _is_label(following) else QUESTION_LEVEL
+            code = opening_code(f"{piece.text}: .")
+            made = replace(piece, kind=BlockKind.HEADING, level=level, is_label=True)
+        elif code and _ends_label(piece, arranged[-1], code):
+            code, made = "", replace(piece, closes=QUESTION_LEVEL)
+        arranged.append(made)
+    return arranged
+
+
+def _is_label(piece: Piece | None) -> bool:
+    return piece is not None and piece.is_label and is_label(piece.text)
+
+
+def _can_be_named(piece: Piece | None) -> bool:
+    return piece is not None and piece.kind is not BlockKind.HEADING and not piece.is_aside
+
+
+def _ends_label(piece: Piece, before: Piece, code: str) -> bool:
+    """Whether a piece is no longer what a code names: a paragraph on another code, or a table below its text."""
+    if piece.kind is BlockKind.TABLE_ROW:
+        return before.kind not in (BlockKind.TABLE_ROW, BlockKind.HEADING)
+    return opening_code(piece.text) not in ("", code)
+
+
+def _is_lone_code(piece: Piece) -> bool:
+    return piece.kind is BlockKind.PARAGRAPH and not piece.is_aside and is_label(piece.text) and is_code(piece.text)
 
 
 def _with_questions(pieces: Sequence[Piece]) -> list[Piece]:
     """Pieces where a question that what follows answers is a heading above it."""
-    runs = [(is_text, list(run)) for is_text, run in groupby(pieces, key=lambda piece: piece.kind in _TEXT)]
+    runs = [(is_text, list(run)) for is_text, run in groupby(pieces, key=_may_ask)]
     arranged: list[Piece] = []
+    level = QUESTION_LEVEL  # of the next question: that of a heading that asks and is answered, its neighbour
     for number, (is_text, run) in enumerate(runs):
+        following = runs[number + 1][1][0] if number + 1 < len(runs) else None
+        above = arranged[-1] if arranged and arranged[-1].kind is BlockKind.HEADING else None
         if not is_text:
             arranged += run
             continue
-        is_followed = number + 1 < len(runs) and runs[number + 1][1][0].kind is not BlockKind.HEADING
-        is_after_question = bool(arranged) and arranged[-1].level == QUESTION_LEVEL
+        is_after_question = False
+        if above is not None:
+            asked = asked_by_heading(above.text, run[0].text) if above.level < QUESTION_LEVEL else ""
+            is_after_question = not above.is_label and (bool(asked) or _asks(above))
+            level = above.level if is_after_question and above.level > 1 else QUESTION_LEVEL
+            arranged[-1] = replace(above, text=asked or above.text)
+        is_followed = following is not None and following.kind is not BlockKind.HEADING and not following.is_aside
         parts = find_questions([p.text for p in run], is_followed=is_followed, is_after_question=is_after_question)
         for piece, found in zip(run, parts, strict=True):
-            for part in found:
+            for place, part in enumerate(found):
+                whole = piece if place == 0 else replace(piece, closes=0)
                 if part.is_question:
-                    arranged.append(Piece(BlockKind.HEADING, _one_line(part.text), QUESTION_LEVEL, piece.page))
+                    own = level if arranged and arranged[-1].kind is not BlockKind.HEADING else QUESTION_LEVEL
+                    text = _one_line(part.text)
+                    arranged.append(Piece(BlockKind.HEADING, text, own, piece.page, closes=whole.closes))
                 else:
-                    arranged.append(replace(piece, text=part.text))
+                    arranged.append(replace(whole, text=part.text))
     return arranged
+
+
+def _may_ask(piece: Piece) -> bool:
+    return piece.kind in _TEXT and not piece.is_aside
+
+
+def _asks(heading: Piece) -> bool:
+    return heading.level == QUESTION_LEVEL or is_question(heading.text)
 
 
 def _join(pieces: Sequence[Piece]) -> tuple[str, tuple[Block, ...]]:
@@ -213,7 +319,7 @@ def _join(pieces: Sequence[Piece]) -> tuple[str, tuple[Block, ...]]:
         start = length + len(gap)
         length = start + len(piece.text)
         parts += [gap, piece.text]
-        blocks.append(Block(piece.kind, start, length, piece.level, piece.page))
+        blocks.append(Block(piece.kind, start, length, piece.level, piece.page, piece.closes))
         before = piece.kind
     return "".join(parts), tuple(blocks)
 

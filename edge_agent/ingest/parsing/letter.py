@@ -8,9 +8,10 @@ from email.utils import format_datetime
 
 from edge_agent.characters import normalize
 from edge_agent.errors import InputInvalid, TextUndecodable
-from edge_agent.ingest.parsing.blocks import Attachment, BlockKind, Extract, TextBuilder
+from edge_agent.ingest.parsing.blocks import Attachment, Block, BlockKind, Extract, TextBuilder
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.formats import html, plain
+from edge_agent.ingest.parsing.history import divide_body, is_forward, opens_history
 from edge_agent.settings import ParsingLimits
 
 MAX_ATTACHMENTS = 100
@@ -42,13 +43,19 @@ def add_letter(letter: Letter, limits: ParsingLimits) -> Extract:
     if shown:
         more = len(letter.recipients) - len(shown)
         builder.row(f"To: {', '.join(shown)}" + (f" and {more} more" if more > 0 else ""))
-    bodies = [(page, DocumentFormat.HTML, html) for page in letter.pages]
-    bodies += [(_unquoted(text), DocumentFormat.TEXT, plain) for text in letter.texts]
-    for text, kind, parser in bodies:
-        try:
-            add_blocks(builder, parser.parse(text.encode(errors="replace"), kind, limits))
-        except (InputInvalid, TextUndecodable):
-            builder.notice(f"a body that cannot be read as {kind.value} was left out")
+    for page in letter.pages:
+        _add_body(builder, page, DocumentFormat.HTML, limits, is_forward=is_forward(letter.subject))
+    for text in letter.texts:
+        body = divide_body(text, subject=letter.subject)
+        own = "\n".join("" if line.rstrip() == "--" else line.lstrip("> ") if line.startswith(">") else line
+                        for line in body.own.split("\n"))  # fmt: skip
+        _add_body(builder, own, DocumentFormat.TEXT, limits, is_forward=True)
+        builder.paragraph(body.signature, is_aside=True)
+        if body.history:
+            opening, _, rest = body.history.partition("\n")
+            is_opened = opens_history([opening]) == 0
+            builder.heading(opening.strip(" -_") if is_opened else "", 2)
+            _add_body(builder, rest if is_opened else body.history, DocumentFormat.TEXT, limits, is_aside=True)
     for attachment in letter.attachments:
         builder.attach(attachment)
     for notice in letter.notices:
@@ -56,31 +63,70 @@ def add_letter(letter: Letter, limits: ParsingLimits) -> Extract:
     return builder.build(letter.subject or None, date=letter.date)
 
 
-def add_blocks(builder: TextBuilder, extract: Extract) -> None:
-    """Adds the blocks of a body that another format's parser has read."""
+def _add_body(
+    builder: TextBuilder,
+    text: str,
+    kind: DocumentFormat,
+    limits: ParsingLimits,
+    *,
+    is_forward: bool = False,
+    is_aside: bool = False,
+) -> None:
+    """Adds a body, or what it quotes: an aside."""
+    if not text.strip():
+        return
+    parser = html if kind is DocumentFormat.HTML else plain
+    try:
+        made = parser.parse(text.encode(errors="replace"), kind, limits)
+    except (InputInvalid, TextUndecodable):
+        builder.notice(f"a body that cannot be read as {kind.value} was left out")
+        return
+    add_blocks(builder, made, is_aside=is_aside, ends_at_history=not is_forward)
+
+
+def add_blocks(
+    builder: TextBuilder, extract: Extract, *, is_aside: bool = False, ends_at_history: bool = False
+) -> None:
+    """Adds the blocks of a body that another format's parser has read.
+
+    Args:
+        builder: is told the blocks.
+        extract: the body.
+        is_aside: whether it is what the mail quotes, in which nothing is a heading.
+        ends_at_history: whether what it quotes below its own text is an aside.
+    """
     before: BlockKind | None = None
     for block in extract.blocks:
         text = extract.text[block.start : block.end]
-        if block.kind is BlockKind.HEADING:
-            builder.heading(text, block.level)
-        elif block.kind is BlockKind.LIST_ITEM:
-            marker, _, rest = text.partition(" ")
-            builder.item(rest or marker, marker=marker, depth=block.level)
-        elif block.kind is BlockKind.TABLE_ROW:
-            builder.row(text, is_first=before is not BlockKind.TABLE_ROW)
-        elif block.kind is BlockKind.CODE:
-            builder.code(text)
+        start = opens_history(text.split("\n")) if ends_at_history and not is_aside and before is not None else None
+        if start is not None:
+            lines = text.split("\n")
+            builder.paragraph("\n".join(lines[:start]))
+            builder.heading(lines[start].strip(" -_"), 2)
+            is_aside, text = True, "\n".join(lines[start + 1 :])
+        if is_aside and block.kind is not BlockKind.TABLE_ROW:
+            builder.paragraph(text, is_aside=True)
         else:
-            builder.paragraph(text)
+            _add_block(builder, block, text, before)
         before = block.kind
     for notice in extract.notices:
         builder.notice(notice)
 
 
-def _unquoted(text: str) -> str:
-    """A plain body without the marks of what it quotes and of its signature."""
-    lines = (line.lstrip("> ") if line.startswith(">") else line for line in text.split("\n"))
-    return "\n".join("" if line.rstrip() == "--" else line for line in lines)
+def _add_block(builder: TextBuilder, block: Block, text: str, before: BlockKind | None) -> None:
+    if block.closes:
+        builder.end_scope(block.closes)
+    if block.kind is BlockKind.HEADING:
+        builder.heading(text, block.level)
+    elif block.kind is BlockKind.LIST_ITEM:
+        marker, _, rest = text.partition(" ")
+        builder.item(rest or marker, marker=marker, depth=block.level)
+    elif block.kind is BlockKind.TABLE_ROW:
+        builder.row(text, is_first=before is not BlockKind.TABLE_ROW)
+    elif block.kind is BlockKind.CODE:
+        builder.code(text)
+    else:
+        builder.paragraph(text)
 
 
 def clean_name(name: str) -> str:

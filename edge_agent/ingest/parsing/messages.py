@@ -14,7 +14,7 @@ from typing import IO, Any
 from edge_agent.ingest.parsing.blocks import Block, BlockKind, Extract
 
 _LENGTH = struct.Struct("<Q")
-_BLOCK = struct.Struct("<5I")
+_BLOCK = struct.Struct("<6I")
 _KINDS = tuple(BlockKind)
 FRAMED = frozenset({"text", "blocks", "attachments"})
 """Fields of an extract that are frames of their own; the others are in the head."""
@@ -67,7 +67,7 @@ def pack_extract(extract: Extract) -> list[bytes]:
     return [
         json.dumps({"extract": head, "attachments": names}).encode(),
         extract.text.encode(errors="replace"),
-        b"".join(_BLOCK.pack(_KINDS.index(b.kind), b.start, b.end, b.level, b.page) for b in extract.blocks),
+        b"".join(_BLOCK.pack(_KINDS.index(b.kind), b.start, b.end, b.level, b.page, b.closes) for b in extract.blocks),
         *(attachment.content for attachment in extract.attachments),
     ]
 
@@ -77,11 +77,11 @@ def unpack_blocks(frame: bytes, *, chars: int) -> Iterator[Block]:
     if len(frame) % _BLOCK.size:
         raise ValueError("blocks that are cut off")
     before = 0
-    for kind, start, end, level, page in _BLOCK.iter_unpack(frame):
+    for kind, start, end, level, page, closes in _BLOCK.iter_unpack(frame):
         if kind >= len(_KINDS) or not before <= start < end <= chars:
             raise ValueError("a block that is not where it may be")
         before = end
-        yield Block(_KINDS[kind], start, end, level, page)
+        yield Block(_KINDS[kind], start, end, level, page, closes)
 
 
 def _receive_length(pipe: IO[bytes]) -> int | None:

@@ -66,6 +66,14 @@ def is_question(text: str) -> bool:
     return all(_QUESTION_END.search(text[start:end]) for start, end in split_sentences(text, _label_end(text)))
 
 
+def asked_by_heading(heading: str, below: str) -> str:
+    """The question of a heading without its `Q:`; "" where it has no such label, or nothing tells that it asks."""
+    label = _ASKS.match(heading)
+    if label is None or label.end() == len(heading) or not (is_question(heading) or _ANSWERS.match(below)):
+        return ""
+    return heading[label.end() :]
+
+
 def _split(line: str, following: str, *, has_answer: bool, is_after_question: bool) -> list[Part]:
     if is_question(line):
         return [Part(_without(_ASKS, line), is_question=True)] if has_answer else [Part(line)]

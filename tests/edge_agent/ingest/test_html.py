@@ -128,7 +128,7 @@ def test_a_term_stands_before_its_definition_and_a_question_above_its_answer() -
     assert blocks(page) == [
         ("paragraph", "Plazo: Nueve días"),
         ("paragraph", "IVA, Impuesto: 21 %"),
-        ("paragraph", "10 % en papel"),
+        ("paragraph", "IVA, Impuesto: 10 % en papel"),
         ("heading", "¿Quién paga el fax?"),
         ("paragraph", "La oficina."),
         ("paragraph", "Sin más"),

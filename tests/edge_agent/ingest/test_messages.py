@@ -38,7 +38,7 @@ def test_an_extract_arrives_as_it_was_sent() -> None:
 
 
 def test_every_field_of_extract_and_block_is_sent() -> None:
-    assert {field.name for field in fields(Block)} == {"kind", "start", "end", "level", "page"}
+    assert {field.name for field in fields(Block)} == {"kind", "start", "end", "level", "page", "closes"}
     assert {field.name for field in fields(Attachment)} == {"name", "content"}
     assert {field.name for field in fields(Extract)} >= FRAMED
     defaults = Extract(EXTRACT.text, None, EXTRACT.blocks)
@@ -64,10 +64,10 @@ def test_a_message_larger_than_accepted_is_refused_before_it_is_held() -> None:
 @pytest.mark.parametrize(
     "blocks",
     [
-        struct.pack("<5I", 1, 0, 99, 0, 0),  # past the end
-        struct.pack("<5I", 1, 3, 3, 0, 0),  # empty
-        struct.pack("<5I", 99, 0, 3, 0, 0),  # of no kind
-        struct.pack("<10I", 1, 0, 5, 0, 0, 1, 4, 6, 0, 0),  # overlapping
+        struct.pack("<6I", 1, 0, 99, 0, 0, 0),  # past the end
+        struct.pack("<6I", 1, 3, 3, 0, 0, 0),  # empty
+        struct.pack("<6I", 99, 0, 3, 0, 0, 0),  # of no kind
+        struct.pack("<12I", 1, 0, 5, 0, 0, 0, 1, 4, 6, 0, 0, 0),  # overlapping
         b"abc",
     ],
 )

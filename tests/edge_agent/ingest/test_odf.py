@@ -150,7 +150,7 @@ def test_notes_frames_and_annotations() -> None:
         p("Se paga" + note.format(p("Salvo enero.")) + frame.format(p("En la caja.")) + " a fin de mes.")
         + p("Fin.<office:annotation><dc:creator>Ana</dc:creator><text:p>¿seguro?</text:p></office:annotation>")
     )
-    assert shown(made) == ["Se paga a fin de mes.", "En la caja.", "Salvo enero.", "Fin."]
+    assert shown(made) == ["Se paga[1] a fin de mes.", "En la caja.", "[1] Salvo enero.", "Fin."]
     assert made.invisible_chars == len("Ana¿seguro?")
 
 

@@ -54,7 +54,7 @@ def test_nested_tables_stay_in_their_row_with_their_columns() -> None:
         + tbl([f"<w:tc>{p('Aviso.')}{inner}<w:p/></w:tc>"])
     )
     assert shown(made) == [
-        "Línea: Portátiles | Modelos: Modelo: A1, Precio: 900 € Modelo: B2, Precio: 700 €",
+        "Línea: Portátiles | Modelos: Modelo: A1, Precio: 900 €; Modelo: B2, Precio: 700 €",
         "Aviso.",
         "Modelo: A1 | Precio: 900 €",
         "Modelo: B2 | Precio: 700 €",

@@ -42,17 +42,21 @@ def _read_heading(walker: Walker, element: html.HtmlElement, around: Surrounding
 
 
 def _read_summary(walker: Walker, element: html.HtmlElement, around: Surroundings, depth: int) -> None:
-    inner = next((HEADINGS[one.tag] for one in element.iter(*HEADINGS)), None)
-    below = element.getparent()
-    below_levels = [HEADINGS[one.tag] for one in below.iter(*HEADINGS)] if below is not None and inner is None else []
     walker.flush()
     text = walker.capture(element, around, depth)
     if walker.is_capturing:
         walker.add(text)
         walker.flush()
     else:
-        level = inner or (max(min(below_levels) - 1, 1) if below_levels else QUESTION_LEVEL)
-        walker.builder.heading(walker.take_number() + text, level)
+        walker.builder.heading(walker.take_number() + text, _summary_level(element))
+
+
+def _summary_level(summary: html.HtmlElement) -> int:
+    """The level of a summary: that of the heading in it, else right above those that it opens."""
+    inner = next((HEADINGS[one.tag] for one in summary.iter(*HEADINGS)), None)
+    below = summary.getparent()
+    levels = [HEADINGS[one.tag] for one in below.iter(*HEADINGS)] if below is not None and inner is None else []
+    return inner or (max(min(levels) - 1, 1) if levels else QUESTION_LEVEL)
 
 
 def _read_pre(walker: Walker, element: html.HtmlElement, around: Surroundings, depth: int) -> None:
@@ -104,12 +108,16 @@ def _read_definition(walker: Walker, element: html.HtmlElement, around: Surround
         walker.flush()
         return
     walker.flush()
+    terms = walker.terms
     if walker.terms:
         walker.prefix, walker.terms = f"{', '.join(walker.terms)}: ", []
     walker.children(element, around, depth)
     walker.flush()
     walker.builder.paragraph(walker.prefix.rstrip(" :"))
     walker.prefix = ""
+    following = element.getnext()
+    if following is not None and following.tag == "dd":  # one term, defined more than once
+        walker.terms = terms
 
 
 def _read_definitions(walker: Walker, element: html.HtmlElement, around: Surroundings, depth: int) -> None:
@@ -176,9 +184,32 @@ def _read_quotation(walker: Walker, element: html.HtmlElement, around: Surroundi
     walker.add('"')
 
 
+def _read_bold(walker: Walker, element: html.HtmlElement, around: Surroundings, depth: int) -> None:
+    walker.bold(element, around, depth)
+
+
+def _read_details(walker: Walker, element: html.HtmlElement, around: Surroundings, depth: int) -> None:
+    """A summary holds for its panel, and ends with it."""
+    walker.block(element, around, depth)
+    summary = element.find("summary")
+    if not walker.is_capturing and summary is not None:
+        walker.builder.end_scope(_summary_level(summary))
+
+
+def _read_section(walker: Walker, element: html.HtmlElement, around: Surroundings, depth: int) -> None:
+    """A question ends with the section that it heads."""
+    walker.block(element, around, depth)
+    first = next((one for one in element.iter(*HEADINGS)), None)
+    if not walker.is_capturing and first is not None and is_question(" ".join("".join(first.itertext()).split())):
+        walker.builder.end_scope(HEADINGS[first.tag])
+
+
 READERS: dict[str, Read] = {
     **dict.fromkeys(HEADINGS, _read_heading),
     "summary": _read_summary,
+    "details": _read_details,
+    **dict.fromkeys(("section", "article"), _read_section),
+    **dict.fromkeys(("b", "strong", "font"), _read_bold),
     "pre": _read_pre,
     **dict.fromkeys(("ol", "ul", "menu"), _read_list),
     "li": _read_item,

@@ -103,6 +103,8 @@ class MainPart:
         elif tag == "aside" or role == "complementary":
             is_beside = not _is_in_content(element) and _MENU.search(name) is not None
             is_furniture = is_beside or self._link_share(element) > 0.5
+        elif tag == "td" and self._is_menu_cell(element):
+            is_furniture = True
         else:
             is_furniture = self._is_named_furniture(element, name) or (tag == "a" and _is_anchor(element))
         return is_furniture
@@ -117,6 +119,17 @@ class MainPart:
         if element.tag in ("div", "section", "dialog") and _COOKIES.search(name):
             return self._is_small(element) or self._chars(element) < 3_000
         return not _EDIT_CLASSES.isdisjoint(name.split())
+
+    def _is_menu_cell(self, cell: html.HtmlElement) -> bool:
+        """Whether a cell of a table that places things on the page holds nothing but links, beside the text."""
+        if self._link_share(cell) < 0.95 or sum(1 for _ in cell.iter("a")) < 2 or not self._is_small(cell):
+            return False
+        row = cell.getparent()
+        cells = [] if row is None else [one for one in row.iterchildren("td") if one is not cell]
+        return any(
+            one.find(".//p") is not None and self._link_share(one) < 0.5 and self._chars(one) > self._chars(cell)
+            for one in cells
+        )
 
     def _chars(self, element: html.HtmlElement) -> int:
         return self._measures[element][0] if element in self._measures else 0

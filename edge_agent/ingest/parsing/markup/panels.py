@@ -42,18 +42,23 @@ class Panels:
         self._revealed = sheet.revealed
         self._pointed: set[str] = set()
         self._tabs: dict[str, html.HtmlElement] = {}
+        self._paired: dict[html.HtmlElement, html.HtmlElement] = {}
+        self._tabs_by_order: set[html.HtmlElement] = set()
         for element in root.iter():
             if element.tag == "script":
                 self._read_script(element.text or "")
             elif element.attrib:
                 self._read_control(element)
+        self._pair_by_order(root)
 
     def label_of(self, panel: html.HtmlElement) -> html.HtmlElement | None:
         """The tab that opens a panel, None where no tab does."""
-        return self._tabs.get(panel.get("id") or "")
+        return self._tabs.get(panel.get("id") or "") if panel not in self._paired else self._paired[panel]
 
     def is_tab(self, element: html.HtmlElement) -> bool:
         """Whether an element is the tab of a panel that is on the page."""
+        if element in self._tabs_by_order:
+            return True
         return any(element is tab for name in _targets(element) if (tab := self._tabs.get(name)) is not None)
 
     def is_reached(self, element: html.HtmlElement) -> bool:
@@ -66,6 +71,15 @@ class Panels:
             or not names.isdisjoint(self._revealed)
             or _is_behind_control(element)
         )
+
+    def _pair_by_order(self, root: html.HtmlElement) -> None:
+        """Gives each panel that no tab points at the tab of its place, where there are as many of both."""
+        known = set(self._tabs.values())
+        tabs = [one for one in root.xpath(".//*[@role='tab']") if one not in known]
+        panels = [one for one in root.xpath(".//*[@role='tabpanel']") if (one.get("id") or "") not in self._tabs]
+        if tabs and len(tabs) == len(panels):
+            self._paired = dict(zip(panels, tabs, strict=True))
+            self._tabs_by_order = set(tabs)
 
     def _read_script(self, script: str) -> None:
         script = script[:_MAX_SCRIPT_CHARS]

@@ -8,6 +8,7 @@ from lxml import etree, html
 
 from edge_agent.errors import InputInvalid
 from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, TextBuilder
+from edge_agent.ingest.parsing.labels import Bold, by_weight
 from edge_agent.ingest.parsing.markup.inline import item_number
 from edge_agent.ingest.parsing.markup.look import LOOK_ATTRIBUTES, PLAIN, Look, Surroundings, look_of
 from edge_agent.ingest.parsing.markup.main_part import SILENT, MainPart
@@ -27,6 +28,7 @@ _ICONS = re.compile(r"(?:^|\s)(?:material-(?:icons|symbols)\S*|katex-html)(?:$|\
 _LETTERS = re.compile(r"\w\w\w")
 _MAX_LABEL_CHARS, _MAX_LOOKS = 300, 10_000
 _SENTENCE_END = tuple(".;:,!?…")
+_LARGE = re.compile(r"\s*(?:[5-7]|\+[2-4])\s*")
 
 
 @dataclass(slots=True)
@@ -74,6 +76,8 @@ class Walker:
         self._marker = ""
         self._is_set = False  # text with its line breaks as they are
         self._struck = 0
+        self._bold = self._large = 0  # how many elements that set it so are open
+        self._is_large = True  # the block that is being gathered, so far
         self._looks: dict[object, Look] = {}
 
     def read(self, root: html.HtmlElement) -> None:
@@ -149,6 +153,16 @@ class Walker:
             self.builder.heading(self.capture(tab, around, depth), QUESTION_LEVEL)
         self.children(element, around, depth)
         self.flush()
+        if tab is not None and not self.is_capturing:
+            self.builder.end_scope(QUESTION_LEVEL)
+
+    def bold(self, element: html.HtmlElement, around: Surroundings, depth: int) -> None:
+        """Reads an element whose text is set in bold, or as `<font size=5>` clearly larger than the text."""
+        is_large = bool(_LARGE.fullmatch(element.get("size", ""))) if element.tag == "font" else False
+        is_bold = is_large or element.tag != "font"
+        self._bold, self._large = self._bold + is_bold, self._large + is_large
+        self.children(element, around, depth)
+        self._bold, self._large = self._bold - is_bold, self._large - is_large
 
     def capture(self, element: html.HtmlElement, around: Surroundings, depth: int, *, is_set: bool = False) -> str:
         """The text of an element, blocks in it one after the other; that of its pictures where it has none."""
@@ -183,15 +197,22 @@ class Walker:
         if not text.strip():
             text = " ".join(picture for picture in self._pictures if picture.count(" ") > 1)
         if text.strip():
-            if self.prefix:
-                text, self.prefix = f"{self.prefix}{text.lstrip()}", ""
-            if self._marker:
-                self.builder.item(text, marker=self._marker, depth=max(len(self.lists), 1))
-                self._marker = ""
+            if self._marker or self.prefix or not any(isinstance(part, Bold) for part in self._inline):
+                self._add_block(text)
             else:
-                self.builder.paragraph(text)
+                for lines, is_bold in by_weight(self._inline):
+                    self.builder.paragraph(lines, is_label=is_bold, is_large=is_bold and self._is_large)
+        self._is_large = True
         if self._inline or self._pictures:
             self._inline, self._pictures = [], []
+
+    def _add_block(self, text: str) -> None:
+        text, self.prefix = (f"{self.prefix}{text.lstrip()}" if self.prefix else text), ""
+        if self._marker:
+            self.builder.item(text, marker=self._marker, depth=max(len(self.lists), 1))
+            self._marker = ""
+        else:
+            self.builder.paragraph(text)
 
     def start_item(self, marker: str) -> None:
         """Begins a list item: the next block carries this mark."""
@@ -220,7 +241,9 @@ class Walker:
         if not text:
             return
         if is_seen:
-            self._inline.append(text if self._is_set else text.replace("\n", " "))
+            said = text if self._is_set else text.replace("\n", " ")
+            self._inline.append(Bold(said) if self._bold else said)
+            self._is_large &= self._large > 0 or said.isspace()
         else:
             self.builder.hide(text)
 

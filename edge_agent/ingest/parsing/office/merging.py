@@ -17,6 +17,8 @@ def add_extract(builder: TextBuilder, made: Extract, *, page: int = 0) -> None:
     before: BlockKind | None = None
     for block in made.blocks:
         text = made.text[block.start : block.end]
+        if block.closes:
+            builder.end_scope(block.closes)
         match block.kind:
             case BlockKind.HEADING:
                 builder.heading(text, block.level, page=page)

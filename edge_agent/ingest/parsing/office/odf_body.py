@@ -56,7 +56,7 @@ OpenObject = Callable[[str], etree._Element | None]
 @dataclass(slots=True)
 class _Line:
     parts: list[str] = field(default_factory=list)
-    notes: list[etree._Element] = field(default_factory=list)
+    notes: list[tuple[str, etree._Element]] = field(default_factory=list)
     frames: list[etree._Element] = field(default_factory=list)
 
     @property
@@ -92,6 +92,7 @@ class OdfBody:
         self._has_code = True
         self._lists: dict[str, Counter] = {}
         self._last: dict[str, Counter] = {}
+        self._mark = ""  # of the note that is being read
 
     def add_blocks(self, container: etree._Element, *, is_on_color: bool = False, place: _Place | None = None) -> None:
         """Adds what an element holds, which may be the body, a header, a note, a frame or an item of a list."""
@@ -163,7 +164,9 @@ class OdfBody:
             elif tag in _CHARACTERS:
                 self._say(_CHARACTERS[tag], line, is_hidden)
             elif tag == TEXT + "note":
-                line.notes += child.iterchildren(TEXT + "note-body")
+                mark = " ".join("".join(child.itertext(TEXT + "note-citation")).split())
+                line.notes += ((mark, body) for body in child.iterchildren(TEXT + "note-body"))
+                self._say(f"[{mark}]" if mark and not is_hidden else "", line, is_hidden)
             elif tag == TEXT + "span":
                 look = self._styles.look("text", child.get(TEXT + "style-name"))
                 is_white = look.is_white and not (is_on_color or look.is_shaded)
@@ -196,7 +199,7 @@ class OdfBody:
     def _add_paragraph(self, paragraph: etree._Element, place: _Place, is_on_color: bool) -> None:
         line, look = self._line(paragraph, is_on_color)
         label, place.label = place.label, None
-        text = line.text
+        text, self._mark = (self._mark + line.text if line.text.strip() else line.text), ""
         is_code = look.is_code and self._has_code
         if not is_code:
             self._end_code()
@@ -235,8 +238,14 @@ class OdfBody:
             self._end_code()
         for frame in line.frames:
             self.add_frame(frame)
-        for note in line.notes:
-            self.add_blocks(note)
+        for mark, note in line.notes:
+            self._add_note(mark, note)
+
+    def _add_note(self, mark: str, note: etree._Element) -> None:
+        """Adds a note below the block that refers to it, both with its mark."""
+        self._mark = f"[{mark}] " if mark else ""
+        self.add_blocks(note)
+        self._mark = ""
 
     # Lists
 
@@ -289,21 +298,20 @@ class OdfBody:
                 for cell in row:  # it only places text
                     self.add_blocks(cell, is_on_color=True)
             return
-        waiting: list[etree._Element] = []
+        waiting: list[tuple[str, etree._Element]] = []
         made, header_rows = read_odf_table(table, lambda cell: self._cell(cell, waiting), self._hide)
         add_table(self.builder, made, header_rows=header_rows or None, page=self.page)
-        for note in waiting:
-            self.add_blocks(note)
+        for mark, note in waiting:
+            self._add_note(mark, note)
 
-    def _cell(self, cell: etree._Element, waiting: list[etree._Element]) -> str:
+    def _cell(self, cell: etree._Element, waiting: list[tuple[str, etree._Element]]) -> str:
         """The text of a cell, its paragraphs one below the other; the notes in it wait until its table ends."""
         outer, self.builder = self.builder, TextBuilder()
-        notes = list(cell.iter(TEXT + "note-body"))
-        for note in notes:
+        for note in list(cell.iter(TEXT + "note-body")):
             parent = note.getparent()
             if parent is not None:
+                waiting.append((parent.findtext(TEXT + "note-citation") or "", note))
                 parent.remove(note)
-        waiting += notes
         self.add_blocks(cell, is_on_color=True)
         inner, self.builder = self.builder.build(), outer
         return "\n".join(inner.text[b.start : b.end].replace(" | ", ", ") for b in inner.blocks)

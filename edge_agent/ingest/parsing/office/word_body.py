@@ -95,7 +95,8 @@ class Body:
         """A paragraph's text; None where its mark is deleted, so that the next one goes on with it."""
         shade = None if properties is None else properties.find(W + "shd")
         line = self._lines.read(paragraph, style, is_on_color=is_on_color or is_colored(shade))
-        line.text, self._carried = self._carried + line.text, ""
+        if self._carried:
+            line.text, self._carried, line.weighed = self._carried + line.text, "", []
         mark = None if properties is None else properties.find(W + "rPr")
         if mark is not None and (mark.find(W + "del") is not None or mark.find(W + "moveFrom") is not None):
             self._waiting += line.notes
@@ -130,7 +131,8 @@ class Body:
         elif label is None and self._styles.is_list(style_id):
             self.builder.item(line.text)
         else:
-            self.builder.paragraph(line.text)
+            for text, is_bold in line.weighed or [(line.text, False)]:
+                self.builder.paragraph(text, is_label=is_bold, is_large=is_bold and line.is_large)
 
     def _label(self, properties: etree._Element | None, style_id: str | None, style: Style) -> str | None:
         """Counts a paragraph of a list and gives its number or bullet; None where it is in none."""
@@ -185,7 +187,9 @@ class Body:
         parts: list[str] = []
         for element in through(cell, *_BLOCKS, hide=self._hide):
             if element.tag == W + "tbl":
-                parts += self._nested(element, is_on_color)
+                if parts:
+                    parts[-1] = f"{parts[-1].rstrip(' ;')};"
+                parts.append("; ".join(self._nested(element, is_on_color)))
             elif element.tag == W + "p":
                 properties = element.find(W + "pPr")
                 style_id = value(properties, "pStyle")

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from edge_agent.ingest.parsing.labels import Bold, by_weight
 from edge_agent.ingest.parsing.office.symbols import symbol, without_private_use
-from edge_agent.ingest.parsing.office.word_styles import PLAIN, Style, Styles, W, number, run_style, value
+from edge_agent.ingest.parsing.office.word_styles import PLAIN, Style, Styles, W, is_on, number, run_style, value
 
 M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -25,6 +26,7 @@ _CHARACTERS = {
 }
 _NOTES = {W + "footnoteReference": "footnote", W + "endnoteReference": "endnote"}
 _MATH_MARKS = {M + "sup": "^", M + "sub": "_", M + "den": "/", M + "rad": "√", M + "d": "("}
+_LARGE = 28  # half points, where text has 20 to 24
 _MAX_CODE_CHARS, _MAX_FIELDS = 200, 30
 _PAGE_FIELDS = frozenset(("PAGE", "NUMPAGES", "SECTIONPAGES"))
 _PROMPT = re.compile(
@@ -56,12 +58,16 @@ class Line:
         notes: the footnotes and endnotes that it refers to: kind and id.
         drawings: elements in it that may hold text boxes, diagrams or charts.
         is_contents: whether all of it is the result of a field that lists contents.
+        weighed: its lines, those in bold apart from those that are not; none where nothing in it is bold.
+        is_large: whether all of it is set clearly larger than text is.
     """
 
     text: str = ""
     notes: list[tuple[str, str]] = field(default_factory=list)
     drawings: list[etree._Element] = field(default_factory=list)
     is_contents: bool = False
+    weighed: list[tuple[str, bool]] = field(default_factory=list)
+    is_large: bool = False
 
 
 class Lines:
@@ -73,6 +79,7 @@ class Lines:
         self._parts: list[str] = []
         self._line = Line()
         self._is_outside_contents = False
+        self._is_bold = self._is_large = False  # the run that is being read
 
     def read(self, paragraph: etree._Element, style: Style, *, is_on_color: bool) -> Line:
         """The text of a paragraph.
@@ -82,12 +89,14 @@ class Lines:
             style: of it, for the looks of its runs.
             is_on_color: whether something colored lies behind it, so that white text shows.
         """
-        self._parts, self._line = [], Line()
+        self._parts, self._line = [], Line(is_large=True)
         self._is_outside_contents = False
         self._walk(paragraph, style, is_on_color or bool(style.is_shaded))
         self._fields = [open_field for open_field in self._fields if open_field.shows]  # codes end with their paragraph
         self._line.is_contents &= not self._is_outside_contents
         self._line.text = without_private_use("".join(self._parts)).strip("\n")
+        if any(isinstance(part, Bold) for part in self._parts):
+            self._line.weighed = [(without_private_use(text), is_bold) for text, is_bold in by_weight(self._parts)]
         return self._line
 
     def _walk(self, element: etree._Element, style: Style, is_on_color: bool) -> None:
@@ -112,7 +121,10 @@ class Lines:
                 self._walk(child, style, is_on_color)
 
     def _run(self, run: etree._Element, style: Style, is_on_color: bool) -> None:
-        is_hidden = self._is_hidden(run.find(W + "rPr"), style, is_on_color)
+        properties = run.find(W + "rPr")
+        is_hidden = self._is_hidden(properties, style, is_on_color)
+        self._is_large = (number(value(properties, "sz"), 0) or 0) >= _LARGE
+        self._is_bold = self._is_large or bool(is_on(properties, "b"))
         for child in run:
             tag = child.tag
             if tag == W + "t":
@@ -185,8 +197,9 @@ class Lines:
         if is_hidden:
             self._hide(text)
             return
-        self._parts.append(text)
+        self._parts.append(Bold(text) if self._is_bold and text != "\n" else text)
         if text.strip():
+            self._line.is_large &= self._is_large
             is_contents = any(open_field.name == "TOC" for open_field in self._fields)
             self._line.is_contents |= is_contents
             self._is_outside_contents |= not is_contents
