@@ -22,7 +22,7 @@ _LANGUAGES = ("spa", "eng")
 _DPI = 250
 _MAX_PIXELS = 30_000_000
 _MAX_PAGES, _MAX_SECONDS, _PAGE_SECONDS = 100, 40.0, 25.0
-_MIN_CONFIDENCE, _MIN_MEAN = 30.0, 50.0
+_SURE_LINE, _SURE_WORD = 60.0, 40.0
 _LINE_LEVEL, _WORD_LEVEL = "4", "5"
 
 
@@ -125,25 +125,28 @@ def _environment() -> dict[str, str]:
 
 
 def _words(table: str) -> list[list[Word]]:
-    """The words of tesseract's table (TSV), page by page, those that it is not sure of left out."""
+    """The words of tesseract's table (TSV), page by page; of lines that it is not sure of only those that it is."""
     pages: dict[str, list[Word]] = {}
-    sure: dict[str, list[float]] = {}
+    lines: list[tuple[str, list[tuple[Word, float]]]] = []
     bottom, height = 0.0, 10.0
     for number, row in enumerate(table.split("\n")[1:]):
         cells = row.split("\t")
         if len(cells) < 12:
             continue
         left, top, width, tall = (float(value) for value in cells[6:10])
+        text = cells[11].strip()
         if cells[0] == _LINE_LEVEL:
             bottom, height = top + tall, tall
-        text = cells[11].strip()
-        if cells[0] != _WORD_LEVEL or not text:
-            continue
-        sure.setdefault(cells[1], []).append(float(cells[10]))
-        if float(cells[10]) >= _MIN_CONFIDENCE:
-            words = pages.setdefault(cells[1], [])
-            words.append(Word(text, left, top, left + width, top + tall, bottom, height, order=number))
-    return [_even(words) if median(sure[page]) >= _MIN_MEAN else [] for page, words in pages.items()]
+            lines.append((cells[1], []))
+        elif cells[0] == _WORD_LEVEL and text and lines:
+            word = Word(text, left, top, left + width, top + tall, bottom, height, order=number)
+            lines[-1][1].append((word, float(cells[10])))
+    for page, found in lines:
+        is_sure = bool(found) and median(sure for _, sure in found) >= _SURE_LINE
+        kept = [word for word, sure in found if is_sure or sure >= _SURE_WORD]
+        if is_sure or 2 * len(kept) > len(found):
+            pages.setdefault(page, []).extend(kept)
+    return [_even(words) for words in pages.values()]
 
 
 def _even(words: list[Word]) -> list[Word]:

@@ -24,9 +24,10 @@ def add_pages(builder: TextBuilder, pages: Sequence[Page]) -> str | None:
     """
     words = vocabulary(pages)
     kept = remove_furniture(pages)
-    blocks = _over_breaks([block for page in pages for block in blocks_of(page)])
+    parts = [block for page in pages for block in blocks_of(page)]
+    usual = _usual_size(parts)
+    blocks = _over_breaks(parts, usual)
     texts = [block for block in blocks if isinstance(block, Text)]
-    usual = _usual_size(blocks)
     levels = _levels(blocks, usual)
     depths = _depths(texts)
     names: list[str] = []
@@ -62,7 +63,7 @@ def _usual_size(blocks: Sequence[Text | Placed]) -> float:
     return max(sizes, key=lambda size: (sizes[size], -size)) if sizes else 10.0
 
 
-def _over_breaks(blocks: list[Text | Placed]) -> list[Text | Placed]:
+def _over_breaks(blocks: list[Text | Placed], usual: float) -> list[Text | Placed]:
     """Blocks where a paragraph that goes on in the next column or page is one, with the page where it begins."""
     arranged: list[Text | Placed] = []
     last: Text | None = None
@@ -70,7 +71,7 @@ def _over_breaks(blocks: list[Text | Placed]) -> list[Text | Placed]:
         if isinstance(block, Placed) or block.is_footnote:
             last = None if isinstance(block, Placed) else last
             arranged.append(block)
-        elif last is not None and _goes_on(last, block):
+        elif last is not None and _goes_on(last, block, usual):
             last.lines += block.lines
             last.is_full = block.is_full
         else:
@@ -79,17 +80,20 @@ def _over_breaks(blocks: list[Text | Placed]) -> list[Text | Placed]:
     return arranged
 
 
-def _goes_on(last: Text, block: Text) -> bool:
-    """Whether a block at the top of a column or page is the rest of the one before the break."""
+def _goes_on(last: Text, block: Text, usual: float) -> bool:
+    """Whether a block is the rest of the one before it: over a column or page, or of a heading of two lines."""
     above, below = last.lines[-1], block.lines[0]
     is_break = block.page != last.page or below.base <= above.base or below.x0 > above.x1
-    if not is_break or block.marker or block.level or last.level:
+    is_heading = block.size >= _LARGER * usual and below.base - above.base < 2.2 * block.size
+    if not (is_break or is_heading) or block.marker or block.level or last.level:
         return False
     if abs(last.size - block.size) > 0.06 * last.size or last.is_bold != block.is_bold:
         return False
     if _ENDS_SENTENCE.search(above.text):
         return False
     starts = below.text[0]
+    if not is_break:
+        return starts.islower()
     return (
         starts.islower()
         or above.text.endswith(("-", ","))
@@ -109,6 +113,8 @@ def _levels(blocks: Sequence[Text | Placed], usual: float) -> dict[int, int]:
         following = blocks[number + 1] if number + 1 < len(blocks) else None
         if block.level or block.size >= _LARGER * usual or (bold < 0.4 * chars and _is_label(block, following, usual)):
             found[id(block)] = block
+    if not found and _is_first_line_a_heading(texts):
+        found[id(texts[0])] = texts[0]
     sizes: list[float] = []
     for size in sorted({block.size for block in found.values() if block.size >= _LARGER * usual}, reverse=True):
         if not sizes or size < 0.94 * sizes[-1]:
@@ -118,6 +124,15 @@ def _levels(blocks: Sequence[Text | Placed], usual: float) -> dict[int, int]:
         rank = next((n for n, size in enumerate(sizes) if block.size >= 0.94 * size), len(sizes))
         levels[key] = min(block.level or rank + 1, 6)
     return levels
+
+
+def _is_first_line_a_heading(texts: Sequence[Text]) -> bool:
+    """Whether a document in one type begins with a line that names it."""
+    if len(texts) < 2 or not _may_head(texts[0]):
+        return False
+    first, text = texts[0], texts[0].lines[0].text
+    is_short = len(first.lines) == 1 and len(text) <= 60 and not first.marker and not first.is_full
+    return is_short and text[0].isupper() and not re.search(r"[.,:;!?…]$|\d{4}|[:@]", text) and len(text.split()) <= 8
 
 
 def _may_head(block: Text) -> bool:
@@ -163,13 +178,13 @@ def _add_table(builder: TextBuilder, block: Placed, before: Placed | None, names
     table, rows = block.table, list(block.table.rows)
     while len(rows) > 1 and _is_wide(rows[0], table):  # its caption
         builder.paragraph(rows.pop(0)[0].text, page=block.page)
-    own, _ = divide(rows)
+    own, _ = divide(rows, header_rows=table.header_rows)
     goes_on = before is not None and names and before.page != block.page and _same_columns(before.table, table)
     if goes_on and own != names:
         own = names
         parts = _parts(rows, table, header_rows=0)
     elif own:
-        parts = _parts(rows, table, header_rows=None)
+        parts = _parts(rows, table, header_rows=table.header_rows)
     else:
         parts = _parts(rows, table, header_rows=0)
     for part in parts:

@@ -119,9 +119,8 @@ def _groups(lines: Sequence[Line]) -> list[list[Line]]:
             groups.append([line])
             continue
         step = line.base - above.base
-        usual = pitch if step >= pitch else 1.2 * line.size
         is_other_size = abs(line.size - above.size) > 0.09 * max(line.size, above.size)
-        if step > max(1.25 * usual, 1.3 * line.size) or step < 0 or is_other_size or line.is_bold != above.is_bold:
+        if step > max(1.22 * pitch, 1.25 * line.size) or step < 0 or is_other_size or line.is_bold != above.is_bold:
             groups.append([line])
         else:
             groups[-1].append(line)
@@ -130,11 +129,12 @@ def _groups(lines: Sequence[Line]) -> list[list[Line]]:
 
 def _edge(group: Sequence[Line], right: float) -> float:
     """How far to the right the lines of a group could go: as far as the widest, where several are about as wide."""
-    end = max(line.x1 for line in group)
-    width = end - min(line.x0 for line in group)
+    end, left = max(line.x1 for line in group), min(line.x0 for line in group)
+    width = end - left
     full = sum(line.x1 > end - 0.12 * width for line in group[:-1])
     words = sum(len(line.words) for line in group) / len(group)
-    return end if words >= 4.5 and (full >= 2 or full >= 0.4 * len(group)) else max(end, right)
+    is_wide = width > 0.6 * (right - left)
+    return end if words >= 4.5 and (full >= 2 or (is_wide and full >= 0.4 * len(group))) else max(end, right)
 
 
 def _would_fit(line: Line, edge: float, width: float) -> bool:

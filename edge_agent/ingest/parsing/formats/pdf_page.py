@@ -4,6 +4,7 @@ What PDFium reads in a PDF and what OCR sees in a picture are told in these word
 Points (1/72 inch) from the top left corner of the page as it is shown.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -113,7 +114,22 @@ def rows_of(words: Iterable[Word]) -> list[Line]:
         else:
             rows.append([word])
             base, size = word.base, word.size
-    return [Line(row) for row in rows]
+    return [Line(line) for row in rows for line in _apart(row)]
+
+
+def _apart(row: list[Word]) -> list[list[Word]]:
+    """Words of a row, as two rows where they would lie over each other: small type set close."""
+    words = sorted(row, key=lambda word: word.x0)
+    lies_over = any(b.x0 < a.x1 - 0.4 * a.size and abs(a.base - b.base) > 0.15 * a.size for a, b in pairwise(words))
+    if not lies_over:
+        return [row]
+    lines: list[list[Word]] = []
+    for word in sorted(row, key=lambda word: word.base):
+        if lines and word.base - lines[-1][0].base <= 0.15 * word.size:
+            lines[-1].append(word)
+        else:
+            lines.append([word])
+    return lines
 
 
 def body_size(words: Sequence[Word]) -> float:
@@ -126,7 +142,13 @@ def body_size(words: Sequence[Word]) -> float:
 
 
 def pitch_of(lines: Sequence[Line]) -> float:
-    """The usual distance between base lines, 1.2 times the size of the font where there are too few to tell."""
-    steps = [below.base - above.base for above, below in pairwise(lines)]
-    steps = [step for step, line in zip(steps, lines, strict=False) if 0.8 * line.size <= step <= 2.2 * line.size]
-    return median(steps) if len(steps) > 1 else 1.2 * (median(line.size for line in lines) if lines else 10)
+    """The distance between lines of one paragraph: the least of those that are usual, 1.2 times the size if none is."""
+    steps = sorted(
+        below.base - above.base
+        for above, below in pairwise(lines)
+        if 0.8 * below.size <= below.base - above.base <= 2.6 * below.size
+    )
+    for number, step in enumerate(steps):
+        if bisect_right(steps, 1.06 * step) - number >= max(2, 0.15 * len(steps)):
+            return step
+    return 1.2 * (median(line.size for line in lines) if lines else 10)

@@ -8,19 +8,20 @@ from itertools import pairwise
 from edge_agent.ingest.parsing.formats.pdf_page import Line, Word, rows_of
 from edge_agent.ingest.parsing.grid import Cell
 
-_LEADERS = re.compile(r"(?:[.·…_]\s?){4,}|…{2,}")
+_LEADERS = re.compile(r"(?:[.·_]{4,}|…[.·…]+|^[.·…_]{3,}|^[.·…]$)[.·…_]*$")
 _MARK = re.compile(r"(?:[-•▪◦*–—●○■□►➢✓·\uf0b7\uf0a7o]|\(?[\divx]{1,5}[.)]|\(?[a-zA-Z][.)]|\d+(?:\.\d+)+\.?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its rows, where its columns begin, and its box from top to bottom."""
+    """A table: its rows, where its columns begin, its top and bottom, and how many rows name columns if known."""
 
     rows: list[list[Cell]]
     columns: tuple[float, ...]
     top: float
     bottom: float
     size: float = 10.0
+    header_rows: int | None = None
 
 
 def text_of(words: Sequence[Word]) -> str:
@@ -44,6 +45,7 @@ def without_lone_headers(rows: list[list[Cell]]) -> list[list[Cell]]:
 def aligned(lines: Sequence[Line], size: float) -> list[Line | Table]:
     """Lines of a flow where those in columns below each other have become tables."""
     gap = max(1.1 * size, 6.0)
+    led = [any(_LEADERS.search(word.text) for word in line.words) for line in lines]
     cells = [_cells(line, gap) for line in lines]
     items: list[Line | Table] = []
     number = 0
@@ -54,7 +56,7 @@ def aligned(lines: Sequence[Line], size: float) -> list[Line | Table]:
         while end > number and len(cells[end - 1]) == 1 and not _is_continued(lines, cells, number, end - 1):
             end -= 1
         if sum(len(row) > 1 for row in cells[number:end]) >= 2 and len(cells[number]) > 1:
-            items += _aligned_table(lines[number:end], cells[number:end])
+            items += _aligned_table(lines[number:end], cells[number:end], 0 if any(led[number:end]) else None)
             number = end
         else:
             items.append(lines[number])
@@ -64,23 +66,20 @@ def aligned(lines: Sequence[Line], size: float) -> list[Line | Table]:
 
 def _cells(line: Line, gap: float) -> list[Line]:
     """Parts of a line with more than the space of a sentence between them; a mark and its item are one."""
-    words = [word for word in line.words if not _is_leader(word.text)]
+    led = [_LEADERS.search(word.text) is not None for word in line.words]
+    for word in line.words:
+        word.text = _LEADERS.sub("", word.text)
+    words = [word for word in line.words if word.text]
     if not words:
         return [line]
-    clean = Line(words) if len(words) < len(line.words) else line
-    parts = clean.parts(gap)
-    if len(words) < len(line.words) and len(parts) == 1:  # 'Reception ....... 7701' with close dots
-        place = next(n for n, word in enumerate(line.words) if _is_leader(word.text))
-        before = [word for word in line.words[:place] if not _is_leader(word.text)]
-        after = [word for word in line.words[place:] if not _is_leader(word.text)]
-        parts = [Line(part) for part in (before, after) if part]
+    parts = (Line(words) if len(words) < len(line.words) else line).parts(gap)
+    if any(led) and len(parts) == 1:  # 'Reception ....... 7701' with close dots
+        place = led.index(True) + 1
+        sides = [[w for w in side if w.text] for side in (line.words[:place], line.words[place:])]
+        parts = [Line(side) for side in sides if side]
     if len(parts) > 1 and _MARK.fullmatch(parts[0].text):
         parts = [Line([*parts[0].words, *parts[1].words]), *parts[2:]]
     return parts
-
-
-def _is_leader(text: str) -> bool:
-    return (len(text) > 2 and not text.strip(".·…_")) or text in ("…", ".", "·")
 
 
 def _belongs(lines: Sequence[Line], cells: Sequence[Sequence[Line]], first: int, number: int) -> bool:
@@ -112,7 +111,9 @@ def _is_continued(lines: Sequence[Line], cells: Sequence[Sequence[Line]], first:
     return False
 
 
-def _aligned_table(lines: Sequence[Line], cells: Sequence[Sequence[Line]]) -> list[Line | Table]:
+def _aligned_table(
+    lines: Sequence[Line], cells: Sequence[Sequence[Line]], header_rows: int | None
+) -> list[Line | Table]:
     columns = _columns(cells)
     if len(columns) < 2:
         return list(lines)
@@ -140,7 +141,8 @@ def _aligned_table(lines: Sequence[Line], cells: Sequence[Sequence[Line]]) -> li
             place += width
         table.append(line)
     top, bottom = lines[0].top, lines[-1].bottom
-    return [Table(without_lone_headers(table), tuple(x0 for x0, _ in columns), top, bottom, lines[0].size)]
+    starts = tuple(x0 for x0, _ in columns)
+    return [Table(without_lone_headers(table), starts, top, bottom, lines[0].size, header_rows)]
 
 
 def _columns(cells: Sequence[Sequence[Line]]) -> list[tuple[float, float]]:
