@@ -54,10 +54,13 @@ def add_pages(builder: TextBuilder, pages: Sequence[Page]) -> str | None:
 
 
 def _usual_size(blocks: Sequence[Text | Placed]) -> float:
+    """The size of the body: in which most is set, sentences and items before what may be a heading."""
     sizes: Counter[float] = Counter()
     for block in blocks:
         if isinstance(block, Text):
-            sizes[round(block.size * 2) / 2] += sum(len(line.text) for line in block.lines)
+            chars = sum(len(line.text) for line in block.lines)
+            is_body = bool(block.marker or len(block.lines) > 2 or _ENDS_SENTENCE.search(block.lines[-1].text))
+            sizes[round(block.size * 2) / 2] += 10 * chars if is_body and not block.is_bold else chars
         else:
             sizes[round(block.table.size * 2) / 2] += sum(len(cell.text) for row in block.table.rows for cell in row)
     return max(sizes, key=lambda size: (sizes[size], -size)) if sizes else 10.0

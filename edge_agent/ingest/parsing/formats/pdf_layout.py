@@ -100,7 +100,11 @@ def _texts(lines: Sequence[Line], page: Page, right: float) -> list[Text | Place
         current: Text | None = None
         for number, line in enumerate(group):
             above = group[number - 1] if number else None
-            if current is None or above is None or _begins(line, above, current, group, edge):
+            if above is not None and line.base - above.base > 1.45 * line.size and _ENDS_SENTENCE.search(above.text):
+                own = right  # as far apart as paragraphs: short of the column is short
+            else:
+                own = edge
+            if current is None or above is None or _begins(line, above, current, group, own):
                 current = _begin(line, page)
                 texts.append(current)
             else:
@@ -134,7 +138,7 @@ def _edge(group: Sequence[Line], right: float) -> float:
     full = sum(line.x1 > end - 0.12 * width for line in group[:-1])
     words = sum(len(line.words) for line in group) / len(group)
     is_wide = width > 0.6 * (right - left)
-    return end if words >= 4.5 and (full >= 2 or (is_wide and full >= 0.4 * len(group))) else max(end, right)
+    return end if is_wide and words >= 4.5 and (full >= 2 or full >= 0.4 * len(group)) else max(end, right)
 
 
 def _would_fit(line: Line, edge: float, width: float) -> bool:

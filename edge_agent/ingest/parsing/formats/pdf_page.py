@@ -82,8 +82,14 @@ class Line:
         self.words = sorted(words, key=lambda word: word.x0)
         self.x0, self.x1 = self.words[0].x0, max(word.x1 for word in self.words)
         self.top, self.bottom = min(word.top for word in self.words), max(word.bottom for word in self.words)
-        largest = max(self.words, key=lambda word: (len(word.text) > 1, word.size))
-        self.base, self.size = largest.base, largest.size
+        longest = max(self.words, key=lambda word: len(word.text))
+        if len({word.size for word in self.words}) > 1:  # raised figures and marks are in another size
+            sizes: dict[float, int] = {}
+            for word in self.words:
+                sizes[word.size] = sizes.get(word.size, 0) + len(word.text)
+            size = max(sizes, key=lambda size: (sizes[size], size))
+            longest = max((word for word in self.words if word.size == size), key=lambda word: len(word.text))
+        self.base, self.size = longest.base, longest.size
         chars = sum(len(word.text) for word in self.words)
         self.is_bold = sum(len(word.text) for word in self.words if word.is_bold) > 0.9 * chars
         self.text = " ".join(word.text for word in self.words)
