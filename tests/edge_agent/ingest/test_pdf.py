@@ -266,12 +266,12 @@ def test_text_that_nobody_sees_is_left_out_and_counted() -> None:
     assert made.invisible_chars == len("WHITEOUTSIDETINYUNPAINTED")
 
 
-@pytest.mark.parametrize("turn", [0, 90, 180, 270])
-def test_pages_are_read_as_they_are_shown(turn: int) -> None:
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_pages_are_read_as_they_are_shown(rotation: int) -> None:
     reader = PdfReader(io.BytesIO(make(lines("The first line is above.", "The second line is below."))))
     writer = PdfWriter()
     page = writer.add_page(reader.pages[0])
-    page[NameObject("/Rotate")] = NumberObject(turn)
+    page[NameObject("/Rotate")] = NumberObject(rotation)
     out = io.BytesIO()
     writer.write(out)
     assert texts(out.getvalue()) == ["The first line is above.", "The second line is below."]

@@ -114,7 +114,9 @@ def _levels(blocks: Sequence[Text | Placed], usual: float) -> dict[int, int]:
         if not isinstance(block, Text) or block.is_footnote or not _may_head(block):
             continue
         following = blocks[number + 1] if number + 1 < len(blocks) else None
-        if block.level or block.size >= _LARGER * usual or (bold < 0.4 * chars and _is_label(block, following, usual)):
+        is_sentence = block.lines[-1].text[-1] in ".,;" and block.size < 1.4 * usual
+        is_large = block.size >= _LARGER * usual and not is_sentence
+        if block.level or is_large or (bold < 0.4 * chars and _is_label(block, following, usual)):
             found[id(block)] = block
     if not found and _is_first_line_a_heading(texts):
         found[id(texts[0])] = texts[0]

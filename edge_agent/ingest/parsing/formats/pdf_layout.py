@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from edge_agent.ingest.parsing.formats.pdf_columns import flows_of
 from edge_agent.ingest.parsing.formats.pdf_page import Line, Page, body_size, pitch_of, rows_of
@@ -116,6 +117,12 @@ def _texts(lines: Sequence[Line], page: Page, right: float) -> list[Text | Place
 def _groups(lines: Sequence[Line]) -> list[list[Line]]:
     """Lines divided where more than the usual space is between them, or another size begins."""
     pitch = pitch_of(lines)
+    if pitch > 1.45 * min((line.size for line in lines), default=0) and all(
+        _ENDS_SENTENCE.search(above.text)
+        for above, below in pairwise(lines)
+        if below.base - above.base <= 1.22 * pitch and above.size == below.size
+    ):
+        pitch = 0.0  # paragraphs of a line each
     groups: list[list[Line]] = []
     for line in lines:
         above = groups[-1][-1] if groups else None
@@ -151,6 +158,9 @@ def _begins(line: Line, above: Line, current: Text, group: Sequence[Line], edge:
         return True
     if current.marker and line.x0 < current.x0 + 0.3 * line.size and _has_hanging_indent(current):
         return True
+    reach = 0.3 if _has_wide_mark(current) else -0.3
+    if current.marker and line.x0 < current.x0 + reach * line.size and not line.text[0].islower():
+        return True
     first = line.words[0]
     breaks = _would_fit(above, edge, first.x1 - first.x0 + 0.5 * line.size)
     if above.text.endswith("-") or line.text[0].islower():
@@ -169,6 +179,12 @@ def _ends_item(above: Line, current: Text, edge: float) -> bool:
 
 def _has_hanging_indent(current: Text) -> bool:
     return len(current.lines) > 1 and current.lines[1].x0 > current.x0 + 0.5 * current.size
+
+
+def _has_wide_mark(current: Text) -> bool:
+    """Whether a list item's text is set clear of its mark, so that its other lines begin below the text."""
+    words = current.lines[0].words
+    return len(words) > 1 and words[0].text == current.marker and words[1].x0 - words[0].x1 > 0.7 * current.size
 
 
 def page_mark(line: Line) -> str:
