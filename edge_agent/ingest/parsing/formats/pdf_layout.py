@@ -95,7 +95,7 @@ def _flow_blocks(rows: Sequence[Line], page: Page, right: float, usual: float) -
 def _texts(lines: Sequence[Line], page: Page, right: float) -> list[Text | Placed]:
     """Lines joined to paragraphs, list items and headings."""
     texts: list[Text | Placed] = []
-    groups = _groups(lines)
+    groups = _groups(lines, right)
     for group in groups:
         edge = _edge(group, right)
         current: Text | None = None
@@ -114,15 +114,9 @@ def _texts(lines: Sequence[Line], page: Page, right: float) -> list[Text | Place
     return texts
 
 
-def _groups(lines: Sequence[Line]) -> list[list[Line]]:
+def _groups(lines: Sequence[Line], right: float) -> list[list[Line]]:
     """Lines divided where more than the usual space is between them, or another size begins."""
     pitch = pitch_of(lines)
-    if pitch > 1.45 * min((line.size for line in lines), default=0) and all(
-        _ENDS_SENTENCE.search(above.text)
-        for above, below in pairwise(lines)
-        if below.base - above.base <= 1.22 * pitch and above.size == below.size
-    ):
-        pitch = 0.0  # paragraphs of a line each
     groups: list[list[Line]] = []
     for line in lines:
         above = groups[-1][-1] if groups else None
@@ -131,11 +125,22 @@ def _groups(lines: Sequence[Line]) -> list[list[Line]]:
             continue
         step = line.base - above.base
         is_other_size = abs(line.size - above.size) > 0.09 * max(line.size, above.size)
-        if step > max(1.22 * pitch, 1.25 * line.size) or step < 0 or is_other_size or line.is_bold != above.is_bold:
+        is_far = step > max(1.22 * pitch, 1.25 * line.size)
+        if is_far and step < 2 * line.size and above.x1 > right - 4 * line.size:
+            is_far = bool(_ENDS_SENTENCE.search(above.text))  # another part of the page is set closer
+        if is_far or step < 0 or is_other_size or line.is_bold != above.is_bold:
             groups.append([line])
         else:
             groups[-1].append(line)
-    return groups
+    return [part for group in groups for part in ([[line] for line in group] if _are_apart(group) else [group])]
+
+
+def _are_apart(group: Sequence[Line]) -> bool:
+    """Whether lines are paragraphs each: each ends a sentence, and they are further apart than lines usually are."""
+    return all(
+        below.base - above.base > 1.45 * below.size and (page_mark(above) or _ENDS_SENTENCE.search(above.text))
+        for above, below in pairwise(group)
+    )
 
 
 def _edge(group: Sequence[Line], right: float) -> float:
