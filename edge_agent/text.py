@@ -41,13 +41,20 @@ _ENGLISH = frozenset(
 _SPANISH_ONLY = (_SPANISH | SPANISH_WORDS) - SHARED_WORDS
 _ENGLISH_ONLY = (_ENGLISH | ENGLISH_WORDS) - SHARED_WORDS
 _ABBREVIATIONS = frozenset(
-    """sr sra srta dr dra ud uds vd vds p.ej ej pág págs núm nº art av avda c/ etc aprox tel mr mrs ms prof st vs e.g
-    i.e inc ltd no fig approx dept est jr""".split()
+    """sr sra srta dr dra ud uds vd vds p.ej ej pág págs núm núms nº art arts av avda c/ etc aprox tel tels tlf telf
+    tfno teléf mr mrs ms mx prof st vs e.g i.e inc ltd no nos fig figs approx dept est jr ext exts ref exp apdo ctra
+    pza plza dpto depto dto admón cía edif urb esc mod cód gral pp párr párrs""".split()
 )
 _MONTHS = (
     "enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
     "|january|february|march|april|may|june|july|august|september|october|november|december"
 )
+_ENDING_ABBREVIATIONS = frozenset(
+    """para paras sec sect vol vols cap caps int rd ave blvd bldg rm izda dcha pta max min máx mín hrs km
+    jan feb apr aug sept oct nov dec ene abr ago dic""".split()
+)
+"""Abbreviations that end sentences too: what follows belongs to them where it is a number."""
+_UNITS = frozenset("h m g l s".split())
 _VERSION = re.compile(
     r"(?<![^\W_])(?:19|20)\d\d(?:[-/._]\d{1,2}){0,2}(?![^\W_])|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b"
     rf"|\b(?:\d{{1,2}}\s+(?:de\s+)?)?(?:{_MONTHS})\b"
@@ -62,7 +69,10 @@ _CODE_BEFORE, _CODE_AFTER = re.compile(r"\w$|\w[-_./]$"), re.compile(r"\w|[-_./]
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'»”’)\]]*+(?=\s)|\n+")
 _LAST_WORD = re.compile(r"(\S+?)[.]$")
 _NEXT = re.compile(r"\s*+(\S)")
+_LIST_NUMBER = re.compile(r"\s*+\d{1,3}[.)]")
 _LONGEST_WORD = 40  # looked at before a full stop, so that the time stays linear
+_LONGEST_BRACKET = 200  # looked at on either side, for the same reason
+_SHORT_WORD = 4
 
 
 def checked(value: str, name: str, *, max_chars: int) -> str:
@@ -173,8 +183,8 @@ def longest_run(text: str, other: str) -> int:
 def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
     """Offsets of the sentences of `text[start:end]`, in order, without surrounding space.
 
-    A line break always ends a sentence; a full stop does not after an abbreviation, an initial, a list number, or
-    before a lower-case letter.
+    A line break always ends a sentence; nothing else does between brackets. A full stop does not after an
+    abbreviation, an initial, a list number, or before a lower-case letter, nor between a short word and its number.
     """
     end = len(text) if end is None else end
     cuts = [start, *(m.end() for m in _SENTENCE_END.finditer(text, start, end) if _is_end(text, start, m)), end]
@@ -196,16 +206,45 @@ def split_units(text: str) -> list[tuple[int, int]]:
 
 
 def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
-    if "\n" in match[0] or match[0][0] in "!?…":
+    if "\n" in match[0]:
         return True
+    return not _is_in_brackets(text, start, match) and (match[0][0] in "!?…" or _is_full_stop(text, start, match))
+
+
+def _is_full_stop(text: str, start: int, match: re.Match[str]) -> bool:
     following = _NEXT.match(text, match.end())
     near = max(start, match.start() - _LONGEST_WORD)
     line_start = max(near, text.rfind("\n", near, match.start()) + 1)
     before = _LAST_WORD.search(text[line_start : match.start() + 1])
     word = before[1].lower().lstrip('(«"¿¡') if before else ""
-    if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or (following and following[1].islower()):
+    if following and (following[1].islower() or (following[1].isdigit() and _leads_to_number(text, match, before))):
+        return False
+    is_amount = word in _UNITS and text[line_start : match.start() - len(word)].rstrip()[-1:].isdigit()
+    if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and not is_amount):
         return False
     return not (word.isdigit() and text[line_start : match.start()].strip() == word)
+
+
+def _leads_to_number(text: str, match: re.Match[str], before: re.Match[str] | None) -> bool:
+    """Whether a word with a stop belongs to the number behind it, as `para. 4`: a known one, or any short one."""
+    word = before[1] if before else ""
+    if word.lower() in _ENDING_ABBREVIATIONS:
+        return True
+    is_short = word.isalpha() and word.islower() and len(word) <= _SHORT_WORD
+    return is_short and not _LIST_NUMBER.match(text, match.end())
+
+
+def _is_in_brackets(text: str, start: int, match: re.Match[str]) -> bool:
+    """Whether a stop stands between brackets that open and close near it, on one line."""
+    near = max(start, match.start() - _LONGEST_BRACKET)
+    for opening, closing in ("()", "[]"):
+        opened = text.rfind(opening, near, match.start())
+        if opened < 0 or max(text.rfind(closing, opened, match.end()), text.find("\n", opened, match.start())) >= 0:
+            continue
+        closed = text.find(closing, match.end(), match.end() + _LONGEST_BRACKET)
+        if closed >= 0 and text.find("\n", match.end(), closed) < 0 and text.find(opening, match.end(), closed) < 0:
+            return True
+    return False
 
 
 def _strip(text: str, start: int, end: int) -> tuple[int, int]:

@@ -27,10 +27,30 @@ def sentences(text: str) -> list[str]:
         ("no stop at the end", ["no stop at the end"]),
         ("ns1.malecon.example and ns2.malecon.example", ["ns1.malecon.example and ns2.malecon.example"]),
         ("   ", []),
+        ("Call Rose (ext. 2207) or Mr. Dunne. Thanks.", ["Call Rose (ext. 2207) or Mr. Dunne.", "Thanks."]),
+        (
+            "Call (see room B. Ask Ana. Floor 2) first. Then go.",
+            ["Call (see room B. Ask Ana. Floor 2) first.", "Then go."],
+        ),
+        ("It closes (why? Nobody knows) at noon. Yes.", ["It closes (why? Nobody knows) at noon.", "Yes."]),
+        ("It (never closed. Then go.", ["It (never closed.", "Then go."]),
+        ("Ask Ana. (Or Eva.) Then go.", ["Ask Ana.", "(Or Eva.)", "Then go."]),
+        (
+            "See para. 4 on p. 12. Forms go to Dept. 9 by Sept. 15.",
+            ["See para. 4 on p. 12.", "Forms go to Dept. 9 by Sept. 15."],
+        ),
+        ("Según el párr. 3, vol. 2 y cap. 7. Fin.", ["Según el párr. 3, vol. 2 y cap. 7.", "Fin."]),
+        ("Abre a las 9 h. Los lunes no.", ["Abre a las 9 h.", "Los lunes no."]),
+        ("Caben 8 máx. Los demás esperan en la pza. Mayor.", ["Caben 8 máx.", "Los demás esperan en la pza. Mayor."]),
+        ("Admite máx. 30 kg. Pese antes.", ["Admite máx. 30 kg.", "Pese antes."]),
+        ("Close the shutter. 3 days later it opens.", ["Close the shutter.", "3 days later it opens."]),
+        ("We met in Sept. The form is new.", ["We met in Sept.", "The form is new."]),
+        ("(a. B " * 50_000, None),
+        ("a. 1 " * 50_000, None),
     ],
 )
-def test_sentences_of_real_writing(text: str, expected: list[str]) -> None:
-    assert sentences(text) == expected
+def test_sentences_of_real_writing(text: str, expected: list[str] | None) -> None:
+    assert expected in (None, sentences(text))  # None: it need only end
 
 
 @given(st.text(alphabet=st.sampled_from("aB1. !?\n«ñ¿,"), max_size=80))
