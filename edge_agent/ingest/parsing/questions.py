@@ -14,6 +14,7 @@ from edge_agent.text import split_sentences
 _MAX_QUESTION_CHARS = 300
 _GAP = r"\s{0,3}"  # bounded: several in a row would take the cube of the time that one takes
 _BULLET = r"(?:[-•*▪◦–]\s+)?"
+_BULLETED = re.compile(_BULLET)
 _NUMBERED = re.compile(rf"{_BULLET}(?:\(?\d{{1,3}}(?:\.\d{{1,3}})*[.)]+\s+|[a-z]\)\s+)?")
 _ASKS = re.compile(
     rf"{_NUMBERED.pattern}(?:P|Q|Preg|Pregunta|Question){_GAP}\.?{_GAP}(?:n?[º°.]?{_GAP}\d{{1,3}})?{_GAP}[:.)\-–]\s*",
@@ -22,6 +23,8 @@ _ASKS = re.compile(
 _ANSWERS = re.compile(
     rf"{_BULLET}(?:R|A|Rta|Resp|Respuesta|Answer){_GAP}\.?{_GAP}\d{{0,3}}{_GAP}[:.)\-–]\s*(?=\S)", re.IGNORECASE
 )
+_ARROW = re.compile(r"(?:[-=–—]{1,2}>|[→⇒➜►▶])\s*(?=\S)")
+_DASH = re.compile(r"[–—-]\s+(?=\S)")
 _MARK = re.compile("[?？]")
 _QUESTION_END = re.compile(r"[?？][\"'»”’)\]*_]*$")
 
@@ -76,7 +79,7 @@ def asked_by_heading(heading: str, below: str) -> str:
 
 def _split(line: str, following: str, *, has_answer: bool, is_after_question: bool) -> list[Part]:
     if is_question(line):
-        return [Part(_without(_ASKS, line), is_question=True)] if has_answer else [Part(line)]
+        return [_asked(line)] if has_answer else [Part(line)]
     label = _ASKS.match(line)
     if label and label.end() < len(line) <= _MAX_QUESTION_CHARS and _ANSWERS.match(following):
         return [Part(line[label.end() :], is_question=True)]  # a question without its mark
@@ -86,8 +89,22 @@ def _split(line: str, following: str, *, has_answer: bool, is_after_question: bo
         asked += 1
     if 0 < asked < len(sentences):
         question, answer = line[: sentences[asked - 1][1]], line[sentences[asked][0] :]
-        return [Part(_without(_ASKS, question), is_question=True), Part(_without(_ANSWERS, answer))]
-    return [Part(_without(_ANSWERS, line) if is_after_question else line)]
+        return [_asked(question), Part(_without(_DASH, _answer(answer)))]
+    if not is_after_question:
+        return [Part(line)]
+    is_alone = line[:1] not in "–—" or line[:1] != following[:1]  # else the first of a list
+    answer = _answer(line)
+    return [Part(_without(_DASH, answer) if line[:1] in "–—" and is_alone else answer)]
+
+
+def _asked(line: str) -> Part:
+    """A question without the label or bullet before it."""
+    return Part(_without(_BULLETED, _without(_ASKS, line)), is_question=True)
+
+
+def _answer(line: str) -> str:
+    """An answer without its label, or without the arrow that leads to it."""
+    return _without(_ARROW, _without(_ANSWERS, line))
 
 
 def _label_end(text: str) -> int:

@@ -45,14 +45,84 @@ def test_words_divided_at_the_end_of_a_line_are_whole_again() -> None:
         ["Lentejas con verduras", "Merluza a la plancha", "Flan"],
         ["Ana López García", "Luis Martín Ruiz"],
         ["Lunes a jueves: de 8:00 a 17:30", "Viernes: de 8:00 a 14:00", "Sábados y domingos: cerrado"],
+        ["Of lost badges Ines Rey takes care (desk 4)", "Of parking spaces Tom Hale takes care (desk 6)"],
+        [
+            "Badges are issued on the first floor by Ana.",
+            "Keys hang at the desk.",
+            "Vans are booked with Luis every day.",
+        ],
     ],
 )
 def test_lists_of_short_lines_stay_lines(lines: list[str]) -> None:
     assert kinds("\n".join(lines)) == [("paragraph", "\n".join(lines))]
 
 
+def test_a_sentence_of_two_wrapped_lines_is_one() -> None:
+    for lines in (
+        ["Las llaves de la furgoneta se guardan en la", "Oficina 2"],
+        ["The forms that the courier brings on Monday have to be signed by Ms", "Hale before noon."],
+    ):
+        assert kinds("\n".join(lines)) == [("paragraph", " ".join(lines))]
+
+
+@pytest.mark.parametrize("mark", ["", "-> ", "   => ", "– ", "→ ", "A: "])
+@pytest.mark.parametrize("number", ["", "1) ", "2. ", "Q: "])
+def test_questions_with_their_answers_below_them_are_told_apart(number: str, mark: str) -> None:
+    asked = ["Where is the spare key of the van?", "Who has the badge?", "Are visits allowed?"]
+    answers = ["In the grey box behind the desk of the front office.", "Ms Hale, each Monday.", "Yes, with form 7."]
+    text = "\n".join(f"{number}{question}\n{mark}{answer}" for question, answer in zip(asked, answers, strict=True))
+    heading = "" if number == "Q: " else number
+    assert kinds(text) == [
+        block
+        for question, answer in zip(asked, answers, strict=True)
+        for block in (("heading", heading + question), ("paragraph" if mark != "– " else "list item", answer))
+    ]
+
+
+def test_questions_answered_on_their_line_after_a_dash() -> None:
+    text = "Who has the key? – Ms Hale, with a second\nholder.\nWhen is the van due? - At 10:30.\n"
+    assert kinds(text) == [
+        ("heading", "Who has the key?"),
+        ("paragraph", "Ms Hale, with a second holder."),
+        ("heading", "When is the van due?"),
+        ("paragraph", "At 10:30."),
+    ]
+
+
+def test_a_list_that_answers_a_question_keeps_its_dashes_and_a_listed_question_has_none() -> None:
+    assert kinds("- What do I bring?\n  – a photo\n  – the form\n") == [
+        ("heading", "What do I bring?"),
+        ("list item", "– a photo"),
+        ("list item", "– the form"),
+    ]
+
+
+def test_a_short_line_above_text_is_its_heading_where_groups_repeat_it() -> None:
+    codes = "AV-3\nBatería baja.\n\nAV-30\nRueda pinchada. Llamar al taller.\n"
+    assert kinds(codes)[::2] == [("heading", "AV-3"), ("heading", "AV-30")]
+    hours = "Poole:\nMon 9:00-17:30\nSat 9:30-13:00\n\nBath:\nMon 9:15-16:45\n"
+    assert kinds(hours)[::2] == [("heading", "Poole"), ("heading", "Bath")]
+    for listed in ("Sopa\nPan\nFlan\n\nPasta\nPollo\nFruta", "Ana López\nLuis Rey\n\nEva Gil\nTomás Mora"):
+        assert {kind for kind, _ in kinds(listed)} == {"paragraph"}
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Effective: 1 March 2026\nOwner: Payroll",
+        "Ms Hale looks after badges (ext. 22)\nMr Rey looks after keys (ext. 23)",
+    ],
+)
+def test_a_line_above_the_first_lines_of_a_text_is_its_title(below: str) -> None:
+    made = read(f"Desk duties\n{below}\n\n{PROSE}")
+    assert made.title == "Desk duties"
+    assert kinds(f"Desk duties\n{below}\n\n{PROSE}")[:2] == [("heading", "Desk duties"), ("paragraph", below)]
+
+
 def test_dots_that_lead_to_a_value_become_a_colon() -> None:
     assert kinds("Madrid ........ 5501\nVigo .......... 5504\n") == [("paragraph", "Madrid: 5501\nVigo: 5504")]
+    people = "Inés Gil Mora ............... 204\nTomás Rey Paz ............... 611 377\n"
+    assert kinds(people) == [("paragraph", "Inés Gil Mora: 204\nTomás Rey Paz: 611 377")]
 
 
 @pytest.mark.parametrize(

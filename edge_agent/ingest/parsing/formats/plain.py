@@ -8,13 +8,20 @@ tabs, bars or aligned columns, quoted mail and form feeds are what they look lik
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from edge_agent.characters import with_plain_breaks
 from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.encoding import decode_raw
 from edge_agent.ingest.parsing.formats.plain_tables import drawn_rows
+from edge_agent.ingest.parsing.formats.plain_wrapping import (
+    ASKS_OR_ANSWERS,
+    LABEL,
+    LEADER,
+    goes_on_surely,
+    joined,
+    unwrapped,
+)
 from edge_agent.ingest.parsing.spreadsheet import MAX_COLUMNS, add_spreadsheet
 from edge_agent.settings import ParsingLimits
 
@@ -26,13 +33,7 @@ _STEP = re.compile(r"(\s*)((?:paso|step)\s+\d{1,2}\s*[:.)-])\s*(\S.*)", re.IGNOR
 _QUOTED = re.compile(r"(?:\s{0,3}>\s?)+")
 _PAGE = re.compile(r"\s*(?:(?:p[áa]gina|p[áa]g\.?|page)\s*\d{1,4}(?:\s*(?:de|of|/)\s*\d{1,4})?|- ?\d{1,4} ?-)\s*", re.I)
 _BARE_NUMBER = re.compile(r"\s*\d{1,4}\s*")
-_LABEL = re.compile(r"\s*[^\s:][^:]{0,40}:(?:\s|$)")
-_LEADER = re.compile(r"(?<!\s)\s*+(?:\.{4,}|(?:\. ){4,}|_{4,}|…{2,})\s*(?=\S)")
-_ASKS_OR_ANSWERS = re.compile(
-    r"\s*(?:P|R|Q|A|Preg|Resp|Pregunta|Respuesta|Question|Answer)\s{0,3}\.?\s{0,3}\d{0,3}\s{0,3}[:.)]\s+\S",
-    re.IGNORECASE,
-)
-_MAX_HEADING_CHARS, _MIN_WRAPPED_CHARS, _SURELY_WRAPPED_CHARS, _MIN_WRAPPED_WORDS = 80, 25, 60, 4
+_MAX_HEADING_CHARS, _MAX_HEAD_CHARS, _HEAD_LEVEL = 80, 40, 3
 _ENDS = (".", ":", ";", "?", "!", "…", ",")
 
 
@@ -40,7 +41,7 @@ def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits
     """Text and blocks of a plain text. Raises `TextUndecodable`."""
     raw, encoding = decode_raw(content)
     pages = [with_plain_breaks(page).split("\n") for page in raw.split("\f")]
-    reader = _Lines(is_shouted=_is_shouted(pages))
+    reader = _Lines(is_shouted=_is_shouted(pages), is_headed=_is_headed(pages))
     for number, lines in enumerate(_without_running_heads(pages), start=1):
         reader.read(lines, number if len(pages) > 1 else 0)
     builder = reader.builder
@@ -54,10 +55,10 @@ def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits
 class _Lines:
     """Reads groups of lines between blank ones."""
 
-    def __init__(self, *, is_shouted: bool) -> None:
+    def __init__(self, *, is_shouted: bool, is_headed: bool) -> None:
         self.builder = TextBuilder()
         self.title: str | None = None
-        self._is_shouted, self._is_first, self._page = is_shouted, True, 0
+        self._is_shouted, self._is_headed, self._is_first, self._page = is_shouted, is_headed, True, 0
 
     def read(self, lines: Sequence[str], page: int) -> None:
         """Reads the lines of a page, or all of them."""
@@ -74,6 +75,12 @@ class _Lines:
 
     def _read_group(self, lines: list[str]) -> None:
         """Reads neighbouring lines: a table, perhaps below a title, or headings, items and prose one after another."""
+        if self._is_headed and _is_head(lines):
+            self.builder.heading(lines[0].strip().rstrip(":"), _HEAD_LEVEL, page=self._page)
+            lines = lines[1:]
+        elif self._is_first and _is_titled(lines):
+            self._add_heading(lines[0].strip(), 1, is_first=True)
+            lines = lines[1:]
         for start in range(min(3, len(lines) - 1)):
             rows = drawn_rows(lines[start:])
             if rows and max(map(len, rows)) <= MAX_COLUMNS:
@@ -103,7 +110,7 @@ class _Lines:
                 end = n + 1
                 while end < len(lines) and _goes_on(lines[end - 1], lines[end], len(item[1])):
                     end += 1
-                text = _joined([item[3], *lines[n + 1 : end]])
+                text = joined([item[3], *lines[n + 1 : end]])
                 self.builder.item(text, marker=item[2], depth=1 + min(len(item[1]) // 2, 5), page=self._page)
                 n = end - 1
             else:
@@ -126,7 +133,7 @@ class _Lines:
         letters = sum(map(str.isalpha, text))
         is_capital = text.isupper() and letters > 3 and letters * 2 > len(text) and not self._is_shouted
         is_capital = is_capital and (text[0].isalnum() or text[0] in '¿¡«"“(')
-        if is_capital and text[-1] not in "?!" and not _LABEL.match(text.rstrip(":")) and not following.isupper():
+        if is_capital and text[-1] not in "?!" and not LABEL.match(text.rstrip(":")) and not following.isupper():
             return 2 if not _BULLET.match(text) else 0
         return 0
 
@@ -144,14 +151,8 @@ class _Lines:
         """Adds lines as a paragraph, those joined that were one before a program wrapped them."""
         if not lines:
             return
-        width = max(map(len, lines))
-        joined = [[lines[0]]]
-        for before, line in pairwise(lines):
-            if _was_wrapped(before, line, width):
-                joined[-1].append(line)
-            else:
-                joined.append([line])
-        self.builder.paragraph("\n".join(_LEADER.sub(": ", _joined(parts)) for parts in joined), page=self._page)
+        parts = [LEADER.sub(": ", joined(part)) for part in unwrapped(lines)]
+        self.builder.paragraph("\n".join(parts), page=self._page)
 
 
 def _groups(lines: Sequence[str]) -> Iterator[list[str]]:
@@ -172,7 +173,7 @@ def _heads(line: str, following: Sequence[str], *, is_first: bool) -> bool:
     The first line of a document needs nothing of it but text below.
     """
     text = line.strip()
-    if len(text) > 60 or text[-1] in _ENDS or _LABEL.match(text) or not any(map(str.isalpha, text)) or not following:
+    if len(text) > 60 or text[-1] in _ENDS or LABEL.match(text) or not any(map(str.isalpha, text)) or not following:
         return False
     if not (text[0].isupper() or _NUMBER.fullmatch(line)) or _BULLET.match(line) or "\t" in text or "@" in text:
         return False
@@ -183,24 +184,47 @@ def _heads(line: str, following: Sequence[str], *, is_first: bool) -> bool:
     return is_prose or (len(following) > 1 and bool(_BULLET.match(below) or _STEP.match(below)))
 
 
-def _was_wrapped(before: str, line: str, width: int) -> bool:
-    """Whether a line goes on in the next one, which a program or a person broke at a width."""
-    if _ASKS_OR_ANSWERS.match(line) or line[:1] == "\t":
+def _is_head(lines: Sequence[str]) -> bool:
+    """Whether the first of neighbouring lines may name those below it: it is short, they are longer or have figures."""
+    if len(lines) < 2:
         return False
-    first, start = line.split(None, 1)[0], line.lstrip()[0]
-    if before.rstrip()[-1] == "," or (start.islower() and not before.rstrip().endswith((".", "?", "!", ":", ";"))):
-        return not (_LABEL.match(line) and _LABEL.match(before))
-    if _LABEL.match(line) or before.rstrip()[-1] in ":;":
-        return start.islower() and len(before) + len(first) >= width > 2 * _MIN_WRAPPED_CHARS
-    if len(before) + 1 + len(first) <= width:
+    head, below = lines[0].strip(), lines[1].strip()
+    if not _may_head(lines[0]) or len(head) > _MAX_HEAD_CHARS or len(head.split()) > 5 or goes_on_surely(head, below):
         return False
-    is_prose = width >= _MIN_WRAPPED_CHARS and len(before.split()) >= _MIN_WRAPPED_WORDS and not _LABEL.match(before)
-    return is_prose or width >= _SURELY_WRAPPED_CHARS
+    if len(head) * 5 > max(map(len, lines[1:])) * 4:
+        return False
+    has_figures = any(map(str.isdigit, below)) and (head.isalpha() or not LABEL.match(below))
+    return head[-1] == ":" or below[-1] in ".!" or len(below) >= 2 * len(head) or has_figures
+
+
+def _is_titled(lines: Sequence[str]) -> bool:
+    """Whether the first of a document's lines is its title: labels with values stand below it, or longer lines."""
+    head, below = lines[0].strip(), [line.strip() for line in lines[1:]]
+    if not below or not _may_head(lines[0]) or head[-1] == ":" or goes_on_surely(head, below[0]):
+        return False
+    is_labelled = all(LABEL.match(line) and line[-1] != ":" for line in below)
+    return is_labelled or (len(below) > 1 and all(len(line) >= 2 * len(head) for line in below[:-1]))
+
+
+def _may_head(line: str) -> bool:
+    text = line.strip()
+    is_value = LABEL.match(text) and text[-1] != ":"
+    if len(text) > 60 or text[-1] in ".;,?!…" or is_value or _BULLET.match(line) or _NUMBER.match(line):
+        return False
+    is_marked = "\t" in text or "@" in text or LEADER.search(text) or _RULE.fullmatch(line) or _HASHES.fullmatch(text)
+    return text[0].isupper() and not is_marked and not ASKS_OR_ANSWERS.match(line)
+
+
+def _is_headed(pages: Sequence[Sequence[str]]) -> bool:
+    """Whether most groups of lines in a text begin with the name of what stands below it, twice or more."""
+    groups = [group for page in pages for group in _groups(page) if len(group) > 1]
+    heads = sum(map(_is_head, groups))
+    return heads > 1 and heads * 3 >= len(groups) * 2
 
 
 def _goes_on(before: str, line: str, indent: int) -> bool:
     """Whether a line belongs to the list item above it."""
-    if any(kind.fullmatch(line) for kind in (_BULLET, _NUMBER, _STEP, _RULE)) or _ASKS_OR_ANSWERS.match(line):
+    if any(kind.fullmatch(line) for kind in (_BULLET, _NUMBER, _STEP, _RULE)) or ASKS_OR_ANSWERS.match(line):
         return False
     own = len(line) - len(line.lstrip())
     return own > indent or line.lstrip()[0].islower() or before.rstrip()[-1] == "," or len(before) > 60
@@ -209,15 +233,6 @@ def _goes_on(before: str, line: str, indent: int) -> bool:
 def _is_question_number(text: str) -> bool:
     """Whether a numbered line is a question, which is no step of a list."""
     return text.rstrip()[-1] == "?"
-
-
-def _joined(lines: Sequence[str]) -> str:
-    """Wrapped lines as one, words that were divided at a line's end whole again."""
-    text = lines[0].strip()
-    for line in map(str.strip, lines[1:]):
-        is_divided = text[-1:] == "-" and text[-2:-1].isalpha() and line[:1].islower()
-        text = text[:-1] + line if is_divided else f"{text} {line}"
-    return text
 
 
 def _is_shouted(pages: Sequence[Sequence[str]]) -> bool:

@@ -1,0 +1,87 @@
+"""Lines of plain text that were one before a program or a person broke it at a width.
+
+A line is joined to the next one where it plainly goes on there (a small letter, a comma, an article at its end), or
+where the lines around agree on a width and it fills that. Being the longest of its neighbours proves nothing: lists
+and telephone lines stay lines.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+LABEL = re.compile(r"\s*[^\s:][^:]{0,40}:(?:\s|$)")
+"""A label before its value, as `Ext.: 5501`."""
+LEADER = re.compile(r"(?<!\s)\s*+(?:\.{4,}|(?:\. ){4,}|_{4,}|…{2,})\s*(?=\S)")
+"""Dots that lead to a value."""
+ASKS_OR_ANSWERS = re.compile(
+    r"\s*(?:P|R|Q|A|Preg|Resp|Pregunta|Respuesta|Question|Answer)\s{0,3}\.?\s{0,3}\d{0,3}\s{0,3}[:.)]\s+\S",
+    re.IGNORECASE,
+)
+_OPENS = re.compile(
+    r"\s*(?:[¿¡]|[-=–—]{1,2}>|[→⇒➜►▶•▪◦·‣*+–—-]\s|\(?\d{1,3}(?:\.\d{1,3}){0,3}(?:[.)]|\.-|º)+\s|\(?[a-z]\)\s|\d+\s*$)"
+)
+_LITTLE = frozenset(
+    """el la los las un una unos unas de del al y o e u en con por para sin sobre desde hasta entre su sus que
+    the a an of to and or in on with by for from at as his her its their our your""".split()
+)
+_STOPS, _MIN_WIDTH, _SURE_WIDTH, _MIN_WORDS = (".", "?", "!", ":", ";", "…"), 25, 60, 4
+
+
+def unwrapped(lines: Sequence[str]) -> list[list[str]]:
+    """Neighbouring lines, those together that were one."""
+    sure = [goes_on_surely(before, line) for before, line in pairwise(lines)]
+    width = max(map(len, lines), default=0)
+    is_believed = _agree(lines, sure, width)
+    joined = [[line] for line in lines[:1]]
+    for (before, line), is_sure in zip(pairwise(lines), sure, strict=True):
+        if is_sure or _may_go_on(before, line, width, is_believed=is_believed):
+            joined[-1].append(line)
+        else:
+            joined.append([line])
+    return joined
+
+
+def goes_on_surely(before: str, line: str) -> bool:
+    """Whether a line shows by itself that the next one belongs to it."""
+    if ASKS_OR_ANSWERS.match(line) or line[:1] == "\t" or LEADER.search(before) or LEADER.search(line):
+        return False
+    if LABEL.match(line) and LABEL.match(before):
+        return False
+    before = before.rstrip()
+    if before.endswith(",") or before.rsplit(None, 1)[-1].lower() in _LITTLE:
+        return True
+    return line.lstrip()[0].islower() and not before.endswith(_STOPS) and not _OPENS.match(line)
+
+
+def joined(lines: Sequence[str]) -> str:
+    """Wrapped lines as one, words that were divided at a line's end whole again."""
+    text = lines[0].strip()
+    for line in map(str.strip, lines[1:]):
+        is_divided = text[-1:] == "-" and text[-2:-1].isalpha() and line[:1].islower()
+        text = text[:-1] + line if is_divided else f"{text} {line}"
+    return text
+
+
+def _agree(lines: Sequence[str], sure: Sequence[bool], width: int) -> bool:
+    """Whether lines were broken at a width: most that surely go on have no room for the next one's first word."""
+    full = [_is_full(before, line, width) for before, line in pairwise(lines)]
+    both = sum(a and b for a, b in zip(full, sure, strict=True))
+    return both > 0 and both * 2 >= sum(sure) and both * 3 >= sum(full)
+
+
+def _is_full(before: str, line: str, width: int) -> bool:
+    return len(before) + 1 + len(line.split(None, 1)[0]) > width
+
+
+def _may_go_on(before: str, line: str, width: int, *, is_believed: bool) -> bool:
+    """Whether a line without such signs was broken at a width."""
+    if ASKS_OR_ANSWERS.match(line) or line[:1] == "\t" or LEADER.search(before) or LEADER.search(line):
+        return False
+    if _OPENS.match(line) or before.rstrip().endswith(("?", ":", ";")) or not _is_full(before, line, width):
+        return False
+    if LABEL.match(line):
+        return line.lstrip()[0].islower() and width > 2 * _MIN_WIDTH
+    if not is_believed:  # a sentence of two lines
+        return len(before) >= _SURE_WIDTH and line.rstrip()[-1] == "." and not before.rstrip().endswith(_STOPS)
+    is_prose = width >= _MIN_WIDTH and len(before.split()) >= _MIN_WORDS and not LABEL.match(before)
+    return is_prose or width >= _SURE_WIDTH
