@@ -122,7 +122,9 @@ def test_numbers_and_dates_are_shown_as_people_see_them() -> None:
         ("#,##0", 12345, "12345"),
         ('"$"#,##0.00', 9.5, "$9.50"),
         ("[$€-40A]#,##0.00", 9.5, "€9,50"),
-        ('#,##0.00\\ [$€-C0A];[Red]-#,##0.00\\ "€"', 189, "189 €"),
+        ('#,##0.00\\ [$€-C0A];[Red]-#,##0.00\\ "€"', 189, "189,00 €"),
+        ("0.0%", 0.07, "7.0%"),
+        ("0%", 0.125, "12.5%"),
         ("_-* #,##0.00 €_-;-* #,##0.00 €_-", 0.5, "0.50 €"),
         ("0.00", 3.14159, "3.14"),
     ],
@@ -131,6 +133,16 @@ def test_number_formats_that_change_what_a_number_says(code: str, value: float, 
     made = number_format(code)
     assert made is not None
     assert made.shown(value) == shown
+
+
+def test_a_lone_note_beside_a_table_is_a_paragraph_of_its_own() -> None:
+    prices = [["Zona", "Precio"], ["Norte", 4], ["Sur", 5, None, "Los sábados, tres euros más."], ["Este", 6]]
+    assert texts(make_xlsx(prices)) == [
+        "Zona: Norte | Precio: 4",
+        "Zona: Sur | Precio: 5",
+        "Zona: Este | Precio: 6",
+        "Los sábados, tres euros más.",
+    ]
 
 
 @pytest.mark.parametrize("code", ["dd/mm/yyyy", "0.00E+00", "# ?/?", "General", "@", "", "[h]:mm", '"x"'])

@@ -31,10 +31,10 @@ class NumberFormat:
 
     def shown(self, value: float) -> str:
         """A number as this format shows it."""
-        if self.is_percent:
-            text = _trimmed(f"{value * 100:.{max(self.decimals, 2)}f}")
-        elif self.decimals > 0 and value != int(value):
-            text = f"{value:.{self.decimals}f}"
+        if self.decimals > 0:
+            text = f"{value * 100 if self.is_percent else value:.{self.decimals}f}"
+        elif self.is_percent:
+            text = _trimmed(f"{value * 100:.2f}")
         else:
             text = plain_number(value)
         if self.min_digits > 1 and text.isdigit():
