@@ -44,8 +44,15 @@ def add_spreadsheet(builder: TextBuilder, rows: Rows, *, section_level: int = 2)
         if len(group) == 1 and _filled(group[0]) == 1 and (following or names):
             _add_line(builder, group[0], section_level, is_title=max(map(_filled, following), default=0) > 1)
             continue
-        for part in _side_by_side(group):
+        if max(map(_filled, group)) == 1 and not names and max(map(_filled, following), default=0) > 1:
+            for n, row in enumerate(group):  # a title and notes of a line each
+                _add_line(builder, row, section_level, is_title=n == 0)
+            continue
+        beside, notes = _without_notes(group)
+        for part in _side_by_side(beside):
             names, header = _add_part(builder, part, names, header, section_level)
+        for note in notes:
+            builder.paragraph(note)
 
 
 def _add_part(
@@ -197,6 +204,16 @@ def _side_by_side(rows: list[list[str]]) -> Iterator[list[list[str]]]:
             if any(cell.strip() for row in left for cell in row):
                 yield _without_rows_of_nothing(left)
             start = gap + 1
+
+
+def _without_notes(rows: list[list[str]]) -> tuple[list[list[str]], list[str]]:
+    """Rows without the lone cells that stand beside them past an empty column, and the texts of these."""
+    filled = [sum(bool(row[n].strip()) for row in rows) for n in range(len(rows[0]))]
+    last = len(filled) - 1
+    is_note = last > 1 and not filled[last - 1] and filled[last] * 2 <= len(rows) and not rows[0][last].strip()
+    if not is_note or sum(map(bool, filled)) < 3:
+        return rows, []
+    return _without_empty_columns([row[:last] for row in rows]), [row[last] for row in rows if row[last].strip()]
 
 
 def _is_table(rows: Rows) -> bool:

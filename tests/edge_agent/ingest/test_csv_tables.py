@@ -77,6 +77,19 @@ def test_a_title_above_the_header_is_a_heading_and_a_note_a_paragraph() -> None:
     close = read(written([["Lista de precios", "", ""], HEADER, *ROWS]))
     assert kinds(close)[0] == ("heading", "Lista de precios")
     assert texts(close)[1:] == EXPECTED
+    assert made.title == close.title == "Lista de precios"
+    noted = read(written([["Lista de precios"], ["a 3 de marzo"], [], HEADER, *ROWS]))
+    assert (noted.title, kinds(noted)[:2]) == (
+        "Lista de precios",
+        [("heading", "Lista de precios"), ("paragraph", "a 3 de marzo")],
+    )
+    two = read(written([["Cables"], HEADER, ROWS[0], [], ["Monitores"], HEADER, ROWS[1]]))
+    assert two.title is None
+
+
+def test_html_in_fields_is_read_as_its_text() -> None:
+    made = read(written([["Code", "Meaning"], ["E1", "<p>Call <b>Ana</b> &amp; wait.</p>"], ["E2", "a < b &gt; c"]]))
+    assert texts(made) == ["Code: E1 | Meaning: Call Ana & wait.", "Code: E2 | Meaning: a < b > c"]
 
 
 def test_a_table_without_a_header_names_nothing() -> None:

@@ -99,3 +99,15 @@ def test_depth_and_size_are_bounded() -> None:
         read({f"f{n}": n for n in range(201)})
     with pytest.raises(ContentTooLarge, match="50000"):
         read("[" + ",".join(['{"a":1}'] * 50_001) + "]")
+
+
+def test_html_in_values_is_read_as_its_text() -> None:
+    row = {
+        "question": "Who fills the <em>kit</em>?",
+        "answer": "<p>Ana on <b>floor&nbsp;2</b>.</p><ul><li>Plasters</li><li>Gauze</li></ul><script>x()</script>",
+    }
+    assert texts(read([row])) == ["Who fills the kit?", "Ana on floor 2.\n- Plasters\n- Gauze"]
+    assert (
+        texts(read([{"rule": "if a < b then <x> wins", "unit": "R&amp;D"}] * 2))
+        == ["rule: if a < b then <x> wins | unit: R&D"] * 2
+    )

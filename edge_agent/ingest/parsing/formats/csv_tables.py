@@ -7,11 +7,13 @@ read.
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from edge_agent.errors import InputInvalid
-from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
+from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, BlockKind, Extract, TextBuilder
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.encoding import decode_text
+from edge_agent.ingest.parsing.markup.fragments import plain_field
 from edge_agent.ingest.parsing.spreadsheet import add_spreadsheet, header_rows, require_cells
 from edge_agent.settings import ParsingLimits
 
@@ -41,13 +43,21 @@ def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits
             builder.notice(f"line {number} has a quote that is never closed; read to the end of the line")
         while fields and not fields[-1].strip():
             fields.pop()
-        records.append((number, fields))
+        records.append((number, [plain_field(field) for field in fields]))
         require_cells(len(records), len(fields))
     rows = list(_evened(builder, records, delimiter))
     if not rows:
         raise InputInvalid("the table is empty; expected rows")
     add_spreadsheet(builder, rows)
-    return builder.build(encoding=encoding)
+    return _titled(builder.build(encoding=encoding))
+
+
+def _titled(made: Extract) -> Extract:
+    """A table whose only heading stands above all of it, with that for a title."""
+    headings = [block for block in made.blocks if block.kind is BlockKind.HEADING and block.level < QUESTION_LEVEL]
+    if len(headings) != 1 or headings[0] is not made.blocks[0]:
+        return made
+    return replace(made, title=made.text[headings[0].start : headings[0].end])
 
 
 def delimiter_of(text: str) -> str:

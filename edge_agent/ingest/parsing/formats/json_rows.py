@@ -1,7 +1,7 @@
 """JSON and JSON lines to text and blocks: objects become rows of named values, lists of them tables.
 
-Numbers stay as they are written, `true` and `false` too; `null` is left out. What is nested is named by its way:
-`owner › name: Front desk`.
+Numbers stay as they are written, `true` and `false` too; `null` is left out, and so are the tags of HTML.
+What is nested is named by its way: `owner › name: Front desk`.
 """
 
 import json
@@ -14,6 +14,7 @@ from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.encoding import decode_text
 from edge_agent.ingest.parsing.grid import add_rows
+from edge_agent.ingest.parsing.markup.fragments import plain_field
 from edge_agent.ingest.parsing.spreadsheet import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, add_spreadsheet, require_cells
 from edge_agent.settings import ParsingLimits
 
@@ -184,7 +185,7 @@ def _readable(name: str) -> str:
 def _scalar(value: Value) -> str:
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else str(value).strip()
+    return str(value).lower() if isinstance(value, bool) else plain_field(str(value).strip())
 
 
 def _is_map(value: Value) -> bool:
