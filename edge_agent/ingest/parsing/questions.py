@@ -92,9 +92,9 @@ def _split(line: str, following: str, *, has_answer: bool, is_after_question: bo
         return [_asked(question), Part(_without(_DASH, _answer(answer)))]
     if not is_after_question:
         return [Part(line)]
-    is_alone = line[:1] not in "–—" or line[:1] != following[:1]  # else the first of a list
+    is_single = line[:1] not in "–—" or line[:1] != following[:1]  # else the first of a list
     answer = _answer(line)
-    return [Part(_without(_DASH, answer) if line[:1] in "–—" and is_alone else answer)]
+    return [Part(_without(_DASH, answer) if line[:1] in "–—" and is_single else answer)]
 
 
 def _asked(line: str) -> Part:

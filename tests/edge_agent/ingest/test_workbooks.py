@@ -136,7 +136,12 @@ def test_number_formats_that_change_what_a_number_says(code: str, value: float, 
 
 
 def test_a_lone_note_beside_a_table_is_a_paragraph_of_its_own() -> None:
-    prices = [["Zona", "Precio"], ["Norte", 4], ["Sur", 5, None, "Los sábados, tres euros más."], ["Este", 6]]
+    prices: list[list[Any]] = [
+        ["Zona", "Precio"],
+        ["Norte", 4],
+        ["Sur", 5, None, "Los sábados, tres euros más."],
+        ["Este", 6],
+    ]
     assert texts(make_xlsx(prices)) == [
         "Zona: Norte | Precio: 4",
         "Zona: Sur | Precio: 5",
