@@ -78,7 +78,7 @@ class _Lines:
         if self._is_headed and _is_head(lines):
             self.builder.heading(lines[0].strip().rstrip(":"), _HEAD_LEVEL, page=self._page)
             lines = lines[1:]
-        elif self._is_first and _is_titled(lines):
+        elif self._is_first and _is_titled(lines) and not self._heading_level(lines[0], lines[1], ""):
             self._add_heading(lines[0].strip(), 1, is_first=True)
             lines = lines[1:]
         for start in range(min(3, len(lines) - 1)):
