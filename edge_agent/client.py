@@ -104,7 +104,9 @@ class RemoteAgent:
     def files(self, root: str) -> dict[str, StoredFile]:
         """See `Agent.files`."""
         return {
-            each.source: StoredFile(each.document_id, each.bytes_sha256, each.is_stale)
+            each.source: StoredFile(
+                each.document_id, each.bytes_sha256, each.is_stale, each.format, each.content_sha256, each.tags
+            )
             for each in self.documents(root)
             if each.container_id is None
         }

@@ -11,6 +11,9 @@ StoreOption = Annotated[
 ]
 BundleOption = Annotated[Path, typer.Option("--bundle", envvar="ORILLA_BUNDLE", help="Folder of the student's bundle.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-TagsOption = Annotated[list[str] | None, typer.Option("--tag", help="Sorts these documents; may be given again.")]
+TagsOption = Annotated[
+    list[str] | None,
+    typer.Option("--tag", help="Sorts these documents; may be given again. Tags of earlier runs stay."),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Name every file, not the first 20 of each sort.")]
 DEFAULT_STORE = Path(platformdirs.user_data_dir("orilla")) / "store"

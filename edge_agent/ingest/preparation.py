@@ -1,7 +1,7 @@
 """Preparation of a document for the store: parsed, named, chunked into passages, encoded."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -11,6 +11,7 @@ from edge_agent.errors import InputInvalid
 from edge_agent.ingest.attachments import IsTaken, RawDocument, ReadDocument, read_with_attachments
 from edge_agent.ingest.chunking import RULES, chunk
 from edge_agent.ingest.dating import date_of, is_date
+from edge_agent.ingest.given_tags import content_digest
 from edge_agent.ingest.jobs import OnPassages
 from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
@@ -21,7 +22,7 @@ from edge_agent.ingest.tags import MAX_TAGS, checked_tags
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.records import ChunkingRecipe, NewDocument, PassageSpan
 from edge_agent.text import checked, checked_source, detect_language
-from student.artifacts.digests import Digest, digest_bytes, digest_json
+from student.artifacts.digests import digest_bytes
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 
@@ -73,7 +74,7 @@ class Preparation:
             tags,
             content,
             document_format,
-            self._digest(document_format, title, tags, sha256),
+            content_digest(self.recipe, document_format, title, tags, sha256),
             sha256,
             root,
             file_date,
@@ -129,18 +130,13 @@ class Preparation:
             container.tags,
             content,
             document_format,
-            self._digest(document_format, None, container.tags, sha256),
+            content_digest(self.recipe, document_format, None, container.tags, sha256),
             sha256,
             container.root,
             holder.date,
             holder.date_origin,
             container.source,
         )
-
-    def _digest(
-        self, document_format: DocumentFormat, title: str | None, tags: Sequence[str], bytes_sha256: Digest
-    ) -> Digest:
-        return digest_json([asdict(self.recipe), document_format, title, tags, bytes_sha256])
 
     def encode(self, document: NewDocument, extracted: Extract, encoder: Encoder, on_passages: OnPassages) -> Encoded:
         """Chunks a document into passages and encodes them, with a progress callback."""

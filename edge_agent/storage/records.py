@@ -218,6 +218,9 @@ class StoredFile:
     document_id: str
     bytes_sha256: str
     is_stale: bool
+    format: str = ""
+    content_sha256: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,11 +111,14 @@ class StoreSnapshot:
     def files(self, root: str) -> dict[str, StoredFile]:
         """The documents of a root by source, without attachments."""
         query = (
-            "SELECT source, id AS document_id, bytes_sha256, stale_reason != '' AS is_stale FROM documents "
-            "WHERE root = ? AND container_id IS NULL ORDER BY source"
+            "SELECT source, id AS document_id, bytes_sha256, stale_reason != '' AS is_stale, format, content_sha256, "
+            f"{_TAGS} FROM documents d WHERE root = ? AND container_id IS NULL ORDER BY source"
         )
-        rows = self.rows(query, [root])
-        return {r["source"]: StoredFile(r["document_id"], r["bytes_sha256"], bool(r["is_stale"])) for r in rows}
+        files = {}
+        for row in map(dict, self.rows(query, [root])):
+            row |= {"is_stale": bool(row["is_stale"]), "tags": tuple(json.loads(row["tags"]))}
+            files[row.pop("source")] = StoredFile(**row)
+        return files
 
     def passages(self, passage_ids: Sequence[int]) -> list[Passage]:
         """Passages in the order asked for; each is read once, and ids that are not there are left out."""
@@ -311,13 +314,16 @@ def _marks(values: Sequence[object]) -> str:
 
 
 _KINDS = {kind.value: kind for kind in PassageKind}
+_TAGS = (
+    "(SELECT json_group_array(tag) FROM (SELECT tag FROM document_tags t WHERE t.document_id = d.id ORDER BY tag)) "
+    "AS tags"
+)
 _DOCUMENT_COLUMNS = (
     "d.id AS document_id, d.root, d.source, d.container_id, d.title, d.format, d.language, d.encoding, d.date, "
     "d.date_origin, d.content_sha256, d.bytes_sha256, d.added_at, d.invisible_chars, d.notices, d.stale_reason, "
     "d.stale_since, d.checksum, "
     "(SELECT count(*) FROM passages p WHERE p.document_id = d.id) AS passages, length(d.text) AS chars, "
-    "(SELECT json_group_array(tag) FROM (SELECT tag FROM document_tags t WHERE t.document_id = d.id ORDER BY tag)) "
-    "AS tags"
+    f"{_TAGS}"
 )
 _PASSAGE_COLUMNS = (
     "p.id AS passage_id, d.id AS document_id, d.root, d.content_sha256, d.source, d.title, d.language, d.date, "

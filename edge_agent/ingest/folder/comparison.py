@@ -17,6 +17,7 @@ from edge_agent.errors import (
     StoreFull,
     StoreUnavailable,
 )
+from edge_agent.ingest.chunking import RULES
 from edge_agent.ingest.folder.deletions import Absent, Withheld, decide, known_to_be_gone
 from edge_agent.ingest.folder.documents import Documents
 from edge_agent.ingest.folder.files import QUIET_S, BeingWritten, FileContent, is_quiet, look_again, now_utc, read_file
@@ -24,10 +25,11 @@ from edge_agent.ingest.folder.moves import find_moves
 from edge_agent.ingest.folder.places import Place, is_below
 from edge_agent.ingest.folder.scan import OWN, File, Refusal, Scan, Signature, scan
 from edge_agent.ingest.folder.synced import Done, Effect, Notice, Synced
+from edge_agent.ingest.given_tags import given_tags
 from edge_agent.ingest.outcome import Ingested, Outcome
 from edge_agent.ingest.parsing.document_format import format_of
-from edge_agent.settings import Limits
-from edge_agent.storage.records import StoredFile
+from edge_agent.settings import Chunking, Limits
+from edge_agent.storage.records import ChunkingRecipe, StoredFile
 
 _LOOKS = 10
 """How often a file that is being written is looked at before it is left for the next time."""
@@ -44,7 +46,7 @@ class Plan:
     """How a comparison is made.
 
     Attributes:
-        tags: of all these documents, beside those that they carry.
+        tags: of all these documents, beside those that they carry and that they were given before.
         prune: delete documents whose files have gone.
         allow_many_deletions: even when all or most have, which looks like a share that is not mounted.
     """
@@ -222,7 +224,7 @@ class Comparison:
             file.source,
             content.content,
             format_of(file.source),
-            tags=self.plan.tags,
+            tags=self._tags(file),
             root=self.label,
             file_date=content.date(now_utc()),
         )
@@ -232,6 +234,12 @@ class Comparison:
             if self.stop.wait(_QUEUE_S):
                 raise Interrupted
         return add()
+
+    def _tags(self, file: File) -> tuple[str, ...]:
+        """The tags of the plan beside those that the document was given before: a run without tags takes none away."""
+        known = self._stored.get(file.source)
+        recipe = ChunkingRecipe(RULES, Chunking().max_tokens)
+        return (*self.plan.tags, *(given_tags(known, recipe) if known else ()))
 
     def _remember(self, key: tuple[str, str], signature: Signature, digest: str) -> None:
         if self.memory:

@@ -319,6 +319,21 @@ def test_a_refused_file_leaves_the_stored_version_marked_stale(
     assert not stored(agent)["docs", "backups.md"].is_stale
 
 
+def test_tags_that_were_given_stay_and_those_that_a_document_carries_follow_it(agent: Agent, folder: Path) -> None:
+    write(folder / "refunds.md", "---\ntags: [billing, old]\n---\nA text about refunds.")
+    sync(agent, folder, Plan(tags=("faq",)))
+    assert sync(agent, folder).unchanged == 3
+    assert stored(agent)["docs", "refunds.md"].tags == ("billing", "faq", "old")
+    write(folder / "refunds.md", "---\ntags: [new]\n---\nAnother text about refunds.")
+    (folder / "backups.md").rename(folder / "copies.md")
+    changed = sync(agent, folder, PRUNE)
+    assert (changed.replaced, changed.moved) == (1, 1)
+    assert stored(agent)["docs", "refunds.md"].tags == ("faq", "new")
+    assert stored(agent)["docs", "copies.md"].tags == ("faq",)
+    sync(agent, folder, Plan(tags=("madrid",)))
+    assert stored(agent)["docs", "copies.md"].tags == ("faq", "madrid")
+
+
 def test_a_document_has_the_day_of_its_file(agent: Agent, folder: Path) -> None:
     os.utime(folder / "backups.md", (1_700_000_000, 1_700_000_000))
     sync(agent, folder)
