@@ -44,7 +44,7 @@ def list_command(
     """List the documents: where they came from, title, format, language, date, and whether they are stale."""
     from edge_agent.cli.base_output import show_documents
 
-    with opened_agent(store, bundle) as agent:
+    with opened_agent(store, bundle, makes_store=False) as agent:
         documents = [document for document in agent.documents(root) if document.is_stale or not stale]
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(document) for document in documents], ensure_ascii=False))
@@ -62,7 +62,7 @@ def show_command(
     """Show a document as it is stored: what is known of it, what was left out, and its passages one by one."""
     from edge_agent.cli.base_output import show_document
 
-    with opened_agent(store, bundle) as agent:
+    with opened_agent(store, bundle, makes_store=False) as agent:
         shown = agent.shown_document(_named(agent, source, root).document_id)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(shown), ensure_ascii=False))
@@ -86,7 +86,7 @@ def delete_command(
     """
     if not sources and root is None:
         raise InputInvalid("nothing to delete; name documents, or a root with --root")
-    with opened_agent(store, bundle) as agent:
+    with opened_agent(store, bundle, makes_store=False) as agent:
         if not sources:
             _delete_root(agent, str(root), is_sure=yes)
             return
@@ -114,7 +114,7 @@ def report_command(
     from edge_agent.reporting.words import report_language
 
     chosen = report_language(language)
-    with progress_bar("reading the base"), opened_agent(store, bundle) as agent:
+    with progress_bar("reading the base"), opened_agent(store, bundle, makes_store=False) as agent:
         report = agent.report()
     if html is not None:
         html.write_text(report_page(report, chosen), encoding="utf-8")

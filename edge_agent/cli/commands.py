@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from edge_agent.cli.base import add_base_commands
-from edge_agent.cli.opening import AgentOpener, opened_agent
+from edge_agent.cli.opening import AgentOpener, opened_agent, require_store
 from edge_agent.cli.options import DEFAULT_STORE, BundleOption, JsonOption, StoreOption, TagsOption, VerboseOption
 from edge_agent.cli.output import shortened, show_answer, show_changes, show_synced
 from edge_agent.errors import InputInvalid
@@ -115,12 +115,15 @@ def ingest(
     --prune deletes nothing, and ends with status 1, while it is not sure that files are gone: the folder has no
     document though it held some, all files or most of them (three or more) are missing, or a folder cannot be listed.
     """  # noqa: D301  (the backspace keeps the lines of the examples apart)
+    import signal
+
     from edge_agent.ingest.folder.comparison import Plan
     from edge_agent.ingest.folder.sync import sync
 
     plan = Plan(tuple(tag or ()), prune=prune, allow_many_deletions=allow_many_deletions)
     if allow_many_deletions and not prune:
         raise InputInvalid("--allow-many-deletions says how --prune deletes; pass both, or neither")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as by Ctrl-C, and says so
     try:
         with progress_bar("ingesting") as show, opened_agent(store, bundle) as agent:
             synced = sync(
@@ -192,7 +195,7 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from the documents, with citations, or say that they do not answer it."""
-    with progress_bar("thinking"), opened_agent(store, bundle) as agent:
+    with progress_bar("thinking"), opened_agent(store, bundle, makes_store=False) as agent:
         answer = agent.questions.query(text)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(answer), ensure_ascii=False))
@@ -209,6 +212,7 @@ def check(
     from edge_agent.settings import AgentSettings
     from edge_agent.storage.lock import StoreLock
 
+    require_store(store)
     with StoreLock(store), Agent(AgentSettings(store, bundle)) as agent:
         problems = agent.store.check(agent.models.active.student.encoder.dimension)
         outdated = len(agent.outdated_chunking())

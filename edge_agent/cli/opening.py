@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def opened_agent(store: Path, bundle: Path) -> "Iterator[Agent | RemoteAgent]":
+def opened_agent(store: Path, bundle: Path, *, makes_store: bool = True) -> "Iterator[Agent | RemoteAgent]":
     """The store's agent for as long as the block lasts.
 
+    Args:
+        store: its folder.
+        bundle: its folder.
+        makes_store: whether a store that is not there is made.
+
     Raises:
+        InputInvalid: there is no store, and none is to be made.
         StoreLocked: another process has the store and serves nothing.
     """
     from edge_agent.agent import Agent
@@ -23,6 +29,8 @@ def opened_agent(store: Path, bundle: Path) -> "Iterator[Agent | RemoteAgent]":
     from edge_agent.settings import AgentSettings
     from edge_agent.storage.lock import StoreLock, holder_url
 
+    if not makes_store:
+        require_store(store)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(StoreLock(store))
@@ -34,6 +42,16 @@ def opened_agent(store: Path, bundle: Path) -> "Iterator[Agent | RemoteAgent]":
         else:
             opened = stack.enter_context(Agent(AgentSettings(store, bundle)))
         yield opened
+
+
+def require_store(store: Path) -> None:
+    """Raises `InputInvalid` where a folder holds no store, nor a process that is making one."""
+    from edge_agent.errors import InputInvalid
+    from edge_agent.storage.database import DATABASE
+    from edge_agent.storage.lock import HOLDER
+
+    if not any((store / name).exists() for name in (DATABASE, HOLDER)):
+        raise InputInvalid(f"{store} holds no store; name its folder with --store")
 
 
 class AgentOpener:

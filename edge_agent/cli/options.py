@@ -7,7 +7,12 @@ import platformdirs
 import typer
 
 StoreOption = Annotated[
-    Path, typer.Option("--store", envvar="ORILLA_STORE", help="Folder of the store; made if missing.")
+    Path,
+    typer.Option(
+        "--store",
+        envvar="ORILLA_STORE",
+        help="Folder of the store; serve, ingest, watch and import make it if missing.",
+    ),
 ]
 BundleOption = Annotated[Path, typer.Option("--bundle", envvar="ORILLA_BUNDLE", help="Folder of the student's bundle.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -14,6 +14,15 @@ _SMALLEST_BYTES = 65_536
 _PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 _OF_OUR_OWN = ("SQLITE_CONSTRAINT_FOREIGNKEY", "SQLITE_CONSTRAINT_TRIGGER")
 
+_WORDS = {
+    "SQLITE_BUSY": "another program holds it",
+    "SQLITE_LOCKED": "another program holds it",
+    "SQLITE_IOERR": "the disk reports an error",
+    "SQLITE_CANTOPEN": "it cannot be opened",
+    "SQLITE_READONLY": "it may not be written",
+    "SQLITE_PERM": "it may not be opened",
+}
+
 Failure = sqlite3.DatabaseError | UnicodeDecodeError | OSError
 
 
@@ -53,11 +62,17 @@ def _passing_failure(error: Failure, name: str, path: Path) -> AgentError | None
             f"no space is left on the disk of {path.parent}; nothing was changed. Free some space there, then try again"
         )
     if is_passing:
+        name = os.strerror(error.errno or 0) if isinstance(error, OSError) else _in_words(name)
         return StoreUnavailable(
             f"{path} cannot be read or written now ({name}); nothing was changed. Check the disk, who may write there, "
             "and that no other program holds the file, then try again"
         )
     return None
+
+
+def _in_words(name: str) -> str:
+    """SQLite's name of an error in words, by the group that it belongs to."""
+    return next(words for group, words in _WORDS.items() if name.startswith(group))
 
 
 def _is_full(folder: Path) -> bool:

@@ -11,7 +11,9 @@ from filelock import FileLock, Timeout
 from edge_agent.errors import StoreLocked
 from edge_agent.storage.failures import named_failures
 
-_LOCK, _HOLDER = "agent.lock", "agent.json"
+HOLDER = "agent.json"
+"""The note beside the lock."""
+_LOCK = "agent.lock"
 
 
 class StoreLock:
@@ -35,7 +37,7 @@ class StoreLock:
             except Timeout:
                 raise _locked(folder) from None
             opened.callback(self._lock.release)
-            (folder / _HOLDER).write_text(json.dumps({"pid": os.getpid(), "url": url}))
+            (folder / HOLDER).write_text(json.dumps({"pid": os.getpid(), "url": url}))
             opened.pop_all()
 
     def release(self) -> None:
@@ -57,16 +59,17 @@ def holder_url(folder: Path) -> str | None:
 
 def _locked(folder: Path) -> StoreLocked:
     url = holder_url(folder)
+    beside = "" if url else "; start `orilla edge serve`, then watch and ask beside it"
     return StoreLocked(
         f"store {folder} is in use by process {_read_holder(folder).get('pid', 'unknown')}"
         f"{f', which serves {url}' if url else ''}; expected it free: use that process, stop it, or name "
-        "another folder with --store"
+        f"another folder with --store{beside}"
     )
 
 
 def _read_holder(folder: Path) -> dict[str, object]:
     try:
-        value = json.loads((folder / _HOLDER).read_text())
+        value = json.loads((folder / HOLDER).read_text())
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

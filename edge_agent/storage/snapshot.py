@@ -117,7 +117,8 @@ class StoreSnapshot:
         files = {}
         for row in map(dict, self.rows(query, [root])):
             row |= {"is_stale": bool(row["is_stale"]), "tags": tuple(json.loads(row["tags"]))}
-            files[row.pop("source")] = StoredFile(**row)
+            source = row.pop("source")
+            files[source] = StoredFile(**row)
         return files
 
     def passages(self, passage_ids: Sequence[int]) -> list[Passage]:

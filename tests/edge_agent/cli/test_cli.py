@@ -194,12 +194,30 @@ def test_a_port_in_use_is_refused(serve: ServeStore, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_refused_is_one_line_and_status_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+    Store(tmp_path / "store").close()
     store = ["--store", str(tmp_path / "store")] if arguments[0] == "edge" else []
     done = run_orilla(*arguments, *store)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "a.md"], ["delete", "a.md", "--yes"], ["report"], ["query", "hi"], ["check"]]
+)
+def test_a_folder_without_a_store_is_refused_and_stays_as_it_is(arguments: list[str], tmp_path: Path) -> None:
+    done = run_orilla("edge", *arguments, "--store", str(tmp_path / "typo"))
+    assert (done.returncode, "holds no store; name its folder with --store" in done.stderr) == (2, True)
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_store_that_is_held_unserved_says_how_to_ask_beside_it(tmp_path: Path) -> None:
+    from edge_agent.storage.lock import StoreLock
+
+    with StoreLock(tmp_path):
+        done = run_orilla("edge", "list", "--store", str(tmp_path))
+    assert (done.returncode, "start `orilla edge serve`, then watch and ask" in done.stderr) == (2, True)
 
 
 def test_a_served_store_whose_server_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -118,12 +118,14 @@ def stored(http: httpx.Client) -> dict[str, str]:
     return {d["source"]: d["content_sha256"] for d in http.get("/v1/documents").json()["documents"]}
 
 
-def test_starting_without_space_is_one_line_that_says_what_to_do(small_disk: Path) -> None:
+def test_starting_without_space_is_one_line_that_says_what_to_do(small_disk: Path, tmp_path: Path) -> None:
     store = small_disk / "store"
     Store(store).close()
     filling = fill(small_disk)
-    for folder in (store, small_disk / "another"):
-        done = run_orilla("edge", "query", "hello", "--store", str(folder))
+    text = tmp_path / "a.md"
+    text.write_text("A text.")
+    for arguments in (["query", "hello", "--store", str(store)], ["ingest", str(text), "--store", f"{small_disk}/new"]):
+        done = run_orilla("edge", *arguments)
         assert done.returncode == 2
         assert "no space is left on the disk of" in done.stderr
         assert done.stderr.count("\n") == 1
