@@ -1,6 +1,7 @@
 """The agent: store, models, ingest, questions and feedback put together. HTTP server and command line both drive it."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -136,7 +137,10 @@ class Agent:
             DocumentUnreadable: see `parsing.isolation`. RootUnknown: no root has that label.
         """
         raw = self._preparation.check(source, content, document_format, title, tags, root=root, file_date=file_date)
-        known = self.store.snapshots.read(lambda snapshot: snapshot.predecessor(raw.source, raw.root))
+        known = self.store.snapshots.read(lambda snapshot: snapshot.document_of(raw.source, raw.root))
+        older = self.store.snapshots.read(lambda snapshot: snapshot.unclaimed(raw.source)) if known is None else None
+        if older is not None and older.content_sha256 == raw.digest:
+            known = older
         if known is not None and known.container_id is not None:
             raise InputInvalid("an attachment of another document has that source; give this one another")
         if known is not None and known.content_sha256 == raw.digest:
@@ -146,6 +150,8 @@ class Agent:
         except AgentError as error:
             self._note_refusal(known, raw.root, raw.source, str(error))
             raise
+        if known is None and older is not None and self._has_text(older, read[0].new.text):
+            self._confirm(older, raw)
         ingested = None
         while ingested is None:
             ingested = self._put(read, on_passages)
@@ -197,7 +203,7 @@ class Agent:
         """
         reason = checked(reason, "reason", max_chars=2000)
         name = checked_source(source)
-        known = self.store.snapshots.read(lambda snapshot: snapshot.predecessor(name, root))
+        known = self.store.snapshots.read(lambda snapshot: snapshot.document_of(name, root))
         self._note_refusal(known, root, name, reason)
 
     def report(self) -> BaseReport:
@@ -312,6 +318,11 @@ class Agent:
         with self.models.changing:
             self.store.confirm(known.document_id, raw.root, raw.bytes_sha256, on_change=self._followed())
             return self.store.snapshots.read(lambda snapshot: snapshot.document(known.document_id))
+
+    def _has_text(self, known: Document, text: str) -> bool:
+        """Whether a document has the words of a text; markup and spaces were read otherwise by older versions."""
+        _, before = self.store.snapshots.read(lambda snapshot: snapshot.document_with_text(known.document_id))
+        return re.findall(r"\w+", before) == re.findall(r"\w+", text)
 
     def _note_refusal(self, known: Document | None, root: str, source: str, reason: str) -> None:
         """Marks a document whose update was refused, or keeps why there is none; the refusal itself counts more."""

@@ -101,7 +101,7 @@ class Store:
         with self.database.transaction(lambda changes: on_change(change, changes)) as db:
             if document.root and not db.execute("SELECT 1 FROM roots WHERE label = ?", [document.root]).fetchone():
                 raise unknown_root(document.root)
-            known = read_in(db, self.path).predecessor(document.source, document.root)
+            known = read_in(db, self.path).document_of(document.source, document.root)
             if known is not None and known.container_id is not None:
                 raise InputInvalid("an attachment of another document has that source; give this one another")
             removed, ids = delete_document(db, known.document_id) if known else ([], {})

@@ -59,10 +59,10 @@ class StoreSnapshot:
         """The document of this name in a root (those given by the API have the root ""), or None."""
         return next(iter(self._documents("d.root = ? AND d.source = ?", [root, source])), None)
 
-    def predecessor(self, source: str, root: str) -> Document | None:
-        """The document that one of this name replaces: the one of that name, or one from before there were roots."""
-        condition = "d.source = ?1 AND (d.root = ?2 OR d.root = '' AND d.bytes_sha256 = '') ORDER BY d.root = ?2 DESC"
-        return next(iter(self._documents(condition, [source, root])), None)
+    def unclaimed(self, source: str) -> Document | None:
+        """The document of this name from before there were roots that no root has yet, or None."""
+        condition = "d.source = ? AND d.root = '' AND d.bytes_sha256 = '' AND d.container_id IS NULL"
+        return next(iter(self._documents(condition, [source])), None)
 
     def document_named(self, source: str, root: str | None = None) -> Document:
         """The one document with this source, in a root or, where that is None, wherever it is.

@@ -117,6 +117,18 @@ def test_a_folder_takes_over_the_documents_of_before_with_their_ids(dump: Path, 
         assert agent.feedback.read_since(0)[-1].document_id == BACKUPS
 
 
+@pytest.mark.parametrize("dump", PAST, ids=lambda path: path.stem)
+def test_a_folder_leaves_a_document_of_before_that_says_something_else(dump: Path, tmp_path: Path) -> None:
+    (tmp_path / "manuals").mkdir()
+    with Agent(AgentSettings(restored(dump, tmp_path))) as agent:
+        root = agent.add_root(tmp_path / "manuals")
+        other = b"# Opening hours\n\nThe branch opens at nine.\n"
+        added = agent.add_document("faq/backups.md", other, DocumentFormat.MARKDOWN, root=root)
+        assert added.outcome is Outcome.ADDED
+        assert added.document.document_id != BACKUPS
+        assert "faq/backups.md" in agent.files("")
+
+
 def test_the_file_of_before_is_kept_until_the_second_start(tmp_path: Path) -> None:
     copy = restored(LATEST, tmp_path) / "orilla.v3.db"
     Store(tmp_path).close()
