@@ -25,6 +25,8 @@ def show_synced(synced: "Synced", *, is_verbose: bool = False) -> None:
     """
     typer.echo(", ".join(f"{count} {name}" for name, count in synced.counts().items()))
     show = _Names(is_verbose)
+    for remark in synced.remarks:
+        typer.echo(printable(remark), err=True)
     reasons = sorted({each.reason for each in synced.skipped if each.kind != "hidden or temporary"})
     for reason in reasons:
         show(f"not ingested, {reason}:", [each.source for each in synced.skipped if each.reason == reason])

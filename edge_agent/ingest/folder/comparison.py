@@ -211,6 +211,8 @@ class Comparison:
             self._remember(key, content.signature, "")
             return
         self._remember(key, content.signature, content.bytes_sha256)
+        if (known := self._stored.get(file.source)) and known.is_stale:
+            self.synced.remarks.append(f"{file.source}: no longer stale")
         if ingested.outcome is Outcome.UNCHANGED:
             self.synced.unchanged += file.source not in self._moved
             return

@@ -6,6 +6,7 @@ keep their files.
 """
 
 import os
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def places_of(path: Path, roots: Sequence[Root]) -> list[Place]:
     """
     path = absolute(path)
     around = [(root, below) for root in roots if (below := _relative(path, Path(root.path))) is not None]
-    _require_place(path, [root for root, below in around if not below])
+    _require_place(path, around)
     if around:
         root, scope = min(around, key=lambda each: len(Path(each[1]).parts))
         first = _place(Path(root.path), root.label, roots, scope)
@@ -101,14 +102,21 @@ def _relative(path: Path, folder: Path) -> str | None:
     return None
 
 
-def _require_place(path: Path, same: Sequence[Root]) -> None:
+def _require_place(path: Path, around: Sequence[tuple[Root, str]]) -> None:
     if path.is_dir() or path.is_file():
         return
     if path.exists():
         raise InputInvalid(f"{path} is neither a file nor a folder; name one of these")
+    same = [root for root, below in around if not below]
     if stored := sum(root.documents for root in same):
         raise InputInvalid(
             f"{path} does not exist, while {stored} documents of it are stored; nothing was deleted. Mount or restore "
             f"it; if it has gone for good, delete its documents: orilla edge delete --root {same[0].label}"
+        )
+    if around:
+        root = around[0][0]
+        raise InputInvalid(
+            f"{path} does not exist; documents of it that are stored in the root {root.label} stay. Restore it; if it "
+            f"was removed on purpose, delete them: orilla edge ingest {shlex.quote(root.path)} --prune"
         )
     raise InputInvalid(f"{path} does not exist; name a file or a folder")

@@ -268,7 +268,9 @@ def _merge_names(found: Scan) -> None:
     by_source: dict[str, File] = {}
     for file in sorted(found.files, key=lambda each: (each.relative != each.source, each.relative)):
         if file.source in by_source:
-            reason = "the same name as another file's, in another Unicode form; rename one"
+            is_spaced = file.relative != file.relative.strip()
+            differs = "but for a space at its beginning or end" if is_spaced else "in another Unicode form"
+            reason = f"the same name as another file's, {differs}; rename one"
             found.skipped.append(Skipped(file.source, SkipKind.SAME_NAME, reason))
         else:
             by_source[file.source] = file

@@ -54,11 +54,17 @@ def sync(
             f"out, and {hidden!r} is one; rename it or move it elsewhere"
         )
     synced = Synced()
-    for place in places:
+    labels = [place.label or documents.add_root(place.folder) for place in places]
+    if len(places) > 1:
+        named = ", ".join(f"{label} ({place.folder})" for place, label in zip(places, labels, strict=True))
+        synced.remarks.append(f"compared with {len(places)} roots, and each file is named as in its own: {named}")
+    elif places[0].label is None and places[0].scope:
+        synced.remarks.append(f"{places[0].folder} is a root of the store from now on, called {labels[0]}")
+    for place, label in zip(places, labels, strict=True):
         Comparison(
             documents=documents,
             place=place,
-            label=place.label or documents.add_root(place.folder),
+            label=label,
             plan=plan,
             memory=memory,
             stop=stop or Event(),

@@ -47,6 +47,7 @@ class Synced:
         kept_old: sources of `refused` of which an older version is stored; it stays, marked stale.
         withheld: documents whose files seem gone, and that are kept because it is not sure.
         notices: of documents that were added or replaced.
+        remarks: on roots and on documents that are not stale any more, in words.
         is_unsettled: whether something is to be looked at again soon: a file that was being written, a file that went.
     """
 
@@ -57,6 +58,7 @@ class Synced:
     kept_old: set[str] = field(default_factory=set)
     withheld: list[Withheld] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     is_unsettled: bool = False
 
     @property
@@ -67,7 +69,7 @@ class Synced:
     @property
     def has_news(self) -> bool:
         """Whether there is anything to tell."""
-        return bool(self.done or self.skipped or self.refused or self.withheld)
+        return bool(self.done or self.skipped or self.refused or self.withheld or self.remarks)
 
     def without(self, told: "Synced") -> "Synced":
         """The result without what an earlier one told: files that are skipped, refused or kept for the same reason."""
@@ -77,6 +79,7 @@ class Synced:
             skipped=[each for each in self.skipped if each not in skipped],
             refused=[each for each in self.refused if each not in refused],
             withheld=[each for each in self.withheld if each not in withheld],
+            remarks=[each for each in self.remarks if each not in told.remarks],
         )
 
     def count(self, effect: Effect) -> int:

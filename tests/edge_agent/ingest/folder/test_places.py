@@ -68,6 +68,11 @@ def test_a_root_that_went_away_says_that_its_documents_stay(srv: Path) -> None:
         places_of(srv / "gone", [])
 
 
+def test_a_part_of_a_root_that_went_away_says_how_to_delete_its_documents(srv: Path) -> None:
+    with pytest.raises(InputInvalid, match=f"in the root srv stay.*orilla edge ingest {srv} --prune"):
+        places_of(srv / "gone", [root("srv", srv)])
+
+
 def test_special_files_are_refused(srv: Path) -> None:
     os.mkfifo(srv / "pipe.md")
     with pytest.raises(InputInvalid, match="neither a file nor a folder"):

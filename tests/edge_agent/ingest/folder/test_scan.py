@@ -102,6 +102,13 @@ def test_two_unicode_forms_of_a_name_are_one_source_and_the_other_is_named(folde
     assert skipped(found) == {composed: SkipKind.SAME_NAME.value}
 
 
+def test_a_name_with_a_space_beside_one_without_is_said_to_be_so(folder: Path) -> None:
+    write(folder / "two.md")
+    write(folder / " two.md")
+    assert [each.relative for each in listed(folder).files] == ["two.md"]
+    assert "but for a space at its beginning or end" in listed(folder).skipped[0].reason
+
+
 def test_names_of_roots_inside_are_left_to_them(folder: Path) -> None:
     write(folder / "a.md")
     write(folder / "inner" / "b.md")

@@ -113,7 +113,8 @@ def test_a_link_whose_file_is_away_keeps_its_document_marked_stale(agent: Agent,
     assert "leads nowhere" in sync(agent, folder, PRUNE).refused[0].reason
     assert stored(agent)["docs", "linked.md"].is_stale
     away.rename(content)
-    assert not sync(agent, folder, PRUNE).refused
+    again = sync(agent, folder, PRUNE)
+    assert (again.refused, again.remarks) == ([], ["linked.md: no longer stale"])
     assert not stored(agent)["docs", "linked.md"].is_stale
 
 
@@ -238,13 +239,16 @@ def test_a_part_of_a_root_is_pruned_by_itself(agent: Agent, folder: Path) -> Non
 
 def test_a_folder_around_a_root_leaves_its_documents_where_they_are(agent: Agent, folder: Path) -> None:
     sync(agent, folder / "hr")
-    assert sync(agent, folder, PRUNE).added == 2
+    around = sync(agent, folder, PRUNE)
+    assert around.added == 2
+    assert f"docs ({folder}), hr ({folder / 'hr'})" in around.remarks[0]
     assert sorted(stored(agent)) == [("docs", "backups.md"), ("docs", "refunds.md"), ("hr", "holidays.md")]
     assert sync(agent, folder, PRUNE).unchanged == 3
 
 
 def test_a_single_file_belongs_to_its_folder(agent: Agent, folder: Path) -> None:
-    sync(agent, folder / "refunds.md")
+    assert "docs is a root of the store from now on" in sync(agent, folder / "refunds.md").remarks[0]
+    assert not sync(agent, folder / "refunds.md").remarks
     assert list(stored(agent)) == [("docs", "refunds.md")]
     with pytest.raises(InputInvalid, match="is a file; --prune compares a whole folder"):
         sync(agent, folder / "refunds.md", PRUNE)
