@@ -24,23 +24,24 @@ import psutil
 
 from benchmarks.demo import DEMO, ingest_demo, read
 from edge_agent.agent import Agent
-from edge_agent.errors import AgentError
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.isolation import IsolatedParser
 from edge_agent.settings import AgentSettings, ParsingLimits
 
 QUESTIONS = 1_000
-DOCUMENT_BYTES, DOCUMENT_CHARS = 20_000_000, 4_500_000
+DOCUMENT_BYTES, DOCUMENT_CHARS = 20_000_000, 500_000
 HOSTILE = {
     "192 KB of combining marks": "Hola a" + "\u0301\u0316" * 48_000,
     "1 MB of 'a. '": "a. " * 350_000,
     "500,000 times 'Palabra. '": "Palabra. " * 500_000,
     "200,000 questions": "¿Qué?\n" * 200_000,
     "a line of 4.9 MB": "x" * 4_900_000,
-    "a million line breaks": "a\n" * 1_000_000,
+    "200,000 lines": "a\n" * 200_000,
     "a million '!'": "!" * 1_000_000,
 }
 """Texts that cost more than time linear in their length once, or more memory than they should."""
+INGESTED = ("192 KB of combining marks", "1 MB of 'a. '")
+"""Those that the server gets; the others have so many sentences that encoding them takes many minutes."""
 
 
 def run() -> dict[str, Any]:
@@ -58,7 +59,7 @@ def run() -> dict[str, Any]:
                 while not uploads:  # all of a document's way is measured, also its last step
                     beside += _ask(http, QUESTIONS // 10, mark=f"beside {len(beside)}")
             after = _ask(http, QUESTIONS // 2, mark="after")
-            health = {name: _health_beside(url, text) for name, text in HOSTILE.items()}
+            health = {name: _health_beside(url, HOSTILE[name]) for name in INGESTED}
     figures = {"alone": _figures(alone), "beside_ingest": _figures(beside), "with_the_document": _figures(after)}
     return {
         "document_bytes": DOCUMENT_BYTES,
@@ -67,7 +68,7 @@ def run() -> dict[str, Any]:
         "document_s": [round(seconds, 1) for seconds in uploads],
         "questions": figures,
         "slowest_ratio": round(max(beside) / max(alone), 2),
-        "hostile": {name: costs[name] | health[name] for name in HOSTILE},
+        "hostile": {name: costs[name] | health.get(name, {}) for name in HOSTILE},
     }
 
 
@@ -176,14 +177,11 @@ def _health_beside(url: str, text: str) -> dict[str, Any]:
 
 def _cost_in_child(text: str) -> dict[str, float]:
     """Seconds of processor time that a child takes to parse a text, its start not counted."""
-    with closing(IsolatedParser(ParsingLimits(), children=1)) as parser:
+    with closing(IsolatedParser(ParsingLimits(), children=1, timeout_s=600)) as parser:
         parser.read(b"Hola.", DocumentFormat.TEXT)
         (child,) = (c for c in psutil.Process().children() if "edge_agent.ingest.parsing.child" in c.cmdline())
         before = sum(child.cpu_times()[:2])
-        try:
-            parser.read(text.encode(), DocumentFormat.TEXT)
-        except AgentError as error:
-            return {"child_s": -1.0 if not child.is_running() else 0.0, "refused": type(error).__name__}  # type: ignore[dict-item]
+        parser.read(text.encode(), DocumentFormat.TEXT)
         return {"child_s": round(sum(child.cpu_times()[:2]) - before, 2)}
 
 

@@ -42,3 +42,42 @@ def render_concurrency(result: dict[str, Any]) -> str:
         f"{result['seconds']:.0f} s, {changes} changes: {result['citations_compared']:,} citations compared with the "
         f"text they name, {result['stale_citations']} stale, {result['errors']} errors."
     )
+
+
+def render_fairness(result: dict[str, Any]) -> str:
+    """Questions while a large document is ingested, and the server's health while hostile texts are."""
+    names = {
+        "alone": "alone",
+        "beside_ingest": "while the document is ingested",
+        "with_the_document": "afterwards, with the document in the base",
+    }
+    questions = [
+        f"| {shown} | {(row := result['questions'][name])['count']:,} | {row['p50_ms']} | {row['p99_ms']} | "
+        f"{row['slowest_ms']} |"
+        for name, shown in names.items()
+    ]
+    hostile = [
+        f"| {name} | {row['child_s']} | {row.get('ingest_s', '')} | {row.get('health_p99_ms', '')} | "
+        f"{row.get('health_slowest_ms', '')} |"
+        for name, row in result["hostile"].items()
+    ]
+    return "\n".join(
+        [
+            "## Questions while documents come",
+            "",
+            f"New questions over HTTP to the demo base, one after another, while a page of "
+            f"{result['document_bytes'] / 1e6:.0f} MB with {result['document_chars'] / 1e6:.1f} million characters of "
+            f"text is ingested. The slowest takes {result['slowest_ratio']} times what the slowest takes alone.",
+            "",
+            "| questions | asked | median ms | p99 ms | slowest ms |",
+            "|---|---|---|---|---|",
+            *questions,
+            "",
+            "Texts that are made to cost much: processor time in the child that parses them, time until all of their "
+            "passages are stored, and how long `/healthz` takes meanwhile (two of them):",
+            "",
+            "| text | child s | ingested in s | health p99 ms | health slowest ms |",
+            "|---|---|---|---|---|",
+            *hostile,
+        ]
+    )

@@ -11,7 +11,7 @@ from benchmarks.pages.federation import render_adapter, render_audit, render_hea
 from benchmarks.pages.loop import render_loop, render_words
 from benchmarks.pages.readme import render_summary
 from benchmarks.pages.retrieval import render_guides, render_hybrid, render_recommendations
-from benchmarks.pages.robustness import render_concurrency, render_fuzz, render_kills
+from benchmarks.pages.robustness import render_concurrency, render_fairness, render_fuzz, render_kills
 from benchmarks.pages.scale import render_large_base, render_million, render_targets
 from benchmarks.pages.speed import render_serving
 from benchmarks.pages.student import render_distillation
@@ -39,7 +39,12 @@ PAGES: Mapping[str, Mapping[str, Render]] = {
     },
     "loop": {"closed_loop": render_loop, "closed_loop_words": render_words},
     "scale": {"scale": render_large_base, "million": render_million, "targets_scale": render_targets},
-    "robustness": {"kills": render_kills, "fuzz": render_fuzz, "concurrency": render_concurrency},
+    "robustness": {
+        "kills": render_kills,
+        "fuzz": render_fuzz,
+        "concurrency": render_concurrency,
+        "fairness": render_fairness,
+    },
 }
 
 
