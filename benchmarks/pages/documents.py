@@ -21,7 +21,9 @@ def render_files(result: dict[str, Any]) -> str:
     """Shares of words kept and let in, beside the other tools, and speed and memory."""
     parts = []
     for half, name in (("test", "Test half"), ("dev", "Development half")):
-        formats = result["halves"][half]
+        formats = result["halves"].get(half, {})
+        if not formats:
+            continue
         files = sum(figures["files"] for figures in formats.values())
         crashed = sum(figures["crashed"] for figures in formats.values())
         rows = [_format_row(name, figures) for name, figures in formats.items()]
@@ -40,8 +42,8 @@ def render_files(result: dict[str, Any]) -> str:
             )
         )
     parts.append(_refusals(result["halves"]))
-    parts.append(_speed(result["speed"]))
-    parts.append(_ingest(result["ingest"]))
+    parts += [_speed(result["speed"])] if result.get("speed") else []
+    parts += [_ingest(result["ingest"])] if result.get("ingest") else []
     tools = ", ".join(f"{name} {version}" for name, version in result["tools"].items() if version)
     parts.append(f"Tools: {tools}.")
     return "\n\n".join(parts)

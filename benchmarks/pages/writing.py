@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pages.answers import render_conversations, render_demo
-from benchmarks.pages.documents import render_cases
+from benchmarks.pages.documents import render_cases, render_files
 from benchmarks.pages.federation import render_adapter, render_audit, render_heads, render_labels, render_scale
 from benchmarks.pages.loop import render_loop, render_words
 from benchmarks.pages.readme import render_summary
@@ -29,7 +29,7 @@ PAGES: Mapping[str, Mapping[str, Render]] = {
         "recommend": render_recommendations,
     },
     "answers": {"demo": render_demo, "conversations": render_conversations},
-    "documents": {"documents": render_cases},
+    "documents": {"documents": render_cases, "document_files": render_files},
     "federation": {
         "federation": render_heads,
         "federated_labels": render_labels,
