@@ -39,7 +39,7 @@ def test_there_are_questions_of_every_kind_in_both_languages_each_asked_once() -
 def test_questions_name_their_passage_and_do_not_hold_it() -> None:
     for row in rows():
         assert set(row) - {"quote_start", "quote_end"} == {
-            *("id", "language", "text", "kind", "data", "guide", "start", "end", "sha256")
+            *("id", "language", "text", "kind", "data", "guide", "start", "end", "sha256", "group")
         }
         assert ("quote_start" in row) == (row["kind"] == "answered")
 
@@ -82,7 +82,7 @@ def test_an_answer_is_asked_of_its_passage_and_of_the_passage_without_it(tmp_pat
         (tmp_path / f"{name}.jsonl").parent.mkdir(exist_ok=True)
         (tmp_path / f"{name}.jsonl").write_text(json.dumps({"text": f"message of {name}"}))
     text = "Backups are kept for fourteen days. They are made every night. Nobody has to ask for them."
-    asked = {"id": "q", "text": "how long?", "kind": "answered", "sha256": "a" * 64, "quote_start": 21, "quote_end": 34}
+    asked = {"id": "q", "text": "how long?", "kind": "answered", "group": "a" * 12, "quote_start": 21, "quote_end": 34}
     passages = [GuidePassage(s, f"g{n}", "en", "T", "", f"{text} {n}") for n, s in enumerate(["help", "help", "other"])]
     written = [(asked, GuidePassage("help", "g9", "en", "Backups", "Copies", text))]
 
