@@ -109,7 +109,6 @@ def ingest(
     \b
       orilla edge ingest /srv/documents              add and replace, delete nothing
       orilla edge ingest /srv/documents --prune      and delete documents whose files are gone
-      orilla edge ingest /srv/documents/hr --prune   the same for one part of it
       orilla edge ingest /srv/vps --tag vps          sorted, to narrow questions to them
 
     --prune deletes nothing, and ends with status 1, while it is not sure that files are gone: the folder has no

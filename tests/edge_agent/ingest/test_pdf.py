@@ -15,8 +15,8 @@ from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
-from edge_agent.ingest.parsing.formats.pdf_accents import accent
-from edge_agent.ingest.parsing.formats.pdf_layout import joined
+from edge_agent.ingest.parsing.pdf.accents import accent
+from edge_agent.ingest.parsing.pdf.layout import joined
 from edge_agent.settings import ParsingLimits
 
 _WIDTH, _HEIGHT = A4

@@ -4,8 +4,8 @@ from edge_agent.errors import FormatUnsupported, InputInvalid
 from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.formats import ocr
-from edge_agent.ingest.parsing.formats.pdf_blocks import add_pages
-from edge_agent.ingest.parsing.formats.pdf_page import Page
+from edge_agent.ingest.parsing.pdf.blocks import add_pages
+from edge_agent.ingest.parsing.pdf.page import Page
 from edge_agent.settings import ParsingLimits
 
 _SECONDS = 25.0

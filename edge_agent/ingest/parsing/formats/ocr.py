@@ -15,7 +15,7 @@ import pypdfium2 as pdfium
 
 from edge_agent.errors import FormatUnsupported
 from edge_agent.ingest.parsing.blocks import TextBuilder
-from edge_agent.ingest.parsing.formats.pdf_page import Word
+from edge_agent.ingest.parsing.pdf.page import Word
 
 INSTALL = "install tesseract (apt install tesseract-ocr tesseract-ocr-spa)"
 _LANGUAGES = ("spa", "eng")

@@ -10,9 +10,9 @@ from edge_agent.errors import AgentError, ContentTooLarge, FormatUnsupported, In
 from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.formats.ocr import Recognizer
-from edge_agent.ingest.parsing.formats.pdf_blocks import add_pages
-from edge_agent.ingest.parsing.formats.pdf_page import Page
-from edge_agent.ingest.parsing.formats.pdf_words import Seen, read_page
+from edge_agent.ingest.parsing.pdf.blocks import add_pages
+from edge_agent.ingest.parsing.pdf.page import Page
+from edge_agent.ingest.parsing.pdf.words import Seen, read_page
 from edge_agent.ingest.parsing.titles import own_title
 from edge_agent.settings import ParsingLimits
 

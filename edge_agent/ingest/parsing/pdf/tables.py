@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from edge_agent.ingest.parsing.formats.pdf_page import Line, Word, rows_of
 from edge_agent.ingest.parsing.grid import Cell
+from edge_agent.ingest.parsing.pdf.page import Line, Word, rows_of
 
 _LEADERS = re.compile(r"(?:[.·_]{4,}|…[.·…]+|^[.·…_]{3,}|^[.·…]$)[.·…_]*$")
 _MARK = re.compile(r"(?:[-•▪◦*–—●○■□►➢✓·\uf0b7\uf0a7o]|\(?[\divx]{1,5}[.)]|\(?[a-zA-Z][.)]|\d+(?:\.\d+)+\.?)")

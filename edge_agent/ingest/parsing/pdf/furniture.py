@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from edge_agent.ingest.parsing.formats.pdf_page import Line, Page, Word, rows_of
+from edge_agent.ingest.parsing.pdf.page import Line, Page, Word, rows_of
 
 _EDGE_ROWS = 4
 _FIGURES = re.compile(r"\d+")

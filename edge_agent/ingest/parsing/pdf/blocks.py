@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from edge_agent.ingest.parsing.blocks import TextBuilder
-from edge_agent.ingest.parsing.formats.pdf_furniture import remove_furniture
-from edge_agent.ingest.parsing.formats.pdf_layout import Placed, Text, blocks_of, joined, vocabulary
-from edge_agent.ingest.parsing.formats.pdf_page import Page, rows_of
-from edge_agent.ingest.parsing.formats.pdf_tables import Table
 from edge_agent.ingest.parsing.grid import Cell, add_rows, divide
+from edge_agent.ingest.parsing.pdf.furniture import remove_furniture
+from edge_agent.ingest.parsing.pdf.layout import Placed, Text, blocks_of, joined, vocabulary
+from edge_agent.ingest.parsing.pdf.page import Page, rows_of
+from edge_agent.ingest.parsing.pdf.tables import Table
 
 _ENDS_SENTENCE = re.compile(r"[.!?…:;][)\]»”’\"']?$")
 _MAX_HEADING_CHARS, _MAX_HEADING_LINES = 200, 3

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pypdfium2.raw as native
 
-from edge_agent.ingest.parsing.formats.pdf_page import Box, Word
+from edge_agent.ingest.parsing.pdf.page import Box, Word
 
 _MAX_OBJECTS, _MAX_RULES, _MAX_SEGMENTS, _MAX_COVERS, _MAX_FIELDS = 20_000, 3_000, 300, 400, 2_000
 _MAX_DEPTH = 5

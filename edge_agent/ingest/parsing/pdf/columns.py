@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from edge_agent.ingest.parsing.formats.pdf_page import Line
+from edge_agent.ingest.parsing.pdf.page import Line
 
 _MAX_DEPTH, _MAX_GUTTERS = 6, 40
 

@@ -11,9 +11,9 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as native
 
 from edge_agent.errors import ContentTooLarge
-from edge_agent.ingest.parsing.formats.pdf_accents import ACCENTS, accent
-from edge_agent.ingest.parsing.formats.pdf_objects import Drawn, is_artifact, read_drawn, read_fields
-from edge_agent.ingest.parsing.formats.pdf_page import Box, Page, Rule, Word
+from edge_agent.ingest.parsing.pdf.accents import ACCENTS, accent
+from edge_agent.ingest.parsing.pdf.objects import Drawn, is_artifact, read_drawn, read_fields
+from edge_agent.ingest.parsing.pdf.page import Box, Page, Rule, Word
 
 _MAX_CHARS = 200_000
 _MIN_SIZE = 2.0

@@ -4,9 +4,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
-from edge_agent.ingest.parsing.formats.pdf_page import Rule, Word, rows_of
-from edge_agent.ingest.parsing.formats.pdf_tables import Table, text_of, without_lone_headers
 from edge_agent.ingest.parsing.grid import Cell
+from edge_agent.ingest.parsing.pdf.page import Rule, Word, rows_of
+from edge_agent.ingest.parsing.pdf.tables import Table, text_of, without_lone_headers
 
 _TOLERANCE = 3.0
 _MAX_LINES = 120

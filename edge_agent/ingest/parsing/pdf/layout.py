@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from edge_agent.ingest.parsing.formats.pdf_columns import flows_of
-from edge_agent.ingest.parsing.formats.pdf_page import Line, Page, body_size, pitch_of, rows_of
-from edge_agent.ingest.parsing.formats.pdf_rules import ruled_tables
-from edge_agent.ingest.parsing.formats.pdf_tables import Table, aligned
+from edge_agent.ingest.parsing.pdf.columns import flows_of
+from edge_agent.ingest.parsing.pdf.page import Line, Page, body_size, pitch_of, rows_of
+from edge_agent.ingest.parsing.pdf.rules import ruled_tables
+from edge_agent.ingest.parsing.pdf.tables import Table, aligned
 
 _BULLETS = "-•▪◦*–—●○■□►➢➔✓✔·‣⁃∙\uf0b7\uf0a7\uf0d8\uf0fc\uf02d\uf0a8\uf076"
 _BULLET = re.compile(rf"([{re.escape(_BULLETS)}]|o(?=\s))\s*(?=\S)")
