@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.known_items import GUIDES
 from edge_agent.agent import Agent
-from edge_agent.answering.composition import choose_units
+from edge_agent.answering.composition import choose_units, score_units
 from edge_agent.answering.pipeline import gather, open_current, understand
 from edge_agent.retrieval.search import retrieve
 from edge_agent.storage.records import NO_FILTER
@@ -58,7 +58,8 @@ def look(agent: Agent, text: str) -> tuple[list[float], str]:
         evidence = gather(model, snapshot, question, found[: answering.passages])
     assert evidence is not None
     verification = agent.questions.verify(model, question, evidence) if model.student.verifier else 0
-    source = choose_units(evidence, answering, text, language=language)[0].source
+    scores = score_units(evidence, answering, text, language=language)
+    source = choose_units(evidence, answering, text, scores)[0].source
     return [evidence.passage, evidence.sentence, evidence.term, verification], source
 
 

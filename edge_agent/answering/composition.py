@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from edge_agent.answering.evidence import Answering, Candidate, Evidence, names_code
 from edge_agent.answering.results import Citation
+from edge_agent.ingest.parsing.grid import CELL_GAP
 from edge_agent.storage.records import Passage, PassageKind
 from edge_agent.text import OTHER_LANGUAGE_PENALTY, codes, content_terms, fold, without_version
 
-CELL_GAP = " | "
 _FEW_CELLS = 3
 _WORD = re.compile(r"\w+")
 
 
-def choose_units(evidence: Evidence, answering: Answering, text: str, *, language: str = "") -> list[Citation]:
+def choose_units(evidence: Evidence, answering: Answering, text: str, scores: NDArray[np.float64]) -> list[Citation]:
     """The best unit and those of the same document nearly as good, cited in the order of the text.
 
     A row of a table stands alone, or with rows that hold as many of the question's words; a short answer to a question
@@ -30,10 +30,9 @@ def choose_units(evidence: Evidence, answering: Answering, text: str, *, languag
         evidence: for the answer.
         answering: weights and bounds.
         text: of the question.
-        language: of the question, "" where unknown; units in another go after those nearly as good.
+        scores: of the units, (K,); see `score_units`.
     """
     candidates, similarities = evidence.candidates, evidence.similarities
-    scores = score_units(evidence, answering, text, language=language)
     order = [int(i) for i in np.argsort(-scores, kind="stable")]
     best = candidates[order[0]]
     least = min(answering.keep_above * scores[order[0]], scores[order[0]])  # below 0 too, the best is kept
@@ -63,14 +62,13 @@ def _fields_named(candidates: Sequence[Candidate], best: Candidate, text: str) -
 
 
 def other_versions(
-    evidence: Evidence, answering: Answering, text: str, citations: Sequence[Citation], *, language: str
+    evidence: Evidence, answering: Answering, text: str, scores: NDArray[np.float64], citations: Sequence[Citation]
 ) -> list[list[Citation]]:
     """The same place in other versions of the cited document, where it says something else, the best first.
 
     Versions are documents of one language whose titles differ in figures, dates and words such as "version" alone; the
     place is the one under the same headings, likewise.
     """
-    scores = score_units(evidence, answering, text, language=language)
     least = answering.keep_above * float(scores.max())
     said = {_plain(citation.quote) for citation in citations}
     cited = {citation.document_id for citation in citations}
@@ -96,7 +94,14 @@ def _plain(text: str) -> str:
 
 
 def score_units(evidence: Evidence, answering: Answering, text: str, *, language: str) -> NDArray[np.float64]:
-    """How well each unit (K,) answers: its own similarity, its passage's, and the question's words that it holds."""
+    """How well each unit (K,) answers: its own similarity, its passage's, and the question's words that it holds.
+
+    Args:
+        evidence: for the answer.
+        answering: weights.
+        text: of the question.
+        language: of the question, "" where unknown; units in another go after those nearly as good.
+    """
     candidates, weight = evidence.candidates, answering.passage_weight
     passages = np.array([candidate.passage_similarity for candidate in candidates])
     scores = (1 - weight) * evidence.similarities + weight * passages

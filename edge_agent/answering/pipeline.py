@@ -21,7 +21,7 @@ from operator import attrgetter
 import numpy as np
 from cachetools import LRUCache, cachedmethod
 
-from edge_agent.answering.composition import answer_text, choose_units, other_versions
+from edge_agent.answering.composition import answer_text, choose_units, other_versions, score_units
 from edge_agent.answering.conversation import Conversations
 from edge_agent.answering.evidence import (
     Answering,
@@ -167,8 +167,9 @@ class Questions:
             confidence = judge.confidence(evidence, verification=self.verify(model, question, evidence))
         if confidence < judge.threshold:
             return Decision(is_answered=False, confidence=confidence, citations=[])
-        citations = choose_units(evidence, self.answering, question.text, language=question.language)
-        others = other_versions(evidence, self.answering, question.text, citations, language=question.language)
+        scores = score_units(evidence, self.answering, question.text, language=question.language)
+        citations = choose_units(evidence, self.answering, question.text, scores)
+        others = other_versions(evidence, self.answering, question.text, scores, citations)
         versions = sorted([citations, *others], key=lambda version: version[0].date, reverse=True)
         return Decision(
             is_answered=True,

@@ -92,10 +92,10 @@ def delete_command(
             return
         documents = [_named(agent, source, root) for source in sources]
         if not yes:
-            typer.confirm(f"Delete {', '.join(map(_full_name, documents))}?", abort=True)
+            typer.confirm(f"Delete {', '.join(each.full_name for each in documents)}?", abort=True)
         for document in documents:
             agent.delete_document(document.document_id)
-            typer.echo(f"deleted {_full_name(document)}")
+            typer.echo(f"deleted {document.full_name}")
 
 
 def report_command(
@@ -185,8 +185,4 @@ def _named(agent: "Agent | RemoteAgent", source: str, root: str | None) -> "Docu
 
 
 def _matching(documents: "Iterator[Document]", source: str) -> "Iterator[Document]":
-    return (document for document in documents if source in (document.source, _full_name(document)))
-
-
-def _full_name(document: "Document") -> str:
-    return f"{document.root}/{document.source}" if document.root else document.source
+    return (document for document in documents if source in (document.source, document.full_name))

@@ -25,7 +25,7 @@ def show_documents(documents: "Sequence[Document]") -> None:
         console.print(f"{'date':<10}  {'lang':<4}  {'format':<8}  passages  document", style="dim")
     for each in documents:
         state = "  STALE" if each.is_stale else "  (something left out: edge show)" if each.notices else ""
-        name = escape(printable(f"{full_name(each)} — {each.title}"))
+        name = escape(printable(f"{each.full_name} — {each.title}"))
         shown = f"{each.date:<10}  {each.language or '?':<4}  {each.format:<8}  {each.passages:>8}  {name}"
         console.print(f"{shown}[bold]{state}[/bold]")
     stale = sum(document.is_stale for document in documents)
@@ -37,7 +37,7 @@ def show_document(shown: "ShownDocument") -> None:
     console, document = Console(highlight=False, soft_wrap=True), shown.document
     console.print(escape(printable(document.title)), style="bold")
     known = {
-        "document": full_name(document),
+        "document": document.full_name,
         "id": document.document_id,
         "format": f"{document.format} {document.encoding}".strip(),
         "language": document.language or "unknown",
@@ -81,16 +81,11 @@ def show_report(report: "BaseReport", language: ReportLanguage) -> None:
             console.print(f"  {words['more'].format(count=report.counts[name] - _LISTED)}")
 
 
-def full_name(document: "Document | Named") -> str:
-    """The root and source of a document as one name."""
-    return f"{document.root}/{document.source}" if document.root else document.source
-
-
 def _line(entry: Named | Pair | Versions, language: ReportLanguage) -> str:
     if isinstance(entry, Pair):
-        return f"{full_name(entry.one)} = {full_name(entry.other)} ({round(100 * entry.share)} %)"
+        return f"{entry.one.full_name} = {entry.other.full_name} ({round(100 * entry.share)} %)"
     if isinstance(entry, Versions):
-        versions = ", ".join(f"{full_name(each)} ({each.remark or '?'})" for each in entry.documents)
+        versions = ", ".join(f"{each.full_name} ({each.remark or '?'})" for each in entry.documents)
         headings = ", ".join(heading for heading in entry.headings[:3] if heading)
         return f"{versions}{': ' + headings if headings else ''}"
-    return f"{full_name(entry)}: {remark_in(language, entry.remark)}"
+    return f"{entry.full_name}: {remark_in(language, entry.remark)}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_agent.reporting.duplicates import near_duplicates, sketch
 from edge_agent.storage.overview import WholeDocument
-from edge_agent.storage.records import Document, Passage, PassageKind, Refusal
+from edge_agent.storage.records import Document, Passage, PassageKind, Refusal, full_name
 from edge_agent.text import content_terms, without_version
 
 OLD_YEARS = 3
@@ -29,6 +29,11 @@ class Named:
     source: str
     title: str
     remark: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """Its root and source as one name."""
+        return full_name(self.root, self.source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,5 @@ def _rows(name: str, entry: Named | Pair | Versions, language: ReportLanguage) -
 
 
 def _document(named: Named) -> str:
-    place = f"{named.root}/{named.source}" if named.root else named.source
     title = f"{escape(named.title)} " if named.title else ""
-    return f'{title}<span class="source">{escape(place)}</span>'
+    return f'{title}<span class="source">{escape(named.full_name)}</span>'

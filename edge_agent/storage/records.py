@@ -60,6 +60,11 @@ class Document:
     tags: tuple[str, ...]
 
     @property
+    def full_name(self) -> str:
+        """See `full_name`."""
+        return full_name(self.root, self.source)
+
+    @property
     def is_stale(self) -> bool:
         """Whether a later version of it was refused, so that what it says may be out of date."""
         return bool(self.stale_reason)
@@ -261,6 +266,11 @@ class Counts:
 
     documents: int
     passages: int
+
+
+def full_name(root: str, source: str) -> str:
+    """A document's root and source as one name, as lists show it."""
+    return f"{root}/{source}" if root else source
 
 
 def document_id_of(source: str, root: str = "", *, taken: int = 0) -> str:

@@ -27,12 +27,6 @@ class RefusalTable:
             db.execute("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?)", [root, source, reason, at])
             db.execute(f"DELETE FROM refusals WHERE rowid NOT IN (SELECT rowid {_LATEST})", [MAX_KEPT])
 
-    def end(self, root: str, source: str) -> None:
-        """Forgets a refusal, as when the file is gone; nothing where there is none."""
-        if any((refusal.root, refusal.source) == (root, source) for refusal in self.all()):
-            with self._database.transaction() as db:
-                db.execute("DELETE FROM refusals WHERE root = ? AND source = ?", [root, source])
-
 
 _SELECT = "SELECT root, source, reason, at FROM refusals"
 _LATEST = "FROM refusals ORDER BY at DESC, rowid DESC LIMIT ?"

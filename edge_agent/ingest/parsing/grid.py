@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from edge_agent.characters import normalize
-from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, TextBuilder
+from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, Extract, TextBuilder
 
 CELL_GAP = " | "
 _QUESTIONS = frozenset(
@@ -147,6 +147,11 @@ def row_text(names: Sequence[str], cells: Sequence[str]) -> str:
     if not any(names) and len(parts) == 2 and len(parts[0]) <= _MAX_NAME_CHARS and parts[0][-1] not in ".:?!":
         return f"{parts[0]}: {parts[1]}"  # a form: what it is, and what it says
     return CELL_GAP.join(parts)
+
+
+def lines_of_cell(extract: Extract) -> list[str]:
+    """The blocks of what a cell holds as lines of it; a table in a cell is a line a row, its values apart by commas."""
+    return [extract.text[block.start : block.end].replace(CELL_GAP, ", ") for block in extract.blocks]
 
 
 def expand(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_agent.answering.composition import answer_text, choose_units, other_versions
+from edge_agent.answering.composition import answer_text, choose_units, other_versions, score_units
 from edge_agent.answering.evidence import Answering, Evidence, candidate_units
+from edge_agent.answering.results import Citation
 from edge_agent.storage.records import Passage, PassageKind
 
 ANSWERING = Answering()
@@ -28,8 +29,17 @@ def evidence(*passages: Passage, near: tuple[float, ...] = ()) -> Evidence:
     return Evidence(candidates, units, float(units.max()), float(units.max()), 0.5)
 
 
+def chosen_of(found: Evidence, question: str) -> list[Citation]:
+    return choose_units(found, ANSWERING, question, score_units(found, ANSWERING, question, language=""))
+
+
+def versions_of(found: Evidence, question: str) -> list[list[Citation]]:
+    scores = score_units(found, ANSWERING, question, language="")
+    return other_versions(found, ANSWERING, question, scores, chosen_of(found, question))
+
+
 def answer(question: str, *passages: Passage, near: tuple[float, ...] = ()) -> str:
-    return answer_text(choose_units(evidence(*passages, near=near), ANSWERING, question))
+    return answer_text(chosen_of(evidence(*passages, near=near), question))
 
 
 def test_a_row_is_quoted_without_rows_of_other_things() -> None:
@@ -82,8 +92,8 @@ def test_versions_that_differ_are_quoted_with_their_dates_the_newest_first(title
     old = passage("The customer pays.", title=title.format(2023), document_id="old", date="2023")
     new = passage("The company pays.", title=title.format(2025), document_id="new", date="2025-02-01")
     found = evidence(old, new, near=(0.7, 0.69))
-    chosen = choose_units(found, ANSWERING, "Who pays?")
-    others = other_versions(found, ANSWERING, "Who pays?", chosen, language="")
+    chosen = chosen_of(found, "Who pays?")
+    others = versions_of(found, "Who pays?")
     assert [c.quote for c in chosen] == ["The customer pays."]
     assert [[c.quote for c in version] for version in others] == [["The company pays."]]
     shown = answer_text([*others[0], *chosen], is_disputed=True)
@@ -92,7 +102,7 @@ def test_versions_that_differ_are_quoted_with_their_dates_the_newest_first(title
 
 def test_a_version_is_named_with_its_date_where_its_title_has_none() -> None:
     undated = passage("The company pays.", title="Returns", date="2025-02-01")
-    shown = answer_text(choose_units(evidence(undated), ANSWERING, "Who pays?"), is_disputed=True)
+    shown = answer_text(chosen_of(evidence(undated), "Who pays?"), is_disputed=True)
     assert shown == "Returns (2025-02-01): The company pays."
 
 
@@ -109,11 +119,11 @@ def test_documents_of_other_subjects_are_no_versions(other: dict[str, str]) -> N
     old = passage("The customer pays.", title="Returns (2023)", document_id="old")
     new = replace(passage("The company pays.", title="Returns (2025)", document_id="new"), **other)  # type: ignore[arg-type]
     found = evidence(old, new, near=(0.7, 0.69))
-    assert other_versions(found, ANSWERING, "Who pays?", choose_units(found, ANSWERING, "Who pays?"), language="") == []
+    assert versions_of(found, "Who pays?") == []
 
 
 def test_versions_that_say_the_same_are_not_shown_twice() -> None:
     old = passage("The customer pays.", title="Returns (2023)", document_id="old")
     new = passage("The customer pays.", title="Returns (2025)", document_id="new")
     found = evidence(old, new, near=(0.7, 0.69))
-    assert other_versions(found, ANSWERING, "Who pays?", choose_units(found, ANSWERING, "Who pays?"), language="") == []
+    assert versions_of(found, "Who pays?") == []

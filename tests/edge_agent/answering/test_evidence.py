@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from edge_agent.answering.composition import choose_units
+from edge_agent.answering.composition import choose_units, score_units
 from edge_agent.answering.evidence import (
     Answering,
     Candidate,
@@ -47,7 +47,8 @@ def test_the_nearest_sentences_of_one_document_are_cited_in_reading_order() -> N
         [(passage("Far away. Near it. Nearest."), 0.6), (passage("Elsewhere.", document_id="d2"), 0.6)]
     )
     embeddings = np.array([[0.1, 0], [0.78, 0], [0.8, 0], [0.79, 0]], dtype=np.float32)
-    citations = choose_units(evidence_of(candidates, embeddings), ANSWERING, "nights")
+    found = evidence_of(candidates, embeddings)
+    citations = choose_units(found, ANSWERING, "nights", score_units(found, ANSWERING, "nights", language=""))
     assert [c.quote for c in citations] == ["Near it.", "Nearest."]
     assert citations[1].similarity == pytest.approx(0.8)
 
@@ -55,7 +56,8 @@ def test_the_nearest_sentences_of_one_document_are_cited_in_reading_order() -> N
 def test_the_best_sentence_is_cited_even_where_nothing_is_near() -> None:
     candidates = candidate_units([(passage("Far. Farther."), -0.4)])
     embeddings = np.array([[-0.1, 0], [-0.5, 0]], dtype=np.float32)
-    citations = choose_units(evidence_of(candidates, embeddings), ANSWERING, "nights")
+    found = evidence_of(candidates, embeddings)
+    citations = choose_units(found, ANSWERING, "nights", score_units(found, ANSWERING, "nights", language=""))
     assert [c.quote for c in citations] == ["Far."]
 
 

@@ -52,12 +52,6 @@ def parse_page(text: str) -> html.HtmlElement:
     return root
 
 
-def local_name(element: html.HtmlElement) -> str:
-    """An element's tag in lower case; "" for a comment and other nodes that are no elements."""
-    tag = element.tag
-    return tag.lower() if isinstance(tag, str) else ""
-
-
 def _parse_xhtml(text: str) -> html.HtmlElement | None:
     """The root of well-formed XHTML; None where it is not, as most pages that say they are."""
 

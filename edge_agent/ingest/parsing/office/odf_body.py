@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from edge_agent.ingest.parsing.blocks import TextBuilder
-from edge_agent.ingest.parsing.grid import add_table
+from edge_agent.ingest.parsing.grid import add_table, lines_of_cell
 from edge_agent.ingest.parsing.office.odf_styles import (
     DRAW,
     OFFICE,
@@ -314,7 +314,7 @@ class OdfBody:
                 parent.remove(note)
         self.add_blocks(cell, is_on_color=True)
         inner, self.builder = self.builder.build(), outer
-        return "\n".join(inner.text[b.start : b.end].replace(" | ", ", ") for b in inner.blocks)
+        return "\n".join(lines_of_cell(inner))
 
     def _say_formula(self, frame: etree._Element, line: _Line) -> bool:
         """Whether a frame held a formula, which is text of its line."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
-from edge_agent.ingest.parsing.grid import Cell, add_table
+from edge_agent.ingest.parsing.grid import Cell, add_table, lines_of_cell
 from edge_agent.ingest.parsing.office.merging import add_extract
 from edge_agent.ingest.parsing.office.symbols import without_private_use
 from edge_agent.ingest.parsing.office.word_numbering import BULLET
@@ -142,13 +142,11 @@ class Flow:
             add_extract(self.builder, made)
 
 
-def _lines(table: _Table) -> Iterator[str]:
+def _lines(table: _Table) -> list[str]:
     """A nested table: a line a row, every value with its column's name."""
     inner = TextBuilder()
     add_table(inner, list(_cells(table)), header_rows=table.header_rows or None)
-    made = inner.build()
-    for block in made.blocks:
-        yield made.text[block.start : block.end].replace(" | ", ", ")
+    return lines_of_cell(inner.build())
 
 
 def _cells(table: _Table) -> Iterator[list[Cell]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from lxml import etree
 
 from edge_agent.ingest.parsing.blocks import TextBuilder
-from edge_agent.ingest.parsing.grid import add_table
+from edge_agent.ingest.parsing.grid import add_table, lines_of_cell
 from edge_agent.ingest.parsing.office.drawing import A, R, add_linked, paragraph_text
 from edge_agent.ingest.parsing.office.word_inline import MC, Line, Lines, alternatives
 from edge_agent.ingest.parsing.office.word_numbering import BULLET, Numbering
@@ -213,8 +213,7 @@ class Body:
                           self._hide)  # fmt: skip
         inner = TextBuilder()
         add_table(inner, made.rows, header_rows=made.header_rows or None)
-        extract = inner.build()
-        return [extract.text[block.start : block.end].replace(" | ", ", ") for block in extract.blocks]
+        return lines_of_cell(inner.build())
 
     # Drawings, other documents
 
