@@ -181,6 +181,11 @@ def test_text_that_a_click_reaches_is_kept(layout: str) -> None:
     assert any("Cambio" in text or "PIN" in text for text in found)
 
 
+def test_the_last_of_headings_and_panels_in_turns_is_kept() -> None:
+    page = "<h3>Uno</h3><div hidden>En caja.</div><h3>Dos</h3><div hidden>En casa.</div>"
+    assert texts(page) == ["Uno", "En caja.", "Dos", "En casa."]
+
+
 def test_a_control_is_a_heading_above_its_panel() -> None:
     page = """<button aria-expanded=false>Cambio de PIN</button><div hidden>En el cajero.</div>
       <ul class="nav nav-tabs"><li><a data-toggle=tab href="#a">Precio</a></li><li><a data-toggle=tab href="#b">
@@ -220,6 +225,8 @@ HIDDEN = {
     "for browsers without scripts": "<noscript>SECRET</noscript>",
     "a field": "<input type=hidden value=SECRET>",
     "after a heading": "<h2>Precio</h2><p style='display:none'>SECRET</p>",
+    "between headings": "<h2>Precio</h2><p style='display:none'>SECRET</p><h2>Plazo</h2><p>Nueve días.</p>",
+    "behind details": "<details><summary>¿Qué incluye?</summary>Todo.</details><p style='display:none'>SECRET</p>",
     "after a link elsewhere": "<p>Vea <a href='#top'>arriba</a>.</p><p style='display:none'>SECRET</p>",
     "in a sentence behind a button": "<button>Ver</button><p>Ve<span style='display:none'>SECRET</span>a</p>",
     "behind the control of another": """<div id=m hidden>Otra.</div><a data-bs-target='#m' href='#'>Ver</a>

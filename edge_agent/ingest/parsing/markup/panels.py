@@ -10,6 +10,7 @@ from itertools import islice
 
 from lxml import html
 
+from edge_agent.ingest.parsing.markup.look import look_of
 from edge_agent.ingest.parsing.markup.style import StyleSheet
 from edge_agent.ingest.parsing.questions import is_question
 
@@ -39,7 +40,7 @@ class Panels:
     """The controls of a page, and what they open."""
 
     def __init__(self, root: html.HtmlElement, sheet: StyleSheet) -> None:
-        self._revealed = sheet.revealed
+        self._sheet, self._revealed = sheet, sheet.revealed
         self._pointed: set[str] = set()
         self._tabs: dict[str, html.HtmlElement] = {}
         self._paired: dict[html.HtmlElement, html.HtmlElement] = {}
@@ -69,7 +70,30 @@ class Panels:
             element.get("role") in _ROLES
             or not names.isdisjoint(self._pointed)
             or not names.isdisjoint(self._revealed)
-            or _is_behind_control(element)
+            or self._is_behind_control(element)
+        )
+
+    def _is_behind_control(self, element: html.HtmlElement) -> bool:
+        """Whether the element before it, or before what wraps it alone, is a control or a question."""
+        for wrapped in (element, element.getparent()):
+            if wrapped is None or wrapped.tag in ("body", "main", "html") or (wrapped.tail or "").strip():
+                return False
+            before = _before(wrapped)
+            if before is not None:
+                is_next = not (before.tail or "").strip()
+                return is_next and (opens(before, wrapped) or self._take_turns(before, wrapped))
+            if ((wrapped.getparent() is not None and wrapped.getparent().text) or "").strip():
+                return False
+        return False
+
+    def _take_turns(self, heading: html.HtmlElement, panel: html.HtmlElement) -> bool:
+        """Whether a heading and a hidden element stand above or below another such pair, as scripts open them."""
+        above = [*islice(heading.itersiblings("*", preceding=True), 2)][::-1]
+        below = [*islice(panel.itersiblings("*"), 2)]
+        return heading.tag in _HEADINGS and any(
+            [one.tag for one in pair] == [heading.tag, panel.tag]
+            and any(look_of(one, self._sheet).is_off for one in islice(pair[1].iter("*"), 2))
+            for pair in (above, below)
         )
 
     def _pair_by_order(self, root: html.HtmlElement) -> None:
@@ -118,19 +142,6 @@ def _targets(element: html.HtmlElement) -> Iterator[str]:
                     yield name.lstrip("#")
 
 
-def _is_behind_control(element: html.HtmlElement) -> bool:
-    """Whether the element before it, or before what wraps it alone, is a control or a question."""
-    for wrapped in (element, element.getparent()):
-        if wrapped is None or wrapped.tag in ("body", "main", "html") or (wrapped.tail or "").strip():
-            return False
-        before = _before(wrapped)
-        if before is not None:
-            return not (before.tail or "").strip() and opens(before, wrapped)
-        if ((wrapped.getparent() is not None and wrapped.getparent().text) or "").strip():
-            return False
-    return False
-
-
 def _before(element: html.HtmlElement) -> html.HtmlElement | None:
     before = element.getprevious()
     while before is not None and (not isinstance(before.tag, str) or before.tag in ("br", "script", "style")):
@@ -142,22 +153,14 @@ def opens(before: html.HtmlElement, panel: html.HtmlElement) -> bool:
     """Whether an element is the control or the question that the hidden element behind it belongs to."""
     text = _text(before)
     for one in islice(before.iter(), 10):
-        if isinstance(one.tag, str) and is_control(one) and len(_text(one)) * 2 >= len(text):
+        is_of_another = one.tag == "summary" and one is not before
+        if isinstance(one.tag, str) and is_control(one) and not is_of_another and len(_text(one)) * 2 >= len(text):
             others = set(_targets(one))
             return not others or panel.get("id") in others
     words = " ".join(one.get("class") or "" for one in (before, panel, panel.getparent()) if one is not None)
     if _ACCORDION.search(words) or (before.tag == "dt" and panel.tag == "dd"):
         return True
-    if is_question(text):
-        return True
-    after = panel.getnext()  # headings and panels that take turns, as scripts make accordions of
-    beyond = None if after is None else after.getnext()
-    return (
-        before.tag in _HEADINGS
-        and after is not None
-        and beyond is not None
-        and ((after.tag, beyond.tag) == (before.tag, panel.tag))
-    )
+    return is_question(text)
 
 
 def _text(element: html.HtmlElement) -> str:

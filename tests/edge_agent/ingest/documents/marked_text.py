@@ -142,7 +142,13 @@ def _markdown_items(entries: tuple[Entry, ...], is_numbered: bool, indent: str) 
 
 
 def _html_body(document: Document) -> str:
-    return "\n".join(_html_block(block) for block in document.blocks)
+    blocks = document.blocks
+    return "\n".join(
+        f"<!-- {block.text} -->"  # a hidden element below a heading may be a panel that it opens
+        if isinstance(block, Hidden) and isinstance(before, Heading)
+        else _html_block(block)
+        for before, block in zip((None, *blocks), blocks, strict=False)
+    )
 
 
 def _html_block(block: Block) -> str:  # noqa: PLR0911  (one for each kind)
