@@ -183,6 +183,12 @@ class TextBuilder:
         """Counts text that the document holds and no reader sees."""
         self._invisible_chars += len("".join(text.split()))
 
+    def add_omissions(self, part: Extract) -> None:
+        """Counts and says what was left out of a part that is parsed by itself, as a mail's body or a table's cell."""
+        self._invisible_chars += part.invisible_chars
+        for notice in part.notices:
+            self.notice(notice)
+
     def attach(self, attachment: Attachment) -> None:
         """Adds a file that the document holds."""
         self._attachments.append(attachment)

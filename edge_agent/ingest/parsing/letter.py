@@ -109,8 +109,7 @@ def add_blocks(
         else:
             _add_block(builder, block, text, before)
         before = block.kind
-    for notice in extract.notices:
-        builder.notice(notice)
+    builder.add_omissions(extract)
 
 
 def _add_block(builder: TextBuilder, block: Block, text: str, before: BlockKind | None) -> None:

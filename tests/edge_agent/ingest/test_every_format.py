@@ -113,17 +113,7 @@ def check(name: str, document: Document) -> None:
     assert not faults, "\n".join([*faults, "", made.text])
 
 
-_PENDING = frozenset(("mail", "outlook"))  # parsers that do not hold it yet; each leaves when it does
-
-
-def _case(name: str) -> object:
-    mark = pytest.mark.xfail(run=False, reason="its parser does not hold it yet")
-    return pytest.param(name, marks=[mark] if name in _PENDING else [])
-
-
-@pytest.mark.parametrize(
-    "name", [_case(name) for name, made_of in FORMATS.items() if made_of.suffix in FORMAT_OF_SUFFIX]
-)
+@pytest.mark.parametrize("name", FORMATS)
 @given(st.data())
 @settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_what_a_reader_sees_arrives_in_order_and_nothing_else(name: str, data: st.DataObject) -> None:

@@ -51,6 +51,13 @@ def test_of_two_alternatives_one_is_read(page: str) -> None:
     assert ("Plan: Marea | Copias: 14 días" in made.text) == ("table" in page)
 
 
+def test_what_is_left_out_of_a_page_is_counted_and_said() -> None:
+    page = "<p hidden>SECRET</p><p>Las copias se guardan <s>7</s> 14 d\u200bías.</p>"
+    made = read(HEAD + b"Content-Type: text/html; charset=utf-8\n\n" + page.encode())
+    assert "Las copias se guardan 14 días." in made.text
+    assert (made.invisible_chars, made.notices) == (len("SECRET") + 1, ("struck text is left out (1 times)",))
+
+
 def test_an_alternative_without_text_does_not_hide_the_other() -> None:
     message = mail("\n")
     message.add_alternative("<p>Las copias se guardan 14 días.</p>", subtype="html")

@@ -169,6 +169,13 @@ def test_changes_are_accepted_and_hidden_text_is_counted() -> None:
     assert made.invisible_chars == len("ocultoblancoseccióncampopárrafo")
 
 
+def test_characters_that_no_reader_sees_are_counted_in_cells_too() -> None:
+    cell = p("Ha\u200bba")
+    row = f"<table:table-row><table:table-cell>{cell}</table:table-cell></table:table-row>"
+    made = read(f"<table:table>{row}</table:table>")
+    assert (made.text, made.invisible_chars) == ("Haba", 1)
+
+
 def test_headers_stand_once_and_contents_are_left_out() -> None:
     head = (
         f'<style:master-page style:name="Standard"><style:header>{p("Marea S.A.")}</style:header><style:footer>'

@@ -269,8 +269,9 @@ def test_diagrams_charts_and_pages_inside_are_text() -> None:
 
 def test_a_page_inside_the_document_is_part_of_it() -> None:
     content = make_word(p("Antes.") + '<w:altChunk r:id="x"/>' + p("Luego."), links={"x": "aFChunk:page.html"})
-    made = read_with(content, "word/page.html", "<html><body><h1>Tarifas</h1><ul><li>Una</li></ul></body></html>")
+    made = read_with(content, "word/page.html", "<h1>Tarifas</h1><p hidden>oculto</p><ul><li>Una<s>Dos</s></li></ul>")
     assert shown(made) == ["Antes.", "# Tarifas", "- Una", "Luego."]
+    assert (made.invisible_chars, made.notices) == (len("oculto"), ("struck text is left out (1 times)",))
 
 
 def read_with(content: bytes, name: str, text: str) -> Extract:

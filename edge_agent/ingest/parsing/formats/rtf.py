@@ -99,7 +99,6 @@ class _Parser:
         body = self._flows[0]
         body.end(ParagraphLook())
         made = body.builder.build()
-        self._builder.hide("x" * made.invisible_chars)
         for parts in (self._edges["header"], [made], self._edges["footer"]):
             seen: set[str] = set()
             for part in parts:

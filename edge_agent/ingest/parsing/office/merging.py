@@ -13,7 +13,7 @@ def is_page_number(text: str) -> bool:
 
 
 def add_extract(builder: TextBuilder, made: Extract, *, page: int = 0) -> None:
-    """Adds the blocks of another document."""
+    """Adds the blocks of another document, and what was left out of it."""
     before: BlockKind | None = None
     for block in made.blocks:
         text = made.text[block.start : block.end]
@@ -32,3 +32,4 @@ def add_extract(builder: TextBuilder, made: Extract, *, page: int = 0) -> None:
             case BlockKind.PARAGRAPH:
                 builder.paragraph(text, page=page)
         before = block.kind
+    builder.add_omissions(made)

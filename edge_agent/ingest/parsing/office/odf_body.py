@@ -314,6 +314,7 @@ class OdfBody:
                 parent.remove(note)
         self.add_blocks(cell, is_on_color=True)
         inner, self.builder = self.builder.build(), outer
+        outer.add_omissions(inner)
         return "\n".join(lines_of_cell(inner))
 
     def _say_formula(self, frame: etree._Element, line: _Line) -> bool:
