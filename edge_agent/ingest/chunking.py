@@ -12,7 +12,7 @@ from edge_agent.ingest.parsing.questions import is_question
 from edge_agent.storage.records import HEADING_GAP, PassageKind, PassageSpan
 from edge_agent.text import split_sentences
 
-RULES = 3
+RULES = 4
 """Number of the chunking rules; grows when `chunk` makes other passages of the same document."""
 
 

@@ -26,7 +26,7 @@ class Letter:
     subject: str = ""
     sender: str = ""
     recipients: list[str] = field(default_factory=list)
-    date: str = ""
+    date: datetime | None = None
     texts: list[str] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
@@ -43,6 +43,8 @@ def add_letter(letter: Letter, limits: ParsingLimits) -> Extract:
     if shown:
         more = len(letter.recipients) - len(shown)
         builder.row(f"To: {', '.join(shown)}" + (f" and {more} more" if more > 0 else ""))
+    if letter.date:
+        builder.row(f"Date: {letter.date:%Y-%m-%d %H:%M %Z}".rstrip())
     for page in letter.pages:
         _add_body(builder, page, DocumentFormat.HTML, limits, is_forward=is_forward(letter.subject))
     for text in letter.texts:
@@ -60,7 +62,7 @@ def add_letter(letter: Letter, limits: ParsingLimits) -> Extract:
         builder.attach(attachment)
     for notice in letter.notices:
         builder.notice(notice)
-    return builder.build(letter.subject or None, date=letter.date)
+    return builder.build(letter.subject or None, date=letter.date.date().isoformat() if letter.date else "")
 
 
 def _add_body(
@@ -152,6 +154,6 @@ def pack_letter(letter: Letter) -> bytes:
         )
     heads = {"Subject": letter.subject, "From": letter.sender, "To": ", ".join(letter.recipients)}
     if letter.date:
-        heads["Date"] = format_datetime(datetime.fromisoformat(letter.date))
+        heads["Date"] = format_datetime(letter.date)
     said = "".join(f"{name}: {' '.join(value.split())}\n" for name, value in heads.items() if value)
     return said.encode(errors="replace") + message.as_bytes()

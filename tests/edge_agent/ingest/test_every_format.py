@@ -68,7 +68,7 @@ _OFFICE = Allowances(is_head_shown=True)
 _MAIL = Allowances(
     has_code=True,
     is_title_shown=True,
-    own_words="From To Date Subject De Para Fecha Asunto Soporte soporte turno marea example 2026 11 02 09 30",
+    own_words="From To Date Subject De Para Fecha Asunto soporte turno marea example 2026 11 02 09 30 UTC 01 00",
 )
 _TABLES = Allowances(is_table=True, has_title=False, own_words="Sheet Sheet1 Hoja1 Hoja2")
 FORMATS = {

@@ -31,9 +31,24 @@ def mail(text: str = "Las copias se guardan 14 días.", *, subject: str = "Polí
 def test_subject_people_date_and_text_are_read() -> None:
     made = read(mail())
     assert (made.title, made.date) == ("Política de copias", "2026-11-02")
-    for part in ("From: Ana Ruiz <ana@acme.example>", "To: soporte@acme.example", "Las copias se guardan 14 días."):
-        assert part in made.text
-    assert made.text.count("14 días") == 1
+    assert made.text == (
+        "Política de copias\n\nFrom: Ana Ruiz <ana@acme.example>\nTo: soporte@acme.example\n"
+        "Date: 2026-11-02 10:00 UTC+01:00\n\nLas copias se guardan 14 días."
+    )
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [
+        (b"Mon, 02 Nov 2026 10:00:00 -0000", "Date: 2026-11-02 10:00"),
+        (b"2 Nov 26 23:30 -0330", "Date: 2026-11-02 23:30 UTC-03:30"),
+        (b"Mon, 99 Foo 2026 10:00:00 +0100", ""),
+        (b"", ""),
+    ],
+)
+def test_a_date_is_a_row_by_the_clock_of_who_wrote(stated: bytes, shown: str) -> None:
+    made = read(HEAD + b"Date: " + stated + b"\n\nHola.")
+    assert [line for line in made.text.split("\n") if line.startswith("Date")] == ([shown] if shown else [])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,12 @@ RTF = (
 )
 
 
+SENT = (
+    0x00390040,
+    int((datetime(2026, 11, 2, 8, 30, tzinfo=UTC) - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) * 10**7,
+)
+
+
 def properties(*numbers: tuple[int, int], head: int = 32) -> bytes:
     return bytes(head) + b"".join(struct.pack("<IIQ", tag, 6, value) for tag, value in numbers)
 
@@ -31,9 +37,8 @@ def wide(text: str) -> bytes:
 
 
 def message(streams: Mapping[str, bytes], *, subject: str = "Política") -> dict[str, "bytes | Folder"]:
-    sent = int((datetime(2026, 11, 2, tzinfo=UTC) - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) * 10**7
     return {
-        "__properties_version1.0": properties((0x00390040, sent)),
+        "__properties_version1.0": properties(SENT),
         "__substg1.0_0037001F": wide(subject),
         "__substg1.0_0C1A001F": wide("Ana Ruiz"),
         "__substg1.0_5D01001F": wide("ana@acme.example"),
@@ -65,13 +70,13 @@ def test_each_body_is_read_once(body: dict[str, bytes]) -> None:
     made = read(message(body))
     assert (made.title, made.date) == ("Política", "2026-11-02")
     assert "From: Ana Ruiz <ana@acme.example>" in made.text
-    assert "To: Soporte <soporte@acme.example>" in made.text
+    assert "To: Soporte <soporte@acme.example>\nDate: 2026-11-02 08:30 UTC\n" in made.text
     assert made.text.count("Las copias se guardan 14 días") == 1
 
 
 def test_attachments_are_given_with_their_names_and_mails_as_mails() -> None:
     inner = message({"1000001F": wide("Dentro hay texto.")}, subject="Interno")
-    inner["__properties_version1.0"] = properties(head=24)
+    inner["__properties_version1.0"] = properties(SENT, head=24)
     folder = message({"1000001F": wide(TEXT)})
     folder["__attach_version1.0_#00000000"] = {
         "__properties_version1.0": properties(head=8),
@@ -90,6 +95,7 @@ def test_attachments_are_given_with_their_names_and_mails_as_mails() -> None:
     again = extract(made.attachments[1].content, DocumentFormat.EML, ParsingLimits())
     assert "Dentro hay texto." in again.text
     assert again.title == "Interno"
+    assert "Date: 2026-11-02 08:30 UTC" in again.text
 
 
 def test_a_compound_file_that_is_no_mail_is_refused() -> None:

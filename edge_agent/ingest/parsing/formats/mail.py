@@ -7,6 +7,7 @@ Outlook's own format (MSG) is parsed by `outlook.py`.
 import binascii
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from email import policy
 from email.errors import MessageError
 from email.header import decode_header
@@ -210,11 +211,12 @@ def _addresses(value: str) -> list[str]:
     return [name.strip() for name in names if name.strip()]
 
 
-def _date(value: str) -> str:
+def _date(value: str) -> datetime | None:
+    """The moment that a head states, by the clock of who wrote it."""
     try:
-        return parsedate_to_datetime(value).date().isoformat() if value else ""
+        return parsedate_to_datetime(value) if value else None
     except (ValueError, TypeError, IndexError, OverflowError):
-        return ""
+        return None
 
 
 def _uudecoded(lines: str) -> bytes:

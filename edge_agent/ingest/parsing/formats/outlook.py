@@ -113,7 +113,7 @@ def _letter(storage: _Storage, limits: ParsingLimits, *, depth: int) -> Letter:
     people = storage.inside("__recip_version1.0_", _MAX_RECIPIENTS)
     named = (_person(one, (_RECIPIENT,), (_RECIPIENT_SMTP, _RECIPIENT_ADDRESS)) for one in people)
     letter.recipients = [name for name in named if name]
-    letter.date = next((said for name in _DATES if (said := _date(storage.number(name)))), "")
+    letter.date = next((said for name in _DATES if (said := _date(storage.number(name)))), None)
     page = storage.binary(_HTML)
     rtf = unpack_rtf(storage.binary(_RTF), at_most=limits.bytes)
     if page:
@@ -165,10 +165,10 @@ def _decoded(content: bytes, charset: str | None) -> str:
         return normalize(content.decode("cp1252", errors="replace")).rstrip("\0 ")
 
 
-def _date(ticks: int) -> str:
-    """The day of a time in tenths of microseconds since 1601; "" for none that a mail can have."""
+def _date(ticks: int) -> datetime | None:
+    """The moment of a time in tenths of microseconds since 1601; None for none that a mail can have."""
     try:
         moment = _EPOCH + timedelta(microseconds=ticks // 10)
     except OverflowError:
-        return ""
-    return moment.date().isoformat() if 1980 <= moment.year <= 2200 else ""
+        return None
+    return moment if 1980 <= moment.year <= 2200 else None
