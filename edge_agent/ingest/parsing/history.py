@@ -17,6 +17,15 @@ _FROM = re.compile(r"\s*\*?(?:From|De)\s?:\*?\s+\S.*", re.IGNORECASE)
 _SENT = re.compile(r"\s*\*?(?:Sent|Enviado(?: el)?|Date|Fecha|To|Para)\s?:\*?\s+\S.*", re.IGNORECASE)
 _FORWARDED = re.compile(r"\s*(?:fwd?|rv|reenv?|wg|enc|tr)\s?:", re.IGNORECASE)
 _QUOTE = re.compile(r"\s{0,3}>")
+_CLOSINGS = frozenset(
+    """saludo saludos abrazo abrazos atentamente atte cordialmente gracias regards wishes best sincerely faithfully
+    truly cheers thanks thank""".split()
+)
+_CLOSING_WORDS = _CLOSINGS | frozenset(
+    """un una muy muchas mil y a de todos todas recibe reciba reciban cordial cordiales afectuoso afectuosos atento
+    atentos fuerte antemano kind kindest warm warmest many yours with and all the you very much in advance""".split()
+)
+_MAX_CLOSING_CHARS, _MAX_NAME_WORDS = 60, 4
 _MAX_SIGNATURE_LINES = 10
 
 
@@ -39,7 +48,10 @@ def divide_body(text: str, *, subject: str) -> Body:
     mark = next((n for n in range(len(own) - 1, -1, -1) if own[n].rstrip() == "--"), len(own))
     if len(own) - mark - 1 > _MAX_SIGNATURE_LINES or not any(line.strip() for line in own[:mark]):
         mark = len(own)
-    return Body("\n".join(own[:mark]), "\n".join(own[mark + 1 :]).strip(), "\n".join(map(_unquoted, history)).strip())
+    closing = opens_signature(own[:mark])
+    start = mark if closing is None else closing
+    signature = "\n".join([*own[start:mark], *own[mark + 1 :]]).strip()
+    return Body("\n".join(own[:start]), signature, "\n".join(map(_unquoted, history)).strip())
 
 
 def opens_history(lines: list[str]) -> int | None:
@@ -51,6 +63,24 @@ def opens_history(lines: list[str]) -> int | None:
         if line.startswith(("On ", "El ")) and _WROTE.fullmatch(f"{line} {following}"):
             return number
     return None
+
+
+def opens_signature(lines: list[str]) -> int | None:
+    """The number of the line that closes what a mail says, as `Best regards,` above a name; None where none does.
+
+    Few lines stand below it: first one that may be a name, and no question that others might answer.
+    """
+    filled = [n for n, line in enumerate(lines) if line.strip()]
+    start, below = None, ""
+    for number in reversed(filled[-_MAX_SIGNATURE_LINES - 1 :]):
+        if _is_closing(lines[number]):
+            start = number
+        elif start is not None:
+            break
+        else:
+            below = lines[number].strip()
+    is_asked = start is not None and any(lines[n].rstrip().endswith("?") for n in filled[:-1] if n > start)
+    return None if start is None or start == filled[0] or is_asked or not _may_sign(below) else start
 
 
 def is_forward(subject: str) -> bool:
@@ -76,6 +106,16 @@ def _start(lines: list[str]) -> int:
         if any(line.strip() for line in lines[before + 1 : number]):
             break
     return start
+
+
+def _is_closing(line: str) -> bool:
+    words = line.strip().rstrip(",.!").lower().split() if len(line) <= _MAX_CLOSING_CHARS else []
+    return not _CLOSINGS.isdisjoint(words) and _CLOSING_WORDS.issuperset(words)
+
+
+def _may_sign(line: str) -> bool:
+    is_sentence = line.endswith((".", "!")) and len(line.split()) > _MAX_NAME_WORDS
+    return len(line) <= _MAX_CLOSING_CHARS and not line.endswith((":", ";")) and not is_sentence
 
 
 def _unquoted(line: str) -> str:

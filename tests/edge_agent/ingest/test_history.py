@@ -1,11 +1,13 @@
 """History of mails: what they quote and who signs them neither asks nor answers, and none of it is lost."""
 
+import numpy as np
 import pytest
 
+from edge_agent.ingest.chunking import chunk
 from edge_agent.ingest.parsing.blocks import BlockKind, Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
-from edge_agent.ingest.parsing.history import divide_body, is_forward, opens_history
+from edge_agent.ingest.parsing.history import divide_body, is_forward, opens_history, opens_signature
 from edge_agent.settings import ParsingLimits
 
 OWN = "Cuelgan detrás de la caja.\n\nEva\n"
@@ -70,6 +72,68 @@ def test_a_signature_is_no_heading_and_no_answer() -> None:
     made = read("¿Quién tiene la llave del sótano?\n-- \nEva Sanz | Caja | 955 000 111\n")
     assert headings(made) == ["Re: Llaves"]
     assert "Eva Sanz | Caja | 955 000 111" in made.text
+
+
+CLOSINGS = [
+    "Best regards,\nJane Roe\nSupport\n+34 955 000 111",
+    "Kind regards\n\nJane Roe",
+    "Thank you very much!\nJane",
+    "Un saludo,\nEva Sanz\n\nEste mensaje es confidencial: si no es para usted, bórrelo y avise a quien lo envía.",
+    "Muchas gracias y un cordial saludo.\nEva\n-- \nMarea S.A.",
+    "Gracias.\n\nAtentamente,\nMarea S.A.",
+    "Un abrazo",
+]
+
+
+def passages(made: Extract) -> list[tuple[str, str]]:
+    """The passages of a mail: heading and text."""
+    found = chunk(made, np.arange(len(made.text)), max_tokens=1000)
+    return [(passage.heading, made.text[passage.start : passage.end]) for passage in found]
+
+
+@pytest.mark.parametrize("closing", CLOSINGS)
+@pytest.mark.parametrize("history", ["", "\n\nOn Mon, 9 Nov 2026 at 10:00, Leo <leo@example.org> wrote:\n> ¿Y hoy?\n"])
+def test_a_signature_below_its_closing_phrase_is_no_part_of_the_last_answer(closing: str, history: str) -> None:
+    answered = ("¿Dónde están las llaves?", "Detrás de la caja.")
+    made = read(f"Hola:\n\n{answered[0]}\n{answered[1]}\n\n{closing}{history}")
+    assert answered in passages(made)
+    signature = "\n".join(line for line in closing.split("\n") if line.strip("- "))
+    assert ("", signature) in passages(made)
+
+
+@pytest.mark.parametrize("closing", CLOSINGS)
+@pytest.mark.parametrize("gap", ["<br>", "</p><p>", "</p><div>&nbsp;</div><p>"])
+@pytest.mark.parametrize("history", ["", "<p>El lun, 9 nov, Leo Gil escribió:</p><blockquote>¿Y hoy?</blockquote>"])
+def test_a_signature_of_a_page_is_no_part_of_the_last_answer(closing: str, gap: str, history: str) -> None:
+    lines = [line for line in closing.split("\n") if line.strip("- ")]
+    page = f"<p>Hola:</p><h3>¿Dónde están las llaves?</h3><p>Detrás de la caja.{gap}{gap.join(lines)}</p>{history}"
+    made = read(page, kind="html")
+    assert ("¿Dónde están las llaves?", "Detrás de la caja.") in passages(made)
+    signed = next(text for heading, text in passages(made) if text.startswith(lines[0]) and not heading)
+    assert signed.replace("\n\n", "\n") == "\n".join(lines)
+
+
+@pytest.mark.parametrize("below", ["Un saludo,<br>Eva", "El lun, 9 nov, Leo Gil escribió:<br>Cierro a las seis."])
+def test_a_question_at_the_end_of_a_page_is_not_answered_by_what_stands_below(below: str) -> None:
+    made = read(f"<p>Hola.</p><p>¿Quién tiene las llaves?</p><p>{below}</p>", kind="html")
+    assert "¿Quién tiene las llaves?" not in headings(made)
+    assert any("¿Quién tiene las llaves?" in text for _, text in passages(made))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Saludos,", "la caja cierra a las seis."],  # nothing above it
+        ["Hola.", "Muchas gracias por el aviso.", "Eva"],
+        ["Hola.", "Gracias.", "¿Quién cierra?", "Inés."],
+        ["Hola.", "Saludos", *"abcdefghijk"],
+        ["Hola.", "Gracias.", "Las llaves están en la caja.", "Inés"],
+        ["Hola.", "Muchas gracias.", "Hacen falta:", "la llave azul"],
+        [],
+    ],
+)
+def test_a_closing_phrase_anywhere_else_is_text(lines: list[str]) -> None:
+    assert opens_signature(lines) is None
 
 
 def test_a_body_is_divided_once() -> None:
