@@ -17,6 +17,7 @@ _INVISIBLE = re.compile(
 """Zero width, joiners, bidirectional controls, fillers and variation selectors."""
 _INVISIBLE_BEYOND = re.compile("[\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
 """Those above U+FFFF: tag characters above all. Apart, since `re` is slow with a class of both."""
+_BEYOND = re.compile("[\U00010000-\U0010ffff]")
 _FOLDED = {
     **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},  # full-width ASCII
     0x3000: " ",
@@ -58,7 +59,7 @@ def normalize(text: str) -> str:
     if _is_western(text):
         return text
     text = _INVISIBLE.sub("", text)
-    is_beyond = max(text, default="") > "\uffff"
+    is_beyond = _BEYOND.search(text) is not None
     if is_beyond:
         text = _INVISIBLE_BEYOND.sub("", text)
     if _NEEDS_FOLDING.search(text):
@@ -66,6 +67,11 @@ def normalize(text: str) -> str:
     if is_beyond or _BASIC_MARK.search(text):
         text = _LONG_MARKS.sub(r"\1", text)
     return unicodedata.normalize("NFC", text)
+
+
+def is_normal(text: str) -> bool:
+    """Whether `normalize` surely changes nothing in a text and all of it is seen, as in nearly every Western one."""
+    return not _CONTROL.search(text) and (text.isascii() or (_SOFT_HYPHEN not in text and _is_western(text)))
 
 
 def count_invisible(text: str) -> int:

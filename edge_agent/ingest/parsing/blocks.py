@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import groupby
 
-from edge_agent.characters import count_invisible, normalize
+from edge_agent.characters import count_invisible, is_normal, normalize
 from edge_agent.ingest.parsing.labels import is_code, is_label, opening_code
 from edge_agent.ingest.parsing.questions import asked_by_heading, find_questions, is_question
 
@@ -153,8 +153,9 @@ class TextBuilder:
             is_large: whether it is set clearly larger than the text, as a title.
             is_aside: whether it is no part of the text, as a signature: nothing in it becomes a heading.
         """
-        place = Piece(BlockKind.PARAGRAPH, _lines(text), page=page)
-        self._put(replace(place, is_label=is_label or is_large, is_large=is_large, is_aside=is_aside))
+        is_label = is_label or is_large
+        text = _lines(text)
+        self._put(Piece(BlockKind.PARAGRAPH, text, page=page, is_label=is_label, is_large=is_large, is_aside=is_aside))
 
     def end_scope(self, level: int) -> None:
         """Ends what headings of a level and below hold for, as where the panel ends that they stand in."""
@@ -198,11 +199,14 @@ class TextBuilder:
     ) -> Extract:
         """The text and blocks so far; for the arguments see `Extract`."""
         pieces, invisible_chars = [], self._invisible_chars
+        are_normal = is_normal("\n".join(piece.text for piece in self._pieces))
         for piece in self._pieces:
-            invisible_chars += count_invisible(piece.text)
-            text = normalize(piece.text).strip()
-            if text:
-                pieces.append(replace(piece, text=text))
+            text = piece.text
+            if not are_normal:
+                invisible_chars += count_invisible(text)
+                text = normalize(text)
+            if text := text.strip():
+                pieces.append(piece if text == piece.text else replace(piece, text=text))
         title = _one_line(normalize(title)) if title else None
         text, blocks = _join(_with_questions(_with_labels(pieces, title)))
         return Extract(
@@ -302,7 +306,7 @@ def _with_questions(pieces: Sequence[Piece]) -> list[Piece]:
                     text = _one_line(part.text)
                     arranged.append(Piece(BlockKind.HEADING, text, own, piece.page, closes=whole.closes))
                 else:
-                    arranged.append(replace(whole, text=part.text))
+                    arranged.append(whole if part.text == whole.text else replace(whole, text=part.text))
     return arranged
 
 
