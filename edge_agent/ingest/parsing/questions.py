@@ -8,6 +8,7 @@ it and never quoted alone.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from edge_agent.text import split_sentences
 
@@ -25,8 +26,7 @@ _ANSWERS = re.compile(
 )
 _ARROW = re.compile(r"(?:[-=–—]{1,2}>|[→⇒➜►▶])\s*(?=\S)")
 _DASH = re.compile(r"[–—-]\s+(?=\S)")
-_MARK = re.compile("[?？]")
-_QUESTION_END = re.compile(r"[?？][\"'»”’)\]*_]*$")
+_MARKS, _CLOSING = ("?", "？"), "\"'»”’)]*_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +47,26 @@ def find_questions(paragraphs: Sequence[str], *, is_followed: bool, is_after_que
     """
     for number, paragraph in enumerate(paragraphs):
         lines = paragraph.split("\n")
+        if not (is_after_question or _holds_mark(paragraph) or any(map(_ASKS.match, lines))):
+            yield [Part(paragraph)]  # as nearly all of a text
+            continue
         following = paragraphs[number + 1] if number + 1 < len(paragraphs) else ""
         parts: list[Part] = []
         for place, line in enumerate(lines):
             after = lines[place + 1] if place + 1 < len(lines) else following
             has_answer = bool(after) or is_followed
             for part in _split(line, after, has_answer=has_answer, is_after_question=is_after_question):
-                if parts and not part.is_question and not parts[-1].is_question:
-                    parts[-1] = Part(f"{parts[-1].text}\n{part.text}")
-                else:
-                    parts.append(part)
+                parts.append(part)
                 is_after_question = part.is_question
-        yield parts
+        yield list(_with_lines_joined(parts))
 
 
 def is_question(text: str) -> bool:
     """Whether all that a line says is a question; a number or label before it does not count."""
     text = text.strip()
-    if not _QUESTION_END.search(text) or len(text) > _MAX_QUESTION_CHARS:
+    if not _ends_asking(text) or len(text) > _MAX_QUESTION_CHARS:
         return False
-    return all(_QUESTION_END.search(text[start:end]) for start, end in split_sentences(text, _label_end(text)))
+    return all(_ends_asking(text[start:end]) for start, end in split_sentences(text, _label_end(text)))
 
 
 def asked_by_heading(heading: str, below: str) -> str:
@@ -77,13 +77,22 @@ def asked_by_heading(heading: str, below: str) -> str:
     return heading[label.end() :]
 
 
+def _with_lines_joined(parts: Sequence[Part]) -> Iterator[Part]:
+    """Parts of a paragraph, neighbours that ask nothing as one."""
+    for is_asking, run in groupby(parts, key=lambda part: part.is_question):
+        if is_asking:
+            yield from run
+        else:
+            yield Part("\n".join(part.text for part in run))
+
+
 def _split(line: str, following: str, *, has_answer: bool, is_after_question: bool) -> list[Part]:
     if is_question(line):
         return [_asked(line)] if has_answer else [Part(line)]
     label = _ASKS.match(line)
     if label and label.end() < len(line) <= _MAX_QUESTION_CHARS and _ANSWERS.match(following):
         return [Part(line[label.end() :], is_question=True)]  # a question without its mark
-    sentences = split_sentences(line, _label_end(line)) if _MARK.search(line) else []
+    sentences = split_sentences(line, _label_end(line)) if _may_open_asking(line) else []
     asked = 0
     while asked < len(sentences) and is_question(line[slice(*sentences[asked])]):
         asked += 1
@@ -105,6 +114,22 @@ def _asked(line: str) -> Part:
 def _answer(line: str) -> str:
     """An answer without its label, or without the arrow that leads to it."""
     return _without(_ARROW, _without(_ANSWERS, line))
+
+
+def _holds_mark(text: str) -> bool:
+    return any(mark in text for mark in _MARKS)
+
+
+def _may_open_asking(line: str) -> bool:
+    """Whether the first sentence of a line can be a question: a long paragraph is not divided to find that out."""
+    if not _holds_mark(line):
+        return False
+    start = _label_end(line)
+    return _holds_mark(line[start : start + _MAX_QUESTION_CHARS])
+
+
+def _ends_asking(text: str) -> bool:
+    return text.rstrip(_CLOSING).endswith(_MARKS)
 
 
 def _label_end(text: str) -> int:
