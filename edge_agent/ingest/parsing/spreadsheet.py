@@ -74,7 +74,7 @@ def _add_part(
     repeated = {_folded(row) for row in header}
     table: list[list[str]] = []
     for n, row in enumerate(body[own:], start=own):
-        if _folded(row) in repeated:
+        if repeated and _folded(row) in repeated:
             continue
         if width > 2 and _is_section(row, body[n + 1 :]):
             add_rows(builder, names, table)
@@ -188,7 +188,7 @@ def _groups(rows: Rows) -> Iterator[list[list[str]]]:
 
 def _without_empty_columns(rows: list[list[str]]) -> list[list[str]]:
     """Rows without the columns at the right that are empty in all of them."""
-    width = max((n + 1 for row in rows for n, cell in enumerate(row) if cell.strip()), default=0)
+    width = max(next((n for n in range(len(row), 0, -1) if row[n - 1].strip()), 0) for row in rows)
     return [[*row[:width], *[""] * (width - len(row))] for row in rows]
 
 
@@ -226,7 +226,7 @@ def _without_rows_of_nothing(rows: list[list[str]]) -> list[list[str]]:
 
 
 def _filled(row: Sequence[str]) -> int:
-    return sum(bool(cell.strip()) for cell in row)
+    return sum(map(bool, map(str.strip, row)))
 
 
 def _folded(row: Sequence[str]) -> tuple[str, ...]:
