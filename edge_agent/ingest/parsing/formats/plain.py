@@ -13,23 +13,28 @@ from edge_agent.characters import with_plain_breaks
 from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.encoding import decode_raw
-from edge_agent.ingest.parsing.formats.plain_tables import drawn_rows
+from edge_agent.ingest.parsing.formats.plain_tables import drawn_rows, may_be_table
 from edge_agent.ingest.parsing.formats.plain_wrapping import (
     ASKS_OR_ANSWERS,
     LABEL,
-    LEADER,
     goes_on_surely,
+    has_leader,
     joined,
     unwrapped,
+    without_leaders,
 )
 from edge_agent.ingest.parsing.spreadsheet import MAX_COLUMNS, add_spreadsheet
 from edge_agent.settings import ParsingLimits
 
-_RULE = re.compile(r"\s*([=\-_*~#·—─═])(?:\s?\1){2,}\s*")
+_RULE_CHARS = "-=_*~#·—─═"
+_RULE = re.compile(rf"\s*([{_RULE_CHARS}])(?:\s?\1){{2,}}\s*")
 _HASHES = re.compile(r"(#{1,6})\s+(\S(?:.*[^\s#])?)[\s#]*")
-_BULLET = re.compile(r"(\s*)([-*+•▪◦·‣–—●○■□])\s+(\S.*)")
-_NUMBER = re.compile(r"(\s*)(\(?\d{1,3}(?:\.\d{1,3}){0,3}(?:[.)]|\.-|º)|\(?[a-z]\))\s+(\S.*)")
-_STEP = re.compile(r"(\s*)((?:paso|step)\s+\d{1,2}\s*[:.)-])\s*(\S.*)", re.IGNORECASE)
+_DOT, _FIGURE = r"[-*+•▪◦·‣–—●○■□]", r"\(?\d{1,3}(?:\.\d{1,3}){0,3}(?:[.)]|\.-|º)|\(?[a-z]\)"
+_STEP_MARK = r"(?i:paso|step)\s+\d{1,2}\s*[:.)-]"
+_BULLET = re.compile(rf"\s*{_DOT}\s+\S")
+_NUMBER = re.compile(rf"\s*({_FIGURE})\s+\S")
+_STEP = re.compile(rf"\s*{_STEP_MARK}\s*\S")
+_ITEM = re.compile(rf"(\s*)((?:{_DOT}|{_FIGURE})(?=\s)|{_STEP_MARK})\s*(\S.*)")
 _QUOTED = re.compile(r"(?:\s{0,3}>\s?)+")
 _PAGE = re.compile(r"\s*(?:(?:p[áa]gina|p[áa]g\.?|page)\s*\d{1,4}(?:\s*(?:de|of|/)\s*\d{1,4})?|- ?\d{1,4} ?-)\s*", re.I)
 _BARE_NUMBER = re.compile(r"\s*\d{1,4}\s*")
@@ -41,9 +46,10 @@ def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits
     """Text and blocks of a plain text. Raises `TextUndecodable`."""
     raw, encoding = decode_raw(content)
     pages = [with_plain_breaks(page).split("\n") for page in raw.split("\f")]
-    reader = _Lines(is_shouted=_is_shouted(pages), is_headed=_is_headed(pages))
-    for number, lines in enumerate(_without_running_heads(pages), start=1):
-        reader.read(lines, number if len(pages) > 1 else 0)
+    grouped = [list(_groups(page)) for page in _without_running_heads(pages)]
+    reader = _Lines(is_shouted=_is_shouted(pages), is_headed=_is_headed(grouped))
+    for number, groups in enumerate(grouped, start=1):
+        reader.read(groups, number if len(pages) > 1 else 0)
     builder = reader.builder
     if builder.is_empty:  # nothing stands below what looks like headings: a note of a few words
         builder = TextBuilder()
@@ -60,10 +66,9 @@ class _Lines:
         self.title: str | None = None
         self._is_shouted, self._is_headed, self._is_first, self._page = is_shouted, is_headed, True, 0
 
-    def read(self, lines: Sequence[str], page: int) -> None:
-        """Reads the lines of a page, or all of them."""
+    def read(self, groups: Sequence[list[str]], page: int) -> None:
+        """Reads the groups of a page, or all of them."""
         self._page = page
-        groups = list(_groups(lines))
         for group, following in zip(groups, [*groups[1:], []], strict=False):
             if len(group) == 1 and _PAGE.fullmatch(group[0]):
                 continue
@@ -81,12 +86,13 @@ class _Lines:
         elif self._is_first and _is_titled(lines) and not self._heading_level(lines[0], lines[1], ""):
             self._add_heading(lines[0].strip(), 1, is_first=True)
             lines = lines[1:]
-        for start in range(min(3, len(lines) - 1)):
-            rows = drawn_rows(lines[start:])
-            if rows and max(map(len, rows)) <= MAX_COLUMNS:
-                self._read_lines(lines[:start])
-                add_spreadsheet(self.builder, rows)
-                return
+        if may_be_table(lines):
+            for start in range(min(3, len(lines) - 1)):
+                rows = drawn_rows(lines[start:])
+                if rows and max(map(len, rows)) <= MAX_COLUMNS:
+                    self._read_lines(lines[:start])
+                    add_spreadsheet(self.builder, rows)
+                    return
         self._read_lines(lines)
 
     def _read_lines(self, lines: list[str]) -> None:
@@ -95,16 +101,16 @@ class _Lines:
         while n < len(lines):
             line, following = lines[n], lines[n + 1] if n + 1 < len(lines) else ""
             heading = self._heading_level(line, following, lines[n - 1] if n else "")
-            item = _BULLET.fullmatch(line) or _NUMBER.fullmatch(line) or _STEP.fullmatch(line)
-            if heading or _RULE.fullmatch(line):
+            item = _ITEM.fullmatch(line)
+            if heading or _is_rule(line):
                 self._add_prose(waiting)
                 waiting = []
                 if heading:
                     hashes = _HASHES.fullmatch(line)
                     self._add_heading(
-                        hashes[2] if hashes else line, heading, is_first=n < 2 and all(map(_RULE.fullmatch, lines[:n]))
+                        hashes[2] if hashes else line, heading, is_first=n < 2 and all(map(_is_rule, lines[:n]))
                     )
-            elif item and not (_NUMBER.fullmatch(line) and _is_question_number(item[3])):
+            elif item and not (item[3][-1] == "?" and _NUMBER.match(line)):  # a numbered question is no step of a list
                 self._add_prose(waiting)
                 waiting = []
                 end = n + 1
@@ -121,25 +127,25 @@ class _Lines:
     def _heading_level(self, line: str, following: str, before: str) -> int:
         """The level of a line that is a heading, else 0."""
         text = line.strip()
-        if (hashes := _HASHES.fullmatch(text)) and hashes[2][0].isupper() and not before:
+        if not before and (hashes := _HASHES.fullmatch(text)) and hashes[2][0].isupper():
             return len(hashes[1])
-        if len(text) > _MAX_HEADING_CHARS or _RULE.fullmatch(line) or text[-1] in ".;,":
+        if len(text) > _MAX_HEADING_CHARS or text[-1] in ".;," or _is_rule(text):
             return 0
-        if _RULE.fullmatch(following):
-            if _RULE.fullmatch(before):
+        if _is_rule(following):
+            if _is_rule(before):
                 return 1
             if len(following.strip()) * 2 >= len(text):
                 return 1 if following.strip()[0] in "=═#*" else 2
+        if not text.isupper() or self._is_shouted or text[-1] in "?!" or following.isupper():
+            return 0
         letters = sum(map(str.isalpha, text))
-        is_capital = text.isupper() and letters > 3 and letters * 2 > len(text) and not self._is_shouted
-        is_capital = is_capital and (text[0].isalnum() or text[0] in '¿¡«"“(')
-        if is_capital and text[-1] not in "?!" and not LABEL.match(text.rstrip(":")) and not following.isupper():
-            return 2 if not _BULLET.match(text) else 0
-        return 0
+        begins = text[0].isalnum() or text[0] in '¿¡«"“('
+        is_capital = begins and letters > 3 and letters * 2 > len(text)
+        return 2 if is_capital and not LABEL.match(text.rstrip(":")) and not _BULLET.match(text) else 0
 
     def _add_lone_heading(self, line: str) -> None:
-        number = _NUMBER.fullmatch(line)
-        level = 1 if self._is_first else 2 + (number[2].strip("().").count(".") if number else 0)
+        number = _NUMBER.match(line)
+        level = 1 if self._is_first else 2 + (number[1].strip("().").count(".") if number else 0)
         self._add_heading(line, min(level, 6), is_first=True)
 
     def _add_heading(self, text: str, level: int, *, is_first: bool) -> None:
@@ -151,7 +157,7 @@ class _Lines:
         """Adds lines as a paragraph, those joined that were one before a program wrapped them."""
         if not lines:
             return
-        parts = [LEADER.sub(": ", joined(part)) for part in unwrapped(lines)]
+        parts = [without_leaders(joined(part)) for part in unwrapped(lines)]
         self.builder.paragraph("\n".join(parts), page=self._page)
 
 
@@ -159,9 +165,9 @@ def _groups(lines: Sequence[str]) -> Iterator[list[str]]:
     """Lines between blank ones, without the marks of quoted mail."""
     group: list[str] = []
     for line in [*lines, ""]:
-        text = line[mark.end() :] if (mark := _QUOTED.match(line)) else line
-        if text.strip():
-            group.append(text.rstrip())
+        text = line[mark.end() :] if ">" in line and (mark := _QUOTED.match(line)) else line
+        if text := text.rstrip():
+            group.append(text)
         elif group:
             yield group
             group = []
@@ -175,7 +181,7 @@ def _heads(line: str, following: Sequence[str], *, is_first: bool) -> bool:
     text = line.strip()
     if len(text) > 60 or text[-1] in _ENDS or LABEL.match(text) or not any(map(str.isalpha, text)) or not following:
         return False
-    if not (text[0].isupper() or _NUMBER.fullmatch(line)) or _BULLET.match(line) or "\t" in text or "@" in text:
+    if not (text[0].isupper() or _NUMBER.match(line)) or _BULLET.match(line) or "\t" in text or "@" in text:
         return False
     if is_first:
         return True
@@ -211,45 +217,49 @@ def _may_head(line: str) -> bool:
     is_value = LABEL.match(text) and text[-1] != ":"
     if len(text) > 60 or text[-1] in ".;,?!…" or is_value or _BULLET.match(line) or _NUMBER.match(line):
         return False
-    is_marked = "\t" in text or "@" in text or LEADER.search(text) or _RULE.fullmatch(line) or _HASHES.fullmatch(text)
+    is_marked = "\t" in text or "@" in text or has_leader(text) or _is_rule(line) or _HASHES.fullmatch(text)
     return text[0].isupper() and not is_marked and not ASKS_OR_ANSWERS.match(line)
 
 
-def _is_headed(pages: Sequence[Sequence[str]]) -> bool:
+def _is_headed(pages: Sequence[Sequence[list[str]]]) -> bool:
     """Whether most groups of lines in a text begin with the name of what stands below it, twice or more."""
-    groups = [group for page in pages for group in _groups(page) if len(group) > 1]
+    groups = [group for page in pages for group in page if len(group) > 1]
     heads = sum(map(_is_head, groups))
     return heads > 1 and heads * 3 >= len(groups) * 2
 
 
 def _goes_on(before: str, line: str, indent: int) -> bool:
     """Whether a line belongs to the list item above it."""
-    if any(kind.fullmatch(line) for kind in (_BULLET, _NUMBER, _STEP, _RULE)) or ASKS_OR_ANSWERS.match(line):
+    if _ITEM.fullmatch(line) or _is_rule(line) or ASKS_OR_ANSWERS.match(line):
         return False
     own = len(line) - len(line.lstrip())
     return own > indent or line.lstrip()[0].islower() or before.rstrip()[-1] == "," or len(before) > 60
 
 
-def _is_question_number(text: str) -> bool:
-    """Whether a numbered line is a question, which is no step of a list."""
-    return text.rstrip()[-1] == "?"
+def _is_rule(line: str) -> bool:
+    """Whether a line, without space at its end, is drawn."""
+    return line[-1:] in _RULE_CHARS and _RULE.fullmatch(line) is not None  # which most lines' last characters tell
 
 
 def _is_shouted(pages: Sequence[Sequence[str]]) -> bool:
     """Whether most of a text is in capitals, so that these mark no headings."""
-    lines = [line for page in pages for line in page if any(map(str.isalpha, line))]
-    return sum(map(str.isupper, lines)) * 2 > len(lines) and len(lines) > 2
+    lines = [line for page in pages for line in page]
+    shouted = sum(map(str.isupper, lines))
+    return shouted > 1 and 2 < sum(any(map(str.isalpha, line)) for line in lines) < 2 * shouted
 
 
 def _without_running_heads(pages: Sequence[list[str]]) -> Iterator[list[str]]:
     """Pages without the lines that stand at the edge of most of them, and without their numbers."""
+    if len(pages) < 2:
+        yield from pages
+        return
     edges: Counter[str] = Counter()
     for page in pages:
         texts = [line for line in page if line.strip()]
         edges.update({_pattern(line) for line in [*texts[:1], *texts[-1:]]})
     for page in pages:
         filled = [n for n, line in enumerate(page) if line.strip()]
-        outer = {*filled[:1], *filled[-1:]} if len(pages) > 1 and len(filled) > 1 else set()
+        outer = {*filled[:1], *filled[-1:]} if len(filled) > 1 else set()
         yield [line for n, line in enumerate(page) if not (n in outer and _is_running(line, edges, len(pages)))]
 
 

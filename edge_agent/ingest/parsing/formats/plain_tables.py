@@ -3,26 +3,35 @@
 import re
 from collections.abc import Sequence
 
-_BARS = str.maketrans("│┃║¦", "||||")
+_BARS = "│┃║¦"  # and the plain one
+_MARKS = f"|{_BARS}\t;"
 _RULE_LINE = re.compile(r"[\s|+\-=:_─━═┌┬┐├┼┤└┴┘╔╦╗╠╬╣╚╩╝╟╢╤╧╪╞╡╥╨┏┳┓┣╋┫┗┻┛]{3,}")
 _GAP = re.compile(r"\S {2,}\S")
-_MAY_BE_TABLE = re.compile(rf"[|│┃║¦\t]|{_GAP.pattern}")
 _MAX_LINE_CHARS, _MIN_ALIGNED = 400, 3
 Rows = list[list[str]]
+
+
+def may_be_table(lines: Sequence[str]) -> bool:
+    """Whether there is anything in neighbouring lines that could stand between cells."""
+    text = "\n".join(lines)
+    return any(mark in text for mark in _MARKS) or _has_gap(text)
 
 
 def drawn_rows(lines: Sequence[str]) -> Rows:
     """The rows of neighbouring lines that are a table; none where they are no table."""
     if len(lines) < 2:
         return []
-    if not _MAY_BE_TABLE.search("\n".join(lines)):
-        return _delimited(lines)  # all that nearly all prose is asked
-    barred = [line.translate(_BARS) for line in lines]
-    return _barred(barred) or _tabbed(lines) or _delimited(lines) or _aligned(lines)
+    return _barred(lines) or _tabbed(lines) or _delimited(lines) or _aligned(lines)
 
 
 def _barred(lines: Sequence[str]) -> Rows:
     """Rows with bars between their cells; where rules stand between all rows, a row may be of several lines."""
+    text = "\n".join(lines)
+    for bar in _BARS:
+        text = text.replace(bar, "|")
+    lines = text.split("\n")
+    if sum("|" in line for line in lines) < 2:
+        return []
     rules = [bool(_RULE_LINE.fullmatch(line)) for line in lines]
     cells = [[] if is_rule else _between_bars(line) for line, is_rule in zip(lines, rules, strict=True)]
     filled = [row for row, is_rule in zip(cells, rules, strict=True) if not is_rule]
@@ -72,17 +81,19 @@ def _aligned(lines: Sequence[str]) -> Rows:
     width = max(map(len, lines), default=0)
     if len(lines) < _MIN_ALIGNED or width > _MAX_LINE_CHARS:
         return []
-    if 3 * sum(bool(_GAP.search(line)) for line in lines) < 2 * len(lines):
+    if 3 * sum(map(_has_gap, lines)) < 2 * len(lines):
         return []  # so few lines have two cells
-    used = [False] * width
-    for line in lines:
-        for n, char in enumerate(line):
-            used[n] = used[n] or char != " "
-    cuts = _gutters(used)
+    empty = (" ",) * len(lines)
+    cuts = _gutters([column != empty for column in zip(*(line.ljust(width) for line in lines), strict=True)])
     bounds = list(zip([0, *cuts], [*cuts, width], strict=True))
     rows = [[line[start:end].strip() for start, end in bounds] for line in lines]
     full = sum(sum(map(bool, row)) > 1 for row in rows)
     return rows if cuts and full * 3 >= len(rows) * 2 and rows[0][0] else []
+
+
+def _has_gap(text: str) -> bool:
+    """Whether two spaces or more stand between other characters."""
+    return "  " in text and _GAP.search(text) is not None
 
 
 def _gutters(used: Sequence[bool]) -> list[int]:
