@@ -33,7 +33,8 @@ def encode_passages(encoder: Encoder, passages: Sequence[PassageText]) -> tuple[
     """
     units = [unit_inputs(p.heading, p.text, p.kind) for p in passages]
     texts = [passage_input(p.title, p.heading, p.text) for p in passages] + [text for group in units for text in group]
-    rows = encoder.encode(texts, priority=Priority.INGEST)
+    places = {text: n for n, text in enumerate(dict.fromkeys(texts))}  # a line that stands twice is encoded once
+    rows = encoder.encode(list(places), priority=Priority.INGEST)[[places[text] for text in texts]]
     ends = len(passages) + np.cumsum([len(group) for group in units], dtype=np.int64)
     groups = np.split(rows, [len(passages), *ends[:-1]])[1:] if passages else []
     return rows[: len(passages)].astype(np.float16), groups
