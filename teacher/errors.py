@@ -4,6 +4,7 @@ OrillaError
 ├── DataRefused (student.artifacts.json_lines)   a recipe or one of its files cannot be used
 └── TeacherError
     ├── LabelsDiffer        a folder holds targets of another corpus or teacher
+    ├── EncoderRefused      an encoder cannot be a teacher, or stopped being one
     ├── TrainingRefused     a run cannot be continued, or its recipe does not fit its data
     ├── AbsorptionRefused   a release may not be absorbed, or would make the teacher worse
     └── LineageBroken       an artefact names another that is not what it says
@@ -18,6 +19,10 @@ class TeacherError(OrillaError):
 
 class LabelsDiffer(TeacherError):
     """The folder holds the beginning of other targets."""
+
+
+class EncoderRefused(TeacherError):
+    """An encoder cannot be opened, does not do what a teacher must, or does not answer any more."""
 
 
 class TrainingRefused(TeacherError):
