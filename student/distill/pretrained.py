@@ -14,6 +14,7 @@ from student.artifacts.durable import write_durably
 from student.bundle.linear_head import LinearHead, pack_head
 from student.bundle.manifest import Origin, PrivacySpent
 from student.bundle.query_adapter import QueryAdapter, parse_adapter
+from student.distill.folder_layout import FolderLayout, LayoutBroken, read_layout
 from student.errors import ExtraMissing, OrillaError
 
 DISTILLATION = "distillation.json"
@@ -99,48 +100,91 @@ def open_model(path: Path | None, *, name: str, license_: str) -> Pretrained:
 
 
 def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: str | None = None) -> Pretrained:
-    """Opens a sentence-transformers folder with mean pooling.
+    """Opens a sentence-transformers folder; see `require_exportable` for those that a bundle can be made of.
 
     Raises:
-        WeightsRefused: a file is missing, pooling is not the mean, or the digest is not the expected one.
+        WeightsRefused: a file is missing or cannot be read, or the digest is not the expected one.
     """
-    weights = path / "model.safetensors"
-    if not weights.is_file():
-        raise WeightsRefused(f"no model.safetensors in {path}; name a sentence-transformers folder")
-    digest = digest_file(weights)
-    if expected_sha256 not in (None, digest):
-        raise WeightsRefused(
-            f"{weights} has SHA-256 {digest}, expected {expected_sha256}; the weights are not the official ones: "
-            "reinstall them from a source you trust"
-        )
-    if not _read_json(path / "1_Pooling" / "config.json").get("pooling_mode_mean_tokens"):
-        raise WeightsRefused(f"{path} does not pool by the mean of its tokens, which the export expects")
-    dimension = _read_json(path / "config.json")["hidden_size"]
-    own_space = {"dimension": dimension, "normalize": True, "pooling": "mean", "weights_sha256": digest}
+    if expected_sha256 is not None:
+        _require_official(path / "model.safetensors", expected_sha256)
+    layout = _read_layout(path)
+    digest = expected_sha256 or digest_file(layout.weights)
     distillation, training = (
         _read_json(path / name) if (path / name).exists() else None for name in (DISTILLATION, TEACHER_TRAINING)
     )
     made_by = training or distillation or {}
-    intent_head = _read_intent_head(path, dimension)
+    intent_head = _read_intent_head(path, layout.dimension)
     return Pretrained(
         path=path,
         name=name,
         weights_sha256=digest,
-        embedding_space=distillation["embedding_space"] if distillation else digest_json(own_space),
+        embedding_space=distillation["embedding_space"] if distillation else digest_json(_own_space(layout, digest)),
         distillation=distillation,
-        dimension=dimension,
-        max_tokens=_read_json(path / "sentence_bert_config.json")["max_seq_length"],
+        dimension=layout.dimension,
+        max_tokens=layout.max_tokens,
         license=license_,
         lineage=tuple(Origin.model_validate(origin) for origin in made_by.get("lineage", [])),
         intent_head=intent_head,
         intent_head_sha256=digest_file(path / INTENT_HEAD_FILES[0]) if intent_head else None,
         query_adapter=(
-            (read_query_adapter(path / QUERY_ADAPTER_FILE, dimension), digest_file(path / QUERY_ADAPTER_FILE))
+            (read_query_adapter(path / QUERY_ADAPTER_FILE, layout.dimension), digest_file(path / QUERY_ADAPTER_FILE))
             if (path / QUERY_ADAPTER_FILE).exists()
             else None
         ),
         privacy=tuple(PrivacySpent.model_validate(each) for each in made_by.get("privacy", [])),
     )
+
+
+def _require_official(weights: Path, expected_sha256: str) -> None:
+    digest = digest_file(weights) if weights.is_file() else "of nothing"
+    if digest != expected_sha256:
+        raise WeightsRefused(
+            f"{weights} has SHA-256 {digest}, expected {expected_sha256}; the weights are not the official ones: "
+            "reinstall them from a source you trust"
+        )
+
+
+def require_exportable(pretrained: Pretrained) -> None:
+    """Refuses an encoder that no bundle can be made of: the branches' runtime was measured with one kind of graph.
+
+    Raises:
+        WeightsRefused: it is no BERT, does not pool by the mean of its tokens alone, or has other modules.
+    """
+    layout = _read_layout(pretrained.path)
+    expected = ("Transformer", "Pooling", "Normalize")
+    reason = None
+    if layout.model_type not in ("bert", None):
+        reason = f"is a {layout.model_type}, expected a BERT"
+    elif layout.pooling != ("mean",):
+        reason = f"does not pool by the mean of its tokens, but by {' and '.join(layout.pooling) or 'nothing'}"
+    elif layout.modules != expected:
+        reason = f"has the modules {', '.join(layout.modules)}, expected {', '.join(expected)}"
+    elif layout.truncate_dim is not None:
+        reason = f"truncates its embeddings to {layout.truncate_dim} numbers, expected all of them"
+    if reason:
+        raise WeightsRefused(
+            f"{pretrained.path} {reason}; it can be measured and can teach: distill a student of it and export that"
+        )
+
+
+def _read_layout(path: Path) -> FolderLayout:
+    try:
+        return read_layout(path)
+    except LayoutBroken as error:
+        raise WeightsRefused(f"{error}; name a sentence-transformers folder") from error
+
+
+def _own_space(layout: FolderLayout, weights_sha256: str) -> dict[str, Any]:
+    """Everything that fixes the embedding space of an encoder that was not distilled."""
+    space: dict[str, Any] = {
+        "dimension": layout.dimension,
+        "normalize": True,
+        "pooling": "+".join(layout.pooling),
+        "weights_sha256": weights_sha256,
+    }
+    if layout.others:
+        space["modules"] = {file.parent.name: digest_file(file) for file in layout.others}
+    return space
 
 
 def write_intent_head(path: Path, head: LinearHead) -> None:

@@ -20,10 +20,11 @@ def open_torch_encoder(pretrained: Pretrained, *, precision: str) -> Callable[[l
     """
     device = choose_device()
     model = SentenceTransformer(str(pretrained.path), device=str(device), local_files_only=True)
+    model.default_prompt_name = None  # none is put before every text silently
 
     def encode(texts: list[str]) -> Embeddings:
         with torch.inference_mode(), autocast(device, precision):
-            embeddings = model.encode(texts, batch_size=64, convert_to_tensor=True, show_progress_bar=False)
+            embeddings = model.encode(texts, prompt="", batch_size=64, convert_to_tensor=True, show_progress_bar=False)
         unit = torch.nn.functional.normalize(embeddings.float(), dim=1)
         return np.asarray(unit.cpu().numpy(), dtype=np.float32)
 

@@ -27,7 +27,7 @@ from student.distill.export.recipe import ExportRecipe
 from student.distill.heads.adapter_distillation import distill_adapter_from_targets
 from student.distill.heads.head_distillation import read_soft_labels
 from student.distill.heads.intent_head import HeadMetrics, LabelledTexts, read_labelled, read_texts, train_intent_head
-from student.distill.pretrained import Pretrained, read_query_adapter
+from student.distill.pretrained import Pretrained, read_query_adapter, require_exportable
 from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
 
@@ -66,9 +66,11 @@ def export_bundle(
         on_step: called with the name of each step, for a progress display.
 
     Raises:
+        WeightsRefused: no bundle can be made of such an encoder.
         FidelityLost: the student is further from its teacher, or the quantized encoder from the pretrained one, than
             the student's recipe allows; nothing was written.
     """
+    require_exportable(pretrained)
     bounds, data = _bounds(pretrained), read_labelled(recipe.intents)
     exported = _export_encoder(pretrained, _comparison_texts(data.texts, recipe.passages), on_step)
     require_fidelity(exported.against_torch, exported.int8_against_float, bounds)

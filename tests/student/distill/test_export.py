@@ -23,7 +23,7 @@ from student.distill.export.fidelity import (
 from student.distill.export.plain_onnx import OutputExists, export_onnx
 from student.distill.export.recipe import ExportRecipe
 from student.distill.heads.intent_head import calibration_error, read_labelled, train_intent_head
-from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained
+from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained, require_exportable
 from student.runtime.student import load_student
 from tests.tiny import make_tiny_teacher
 
@@ -133,12 +133,36 @@ def test_weights_with_another_digest_are_refused(tmp_path: Path) -> None:
         open_pretrained(tmp_path, name="x", license_="y", expected_sha256=find_minilm().weights_sha256)
 
 
-def test_another_pooling_is_refused(tmp_path: Path) -> None:
-    tiny = make_tiny_teacher(tmp_path)
-    pooling = tiny.path / "1_Pooling" / "config.json"
-    pooling.write_text(pooling.read_text().replace("pooling_mode_mean_tokens", "pooling_mode_cls_token"))
-    with pytest.raises(WeightsRefused, match="does not pool by the mean of its tokens"):
-        open_pretrained(tmp_path, name="x", license_="y")
+@pytest.mark.parametrize(
+    ("file", "change", "match"),
+    [
+        ("1_Pooling/config.json", ("pooling_mode_mean", "pooling_mode_max"), "does not pool by the mean"),
+        ("config.json", ('"model_type": "bert"', '"model_type": "roberta"'), "is a roberta, expected a BERT"),
+        ("modules.json", ("Normalize", "Dropout"), "modules Transformer, Pooling, Dropout, expected"),
+    ],
+)
+def test_an_encoder_that_no_bundle_can_be_made_of_opens_and_is_not_exported(
+    file: str, change: tuple[str, str], match: str, labelled: Path, tmp_path: Path
+) -> None:
+    path = make_tiny_teacher(tmp_path / "tiny").path
+    content = (path / file).read_text()
+    assert change[0] in content
+    (path / file).write_text(content.replace(*change))
+    opened = open_pretrained(path, name="x", license_="y")
+    recipe = ExportRecipe("test", 1, labelled, "made-up intents", "Apache-2.0", None, ())
+    with pytest.raises(WeightsRefused, match=match):
+        export_bundle(opened, recipe, tmp_path / "b", now=NOW)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_folder_of_the_installed_version_opens_as_the_same_encoder(tmp_path: Path) -> None:
+    before = make_tiny_teacher(tmp_path / "tiny")
+    SentenceTransformer(str(before.path), device="cpu").save(str(tmp_path / "saved"), create_model_card=False)
+    assert '"pooling_mode": "mean"' in (tmp_path / "saved" / "1_Pooling" / "config.json").read_text()
+    assert "max_seq_length" not in (tmp_path / "saved" / "sentence_bert_config.json").read_text()
+    after = open_pretrained(tmp_path / "saved", name="x", license_="y")
+    require_exportable(after)
+    assert (after.dimension, after.max_tokens) == (before.dimension, before.max_tokens)
 
 
 def test_folder_without_weights_is_refused(tmp_path: Path) -> None:
