@@ -25,6 +25,8 @@ _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 30.0
 _TOO_LONG = (400, 413, 422)
 _UNCHANGED = 0.99999
+_SHORTEST_CUT = 64
+"""Letters: a text that would become shorter is refused for another reason than its length."""
 
 
 class _InputRefused(EncoderRefused):
@@ -44,6 +46,23 @@ class _Server:
         size = self.settings.batch_size
         batches = [self._embed_batch(texts[first : first + size]) for first in range(0, len(texts), size)]
         return np.concatenate(batches)
+
+    def embed_whatever_fits(self, texts: list[str]) -> NDArray[np.float32]:
+        """Embeddings (N, D); what the server does not accept is split, and one text cut, by halves until it does.
+
+        A server counts tokens that are only estimated here, and may bound the size of a batch.
+        """
+        try:
+            return self.embed(texts)
+        except _InputRefused:
+            middle = len(texts) // 2
+            if middle:
+                halves = texts[:middle], texts[middle:]
+                return np.concatenate([self.embed_whatever_fits(half) for half in halves])
+            shorter = texts[0][: len(texts[0]) // 2]
+            if len(shorter) < _SHORTEST_CUT:
+                raise
+            return self.embed_whatever_fits([shorter])
 
     def _embed_batch(self, texts: list[str]) -> NDArray[np.float32]:
         response = self._post({"model": self.settings.model_id, "input": texts, "encoding_format": "float"})
@@ -125,7 +144,8 @@ def open_endpoint(settings: EncoderSettings) -> LoadedEncoder:
     prompts = settings.prompts or Prompts()
 
     def encode(texts: list[str], role: Role) -> NDArray[np.float32]:
-        return server.embed([_cut(prompt_for(prompts, role) + text, longest, tokenizer) for text in texts])
+        cut = [_cut(prompt_for(prompts, role) + text, longest, tokenizer) for text in texts]
+        return server.embed_whatever_fits(cut)
 
     identity = {"url": settings.model.rstrip("/"), "model_id": settings.model_id, "longest_text": longest}
     return LoadedEncoder(encode, window, identity, is_remote=True, prompts=prompts)

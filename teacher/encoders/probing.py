@@ -51,8 +51,8 @@ def probe(encode: EncodeRaw, name: str, dimensions: int | None) -> Embeddings:
             f"{name}: constant embeddings, {len(texts)} different texts all have similarity above {_SAME}; check "
             "weights, tokenizer and pooling"
         )
-    alone = unit_rows(np.concatenate([encode([text], Role.QUERY) for text in texts]), name, dimensions)
-    lowest = float((own * alone).sum(axis=1).min())
+    by_itself = unit_rows(np.concatenate([encode([text], Role.QUERY) for text in texts]), name, dimensions)
+    lowest = float((own * by_itself).sum(axis=1).min())
     if lowest < _BESIDE_OTHERS:
         raise EncoderRefused(
             f"{name}: a text's embedding depends on the texts beside it, similarity {lowest:.4f} to itself alone, "

@@ -21,6 +21,7 @@ from torch.nn.functional import cross_entropy
 from student.artifacts.digests import digest_json
 from student.artifacts.durable import write_durably
 from student.bundle.linear_head import LinearHead
+from student.distill.folder_layout import read_layout
 from student.distill.heads.intent_head import calibrate
 from student.distill.pretrained import TEACHER_TRAINING, Pretrained, write_intent_head
 from student.distill.training.early_stopping import EarlyStopping
@@ -28,6 +29,7 @@ from student.distill.training.loop import Schedule, TrainingProgress, TrainingRu
 from student.distill.training.precision import is_bfloat16_wanted
 from student.embeddings import Embeddings
 from teacher.corpora.queries import mine_negatives
+from teacher.errors import TrainingRefused
 from teacher.training.losses import contrastive_loss
 from teacher.training.metrics import measure_teacher, overall_score
 from teacher.training.model import LOGIT_SCALE, TeacherModel
@@ -60,8 +62,10 @@ def fine_tune(
         The report: figures on the test part before and after.
 
     Raises:
-        AnotherRun: the folder holds another run. TrainingRefused: the data are too few to split.
+        AnotherRun: the folder holds another run. TrainingRefused: the data are too few to split, or the teacher has
+            layers that training would lose.
     """
+    _require_trainable(pretrained)
     parts = split_training_data(data, validation=recipe.validation_share, test=recipe.test_share, seed=recipe.seed)
     folder.mkdir(parents=True, exist_ok=True)
     run = _Run(pretrained, data.intents, parts, recipe, folder)
@@ -97,6 +101,15 @@ def fine_tune(
         _write_result(run, pretrained, data, report)
     run.accelerator.wait_for_everyone()
     return report
+
+
+def _require_trainable(pretrained: Pretrained) -> None:
+    layout = read_layout(pretrained.path)
+    if layout.others or layout.truncate_dim is not None:
+        raise TrainingRefused(
+            f"{pretrained.path} has modules {', '.join(layout.modules)}, truncation {layout.truncate_dim}, expected "
+            "a transformer with pooling only: layers after it would be lost; it can label, and a student learns of it"
+        )
 
 
 class _Run:

@@ -43,7 +43,7 @@ def encode_with_torch(pretrained: Pretrained, texts: list[str]) -> Embeddings:
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (seconds to import)
 
     model = SentenceTransformer(str(pretrained.path), device="cpu", local_files_only=True)
-    embeddings = model.encode(texts, batch_size=1, normalize_embeddings=True, show_progress_bar=False)
+    embeddings = model.encode(texts, prompt="", batch_size=1, normalize_embeddings=True, show_progress_bar=False)
     return np.asarray(embeddings, dtype=np.float32)
 
 

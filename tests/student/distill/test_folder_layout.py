@@ -56,10 +56,12 @@ def test_sizes_are_those_of_the_tensors(tmp_path: Path) -> None:
 
 
 def test_spaces_differ_where_a_module_does(tmp_path: Path) -> None:
-    spaces = {
-        open_pretrained(make_folder(tmp_path / name, **settings), name="x", license_="y").embedding_space
-        for name, settings in {"mean": {}, "max": {"pooling": "max"}, "dense": {"dense": WIDTH}}.items()  # type: ignore[arg-type]
-    }
+    folders = [
+        make_folder(tmp_path / "mean"),
+        make_folder(tmp_path / "max", pooling="max"),
+        make_folder(tmp_path / "dense", dense=WIDTH),
+    ]
+    spaces = {open_pretrained(folder, name="x", license_="y").embedding_space for folder in folders}
     assert len(spaces) == 3
 
 

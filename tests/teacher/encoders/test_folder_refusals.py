@@ -58,6 +58,13 @@ def edit_weights(alter: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
     return change
 
 
+def write(name: str, content: str) -> Change:
+    def change(folder: Path) -> None:
+        (folder / name).write_text(content)
+
+    return change
+
+
 def remove(*names: str) -> Change:
     def change(folder: Path) -> None:
         for name in names:
@@ -118,8 +125,8 @@ REFUSALS: dict[str, tuple[Change, str]] = {
     "cut weights": (shorten, "damaged weights, no readable"),
     "a layer is missing": (edit_weights(without_layer), r"damaged weights, 16 tensors are missing"),
     "no tokenizer": (remove("tokenizer.json"), r"missing tokenizer, none of tokenizer\.json"),
-    "broken JSON": (lambda folder: (folder / "modules.json").write_text("[") and None, "cannot be read as JSON"),
-    "empty modules": (lambda folder: (folder / "modules.json").write_text("[]") and None, "begins with nothing"),
+    "broken JSON": (write("modules.json", "["), "cannot be read as JSON"),
+    "empty modules": (write("modules.json", "[]"), "begins with nothing"),
     "NaN": (edit_weights(all_nan), "are not finite"),
     "constant": (edit_weights(constant), "constant embeddings"),
     "wrong size of Dense": (edit("2_Dense/config.json", in_features=20), "cannot be loaded|cannot encode a text"),

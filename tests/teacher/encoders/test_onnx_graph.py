@@ -192,7 +192,7 @@ def test_custom_operators_are_asked_for(tmp_path: Path, monkeypatch: pytest.Monk
     onnx.save(graph, str(tmp_path / "custom.onnx"))
     with pytest.raises(EncoderRefused, match="set custom_operators = true"):
         open_encoder(settings_of(tmp_path / "custom.onnx"))
-    monkeypatch.setitem(sys.modules, "onnxruntime_extensions", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "onnxruntime_extensions", None)
     with pytest.raises(EncoderRefused, match="pip install onnxruntime-extensions"):
         open_encoder(settings_of(tmp_path / "custom.onnx", custom_operators=True))
     stand_in = types.ModuleType("onnxruntime_extensions")

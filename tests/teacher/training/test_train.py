@@ -23,6 +23,7 @@ from teacher.training.losses import contrastive_loss
 from teacher.training.recipe import FineTuningRecipe, read_fine_tuning_recipe
 from teacher.training.training_data import TrainingData, split_training_data
 from tests.conftest import ROOT
+from tests.teacher.encoders.tiny_encoders import make_folder
 from tests.tiny import SPANISH, WORDS, make_tiny_teacher
 
 RECIPE = FineTuningRecipe(
@@ -83,6 +84,14 @@ def test_training_stops_when_validation_gains_no_more(teacher: Pretrained, tmp_p
     steps = [json.loads(line)["step"] for line in (tmp_path / LOG).read_text().splitlines()]
     assert steps[-1] < RECIPE.steps
     assert steps[-1] - report["best_step"] == 2 * RECIPE.validation_steps
+
+
+def test_a_teacher_whose_layers_training_would_lose_is_refused(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model", dense=24, normalize=True)
+    teacher = open_pretrained(folder, name="dense", license_="x")
+    with pytest.raises(TrainingRefused, match="layers after it would be lost"):
+        fine_tune(teacher, make_data(), RECIPE, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_accumulation_and_no_intents_work(teacher: Pretrained, tmp_path: Path) -> None:
