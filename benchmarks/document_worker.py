@@ -168,7 +168,7 @@ def _outcome(path: Path) -> dict[str, str]:
 
 
 def _library(document_format: str) -> Any:
-    """The chosen library's own way from the bytes of a file to its text, without structure; None where none was chosen."""
+    """The chosen library's own way from a file's bytes to its text, without structure; None where none was chosen."""
     ways = {
         "html": lambda content: importlib.import_module("lxml.html").document_fromstring(content).text_content(),
         "md": lambda content: importlib.import_module("pyromark").html(content.decode("utf-8", "replace")),
