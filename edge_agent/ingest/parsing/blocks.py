@@ -101,7 +101,8 @@ class Piece:
 class TextBuilder:
     """Gathers what a parser sees and joins it into one text.
 
-    A line break stands between list items and between the rows of one table, a blank line between other blocks.
+    A line break stands between list items and between the rows of one table, a blank line between other blocks. Two
+    spaces for each item that an item stands below come before it, between blocks: none of these begins with space.
     """
 
     def __init__(self) -> None:
@@ -230,6 +231,7 @@ class TextBuilder:
             self._closes = 0
 
 
+_INDENT = "  "
 _MAX_NOTICES = 100
 _MAX_BEFORE_TITLE = 2
 _TEXT = (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
@@ -322,10 +324,18 @@ def _join(pieces: Sequence[Piece]) -> tuple[str, tuple[Block, ...]]:
     parts: list[str] = []
     blocks: list[Block] = []
     length, before = 0, None
+    outer: list[int] = []  # depths of the items that the next one stands below
     for piece in pieces:
         is_list = piece.kind is BlockKind.LIST_ITEM and before is BlockKind.LIST_ITEM
         is_table = piece.kind is BlockKind.TABLE_ROW and before is BlockKind.TABLE_ROW and piece.is_tight
         gap = "" if before is None else "\n" if is_list or is_table else "\n\n"
+        if piece.kind is BlockKind.LIST_ITEM:
+            while outer and outer[-1] >= piece.level:
+                outer.pop()
+            gap += _INDENT * len(outer)
+            outer.append(piece.level)
+        elif piece.kind is BlockKind.HEADING:
+            outer = []
         start = length + len(gap)
         length = start + len(piece.text)
         parts += [gap, piece.text]

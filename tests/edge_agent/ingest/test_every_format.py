@@ -82,7 +82,6 @@ FORMATS = {
         write_text,
         Allowances(
             has_headings=False,
-            has_depth=False,
             has_tables=False,
             has_notes=False,
             has_hidden=False,

@@ -55,7 +55,7 @@ def test_markdown_becomes_plain_text_with_its_structure() -> None:
     assert made.text == (
         "Other title\n\n"
         "Paid back within 10 days. Same paragraph. Bold\n\n"
-        "- first code item\n- second\n1. inner\n2. inner two\n\n"
+        "- first code item\n- second\n  1. inner\n  2. inner two\n\n"
         "Plan: Brisa | Days: 7\nPlan: Marea | Days: 14\n\n"
         "Details\n\n"
         "indented code\n\n"

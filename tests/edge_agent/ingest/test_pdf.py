@@ -218,8 +218,8 @@ def test_lists_keep_their_marks_and_depth() -> None:
         "1. Fill in the form that lies at the desk and sign it at the foot, in blue or black ink, please and do not "
         "fold it.",
         "2. Hand it in.",
-        "• By post",
-        "• At the desk",
+        "  • By post",
+        "  • At the desk",
     ]
 
 

@@ -65,6 +65,7 @@ class _Lines:
         self.builder = TextBuilder()
         self.title: str | None = None
         self._is_shouted, self._is_headed, self._is_first, self._page = is_shouted, is_headed, True, 0
+        self._indents: list[int] = []  # of the last item and those that it stands below
 
     def read(self, groups: Sequence[list[str]], page: int) -> None:
         """Reads the groups of a page, or all of them."""
@@ -117,12 +118,20 @@ class _Lines:
                 while end < len(lines) and _goes_on(lines[end - 1], lines[end], len(item[1])):
                     end += 1
                 text = joined([item[3], *lines[n + 1 : end]])
-                self.builder.item(text, marker=item[2], depth=1 + min(len(item[1]) // 2, 5), page=self._page)
+                self.builder.item(text, marker=item[2], depth=self._depth(_indent(item[1])), page=self._page)
                 n = end - 1
             else:
                 waiting.append(line)
             n += 1
         self._add_prose(waiting)
+
+    def _depth(self, indent: int) -> int:
+        """The depth of an item, from 1: it stands below the items above it that are indented less."""
+        while self._indents and self._indents[-1] > indent:
+            self._indents.pop()
+        if not self._indents or self._indents[-1] + 1 < indent:  # one column more is a figure less, as ` 9.`
+            self._indents.append(indent)
+        return len(self._indents)
 
     def _heading_level(self, line: str, following: str, before: str) -> int:
         """The level of a line that is a heading, else 0."""
@@ -151,12 +160,15 @@ class _Lines:
     def _add_heading(self, text: str, level: int, *, is_first: bool) -> None:
         if self._is_first and is_first:
             self.title = text
+        self._indents = []
         self.builder.heading(text, level, page=self._page)
 
     def _add_prose(self, lines: Sequence[str]) -> None:
         """Adds lines as a paragraph, those joined that were one before a program wrapped them."""
         if not lines:
             return
+        if self._indents and _indent(lines[0]) <= self._indents[0]:
+            self._indents = []
         parts = [without_leaders(joined(part)) for part in unwrapped(lines)]
         self.builder.paragraph("\n".join(parts), page=self._page)
 
@@ -226,6 +238,12 @@ def _is_headed(pages: Sequence[Sequence[list[str]]]) -> bool:
     groups = [group for page in pages for group in page if len(group) > 1]
     heads = sum(map(_is_head, groups))
     return heads > 1 and heads * 3 >= len(groups) * 2
+
+
+def _indent(line: str) -> int:
+    """The column where a line's text begins."""
+    line = line.expandtabs(4)
+    return len(line) - len(line.lstrip())
 
 
 def _goes_on(before: str, line: str, indent: int) -> bool:

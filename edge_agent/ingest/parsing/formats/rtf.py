@@ -210,7 +210,13 @@ class _Parser:
                 look = ParagraphLook()
             case "s":
                 named = self._tables.style(number)
-                look = replace(look, outline=named.outline, is_title=named.is_title, is_contents=named.is_contents)
+                look = replace(
+                    look,
+                    outline=named.outline,
+                    is_title=named.is_title,
+                    is_contents=named.is_contents,
+                    style_depth=named.style_depth,
+                )
             case "outlinelevel":
                 look = replace(look, outline=number if 0 <= number < 9 else None)
             case "intbl":
@@ -221,6 +227,8 @@ class _Parser:
                 look = replace(look, is_listed=0 < number < 2000)
             case "ilvl":
                 look = replace(look, depth=max(1, min(number + 1, 9)))
+            case "li":
+                look = replace(look, indent=number)
             case _:
                 return self._set_row(word, number)
         self._state.look = look

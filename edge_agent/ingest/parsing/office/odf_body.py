@@ -209,7 +209,7 @@ class OdfBody:
         elif is_code and not place.depth:
             self._code.append(text)
         elif label:
-            self.builder.item(text, marker=label, depth=place.depth, page=self.page)
+            self.builder.item(text, marker=label, depth=max(place.depth, look.list_depth), page=self.page)
         else:
             self.builder.paragraph(text, page=self.page)
         self._end_line(line)

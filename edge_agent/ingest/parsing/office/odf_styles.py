@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from edge_agent.ingest.parsing.office.word_numbering import BULLET, format_number
-from edge_agent.ingest.parsing.office.word_styles import is_code_name, is_title_name, number
+from edge_agent.ingest.parsing.office.word_styles import is_code_name, is_title_name, list_depth, number
 
 _OASIS = "{urn:oasis:names:tc:opendocument:xmlns:"
 OFFICE, TEXT, TABLE = f"{_OASIS}office:1.0}}", f"{_OASIS}text:1.0}}", f"{_OASIS}table:1.0}}"
@@ -29,6 +29,7 @@ class Look:
     is_title: bool = False
     is_code: bool = False
     list_style: str = ""
+    list_depth: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class OdfStyles:
 
     def _resolve(self, family: str, name: str) -> Look:
         display, color, background, list_style = None, None, None, ""
-        is_title, is_code, ancestor = False, False, name
+        is_title, is_code, depth, ancestor = False, False, 1, name
         for _ in range(_MAX_ANCESTORS):
             element = self._styles.get((family, ancestor))
             if element is None:
@@ -117,6 +118,7 @@ class OdfStyles:
             shown_name = (element.get(STYLE + "display-name") or ancestor.replace("_20_", " ")).lower()
             is_title |= family == "paragraph" and is_title_name(shown_name)
             is_code |= family == "paragraph" and is_code_name(shown_name)
+            depth = max(depth, list_depth(shown_name))
             list_style = list_style or element.get(STYLE + "list-style-name") or ""
             for properties in element:
                 display = display or properties.get(TEXT + "display")
@@ -124,7 +126,8 @@ class OdfStyles:
                 background = background or properties.get(FO + "background-color")
             ancestor = element.get(STYLE + "parent-style-name") or ""
         is_shaded = background not in (None, "transparent", "#ffffff")
-        return Look(display == "none", (color or "").lower() == "#ffffff", is_shaded, is_title, is_code, list_style)
+        is_white = (color or "").lower() == "#ffffff"
+        return Look(display == "none", is_white, is_shaded, is_title, is_code, list_style, depth)
 
 
 def _level(element: etree._Element) -> tuple[int, _Level]:

@@ -34,6 +34,8 @@ class ParagraphLook:
     table_level: int = 1
     is_listed: bool = False
     depth: int = 1
+    style_depth: int = 1
+    indent: int = 0
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Flow:
         self._beside: list[Extract] = []
         self._tables: list[_Table] = []
         self._cells = 0
+        self._indents: list[int] = []  # of the last item of a list and those that it stands below
 
     def add_beside(self, made: Extract) -> None:
         """Adds a note or box that follows the block that is being gathered."""
@@ -81,10 +84,19 @@ class Flow:
             heading = f"{label} {text}" if label and label != BULLET and text.strip() else text
             self.builder.heading(heading, min(look.outline + 1, 6))
         elif label or look.is_listed:
-            self.builder.item(text, marker=label or BULLET, depth=look.depth)
+            self.builder.item(text, marker=label or BULLET, depth=self._depth(look))
         else:
+            self._indents = [] if text.strip() else self._indents
             self.builder.paragraph(text)
         self._add_beside()
+
+    def _depth(self, look: ParagraphLook) -> int:
+        """The depth of an item as it says, its style does, or its indent shows."""
+        while self._indents and self._indents[-1] > look.indent:
+            self._indents.pop()
+        if not self._indents or self._indents[-1] < look.indent:
+            self._indents.append(look.indent)
+        return max(look.depth, look.style_depth, len(self._indents))
 
     def end_cell(self, look: ParagraphLook) -> None:
         """Ends a cell, and with it the paragraph and the tables in it."""

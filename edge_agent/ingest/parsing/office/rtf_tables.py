@@ -4,7 +4,12 @@ from dataclasses import dataclass, field
 
 from edge_agent.ingest.parsing.office.rtf_codes import encoding_of_charset, encoding_of_page
 from edge_agent.ingest.parsing.office.rtf_flow import ParagraphLook
-from edge_agent.ingest.parsing.office.word_styles import heading_level, is_contents_name, is_title_name
+from edge_agent.ingest.parsing.office.word_styles import (
+    heading_level,
+    is_contents_name,
+    is_title_name,
+    list_depth,
+)
 
 _MAX_ENTRIES, _MAX_NAME_CHARS = 10_000, 100
 _CHANNELS, _DAY = ("red", "green", "blue"), ("yr", "mo", "dy")
@@ -78,7 +83,7 @@ class RtfTables:
             self._colors[-1][_CHANNELS.index(word)] = number
         elif table in self._dates and word in _DAY:
             self._dates[table][_DAY.index(word)] = number
-        elif word in ("f", "s"):
+        elif word == {"fonts": "f", "styles": "s"}.get(table):
             entry.number = number
         elif word in ("cs", "ts", "ds"):
             entry.number = -1
@@ -110,4 +115,5 @@ class RtfTables:
                 outline=outline if outline is not None and 0 <= outline < 9 else None,
                 is_title=is_title_name(name),
                 is_contents=is_contents_name(name),
+                style_depth=list_depth(name),
             )

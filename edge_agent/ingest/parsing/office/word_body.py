@@ -127,9 +127,9 @@ class Body:
             self._code.append(line.text)
         elif label:
             level = number(value(_numbering_of(properties), "ilvl"), style.list_level) or 0
-            self.builder.item(line.text, marker=label, depth=level + 1)
+            self.builder.item(line.text, marker=label, depth=max(level + 1, self._styles.list_depth(style_id)))
         elif label is None and self._styles.is_list(style_id):
-            self.builder.item(line.text)
+            self.builder.item(line.text, depth=self._styles.list_depth(style_id))
         else:
             for text, is_bold in line.weighed or [(line.text, False)]:
                 self.builder.paragraph(text, is_label=is_bold, is_large=is_bold and line.is_large)

@@ -19,6 +19,7 @@ _CODE = re.compile(
     r"|verbatim|listing|programlisting|consola|console|terminal)\b",
     re.IGNORECASE,
 )
+_LIST_DEPTH = re.compile(r"\D ?([2-5])(?: (?:start|end|cont\.?|inicio|fin))?$", re.I)
 _LIST = re.compile(r"(?:list|lista|liste|elenco|listenabsatz)\b(?! (?:table|paragraph))", re.I)
 _MONOSPACED = re.compile(r"(?:courier|consolas|lucida console|menlo|monaco|.*\bmono\b)", re.I)
 _MAX_ANCESTORS = 30
@@ -94,6 +95,10 @@ class Styles:
         """Whether a style is for items of a list, numbered or not."""
         return bool(_LIST.match(self.name(style_id)))
 
+    def list_depth(self, style_id: str | None) -> int:
+        """The depth of items in a style, from 1, where each depth has a style of its own."""
+        return list_depth(self.name(style_id))
+
     def has_color(self, style_id: str | None) -> bool:
         """Whether a style of tables sets a color behind any of its cells."""
         for _ in range(_MAX_ANCESTORS):
@@ -119,6 +124,12 @@ class Styles:
                     made[field.name] = said
             ancestor = value(element, "basedOn")
         return Style(**made)  # type: ignore[arg-type]
+
+
+def list_depth(name: str) -> int:
+    """The depth of items in a style by its name, from 1, as 2 for `list bullet 2`."""
+    found = _LIST_DEPTH.search(name)
+    return int(found[1]) if found and _LIST.match(name) else 1
 
 
 def is_title_name(name: str) -> bool:

@@ -66,6 +66,7 @@ class _Found:
 
     def __init__(self, made: Extract) -> None:
         self.blocks = [(block.kind, block.level, made.text[block.start : block.end]) for block in made.blocks]
+        self.indents = [_spaces_before(made.text, block.start) for block in made.blocks]
         self.words: list[str] = []
         self.is_one_page = {block.page for block in made.blocks} == {1}
         self._block_of: dict[str, list[int]] = {}
@@ -80,6 +81,10 @@ class _Found:
         holders = [set(self._block_of.get(word, ())) for word in words_of(text)]
         common = set.intersection(*holders) if holders else set()
         return min(common, default=None)
+
+
+def _spaces_before(text: str, place: int) -> int:
+    return place - len(text[:place].rstrip(" "))
 
 
 def words_of(text: str) -> list[str]:
@@ -180,6 +185,8 @@ def _item_faults(text: str, depth: int, number: int, found: _Found, allowed: All
         yield f"an item has lost its mark: expected {number or 'a bullet'}, got {mark!r}"
     elif allowed.has_depth and level != depth:
         yield f"an item of depth {depth} has depth {level}: {text!r}"
+    elif place is not None and allowed.has_depth and found.indents[place] != 2 * (depth - 1):
+        yield f"an item of depth {depth} is indented by {found.indents[place]}: {text!r}"
 
 
 def _table_faults(table: Table, found: _Found) -> Iterator[str]:
