@@ -219,6 +219,36 @@ def test_a_row_drawn_over_several_lines_is_one() -> None:
     assert kinds(text)[0] == ("table row", "Sede: Madrid centro | Ext.: 5501")
 
 
+def test_a_line_without_a_first_cell_goes_on_with_the_row_above_where_no_rules_stand_between() -> None:
+    rule = "+------+------+-----------+"
+    head = ["| Cajero | Carga | Llave |"]
+    body = [
+        "| Plaza | 60 | armario 2 |",
+        "| Puerto | 45 | custodia |",
+        "|        |    | externa |",
+        "| Mar | 30 | cofre |",
+    ]
+    rows = [
+        ("table row", "Cajero: Plaza | Carga: 60 | Llave: armario 2"),
+        ("table row", "Cajero: Puerto | Carga: 45 | Llave: custodia externa"),
+        ("table row", "Cajero: Mar | Carga: 30 | Llave: cofre"),
+    ]
+    assert kinds("\n".join([rule, *head, rule, *body, rule])) == rows
+    total = ("table row", "Cajero: Suma | Carga: 135")
+    assert kinds("\n".join([rule, *head, rule, *body, rule, "| Suma | 135 | |", rule])) == [*rows, total]
+    aligned = ["Cajero  Carga  Llave", "Plaza   60     armario 2", "Puerto  45     custodia", f"{' ' * 15}externa"]
+    assert kinds("\n".join([*aligned, "Mar     30     cofre"])) == rows
+
+
+def test_rows_that_leave_out_the_name_of_their_group_stay_rows() -> None:
+    text = "| Zona | Sede | Ext. |\n|---|---|---|\n| Norte | Vigo | 5501 |\n| | Lugo | 5504 |\n| Sur | Cádiz | 5507 |"
+    assert [row for _, row in kinds(text)] == [
+        "Zona: Norte | Sede: Vigo | Ext.: 5501",
+        "Sede: Lugo | Ext.: 5504",
+        "Zona: Sur | Sede: Cádiz | Ext.: 5507",
+    ]
+
+
 def test_prose_with_double_spaces_is_no_table() -> None:
     assert kinds(textwrap.fill(PROSE, 60).replace(". ", ".  ")) == [("paragraph", PROSE)]
 

@@ -25,32 +25,59 @@ def drawn_rows(lines: Sequence[str]) -> Rows:
 
 
 def _barred(lines: Sequence[str]) -> Rows:
-    """Rows with bars between their cells; where rules stand between all rows, a row may be of several lines."""
+    """Rows with bars between their cells; a row may be of several lines, with rules between all rows or without."""
     text = "\n".join(lines)
     for bar in _BARS:
         text = text.replace(bar, "|")
     lines = text.split("\n")
     if sum("|" in line for line in lines) < 2:
         return []
-    rules = [bool(_RULE_LINE.fullmatch(line)) for line in lines]
-    cells = [[] if is_rule else _between_bars(line) for line, is_rule in zip(lines, rules, strict=True)]
-    filled = [row for row, is_rule in zip(cells, rules, strict=True) if not is_rule]
+    runs: list[Rows] = [[]]  # of lines between two rules
+    for line in lines:
+        if _RULE_LINE.fullmatch(line):
+            runs.append([])
+        else:
+            runs[-1].append(_between_bars(line))
+    rules = len(runs) - 1
+    runs = [run for run in runs if run]
+    filled = [row for run in runs for row in run]
     width = max(map(len, filled), default=0)
     if width < 2 or len(filled) < 2 or any(len(row) != width for row in filled):
         return []
-    if sum(rules) < 4:
-        return filled
+    if rules > 3 and not any(all(row) for run in runs for row in run[1:]):
+        return [_joined(run) for run in runs]
+    return [row for run in runs for row in _with_continued_lines(run)]
+
+
+def _with_continued_lines(lines: Rows) -> Rows:
+    """Rows of the lines between two rules, where no rule says which lines are of one row."""
+    if all(map(all, lines)):
+        return lines
     rows: Rows = []
-    starts_row = True
-    for row, is_rule in zip(cells, rules, strict=True):
-        if is_rule:
-            starts_row = True
-        elif starts_row:
-            rows.append(row)
-            starts_row = False
+    for line in lines:
+        if rows and _continues(line, rows[-1]):
+            rows[-1] = _joined([rows[-1], line])
         else:
-            rows[-1] = [f"{above} {cell}".strip() for above, cell in zip(rows[-1], row, strict=True)]
+            rows.append(line)
     return rows
+
+
+def _continues(line: Sequence[str], above: Sequence[str]) -> bool:
+    """Whether a line holds the rest of cells above: it has none at the left, or words in the midst of a sentence.
+
+    One that leaves out but its first cell is a row of the group that the cell above names, unless it reads on.
+    """
+    filled = [n for n, cell in enumerate(line) if cell]
+    if not filled or len(filled) >= sum(map(bool, above)) or not all(above[n] for n in filled):
+        return False
+    if any(line[n][0].isdigit() and above[n][0].isdigit() for n in filled):
+        return False
+    is_group = 2 < len(line) == len(filled) + 1
+    return (not line[0] and not is_group) or all(line[n][0].islower() for n in filled)
+
+
+def _joined(lines: Rows) -> list[str]:
+    return [" ".join(filter(None, cells)) for cells in zip(*lines, strict=True)]
 
 
 def _between_bars(line: str) -> list[str]:
@@ -88,7 +115,7 @@ def _aligned(lines: Sequence[str]) -> Rows:
     bounds = list(zip([0, *cuts], [*cuts, width], strict=True))
     rows = [[line[start:end].strip() for start, end in bounds] for line in lines]
     full = sum(sum(map(bool, row)) > 1 for row in rows)
-    return rows if cuts and full * 3 >= len(rows) * 2 and rows[0][0] else []
+    return _with_continued_lines(rows) if cuts and full * 3 >= len(rows) * 2 and rows[0][0] else []
 
 
 def _has_gap(text: str) -> bool:
