@@ -71,6 +71,19 @@ def test_cells_are_read_as_they_are_shown() -> None:
     assert made.text == "Sede: Vigo | Ext.: 5504 | Cuota: 21,5 %"
 
 
+def test_comments_and_formulas_without_a_value_are_counted() -> None:
+    note = "<office:annotation><text:p>secreto</text:p></office:annotation>"
+    noted = f"<{CELL}>{note}<text:p>5504</text:p></{CELL}>"
+    formula = f'<{CELL} table:formula="of:=1+1"/>'
+    made = read(make_ods(f"{HEADER}<{ROW}>{cell('Vigo')}{noted}{formula}</{ROW}>"))
+    assert made.text == "Sede: Vigo | Ext.: 5504"
+    assert made.invisible_chars == len("secreto")
+    assert [notice.split(":")[0] for notice in made.notices] == [
+        "comments on cells were left out",
+        "cells with a formula that was never calculated are empty",
+    ]
+
+
 def test_repeated_rows_and_cells_and_the_empty_rest_of_a_sheet() -> None:
     rest = f'<{CELL} table:number-columns-repeated="16000"/>'
     cells = cell("Vigo") + cell("1", columns_repeated=2) + rest

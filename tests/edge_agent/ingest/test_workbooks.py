@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import struct
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import openpyxl
 import pytest
 
+from benchmarks.compound_file import compound_file
 from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid
 from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
-from edge_agent.ingest.parsing.office.number_formats import number_format, plain_number
+from edge_agent.ingest.parsing.office.number_formats import NumberFormat, number_format, plain_number
 from edge_agent.settings import ParsingLimits
 
 PRICES: list[list[Any]] = [["Producto", "Precio", "Plazo"], ["Cable", 9.9, "24 h"], ["Monitor", 189, "10 días"]]
@@ -119,20 +121,115 @@ def test_numbers_and_dates_are_shown_as_people_see_them() -> None:
     [
         ("0.0%", 0.215, "21.5%"),
         ("0%", 1, "100%"),
-        ("#,##0", 12345, "12345"),
+        ("#,##0", 1234567, "1,234,567"),
+        ('#,##0.00 "€"', 1234567.5, "1,234,567.50 €"),
+        ("[$€-40A]#,##0.00", 1234567.5, "€1.234.567,50"),
+        ("00000", 417, "00417"),
+        ("000 000 000", 981555027, "981 555 027"),
+        ('"+34 "00-00', 1234, "+34 12-34"),
+        ("[<=9999999]###-####;(###) ###-####", 5551234, "555-1234"),
+        ("[<=9999999]###-####;(###) ###-####", 9815551234, "(981) 555-1234"),
+        ('0.0,,"M"', 2_500_000, "2.5M"),
+        ("0.##", 3, "3"),
+        ("0.00", 2.675, "2.68"),
+        ('General" kg"', 3.5, "3.5 kg"),
+        ('#,##0.00 "€";[Red]-#,##0.00 "€"', -350, "-350.00 €"),
+        ("#,##0_);(#,##0)", -1200, "-1,200"),
+        ("0.0", -0.01, "0.0"),
+        ('0;-0;"gratis"', 0, "gratis"),
         ('"$"#,##0.00', 9.5, "$9.50"),
         ("[$€-40A]#,##0.00", 9.5, "€9,50"),
         ('#,##0.00\\ [$€-C0A];[Red]-#,##0.00\\ "€"', 189, "189,00 €"),
         ("0.0%", 0.07, "7.0%"),
-        ("0%", 0.125, "12.5%"),
+        ("0%", 0.125, "13%"),
         ("_-* #,##0.00 €_-;-* #,##0.00 €_-", 0.5, "0.50 €"),
         ("0.00", 3.14159, "3.14"),
     ],
 )
 def test_number_formats_that_change_what_a_number_says(code: str, value: float, shown: str) -> None:
     made = number_format(code)
-    assert made is not None
+    assert isinstance(made, NumberFormat)
     assert made.shown(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("mmm yyyy", "Dec 2026"),
+        ("mmmm yy", "December 2026"),
+        ("[$-C0A]mmmm yyyy", "diciembre 2026"),
+        ('mmmm" de "yyyy', "diciembre de 2026"),
+        ("mm/yyyy", "12/2026"),
+        ("yyyy", "2026"),
+        ("d mmm", "1 Dec"),
+        ("dddd", "Tuesday"),
+        ("dd/mm/yyyy", "2026-12-01"),
+        ("dd/mm", "2026-12-01"),
+    ],
+)
+def test_a_day_that_is_shown_without_its_day_or_year_is_stored_so(code: str, shown: str) -> None:
+    book = book_of(Hoja1=[["Curso", "Mes"], ["Vela", datetime.date(2026, 12, 1)]])
+    book["Hoja1"]["B2"].number_format = code
+    assert texts(saved(book)) == [f"Curso: Vela | Mes: {shown}"]
+
+
+def biff(kind: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return struct.pack("<HH", kind, len(content)) + content
+
+
+def biff_text(text: str, size: str = "<H") -> bytes:
+    return struct.pack(size, len(text)) + b"\1" + text.encode("utf-16-le")
+
+
+def make_xls(rows: Sequence[Sequence[str | tuple[float, int]]], codes: Sequence[str], *more: bytes) -> bytes:
+    """A workbook of before 2007 with one sheet: texts, and numbers with the place of their format."""
+    cells = b""
+    for r, row in enumerate(rows):
+        for c, cell in enumerate(row):
+            if isinstance(cell, str):
+                cells += biff(0x0204, struct.pack("<HHH", r, c, 0), biff_text(cell))
+            else:
+                cells += biff(0x0203, struct.pack("<HHHd", r, c, cell[1] + 1, cell[0]))
+    sheet = biff(0x0809, struct.pack("<HHHH8x", 0x0600, 0x0010, 0, 0)) + cells + b"".join(more) + biff(0x000A)
+    head = biff(0x0809, struct.pack("<HHHH8x", 0x0600, 0x0005, 0, 0))
+    for n, code in enumerate(codes):
+        head += biff(0x041E, struct.pack("<H", 164 + n), biff_text(code))
+    for number in (0, *range(164, 164 + len(codes))):
+        head += biff(0x00E0, struct.pack("<HH", 0, number), bytes(16))
+    name = biff_text("Hoja1", "<B")
+    place = len(head) + 4 + 6 + len(name) + 4
+    return compound_file({"Workbook": head + biff(0x0085, struct.pack("<IH", place, 0), name) + biff(0x000A) + sheet})
+
+
+def test_numbers_of_workbooks_before_2007_are_shown_by_their_formats() -> None:
+    rows: list[list[str | tuple[float, int]]] = [
+        ["Código", "Cuota", "Parte", "Teléfono", "Mes"],
+        [(417, 0), (1234567.5, 1), (0.125, 2), (981555027, 3), (46357, 4)],
+        [(418, 0), (12, 5), (1, 2), (981555028, 3), (46357, 4)],
+    ]
+    content = make_xls(rows, ["00000", '#,##0.00 "€"', "0.0%", "000 000 000", "mmm yyyy", '"£"0.00'])
+    assert texts(content) == [
+        "Código: 00417 | Cuota: 1,234,567.50 € | Parte: 12.5% | Teléfono: 981 555 027 | Mes: Dec 2026",
+        "Código: 00418 | Cuota: £12.00 | Parte: 100.0% | Teléfono: 981 555 028 | Mes: Dec 2026",
+    ]
+
+
+def test_hidden_rows_columns_and_comments_of_workbooks_before_2007_are_counted() -> None:
+    hidden_row = biff(0x0208, struct.pack("<HHHHIHH", 2, 0, 3, 255, 0, 0x20, 0))
+    hidden_column = biff(0x007D, struct.pack("<HHHHHH", 2, 2, 0, 0, 1, 0))
+    note = biff(0x005D, struct.pack("<HHHH", 0x15, 0x12, 0x19, 1)) + biff(0x01B6, bytes(18))
+    note += biff(0x003C, b"\0secreto")
+    rows = [["Sede", "Ciudad", "Clave"], ["Norte", "Vigo", "x1"], ["Sur", "Lugo", "x2"]]
+    made = read(make_xls(rows, [], hidden_row, hidden_column, note))
+    assert made.text == "Sede: Norte | Ciudad: Vigo"
+    assert made.invisible_chars == len("SurLugox2") + len("Clavex1") + len("secreto")
+    assert made.notices[1] == "comments on cells were left out: 1"
+
+
+def test_formulas_without_a_value_are_counted() -> None:
+    made = read(make_xlsx([["Mesa", "Neto", "Bruto"], ["Roble", 100, "=B2*1.21"]]))
+    assert made.notices[0].startswith("cells with a formula that was never calculated are empty: 1;")
 
 
 def test_a_lone_note_beside_a_table_is_a_paragraph_of_its_own() -> None:
@@ -150,7 +247,9 @@ def test_a_lone_note_beside_a_table_is_a_paragraph_of_its_own() -> None:
     ]
 
 
-@pytest.mark.parametrize("code", ["dd/mm/yyyy", "0.00E+00", "# ?/?", "General", "@", "", "[h]:mm", '"x"'])
+@pytest.mark.parametrize(
+    "code", ["dd/mm/yyyy", "h:mm", "0.00E+00", "# ?/?", "General", "@", "", "[h]:mm", '"x"', "000/000"]
+)
 def test_other_number_formats_are_left_to_the_value(code: str) -> None:
     assert number_format(code) is None
     assert plain_number(12.0) == "12"
@@ -173,6 +272,8 @@ def test_comments_are_left_out_and_title_and_date_are_the_properties() -> None:
     book.properties.title, book.properties.modified = "Tarifas 2026", datetime.datetime(2026, 3, 4)
     made = read(saved(book))
     assert "secreto" not in made.text
+    assert made.notices == ("comments on cells were left out: 1",)
+    assert made.invisible_chars == len("secreto")
     assert made.title == "Tarifas 2026"
 
 

@@ -95,6 +95,8 @@ def _add_row(sheet: Sheet, element: etree._Element) -> None:
         if cell.tag not in (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
             continue
         text = _text(cell) if cell.tag == f"{_TABLE}table-cell" else ""
+        sheet.comments += map(_comment, cell.iterchildren(f"{_OFFICE}annotation"))
+        sheet.uncalculated += not text and bool(cell.get(f"{_TABLE}formula")) and not cell.get(f"{_OFFICE}value-type")
         count = _repeated(cell, "number-columns-repeated")
         wide, high = _repeated(cell, "number-columns-spanned"), _repeated(cell, "number-rows-spanned")
         if text and (wide > 1 or high > 1):
@@ -119,6 +121,10 @@ def _text(cell: etree._Element) -> str:
         return shown
     values = (cell.get(f"{_OFFICE}{kind}-value") for kind in ("date", "time", "boolean", "string"))
     return str(next(filter(None, values), None) or cell.get(f"{_OFFICE}value", ""))
+
+
+def _comment(annotation: etree._Element) -> str:
+    return "".join(piece for line in annotation.iterchildren(f"{_TEXT}p") for piece in _pieces(line))
 
 
 def _pieces(element: etree._Element) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Workbooks of Excel (XLSX, XLSM, XLSB, XLS) to text and blocks, their cells by python-calamine.
 
-Formulas stand by the value that was saved with them; comments, charts and pictures are left out.
+Formulas stand by the value that was saved with them. Comments are left out and counted, and so are formulas without a
+value; charts and pictures are left out.
 """
 
 import datetime
@@ -10,8 +11,9 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Shee
 
 from edge_agent.errors import FormatUnsupported, InputInvalid
 from edge_agent.ingest.parsing.blocks import Extract, TextBuilder
-from edge_agent.ingest.parsing.document_format import DocumentFormat, is_zip
-from edge_agent.ingest.parsing.office.number_formats import plain_number
+from edge_agent.ingest.parsing.document_format import DocumentFormat, is_ole, is_zip
+from edge_agent.ingest.parsing.office.biff_look import biff_looks
+from edge_agent.ingest.parsing.office.number_formats import DateFormat, NumberFormat, plain_number
 from edge_agent.ingest.parsing.office.properties import core_properties
 from edge_agent.ingest.parsing.office.sheets import Merged, Sheet, add_sheets
 from edge_agent.ingest.parsing.office.workbook_look import SheetLook, sheet_looks
@@ -38,6 +40,8 @@ def parse(content: bytes, document_format: DocumentFormat, limits: ParsingLimits
         looks = sheet_looks(package)
     elif _ENCRYPTED in content:
         raise _protected()
+    elif is_ole(content):
+        looks = biff_looks(content)
     builder = TextBuilder()
     add_sheets(builder, _sheets(content, looks))
     return builder.build(title, date=date)
@@ -69,22 +73,27 @@ def _sheet(book: CalamineWorkbook, name: str, look: SheetLook, is_hidden: bool) 
         for row, cells in enumerate(sheet.to_python(skip_empty_area=False))
     ]
     merged = [Merged(top, left, bottom, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()]
-    return Sheet(name, rows, merged, is_hidden, look.hidden_rows, look.hidden_columns)
+    hidden = look.hidden_rows, look.hidden_columns
+    return Sheet(name, rows, merged, is_hidden, *hidden, look.comments, look.uncalculated)
 
 
 def _shown(value: object, look: SheetLook, row: int, column: int) -> str:
-    """A cell as people see it: whole numbers without a point, days and times in figures."""
+    """A cell as people see it: whole numbers without a point, whole days and times in figures."""
     if isinstance(value, bool):
         return str(value).upper()
+    made = look.formats.get((row, column))
     if isinstance(value, int | float):
-        made = look.formats.get((row, column))
-        return made.shown(value) if made else plain_number(value)
-    if isinstance(value, datetime.datetime):
-        has_time = value.time() != datetime.time()
-        return value.strftime("%Y-%m-%d %H:%M") if has_time else value.strftime("%Y-%m-%d")
+        return made.shown(value) if isinstance(made, NumberFormat) else plain_number(value)
+    if isinstance(value, datetime.date):
+        return made.shown(value) if isinstance(made, DateFormat) else _day(value)
     if isinstance(value, datetime.timedelta):
         minutes = round(value.total_seconds() / 60)
         return f"{minutes // 60}:{minutes % 60:02}"
     if isinstance(value, datetime.time):
         return value.strftime("%H:%M")
     return str(value)
+
+
+def _day(value: datetime.date) -> str:
+    has_time = isinstance(value, datetime.datetime) and value.time() != datetime.time()
+    return value.strftime("%Y-%m-%d %H:%M" if has_time else "%Y-%m-%d")

@@ -23,7 +23,12 @@ class Merged:
 
 @dataclass(slots=True)
 class Sheet:
-    """A sheet as a format has it: its name, the text of its cells from the top left, and what nobody sees of it."""
+    """A sheet as a format has it: its name, the text of its cells from the top left, and what nobody sees of it.
+
+    Attributes:
+        comments: the texts of those on its cells.
+        uncalculated: how many cells hold a formula and no value.
+    """
 
     name: str
     rows: list[list[str]]
@@ -31,6 +36,8 @@ class Sheet:
     is_hidden: bool = False
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
+    comments: list[str] = field(default_factory=list)
+    uncalculated: int = 0
 
 
 def add_sheets(builder: TextBuilder, sheets: Sequence[Sheet]) -> None:
@@ -54,6 +61,19 @@ def add_sheets(builder: TextBuilder, sheets: Sequence[Sheet]) -> None:
         add_spreadsheet(builder, rows)
     if hidden:
         builder.notice(f"{hidden} hidden sheets, rows or columns with text were left out")
+    _say_omissions(builder, sheets)
+
+
+def _say_omissions(builder: TextBuilder, sheets: Sequence[Sheet]) -> None:
+    comments = [comment for sheet in sheets for comment in sheet.comments]
+    for comment in comments:
+        builder.hide(comment)
+    if comments:
+        builder.notice(f"comments on cells were left out: {len(comments)}")
+    if count := sum(sheet.uncalculated for sheet in sheets):
+        builder.notice(
+            f"cells with a formula that was never calculated are empty: {count}; save the workbook in an office program"
+        )
 
 
 def _seen(builder: TextBuilder, sheet: Sheet) -> tuple[list[list[str]], int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from edge_agent.ingest.parsing.office.number_formats import BUILT_IN, NumberFormat, number_format
+from edge_agent.ingest.parsing.office.number_formats import BUILT_IN, Format, number_format
 from edge_agent.ingest.parsing.package import Package
 from edge_agent.ingest.parsing.spreadsheet import require_cells
 
@@ -25,11 +25,15 @@ class SheetLook:
 
     Attributes:
         formats: of the cells whose numbers are not shown as they are stored, by row and column.
+        comments: on its cells, which are beside the text.
+        uncalculated: how many cells hold a formula and no value.
     """
 
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
-    formats: dict[tuple[int, int], NumberFormat] = field(default_factory=dict)
+    formats: dict[tuple[int, int], Format] = field(default_factory=dict)
+    comments: list[str] = field(default_factory=list)
+    uncalculated: int = 0
 
 
 def sheet_looks(package: Package) -> dict[str, SheetLook]:
@@ -47,16 +51,28 @@ def sheet_looks(package: Package) -> dict[str, SheetLook]:
     looks = {}
     for sheet in book.iterfind("{*}sheets/{*}sheet"):
         relation = relations.get(sheet.get(_RELATION, ""))
-        content = package.read(relation.target) if relation and relation.kind == "worksheet" else None
+        if relation is None or relation.kind != "worksheet":
+            continue
+        content = package.read(relation.target)
         if content is not None:
             try:
-                looks[sheet.get("name", "")] = _look(content, formats)
+                look = looks[sheet.get("name", "")] = _look(content, formats)
             except etree.XMLSyntaxError as error:
                 raise package.damaged() from error
+            look.comments += _comments(package, relation.target)
     return looks
 
 
-def _cell_formats(package: Package) -> dict[int, NumberFormat]:
+def _comments(package: Package, sheet: str) -> Iterator[str]:
+    """The texts of comments on a sheet's cells; of a thread the notes alone, which repeat it."""
+    for relation in package.relations(sheet).values():
+        if relation.kind == "comments" and not relation.is_external:
+            root = package.xml(relation.target)
+            for comment in [] if root is None else root.iter("{*}comment"):
+                yield "".join(text.text or "" for text in comment.iter("{*}t"))
+
+
+def _cell_formats(package: Package) -> dict[int, Format]:
     """The formats that change how a number reads, by the index of a cell's style."""
     root = package.xml("xl/styles.xml")
     if root is None:
@@ -72,7 +88,7 @@ def _cell_formats(package: Package) -> dict[int, NumberFormat]:
     return formats
 
 
-def _look(content: bytes, formats: dict[int, NumberFormat]) -> SheetLook:
+def _look(content: bytes, formats: dict[int, Format]) -> SheetLook:
     look, height, width = SheetLook(), 0, 0
     for element in _elements(content):
         if element.tag.endswith("}col"):
@@ -89,12 +105,18 @@ def _look(content: bytes, formats: dict[int, NumberFormat]) -> SheetLook:
             column = _column(place[1]) if place else column + 1
             if len(cell) == 0:
                 continue
+            look.uncalculated += cell.find("{*}f") is not None and _is_without_value(cell)
             height, width = max(height, row + 1), max(width, column + 1)
             made = formats.get(_whole(cell.get("s")))
             if made and cell.get("t", "n") == "n":
                 look.formats[row, column] = made
         require_cells(height, width, is_sparse=True)
     return look
+
+
+def _is_without_value(cell: etree._Element) -> bool:
+    value = cell.find("{*}v")
+    return value is None or (not value.text and cell.get("t") != "str")
 
 
 def _elements(content: bytes) -> Iterator[etree._Element]:
