@@ -31,7 +31,7 @@ from federation.privacy.accounting import guarantee
 from student.artifacts.json_lines import is_held_out, read_rows
 from student.embeddings import Embeddings
 from student.runtime.student import load_student
-from teacher.corpora.corpus import passages_of
+from teacher.corpora.sources import passages_of
 
 SEEDS = (0, 1, 2)
 EPSILONS = (1.0, 3.0, 8.0)

@@ -17,7 +17,6 @@ from student.bundle import DEFAULT_BUNDLE
 from student.distill.cli import STUDENT_RECIPES
 from student.distill.encoder.distillation import distill_student
 from student.distill.encoder.recipe import read_student_recipe
-from student.distill.encoder.vocabulary import read_pieces
 from student.distill.pretrained import find_minilm
 from student.distill.targets import read_targets
 from student.evaluation.evaluate import evaluate_systems, open_system
@@ -62,11 +61,11 @@ def main() -> None:
                 update={"steps": arguments.steps, "warmup_steps": arguments.steps // 10, "mix_weights": weights}
             )
             path = distill_student(
-                teacher,
                 targets,
                 recipe.model_copy(update={"training": training}),
                 Path(folder) / name.replace(" ", "-"),
-                vocabulary=read_pieces(DEFAULT_BUNDLE / "tokenizer.json"),
+                start=teacher,
+                tokenizer=(DEFAULT_BUNDLE / "tokenizer.json").read_text(encoding="utf-8"),
             )
             systems.append(open_system(name, path))
             print(f"{name}: trained", flush=True)

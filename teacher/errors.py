@@ -3,6 +3,8 @@
 OrillaError
 ├── DataRefused (student.artifacts.json_lines)   a recipe or one of its files cannot be used
 └── TeacherError
+    ├── WeightsUnreadable   a package's weights are not what the converter expects
+    ├── TeacherRefused      its encoders do not go together
     ├── LabelsDiffer        a folder holds targets of another corpus or teacher
     ├── EncoderRefused      an encoder cannot be a teacher, or stopped being one
     ├── TrainingRefused     a run cannot be continued, or its recipe does not fit its data
@@ -15,6 +17,18 @@ from student.errors import OrillaError
 
 class TeacherError(OrillaError):
     """A teacher's command refuses something."""
+
+
+class WeightsUnreadable(TeacherError):
+    """The file is not the one that the converter was written for."""
+
+
+class EncoderRefused(TeacherError):
+    """An encoder cannot be used as a teacher."""
+
+
+class TeacherRefused(TeacherError):
+    """The encoders of a teacher do not go together."""
 
 
 class LabelsDiffer(TeacherError):

@@ -7,7 +7,7 @@ import torch
 from transformers import BertConfig
 
 from student.distill.encoder.model import StudentModel, save_sentence_transformer
-from student.distill.encoder.vocabulary import train_vocabulary
+from student.distill.encoder.vocabulary import tokenizer_json, train_vocabulary
 from student.distill.pretrained import Pretrained, open_pretrained
 
 WORDS = [
@@ -68,5 +68,6 @@ def make_tiny_teacher(folder: Path, *, spread: float = 0.5) -> Pretrained:
         max_position_embeddings=64,
         initializer_range=spread,
     )
-    save_sentence_transformer(StudentModel(config).eval(), pieces, folder, max_tokens=32, facts={})
+    tokenizer = tokenizer_json(pieces, 32)
+    save_sentence_transformer(StudentModel(config).eval(), tokenizer, folder, max_tokens=32, facts={})
     return open_pretrained(folder, name="tiny teacher", license_="Apache-2.0")

@@ -119,14 +119,22 @@ def distill_command(
     out: Annotated[Path, typer.Option(help="Folder of the run; a killed run is continued there.")],
     recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The student's recipe.")] = STUDENT_RECIPES
     / "default.toml",
-    model: ModelOption = None,
-    model_name: ModelNameOption = "local model",
-    model_license: ModelLicenseOption = "LicenseRef-unknown",
     start: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="An earlier student's folder to go on from."),
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Weights to start from: a BERT whose layers the recipe names, or an earlier student.",
+            show_default="all-MiniLM-L6-v2",
+        ),
     ] = None,
-    vocabulary: Annotated[
+    start_name: Annotated[str | None, typer.Option(help="What these weights are called.")] = None,
+    start_license: Annotated[str, typer.Option(help="Their licence, an SPDX identifier.")] = "Apache-2.0",
+    teacher: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="The teacher's folder, where the recipe weighs its intents."),
+    ] = None,
+    tokenizer: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="A student's tokenizer.json, to repeat its run exactly."),
     ] = None,
@@ -134,29 +142,32 @@ def distill_command(
     """Distill a student from a teacher's targets: hours on a CPU, minutes on a GPU.
 
     The result is an ordinary sentence-transformers folder, OUT/model; make a bundle of it with `orilla student export
-    --model OUT/model`. Run it again after a kill: it goes on from the last checkpoint.
+    --model OUT/model`. Run it again after a kill: it goes on from the last checkpoint. To go on from a finished student
+    on texts of your own, minutes on a CPU:
+
+      orilla student distill --recipe own.toml --start student --targets own-targets --out run
     """
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra()
         from student.distill.encoder.distillation import distill_student
         from student.distill.encoder.recipe import read_student_recipe
-        from student.distill.encoder.vocabulary import read_pieces
         from student.distill.pretrained import open_model
         from student.distill.targets import read_targets
 
         student_recipe = read_student_recipe(recipe)
-        teacher = open_model(model, name=model_name, license_=model_license)
+        weights = open_model(start, name=start_name or (start.name if start else ""), license_=start_license)
+        head = open_model(teacher, name=teacher.name, license_="").intent_head if teacher else None
         labelled = read_targets(targets)
         batch_size = student_recipe.training.batch_size
     with progress_bar("distilling") as show:
         path = distill_student(
-            teacher,
             labelled,
             student_recipe,
             out,
-            start=open_model(start, name=start.name, license_="Apache-2.0") if start else None,
-            vocabulary=read_pieces(vocabulary) if vocabulary else None,
+            start=weights,
+            tokenizer=tokenizer.read_text(encoding="utf-8") if tokenizer else None,
+            intent_head=head,
             on_progress=lambda p: show(p.step, p.steps, f"loss {p.loss:.4f}, {p.steps_per_s * batch_size:.0f} texts/s"),
         )
     console.print(f"student in {path}, log in {out / 'log.jsonl'}")

@@ -1,13 +1,14 @@
 """Distillation targets: texts with the embedding that the student must give them. Declared here, written by `teacher`.
 
 A folder of Parquet shards (`text`, `mix`, `embedding` as D float16; of a teacher with an intent head also
-`intent_logits` as C float16 and `intent`, the number of a known one) and `targets.json`, which is written last: a
-folder without it is unfinished. The embedding of a translation is that of the English side (Reimers & Gurevych 2020,
-arXiv 2004.09813), which is how an English teacher yields a student that understands Spanish.
+`intent_logits` as C float16 and `intent`, the number of a known one), the links between the texts, how the
+embeddings of several teachers were reduced to one, and `targets.json`, which is written last: a folder without it is
+unfinished. Where a teacher cannot read a language, a text has the embedding of its translation (Reimers & Gurevych
+2020, arXiv 2004.09813), which is how an English teacher yields a student that understands Spanish.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -39,11 +40,21 @@ class Shard(BaseModel):
     rows: Annotated[int, Field(ge=1)]
 
 
+class NamedFile(BaseModel):
+    """Another file of a folder of targets."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    file: FileName
+    sha256: Digest
+
+
 class TargetsManifest(BaseModel):
     """`targets.json`: whose embeddings these are, of what, in which files.
 
     `intent_temperature` divides the logits of the teacher's head; `privacy` was spent by the
-    releases that it has absorbed.
+    releases that it has absorbed. `links` holds what answers and what translates what; `reduction` how the
+    embeddings of several teachers became one (`teacher.mixture.reduction`); `teachers` what was asked of each.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
@@ -57,6 +68,44 @@ class TargetsManifest(BaseModel):
     lineage: list[Origin]
     privacy: list[PrivacySpent] = []
     shards: Annotated[list[Shard], Field(min_length=1)]
+    links: NamedFile | None = None
+    reduction: NamedFile | None = None
+    teachers: list[dict[str, Any]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Links between the rows of targets.
+
+    Attributes:
+        answers: int64 (A, 2), the row of a question, heading or title and the row of a text that answers it.
+        areas: (A,), product, company or subject of each; empty where nobody said.
+        translations: int64 (T, 2), the rows of an English and a Spanish text that say the same.
+    """
+
+    answers: NDArray[np.int64]
+    areas: list[str]
+    translations: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        answers: Sequence[tuple[int, int]] = (),
+        areas: Sequence[str] = (),
+        translations: Sequence[tuple[int, int]] = (),
+    ) -> "Links":
+        """Links from lists of pairs."""
+        pairs = (np.array(part, dtype=np.int64).reshape(-1, 2) for part in (answers, translations))
+        return cls(next(pairs), list(areas), next(pairs))
+
+    def among(self, rows: NDArray[np.int64], count: int) -> "Links":
+        """The links of which both sides are among some of `count` rows, by their new numbers."""
+        new = np.full(count, -1, dtype=np.int64)
+        new[rows] = np.arange(len(rows))
+        answers, translations = new[self.answers], new[self.translations]
+        kept: NDArray[np.bool_] = np.all(answers >= 0, axis=1)
+        areas = [self.areas[link] for link in np.flatnonzero(kept)]
+        return Links(answers[kept], areas, translations[(translations >= 0).all(axis=1)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +138,15 @@ class Targets:
     mixes: list[str]
     embeddings: NDArray[np.float16]
     intents: IntentTargets | None = None
+    links: Links = field(default_factory=Links.of)
 
     def rows(self, rows: NDArray[np.int64]) -> "Targets":
         """The targets of some rows."""
         texts, mixes = [self.texts[i] for i in rows], [self.mixes[i] for i in rows]
         intents = self.intents.rows(rows) if self.intents else None
-        return replace(self, texts=texts, mixes=mixes, embeddings=self.embeddings[rows], intents=intents)
+        links = self.links.among(rows, len(self.texts))
+        embeddings = self.embeddings[rows]
+        return replace(self, texts=texts, mixes=mixes, embeddings=embeddings, intents=intents, links=links)
 
 
 def write_shard(
@@ -112,11 +164,26 @@ def write_shard(
     }
     if intents:
         columns |= {"intent_logits": _float16_rows(intents.logits), "intent": pa.array(intents.known, pa.int16())}
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns), sink, compression="zstd")
-    content = sink.getvalue().to_pybytes()
+    content = _parquet(pa.table(columns))
     write_durably(path, content)
     return Shard(file=path.name, sha256=digest_bytes(content), rows=len(texts))
+
+
+def write_links(path: Path, links: Links) -> NamedFile:
+    """Writes links durably."""
+    rows = np.concatenate([links.answers, links.translations])
+    kinds = ["answers"] * len(links.answers) + ["translates"] * len(links.translations)
+    table = pa.table(
+        {
+            "kind": pa.array(kinds, pa.string()).dictionary_encode(),
+            "left": pa.array(rows[:, 0], pa.int32()),
+            "right": pa.array(rows[:, 1], pa.int32()),
+            "area": pa.array([*links.areas, *[""] * len(links.translations)], pa.string()).dictionary_encode(),
+        }
+    )
+    content = _parquet(table)
+    write_durably(path, content)
+    return NamedFile(file=path.name, sha256=digest_bytes(content))
 
 
 def write_targets_manifest(folder: Path, manifest: TargetsManifest) -> None:
@@ -143,6 +210,7 @@ def read_targets(folder: Path) -> Targets:
         [mix for part in parts for mix in part.mixes],
         np.concatenate([part.embeddings for part in parts]),
         intents,
+        _read_links(folder, manifest),
     )
 
 
@@ -194,6 +262,32 @@ def _read_shard(path: Path, shard: Shard, manifest: TargetsManifest) -> pa.Table
     if missing:
         raise TargetsRefused(f"{path} lacks columns of targets: {', '.join(sorted(missing))}; label again")
     return table.set_column(1, "mix", table["mix"].cast(pa.string()))
+
+
+def _read_links(folder: Path, manifest: TargetsManifest) -> Links:
+    if manifest.links is None:
+        return Links.of()
+    path = folder / manifest.links.file
+    if not path.is_file() or digest_file(path) != manifest.links.sha256:
+        raise TargetsRefused(f"{path} is missing or differs from its digest; label again")
+    try:
+        table = pq.read_table(path, columns=["kind", "left", "right", "area"])
+        rows = np.stack([table[side].to_numpy() for side in ("left", "right")], axis=1).astype(np.int64)
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise TargetsRefused(f"{path} cannot be read as links between targets; label again") from error
+    count = sum(shard.rows for shard in manifest.shards)
+    if len(rows) and not 0 <= rows.min() <= rows.max() < count:
+        raise TargetsRefused(f"{path} names row {rows.max()} of {count}; label again")
+    is_answer = np.array(table["kind"].to_pylist(), dtype=object) == "answers"
+    areas = [area for area, kept in zip(table["area"].to_pylist(), is_answer, strict=True) if kept]
+    return Links(rows[is_answer], areas, rows[~is_answer])
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 def _float16_rows(rows: NDArray[Any]) -> pa.FixedSizeListArray:

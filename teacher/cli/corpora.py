@@ -33,8 +33,8 @@ def queries_command(
     import_teacher_extra("making queries")
     from student.distill.encoder.torch_encoder import open_torch_encoder
     from student.distill.pretrained import find_minilm
-    from teacher.corpora.corpus import read_corpus_recipe
     from teacher.corpora.queries import add_written, make_pairs, write_pairs
+    from teacher.corpora.recipe import read_corpus_recipe
     from teacher.corpora.writers import endpoint_writer, local_writer
 
     console = Console(stderr=True)

@@ -15,36 +15,47 @@ def label_command(
     data: DataOption,
     out: Annotated[Path, typer.Option(help="Folder of the targets; a killed run is continued there.")],
     recipe: CorpusOption = TEACHER_RECIPES / "public.toml",
+    teacher: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A teacher recipe: one or several encoders, of any kind."),
+    ] = None,
     model: ModelOption = None,
     model_name: ModelNameOption = "local model",
     model_license: ModelLicenseOption = "LicenseRef-unknown",
-    precision: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
+    precision: Annotated[str, typer.Option(help="Of --model: auto, bfloat16 or float32.")] = "auto",
     share: Annotated[float, typer.Option(min=0, max=1, help="Of the corpus to label, for a quicker try.")] = 1.0,
 ) -> None:
-    """Embed a corpus with the teacher once, and write the targets of distillation.
+    """Embed a corpus with a teacher once, and write the targets of distillation.
 
-    A translation gets the embedding of its English side. Run it again after a kill: it goes on where it was.
+    The teacher is one sentence-transformers folder (--model) or what a recipe names (--teacher): folders, ONNX graphs,
+    OpenAI-compatible servers, each with its prompts, weight and languages. Every encoder is tried before anything is
+    labelled. Run it again after a kill, or with a larger --share: it goes on where it was. Example:
+
+      orilla teacher label --data data --teacher teacher.toml --out targets
     """
     import_teacher_extra("labelling")
-    from student.distill.encoder.torch_encoder import open_torch_encoder
-    from student.distill.pretrained import open_model
-    from teacher.corpora.corpus import read_corpus_recipe
+    from teacher.corpora.recipe import read_corpus_recipe
     from teacher.labelling.label import label as label_corpus
+    from teacher.mixture.recipe import read_teacher_recipe
+    from teacher.mixture.teacher import open_folder_teacher, open_teacher
 
-    pretrained = open_model(model, name=model_name, license_=model_license)
-    corpus = read_corpus_recipe(recipe)
     console = Console(stderr=True)
+    corpus = read_corpus_recipe(recipe)
+    with console.status("opening the teacher"):
+        if teacher:
+            opened = open_teacher(read_teacher_recipe(teacher))
+        else:
+            opened = open_folder_teacher(model, name=model_name, license_=model_license, precision=precision)
+    for voice in opened.voices:
+        facts = voice.encoder.facts
+        console.print(f"{facts.name}: {facts.dimension} numbers, window {facts.max_tokens or 'unknown'} tokens")
+        for note in facts.notes:
+            console.print(f"  {note}")
     with progress_bar("labelling") as show:
         labelled = label_corpus(
-            pretrained,
-            corpus,
-            data,
-            out,
-            encode=open_torch_encoder(pretrained, precision=precision),
-            share=share,
-            on_rows=lambda done, total: show(done, total, "labelling"),
+            opened, corpus, data, out, share=share, on_rows=lambda done, total: show(done, total, "labelling")
         )
-    console.print(f"{labelled.rows} targets in {out}, {labelled.rows_written} of them written now")
+    console.print(f"{labelled.rows} targets in {out}, {labelled.rows_written} texts encoded now")
 
 
 def relabel_command(

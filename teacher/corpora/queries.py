@@ -17,7 +17,8 @@ import numpy as np
 from student.artifacts.durable import write_durably
 from student.artifacts.json_lines import DataRefused, column, read_rows
 from student.embeddings import Embeddings
-from teacher.corpora.corpus import CorpusRecipe, passages_of, read_guides
+from teacher.corpora.recipe import CorpusRecipe
+from teacher.corpora.sources import passages_of, read_guides
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 MIN_WORDS = 12

@@ -1,99 +1,159 @@
-"""Labelling: runs the teacher once over a corpus and writes targets, so that distillation never runs it again.
+"""Labelling: runs a teacher once over a corpus and writes targets, so that distillation never runs it again.
 
-Shards are written one by one in a fixed order; a run that was killed goes on after the last whole one, and ends with
-the same files as one that was not.
+What each encoder says is kept in chunks (`said.py`), so a run that was killed goes on where it was and ends with the
+same files as one that was not.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
+from numpy.typing import NDArray
 
-from student.artifacts.digests import digest_file, digest_json
+from student.artifacts.digests import digest_bytes
 from student.artifacts.durable import write_durably
 from student.bundle.linear_head import LinearHead
 from student.distill.pretrained import Pretrained
 from student.distill.targets import (
+    TARGETS_MANIFEST,
     IntentTargets,
+    NamedFile,
     Shard,
     TargetsManifest,
     read_shards,
     read_targets_manifest,
+    write_links,
     write_shard,
     write_targets_manifest,
 )
 from student.embeddings import Embeddings
-from teacher.corpora.corpus import CORPUS_ROLE, CorpusRecipe, Example, corpus_lineage, read_corpus
+from teacher.corpora.corpus import CORPUS_ROLE, Corpus, Example, corpus_lineage, read_corpus
+from teacher.corpora.recipe import CorpusRecipe
 from teacher.errors import LabelsDiffer
+from teacher.labelling.blocks import encode_blocks, keep_spoken_for
+from teacher.mixture.reduction import Block, Reduction, fit_reduction
+from teacher.mixture.teacher import Teacher
 
 ROWS_IN_A_SHARD = 8192
-_PROGRESS = "progress.json"
+SAID = "said"
+"""Folder of what the encoders say, beside the targets."""
+_REDUCTION, _LINKS = "reduction.safetensors", "links.parquet"
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Outcome of a labelling: rows in all, and those written by this run."""
+    """Outcome of a labelling: rows in all, and texts encoded by this run, summed over the encoders."""
 
     rows: int
     rows_written: int
 
 
 def label(
-    pretrained: Pretrained,
+    teacher: Teacher,
     recipe: CorpusRecipe,
     data: Path,
     folder: Path,
     *,
-    encode: Callable[[list[str]], Embeddings],
     share: float = 1.0,
     on_rows: Callable[[int, int], None] = lambda done, total: None,
 ) -> Labelled:
     """Labels a corpus.
 
     Args:
-        pretrained: the teacher, for the lineage and the embedding space.
+        teacher: see `teacher.mixture.teacher`.
         recipe: the corpus.
         data: where its files are.
-        folder: where the targets go; a started labelling of the same corpus by the same teacher is continued.
-        encode: texts → embeddings (N, D), by the teacher.
+        folder: where the targets go; a started labelling by the same encoders is continued, whatever the share.
         share: of the corpus to label, chosen by digest.
-        on_rows: called with the numbers of rows done and of all.
+        on_rows: called with the numbers of texts done and of all, summed over the encoders.
 
     Raises:
-        DataRefused: see `teacher.corpora.corpus`. LabelsDiffer: the folder holds something else's beginning.
+        DataRefused: see `teacher.corpora.corpus`. LabelsDiffer: the folder holds something else.
     """
-    examples = list(read_corpus(recipe, data, share=share))
-    lineage = corpus_lineage(recipe, data)
-    teacher = [pretrained.weights_sha256, *([pretrained.intent_head_sha256] if pretrained.intent_head_sha256 else [])]
-    job = digest_json([*teacher, ROWS_IN_A_SHARD, [astuple(example) for example in examples]])
+    _require_own_folder(folder)
+    corpus = keep_spoken_for(read_corpus(recipe, data, share=share), teacher.voices)
+    if not corpus.examples:
+        raise LabelsDiffer(f"the corpus {recipe.name} holds no text at share {share}; raise --share or check the files")
     folder.mkdir(parents=True, exist_ok=True)
-    shards = _resume(folder, job)
-    written = 0
-    for number, rows in enumerate(_batched(examples, ROWS_IN_A_SHARD)):
-        if number >= len(shards):
-            embeddings = _encode_unique([row.teacher_text for row in rows], encode)
-            intents = _intents(pretrained.intent_head, rows, embeddings) if pretrained.intent_head else None
-            path = folder / f"shard-{number:05d}.parquet"
-            texts, mixes = [row.text for row in rows], [row.mix for row in rows]
-            shards.append(write_shard(path, texts, mixes, embeddings, intents))
-            _save_progress(folder, job, shards)
-            written += len(rows)
-        on_rows(min((number + 1) * ROWS_IN_A_SHARD, len(examples)), len(examples))
+    blocks, encoded = encode_blocks(teacher.voices, corpus, folder / SAID, on_rows)
+    reduction, embeddings = _reduce(teacher, corpus, blocks)
     write_targets_manifest(
         folder,
         TargetsManifest(
-            embedding_space=pretrained.embedding_space,
-            dimension=pretrained.dimension,
-            intents=list(pretrained.intent_head.labels) if pretrained.intent_head else [],
-            intent_temperature=pretrained.intent_head.temperature if pretrained.intent_head else 1.0,
-            lineage=[*pretrained.as_teacher(), *lineage],
-            privacy=list(pretrained.privacy),
-            shards=shards,
+            embedding_space=teacher.embedding_space(digest_bytes(reduction.packed()) if reduction else None),
+            dimension=teacher.dimension,
+            lineage=[*teacher.lineage(), *corpus_lineage(recipe, data)],
+            teachers=[voice.settings.model_dump(mode="json") for voice in teacher.voices],
+            reduction=_write_reduction(folder, reduction),
+            links=write_links(folder / _LINKS, corpus.links),
+            shards=_write_shards(folder, teacher.pretrained, corpus.examples, embeddings),
+            **_intent_fields(teacher.pretrained),
         ),
     )
-    return Labelled(len(examples), written)
+    return Labelled(len(corpus.examples), encoded)
+
+
+def _require_own_folder(folder: Path) -> None:
+    """Raises `LabelsDiffer` where the folder holds anything but targets or their beginning."""
+    if folder.exists() and any(folder.iterdir()) and not any((folder / n).exists() for n in (SAID, TARGETS_MANIFEST)):
+        raise LabelsDiffer(f"{folder} is not empty and holds no started labelling; name another folder")
+
+
+def _reduce(teacher: Teacher, corpus: Corpus, blocks: list[Block]) -> tuple[Reduction | None, Embeddings]:
+    """The fitted reduction and the targets (N, D); None where these are the embeddings of the only encoder."""
+    if not teacher.is_reduced:
+        return None, blocks[0].embeddings.astype(np.float32)
+    reduction = fit_reduction(blocks, teacher.dimension)
+    count = len(corpus.examples)
+    targets = np.concatenate(
+        [reduction.apply(blocks, slice(first, first + ROWS_IN_A_SHARD)) for first in range(0, count, ROWS_IN_A_SHARD)]
+    )
+    return reduction, _pull(targets, corpus.links.translations, teacher.recipe.translation_pull)
+
+
+def _pull(targets: Embeddings, translations: NDArray[np.int64], pull: float) -> Embeddings:
+    """Moves both sides of each translation towards their mean."""
+    if not pull or not len(translations):
+        return targets
+    left, right = targets[translations[:, 0]], targets[translations[:, 1]]
+    pulled = targets.copy()
+    for side, own in ((0, left), (1, right)):
+        moved = own * (1 - pull) + (left + right) / 2 * pull
+        pulled[translations[:, side]] = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    return pulled
+
+
+def _write_reduction(folder: Path, reduction: Reduction | None) -> NamedFile | None:
+    if reduction is None:
+        return None
+    content = reduction.packed()
+    write_durably(folder / _REDUCTION, content)
+    return NamedFile(file=_REDUCTION, sha256=digest_bytes(content))
+
+
+def _write_shards(
+    folder: Path, pretrained: Pretrained | None, examples: Sequence[Example], embeddings: Embeddings
+) -> list[Shard]:
+    head = pretrained.intent_head if pretrained else None
+    shards = []
+    for number, first in enumerate(range(0, len(examples), ROWS_IN_A_SHARD)):
+        rows = examples[first : first + ROWS_IN_A_SHARD]
+        own = embeddings[first : first + len(rows)]
+        intents = _intents(head, rows, own) if head else None
+        path = folder / f"shard-{number:05d}.parquet"
+        shards.append(write_shard(path, [row.text for row in rows], [row.mix for row in rows], own, intents))
+    return shards
+
+
+def _intent_fields(pretrained: Pretrained | None) -> dict[str, Any]:
+    """Fields of the manifest about the teacher's intent head and what it has absorbed."""
+    head = pretrained.intent_head if pretrained else None
+    fields: dict[str, Any] = {"privacy": list(pretrained.privacy) if pretrained else []}
+    if head:
+        fields |= {"intents": list(head.labels), "intent_temperature": head.temperature}
+    return fields
 
 
 def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
@@ -125,6 +185,9 @@ def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
         path = folder / f"shard-{position:05d}.parquet"
         shards.append(write_shard(path, shard.texts, shard.mixes, shard.embeddings, intents))
     corpus = [origin for origin in before.lineage if origin.role == CORPUS_ROLE]
+    for named in (before.links, before.reduction):
+        if named:
+            write_durably(folder / named.file, (targets / named.file).read_bytes())
     manifest = before.model_copy(
         update={
             "intents": list(head.labels),
@@ -144,41 +207,3 @@ def _intents(head: LinearHead, rows: Sequence[Example], embeddings: Embeddings) 
     number = {label: index for index, label in enumerate(head.labels)}
     known = np.array([number.get(row.intent or "", -1) for row in rows], dtype=np.int16)
     return IntentTargets((embeddings @ head.weight.T + head.bias).astype(np.float16), known)
-
-
-def _encode_unique(texts: list[str], encode: Callable[[list[str]], Embeddings]) -> Embeddings:
-    """Embeddings (N, D), each different text encoded once, neighbours of like length for full batches."""
-    unique = sorted(set(texts), key=len)
-    row_of = {text: row for row, text in enumerate(unique)}
-    return encode(unique)[[row_of[text] for text in texts]]
-
-
-def _batched(examples: Sequence[Example], size: int) -> list[Sequence[Example]]:
-    return [examples[first : first + size] for first in range(0, len(examples), size)]
-
-
-def _resume(folder: Path, job: str) -> list[Shard]:
-    """The shards that an earlier run of the same job finished, as far as they are whole."""
-    path = folder / _PROGRESS
-    if not path.exists():
-        if any(folder.iterdir()):
-            raise LabelsDiffer(f"{folder} is not empty and holds no started labelling; name another folder")
-        return []
-    started_job, shards = _PROGRESS_FORM.validate_json(path.read_bytes())
-    if started_job != job:
-        raise LabelsDiffer(
-            f"{folder} holds targets of another teacher, recipe or data; name another folder or delete that one"
-        )
-    whole = []
-    for shard in shards:
-        if not (folder / shard.file).is_file() or digest_file(folder / shard.file) != shard.sha256:
-            break
-        whole.append(shard)
-    return whole
-
-
-def _save_progress(folder: Path, job: str, shards: list[Shard]) -> None:
-    write_durably(folder / _PROGRESS, _PROGRESS_FORM.dump_json((job, shards)))
-
-
-_PROGRESS_FORM = TypeAdapter(tuple[str, list[Shard]])

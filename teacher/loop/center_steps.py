@@ -6,16 +6,17 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from student.distill.encoder.distillation import STUDENT_FOLDER, distill_student
-from student.distill.encoder.vocabulary import read_pieces
+from student.distill.encoder.vocabulary import read_pieces, tokenizer_json
 from student.distill.export.bundle_export import export_bundle
 from student.distill.export.recipe import ExportRecipe
 from student.distill.pretrained import Pretrained, open_pretrained
 from student.distill.targets import TARGETS_MANIFEST, read_targets
-from teacher.corpora.corpus import CorpusRecipe, Source
+from teacher.corpora.recipe import CorpusRecipe, Source
 from teacher.labelling.label import label, relabel
 from teacher.loop.inputs import IterationInputs, IterationRecipe
 from teacher.loop.paths import IterationPaths
 from teacher.loop.scenario import Scenario
+from teacher.mixture.teacher import teacher_of
 
 FIRST_SERIAL, NEXT_SERIAL = 1, 3
 """Serials of the two bundles made here; 2 is the one that a release makes at a branch."""
@@ -28,15 +29,16 @@ def label_public_texts(inputs: IterationInputs, scenario: Scenario, targets: Pat
     texts = {"mix": "public", "kind": "texts", "file": scenario.public.name, "license": "LicenseRef-public"}
     own = {"mix": "messages", "kind": "texts", "file": scenario.intents.name, "license": "LicenseRef-own"}
     corpus = CorpusRecipe(name="iteration", source=[Source.model_validate(texts), Source.model_validate(own)])
-    label(inputs.teacher, corpus, scenario.folder, targets, encode=inputs.encode)
+    label(teacher_of(inputs.teacher, inputs.encode), corpus, scenario.folder, targets)
 
 
 def distill_first_student(recipe: IterationRecipe, teacher: Pretrained, paths: IterationPaths) -> Pretrained:
     """The student, with the part of the teacher's vocabulary that its texts use: a new one takes hours to learn."""
     if not paths.first_bundle.exists():
         targets = read_targets(paths.targets)
-        pieces = _used_pieces(teacher, targets.texts)
-        distill_student(teacher, targets, recipe.student, paths.student, vocabulary=pieces)
+        tokenizer = tokenizer_json(_used_pieces(teacher, targets.texts), recipe.student.architecture.max_tokens)
+        head = teacher.intent_head
+        distill_student(targets, recipe.student, paths.student, start=teacher, tokenizer=tokenizer, intent_head=head)
     return open_pretrained(paths.student / STUDENT_FOLDER, name=recipe.student.name, license_="Apache-2.0")
 
 

@@ -1,4 +1,4 @@
-"""Distillation of a student: vocabulary, cut of the teacher, training, and a sentence-transformers folder."""
+"""Distillation of a student: tokenizer, start, training, and a sentence-transformers folder."""
 
 import json
 from collections.abc import Callable
@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from student.artifacts.digests import digest_bytes, digest_json
 from student.artifacts.durable import write_durably
+from student.bundle.linear_head import LinearHead
 from student.bundle.manifest import Origin
-from student.distill.encoder.model import StudentModel, cut_student, open_student, pad, save_sentence_transformer
+from student.distill.encoder.model import StudentModel, fit_map, pad, save_sentence_transformer, start_student
 from student.distill.encoder.recipe import RecipeRefused, StudentRecipe
 from student.distill.encoder.training import train_encoder
-from student.distill.encoder.vocabulary import read_pieces, tokenizer_json, train_vocabulary
+from student.distill.encoder.vocabulary import make_tokenizer
 from student.distill.pretrained import Pretrained
 from student.distill.targets import Targets, describe_mix
 from student.distill.training.loop import LOG, TrainingProgress
@@ -23,132 +26,137 @@ from student.distill.training.precision import autocast, choose_device
 from student.embeddings import Embeddings
 
 VALIDATION_TEXTS = 1000
+_MAP_TEXTS = 8000
 STUDENT_FOLDER = "model"
 
 
 def distill_student(
-    teacher: Pretrained,
     targets: Targets,
     recipe: StudentRecipe,
     folder: Path,
     *,
-    start: Pretrained | None = None,
-    vocabulary: list[str] | None = None,
+    start: Pretrained,
+    tokenizer: str | None = None,
+    intent_head: LinearHead | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> Path:
     """Distills a student.
 
     Args:
-        teacher: whose layers and embeddings the student starts from, and whose targets they are.
         targets: see `student.distill.targets`.
         recipe: see `student.distill.encoder.recipe`.
-        folder: of vocabulary, checkpoints, log and result; a killed run is continued there.
-        start: an earlier student of that size to go on from, with its vocabulary; None to cut one from the teacher.
-        vocabulary: the student's pieces, to repeat an earlier run: training them again gives slightly other ones,
-            since the library breaks ties at random.
+        folder: of tokenizer, checkpoints, log and result; a killed run is continued there.
+        start: the weights that the student begins with, an earlier student or any BERT; they need not be the teacher's.
+        tokenizer: the content of the student's `tokenizer.json`, to repeat an earlier run: training WordPiece again
+            gives slightly other pieces, since the library breaks ties at random.
+        intent_head: the teacher's, where the recipe weighs intents.
         on_progress: progress callback, every few steps.
 
     Returns:
         The folder of the finished student, below `folder`.
 
     Raises:
-        RecipeRefused: recipe, teacher and targets do not fit together. AnotherRun: the folder holds another run.
+        RecipeRefused: recipe, start and targets do not fit together. AnotherRun: the folder holds another run.
     """
-    _require_fitting_targets(teacher, targets, recipe)
-    folder.mkdir(parents=True, exist_ok=True)
-    given = read_pieces(start.path / "tokenizer.json") if start else vocabulary
-    pieces = _vocabulary(teacher, targets, recipe, folder / "vocab.txt", given)
-    training_part, validation_part = _split(targets)
-    student = _first_student(teacher, recipe, start, pieces)
-    max_tokens = recipe.architecture.max_tokens
-    tokenizer = Tokenizer.from_str(tokenizer_json(pieces, max_tokens))
-
-    def validate(model: StudentModel) -> dict[str, float]:
-        precision = recipe.training.precision
-        return retention(
-            encode_with_student(model, tokenizer, validation_part.texts, precision=precision), validation_part
-        )
-
-    train_encoder(
-        student,
-        tokenizer,
-        training_part,
-        recipe,
-        folder,
-        start=start.weights_sha256 if start else None,
-        intent_head=teacher.intent_head,
-        validate=validate,
-        on_progress=on_progress,
-    )
-    facts = _facts(teacher, targets, recipe, start, pieces) | {
-        "mix": describe_mix(training_part),
-        "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
-    }
-    save_sentence_transformer(student.cpu(), pieces, folder / STUDENT_FOLDER, max_tokens=max_tokens, facts=facts)
-    return folder / STUDENT_FOLDER
-
-
-def _first_student(
-    teacher: Pretrained, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]
-) -> StudentModel:
-    if start:
-        return open_student(start, recipe.architecture, teacher.dimension)
-    return cut_student(teacher, recipe.architecture, pieces)
-
-
-def _require_fitting_targets(teacher: Pretrained, targets: Targets, recipe: StudentRecipe) -> None:
-    """Raises `RecipeRefused` unless the targets are the teacher's and hold what the recipe asks for."""
-    if targets.manifest.embedding_space != teacher.embedding_space:
-        raise RecipeRefused(
-            "the targets were labelled by another teacher than the one given; label again with this one"
-        )
-    if recipe.training.intent_weight and not (targets.intents and teacher.intent_head):
+    if recipe.training.intent_weight and not (targets.intents and intent_head):
         raise RecipeRefused(
             "the recipe weighs intents, but the teacher or its targets have none; train the teacher on intents and "
             "label again, or set intent_weight = 0"
         )
+    own = _tokenizer(start, targets, recipe, folder / "tokenizer.json", tokenizer)
+    training_part, validation_part = _split(targets)
+    tokenize = Tokenizer.from_str(own)
+    student = _first_student(start, recipe, own, training_part)
+    max_tokens, precision = recipe.architecture.max_tokens, recipe.training.precision
+
+    def validate(model: StudentModel) -> dict[str, float]:
+        return retention(
+            encode_with_student(model, tokenize, validation_part.texts, precision=precision), validation_part
+        )
+
+    train_encoder(
+        student,
+        tokenize,
+        training_part,
+        recipe,
+        folder,
+        start=start.weights_sha256,
+        intent_head=intent_head,
+        validate=validate,
+        on_progress=on_progress,
+    )
+    facts = _facts(targets, recipe, start, own) | {
+        "mix": describe_mix(training_part),
+        "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
+    }
+    save_sentence_transformer(student.cpu(), own, folder / STUDENT_FOLDER, max_tokens=max_tokens, facts=facts)
+    return folder / STUDENT_FOLDER
 
 
-def _facts(
-    teacher: Pretrained, targets: Targets, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]
-) -> dict[str, Any]:
+def _first_student(start: Pretrained, recipe: StudentRecipe, tokenizer: str, targets: Targets) -> StudentModel:
+    """The student before training, its map fitted to some of the targets where it has a new one."""
+    is_same_space = start.embedding_space == targets.manifest.embedding_space
+    student = start_student(
+        start,
+        recipe.architecture,
+        tokenizer,
+        dimension=targets.manifest.dimension,
+        is_same_space=is_same_space,
+    )
+    if not is_same_space:
+        rows = np.linspace(0, len(targets.texts) - 1, min(_MAP_TEXTS, len(targets.texts))).astype(np.int64)
+        some = targets.rows(rows)
+        student.to(choose_device())
+        means = _encode(student.mean, Tokenizer.from_str(tokenizer), some.texts, recipe.training.precision)
+        fit_map(student, means, some.embeddings.astype(np.float32))
+    return student
+
+
+def _facts(targets: Targets, recipe: StudentRecipe, start: Pretrained, tokenizer: str) -> dict[str, Any]:
     """The student's `distillation.json`, its mix and log still empty."""
     return {
-        "embedding_space": teacher.embedding_space,
+        "embedding_space": targets.manifest.embedding_space,
         "languages": recipe.languages,
         "recipe": recipe.model_dump(),
         "mix": {},
-        "lineage": [origin.model_dump() for origin in _lineage(targets, recipe, start, pieces)],
+        "lineage": [origin.model_dump() for origin in _lineage(targets, recipe, start, tokenizer)],
         "privacy": [each.model_dump() for each in targets.manifest.privacy],
         "log": [],
     }
 
 
-def _lineage(targets: Targets, recipe: StudentRecipe, start: Pretrained | None, pieces: list[str]) -> list[Origin]:
+def _lineage(targets: Targets, recipe: StudentRecipe, start: Pretrained, tokenizer: str) -> list[Origin]:
     """Everything that the student is made from."""
     own = {
-        ("vocabulary", "vocab.txt"): digest_bytes("\n".join(pieces).encode()),
+        ("vocabulary", "tokenizer.json"): digest_bytes(tokenizer.encode()),
         ("targets", "targets.json"): targets.digest,
         ("recipe", recipe.name): digest_json(recipe.model_dump()),
     }
     return [
         *targets.manifest.lineage,
-        *([start.as_origin("student started from")] if start else []),
+        start.as_origin("student started from"),
         *(Origin(role=role, name=name, sha256=sha256, license="Apache-2.0") for (role, name), sha256 in own.items()),
     ]
 
 
 def encode_with_student(student: StudentModel, tokenizer: Tokenizer, texts: list[str], *, precision: str) -> Embeddings:
     """Embeddings (N, D) of texts by a student in torch, in batches of like length."""
+    return _encode(student, tokenizer, texts, precision)
+
+
+def _encode(
+    run: Callable[[Tensor, Tensor], Tensor], tokenizer: Tokenizer, texts: list[str], precision: str
+) -> NDArray[np.float32]:
+    """What a student makes of texts, a row each, in batches of like length."""
     device = choose_device()
     encodings = tokenizer.encode_batch(texts)
     order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
-    embeddings = np.empty((len(texts), student.bert.config.hidden_size), dtype=np.float32)
+    made = []
     with torch.inference_mode(), autocast(device, precision):
         for first in range(0, len(order), 64):
             rows = order[first : first + 64]
-            embeddings[rows] = student(*pad([encodings[i].ids for i in rows], device)).cpu().numpy()
-    return embeddings
+            made.append(run(*pad([encodings[i].ids for i in rows], device)).float().cpu().numpy())
+    return np.concatenate(made)[np.argsort(order)]
 
 
 def retention(embeddings: Embeddings, targets: Targets) -> dict[str, float]:
@@ -171,17 +179,15 @@ def _split(targets: Targets) -> tuple[Targets, Targets]:
     return targets.rows(np.flatnonzero(~is_validation)), targets.rows(np.flatnonzero(is_validation))
 
 
-def _vocabulary(
-    teacher: Pretrained, targets: Targets, recipe: StudentRecipe, path: Path, given: list[str] | None
-) -> list[str]:
-    """The student's pieces, given or trained once, and kept beside the checkpoints."""
+def _tokenizer(start: Pretrained, targets: Targets, recipe: StudentRecipe, path: Path, given: str | None) -> str:
+    """The student's tokenizer, given, the start's own or made once, and kept beside the checkpoints."""
     if path.exists():
-        return path.read_text(encoding="utf-8").splitlines()
-    pieces = given or train_vocabulary(
-        targets.texts,
-        read_pieces(teacher.path / "tokenizer.json"),
-        size=recipe.architecture.vocabulary,
-        trained=recipe.architecture.trained_vocabulary,
-    )
-    write_durably(path, ("\n".join(pieces) + "\n").encode())
-    return pieces
+        return path.read_text(encoding="utf-8")
+    of_start = (start.path / "tokenizer.json").read_text(encoding="utf-8")
+    if recipe.architecture.layers is None:
+        made = of_start
+    else:
+        made = given or make_tokenizer(of_start, targets.texts, recipe.architecture)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, made.encode())
+    return made

@@ -50,3 +50,22 @@ def intent_loss(student: Tensor, teacher: Tensor, known: Tensor, temperature: fl
     if bool((known >= 0).any()):
         loss = loss + cross_entropy(student, known, ignore_index=-1)
     return loss
+
+
+def answer_loss(queries: Tensor, passages: Tensor, teacher_similarities: Tensor, temperature: float) -> Tensor:
+    """Each query must be nearer to its passage than to the others of the batch: cross-entropy of their similarities.
+
+    InfoNCE (van den Oord et al. 2018, arXiv 1807.03748) with the negatives of a batch. A passage that the teacher holds
+    to be as near to the query as its own counts as no negative, as in NV-Retriever (arXiv 2407.15831).
+
+    Args:
+        queries: (P, D).
+        passages: (P, D), of each query its own.
+        teacher_similarities: (P, P), of each query to each passage.
+        temperature: divides the similarities.
+    """
+    own = teacher_similarities.diagonal().unsqueeze(1)  # (P, 1)
+    is_false = teacher_similarities >= own
+    is_false.fill_diagonal_(False)
+    similarities = (queries @ passages.T / temperature).masked_fill(is_false, -torch.inf)
+    return cross_entropy(similarities, torch.arange(len(queries), device=queries.device))

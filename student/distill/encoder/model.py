@@ -1,4 +1,4 @@
-"""The student as a torch model, cut from its teacher, and as a sentence-transformers folder that any tool loads."""
+"""The student as a torch model, started from pretrained layers, and as a folder that sentence-transformers loads."""
 
 import json
 from collections.abc import Sequence
@@ -8,90 +8,120 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from student.distill.encoder.recipe import Architecture, RecipeRefused
-from student.distill.encoder.vocabulary import initial_embeddings, read_pieces, tokenizer_json
+from student.distill.encoder.vocabulary import initial_embeddings, pieces_of, read_pieces
 from student.distill.pretrained import DISTILLATION, Pretrained
+
+DENSE = "2_Dense"
+_RIDGE = 1e-3
 
 
 class StudentModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read by mypy here
-    """BERT, the mean over tokens, unit norm: `input_ids`, `attention_mask` (B, T) → embeddings (B, D)."""
+    """BERT, the mean over tokens, a linear map where there is one, unit norm.
 
-    def __init__(self, config: BertConfig) -> None:
+    `input_ids`, `attention_mask` (B, T) → embeddings (B, D).
+
+    Args:
+        config: of the BERT, of hidden size H.
+        dimension: D; None for no map, D = H.
+    """
+
+    def __init__(self, config: BertConfig, dimension: int | None = None) -> None:
         super().__init__()
-        self.bert = BertModel(config, add_pooling_layer=False)
+        # Eager attention: on CPUs the fused kernel's backward pass takes twice as long (docs/log.md).
+        self.bert = BertModel._from_config(config, add_pooling_layer=False, attn_implementation="eager")
+        self.map = torch.nn.Linear(config.hidden_size, dimension, bias=False) if dimension else None
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return int(self.map.out_features if self.map else self.bert.config.hidden_size)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Embeddings (B, D) in float32, whatever the arithmetic inside."""
-        hidden = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()  # (B, T, D)
+        return torch.nn.functional.normalize(self.mapped(self.mean(input_ids, attention_mask)), dim=1)
+
+    def mean(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The mean (B, H) of the tokens' embeddings, in float32."""
+        hidden = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()  # (B, T, H)
         weights = attention_mask.unsqueeze(-1).float()  # (B, T, 1)
-        mean = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
-        return torch.nn.functional.normalize(mean, dim=1)
+        return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+
+    def mapped(self, means: Tensor) -> Tensor:
+        """(B, H) → (B, D)."""
+        return self.map(means).float() if self.map else means
 
 
-def cut_student(teacher: Pretrained, architecture: Architecture, pieces: list[str]) -> StudentModel:
-    """The untrained student: chosen layers of the teacher, embeddings from its own.
+def start_student(
+    start: Pretrained, architecture: Architecture, tokenizer: str, *, dimension: int, is_same_space: bool
+) -> StudentModel:
+    """The untrained student: chosen layers of the start, embeddings from its own, and a map where spaces differ.
+
+    Args:
+        start: the pretrained encoder.
+        architecture: `layers` None takes all of them, and its vocabulary.
+        tokenizer: the student's `tokenizer.json`.
+        dimension: of the targets.
+        is_same_space: the start's own embeddings lie in the targets' space already.
 
     Raises:
-        RecipeRefused: the teacher is no BERT, or has no such layer.
+        RecipeRefused: the start is no BERT, or has no such layer.
     """
-    source = BertModel.from_pretrained(teacher.path, add_pooling_layer=False, local_files_only=True)
-    if source.config.model_type != "bert" or max(architecture.layers) >= source.config.num_hidden_layers:
+    source = BertModel.from_pretrained(start.path, add_pooling_layer=False, local_files_only=True)
+    layers = architecture.layers
+    if layers is None:
+        layers = list(range(source.config.num_hidden_layers))
+    if source.config.model_type != "bert" or max(layers) >= source.config.num_hidden_layers:
         raise RecipeRefused(
-            f"the recipe asks for layers {architecture.layers} of a BERT; the teacher is a {source.config.model_type} "
-            f"with {source.config.num_hidden_layers} layers"
+            f"the recipe asks for layers {layers} of a BERT; {start.name} is a {source.config.model_type} with "
+            f"{source.config.num_hidden_layers} layers"
         )
-    config = BertConfig(
-        **(
-            source.config.to_dict()
-            | {
-                "vocab_size": len(pieces),
-                "num_hidden_layers": len(architecture.layers),
-                "hidden_dropout_prob": 0.0,
-                "attention_probs_dropout_prob": 0.0,
-                "pad_token_id": 0,
-            }
-        )
+    pieces = pieces_of(tokenizer)
+    changed = {
+        "vocab_size": len(pieces),
+        "num_hidden_layers": len(layers),
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "pad_token_id": 0,
+    }
+    hidden = source.config.hidden_size
+    dense = start.path / DENSE / "model.safetensors"
+    has_map = dense.exists() if is_same_space else True
+    if is_same_space and not has_map and dimension != hidden:
+        raise RecipeRefused(f"{start.name} makes {hidden} numbers, the targets hold {dimension}; label again")
+    student = StudentModel(BertConfig(**(source.config.to_dict() | changed)), dimension if has_map else None)
+    student.bert.load_state_dict(
+        _chosen(source.state_dict(), layers, pieces, read_pieces(start.path / "tokenizer.json"))
     )
-    student = StudentModel(config)
-    inner = source.state_dict()
+    if student.map and is_same_space:
+        student.map.load_state_dict({"weight": load_file(dense)["linear.weight"]})
+    return student
+
+
+def _chosen(inner: dict[str, Tensor], layers: list[int], pieces: list[str], known: list[str]) -> dict[str, Tensor]:
+    """The state of a BERT with some layers and other pieces."""
     words = inner["embeddings.word_embeddings.weight"].numpy().astype(np.float32)
     state = {name: value for name, value in inner.items() if name.startswith("embeddings.")}
-    state["embeddings.word_embeddings.weight"] = torch.from_numpy(
-        initial_embeddings(pieces, read_pieces(teacher.path / "tokenizer.json"), words)
-    )
-    for new, old in enumerate(architecture.layers):
+    state["embeddings.word_embeddings.weight"] = torch.from_numpy(initial_embeddings(pieces, known, words))
+    for new, old in enumerate(layers):
         for name, value in inner.items():
             if name.startswith(f"encoder.layer.{old}."):
                 state[name.replace(f"encoder.layer.{old}.", f"encoder.layer.{new}.", 1)] = value
-    student.bert.load_state_dict(state)
-    return student
+    return state
 
 
-def open_student(start: Pretrained, architecture: Architecture, dimension: int) -> StudentModel:
-    """An earlier student, to go on from; `dimension` is its teacher's.
-
-    Raises:
-        RecipeRefused: it is not of that architecture or dimension.
-    """
-    if start.dimension != dimension:
-        raise RecipeRefused(
-            f"{start.path} makes embeddings of {start.dimension} numbers, its teacher of {dimension}; start from a "
-            "student of this teacher, or from none"
-        )
-    inner = BertModel.from_pretrained(start.path, add_pooling_layer=False, local_files_only=True)
-    layers, pieces = inner.config.num_hidden_layers, inner.config.vocab_size
-    if layers != len(architecture.layers) or pieces > architecture.vocabulary:
-        raise RecipeRefused(
-            f"{start.path} has {layers} layers and {pieces} pieces, the recipe asks for {len(architecture.layers)} and "
-            f"at most {architecture.vocabulary}; start from a student of the same architecture"
-        )
-    student = StudentModel(inner.config)
-    student.bert.load_state_dict(inner.state_dict())
-    return student
+def fit_map(student: StudentModel, means: NDArray[np.float32], targets: NDArray[np.float32]) -> None:
+    """Sets the map by ridge regression of targets (N, D) on the untrained student's means (N, H)."""
+    if student.map is None:
+        return
+    moment = means.T.astype(np.float64) @ means
+    ridge = _RIDGE * np.trace(moment) / len(moment) * np.eye(len(moment))
+    solved = np.linalg.solve(moment + ridge, means.T.astype(np.float64) @ targets)  # (H, D)
+    student.map.weight.data = torch.from_numpy(solved.T.astype(np.float32))
 
 
 def pad(tokens: Sequence[Sequence[int] | NDArray[np.int32]], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -105,40 +135,56 @@ def pad(tokens: Sequence[Sequence[int] | NDArray[np.int32]], device: torch.devic
 
 
 def save_sentence_transformer(
-    student: StudentModel, pieces: list[str], folder: Path, *, max_tokens: int, facts: dict[str, Any]
+    student: StudentModel, tokenizer: str, folder: Path, *, max_tokens: int, facts: dict[str, Any]
 ) -> None:
     """Writes an ordinary sentence-transformers folder; `facts` (space, lineage, log) go into `distillation.json`."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {name: value.contiguous() for name, value in student.bert.state_dict().items()},
-        folder / "model.safetensors",
-        metadata={"format": "pt"},
-    )
+    _save_tensors(folder / "model.safetensors", student.bert.state_dict())
     student.bert.config.architectures = ["BertModel"]
     student.bert.config.save_pretrained(folder)
-    pooling = {"word_embedding_dimension": student.bert.config.hidden_size, "pooling_mode_mean_tokens": True}
-    tokenizer = {"tokenizer_class": "BertTokenizerFast", "do_lower_case": True, "model_max_length": max_tokens} | {
-        f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")
-    }
+    hidden, modules = student.bert.config.hidden_size, ["Transformer", "Pooling"]
+    pooling = {"word_embedding_dimension": hidden, "pooling_mode_mean_tokens": True}
     files = {
-        "tokenizer.json": tokenizer_json(pieces, max_tokens),
-        "vocab.txt": "\n".join(pieces) + "\n",
-        "tokenizer_config.json": _json(tokenizer),
+        "tokenizer.json": tokenizer,
+        "tokenizer_config.json": _json(_tokenizer_config(tokenizer, max_tokens)),
         "sentence_bert_config.json": _json({"max_seq_length": max_tokens, "do_lower_case": False}),
-        "modules.json": _json(
-            [
-                {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-                {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
-                {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"},
-            ]
-        ),
         "1_Pooling/config.json": _json(pooling),
-        "2_Normalize/.keep": "",
         DISTILLATION: _json(facts),
     }
+    if student.map:
+        modules.append("Dense")
+        linear = {"in_features": hidden, "out_features": student.dimension, "bias": False}
+        files[f"{DENSE}/config.json"] = _json(linear | {"activation_function": "torch.nn.modules.linear.Identity"})
+        _save_tensors(folder / DENSE / "model.safetensors", {"linear.weight": student.map.weight.data})
+    modules.append("Normalize")
+    named = [(name, f"{number}_{name}" if number else "") for number, name in enumerate(modules)]
+    files["modules.json"] = _json(
+        [
+            {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{name}"}
+            for number, (name, path) in enumerate(named)
+        ]
+    )
+    files[f"{named[-1][1]}/.keep"] = ""
     for name, content in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
+
+
+def _tokenizer_config(tokenizer: str, max_tokens: int) -> dict[str, Any]:
+    """How transformers opens the tokenizer, and its special pieces."""
+    names: dict[str, str]
+    if json.loads(tokenizer)["model"]["type"] == "WordPiece":
+        names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
+        kind: dict[str, Any] = {"tokenizer_class": "BertTokenizerFast", "do_lower_case": True}
+    else:
+        names = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
+        kind = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    return kind | names | {"model_max_length": max_tokens}
+
+
+def _save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path, metadata={"format": "pt"})
 
 
 def _json(value: Any) -> str:

@@ -18,17 +18,18 @@ class _Part(BaseModel):
 
 
 class Architecture(_Part):
-    """A BERT cut from the teacher.
+    """A BERT that starts from the layers of another.
 
     Attributes:
-        layers: which of the teacher's layers it starts from, first is 0.
-        vocabulary: pieces in all; `trained_vocabulary` of them trained on the texts.
+        layers: which of the start's layers it begins with, first is 0; None for all of them and the start's own
+            vocabulary, to go on from an earlier student.
+        vocabulary: pieces in all; of a start with WordPiece `trained_vocabulary` of them are trained on the texts.
         max_tokens: its window, special tokens included.
     """
 
-    layers: Annotated[list[int], Field(min_length=1)]
-    vocabulary: Annotated[int, Field(ge=500)]
-    trained_vocabulary: Annotated[int, Field(ge=200)]
+    layers: Annotated[list[int], Field(min_length=1)] | None = None
+    vocabulary: Annotated[int, Field(ge=200)] = 32_000
+    trained_vocabulary: Annotated[int, Field(ge=200)] = 24_000
     max_tokens: Annotated[int, Field(ge=16, le=512)] = 256
 
 
@@ -42,6 +43,10 @@ class EncoderTraining(_Part):
         similarity_weight, matryoshka_weight, intent_weight: of those losses beside the alignment; the last needs
             targets with intent logits.
         intent_temperature: divides the logits of student and teacher in the intent loss.
+        answer_share: of a batch, questions with what answers them; the rest are texts of any kind.
+        answer_weight: of the contrastive loss on those, at `answer_temperature`.
+        careless_share: of the texts drawn, those of at most 80 characters, that the student sees as people type in a
+            hurry: in lower case and without accents.
         matryoshka_dimensions: first so many numbers.
         mix_weights: how often a text of each part of the mix is drawn, relative to its number; 1 by default.
         precision: `auto`, `bfloat16` or `float32`.
@@ -59,6 +64,10 @@ class EncoderTraining(_Part):
     matryoshka_dimensions: list[int] = [128, 256]
     intent_weight: Annotated[float, Field(ge=0)] = 0.0
     intent_temperature: Annotated[float, Field(gt=0)] = 2.0
+    answer_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    answer_weight: Annotated[float, Field(ge=0)] = 0.0
+    answer_temperature: Annotated[float, Field(gt=0)] = 0.05
+    careless_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     mix_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     checkpoint_steps: Annotated[int, Field(ge=1)] = 500

@@ -12,10 +12,18 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from student.artifacts.digests import digest_json
 from student.bundle.linear_head import LinearHead
-from student.distill.encoder.losses import alignment_loss, intent_loss, matryoshka_loss, similarity_structure_loss
+from student.distill.encoder.batches import Batches, split_by_length, tokenize, typed_carelessly
+from student.distill.encoder.losses import (
+    alignment_loss,
+    answer_loss,
+    intent_loss,
+    matryoshka_loss,
+    similarity_structure_loss,
+)
 from student.distill.encoder.model import StudentModel, pad
 from student.distill.encoder.recipe import EncoderTraining, StudentRecipe
 from student.distill.targets import IntentTargets, Targets
@@ -23,6 +31,8 @@ from student.distill.training.loop import Schedule, TrainingProgress, TrainingRu
 from student.distill.training.precision import autocast, choose_device
 
 _PROGRESS_STEPS = 20
+_TOKENS_A_PASS = {"cpu": 2048, "cuda": 65_536}
+"""Of a forward pass: what stays in a core's cache, and what fills a GPU."""
 
 
 def train_encoder(
@@ -32,7 +42,7 @@ def train_encoder(
     recipe: StudentRecipe,
     folder: Path,
     *,
-    start: str | None = None,
+    start: str,
     intent_head: LinearHead | None = None,
     validate: Callable[[StudentModel], dict[str, float]],
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
@@ -40,12 +50,12 @@ def train_encoder(
     """Trains a student in place.
 
     Args:
-        student: as cut from the teacher; a checkpoint in `folder` overrides its weights.
+        student: as it starts; a checkpoint in `folder` overrides its weights.
         tokenizer: the student's.
         targets: texts and the embeddings to reach.
         recipe: see `EncoderTraining`.
         folder: of checkpoints and the log; a killed run is continued from there.
-        start: digest of the weights it starts from, where they are not cut from the teacher.
+        start: digest of the weights it starts from.
         intent_head: the teacher's, for the intent loss: it is applied to the student's embeddings as to the teacher's
             (the reused classifier of Chen et al. 2022, arXiv 2203.14001).
         validate: figures of the student, for the log.
@@ -60,7 +70,7 @@ def train_encoder(
     optimizer = torch.optim.AdamW(student.parameters(), lr=training.learning_rate, weight_decay=0.01)
     run_training(
         TrainingRun(
-            digest=digest_json([recipe.model_dump(), targets.digest, *([start] if start else [])]),
+            digest=digest_json([recipe.model_dump(), targets.digest, start]),
             folder=folder,
             model=student,
             optimizer=optimizer,
@@ -95,22 +105,57 @@ class _Gradients:
         self._intent_loss = (
             _IntentLoss(intent_head, training, self._device) if training.intent_weight and intent_head else None
         )
-        self._tokens = _tokenize(tokenizer, targets.texts, training.max_tokens)
-        self._batches = _Batches(targets, [len(ids) for ids in self._tokens], training)
+        self._tokens = tokenize(tokenizer, targets.texts, training.max_tokens)
+        self._careless = _careless_tokens(tokenizer, targets.texts, training)
+        self._batches = Batches(targets, training)
 
     def __call__(self, step: int) -> Tensor:
         rows = self._batches.rows(step)
-        input_ids, attention_mask = pad([self._tokens[row] for row in rows], self._device)
         teacher = torch.from_numpy(self._targets.embeddings[rows].astype(np.float32)).to(self._device)
-        teacher = torch.nn.functional.normalize(teacher, dim=1)
-        with autocast(self._device, self._training.precision):
-            embeddings = self._student(input_ids, attention_mask)
+        teacher = normalize(teacher, dim=1)
+        embeddings = self._embed(self._tokens_of(rows, step))
         loss = _embedding_loss(embeddings, teacher, self._training)
+        loss = loss + self._answer_loss(embeddings, teacher)
         if self._intent_loss and self._targets.intents:
             intents = self._targets.intents.rows(rows)
             loss = loss + self._training.intent_weight * self._intent_loss(embeddings, intents)
         loss.backward()
         return loss
+
+    def _tokens_of(self, rows: NDArray[np.int64], step: int) -> list[NDArray[np.int32]]:
+        if not self._careless:
+            return [self._tokens[row] for row in rows]
+        draws = np.random.default_rng([self._training.seed, step, 2]).random(len(rows))
+        share = self._training.careless_share
+        return [
+            self._careless.get(row, self._tokens[row]) if draw < share else self._tokens[row]
+            for row, draw in zip(rows.tolist(), draws, strict=True)
+        ]
+
+    def _embed(self, tokens: list[NDArray[np.int32]]) -> Tensor:
+        """Embeddings (B, D), in passes of texts of like length."""
+        lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
+        parts = split_by_length(lengths, _TOKENS_A_PASS[self._device.type])
+        with autocast(self._device, self._training.precision):
+            embedded = [self._student(*pad([tokens[i] for i in part], self._device)) for part in parts]
+        back = np.argsort(np.concatenate(parts))
+        return torch.cat(embedded)[torch.from_numpy(back).to(self._device)]
+
+    def _answer_loss(self, embeddings: Tensor, teacher: Tensor) -> Tensor | float:
+        count, weight = self._batches.answers, self._training.answer_weight
+        if not count or not weight:
+            return 0.0
+        similarities = teacher[:count] @ teacher[count : 2 * count].T
+        queries, passages = embeddings[:count], embeddings[count : 2 * count]
+        return weight * answer_loss(queries, passages, similarities, self._training.answer_temperature)
+
+
+def _careless_tokens(tokenizer: Tokenizer, texts: list[str], training: EncoderTraining) -> dict[int, NDArray[np.int32]]:
+    """The token ids of texts typed carelessly, by row; empty where the recipe wants none."""
+    if not training.careless_share:
+        return {}
+    careless = {row: typed for row, text in enumerate(texts) if (typed := typed_carelessly(text))}
+    return dict(zip(careless, tokenize(tokenizer, list(careless.values()), training.max_tokens), strict=True))
 
 
 def _embedding_loss(embeddings: Tensor, teacher: Tensor, training: EncoderTraining) -> Tensor:
@@ -132,50 +177,3 @@ class _IntentLoss:
         teacher = torch.from_numpy(intents.logits.astype(np.float32)).to(embeddings.device)
         known = torch.from_numpy(intents.known.astype(np.int64)).to(embeddings.device)
         return intent_loss(embeddings @ self._weight.T + self._bias, teacher, known, self._temperature)
-
-
-class _Batches:
-    """The rows of each step: every epoch is a weighted draw, in batches of like length, in random order."""
-
-    def __init__(self, targets: Targets, lengths: list[int], training: EncoderTraining) -> None:
-        weights = {mix: training.mix_weights.get(mix, 1.0) for mix in set(targets.mixes)}
-        self._weights = np.array([weights[mix] for mix in targets.mixes])
-        self._lengths = np.array(lengths)
-        self._training = training
-        self._per_epoch = max(1, int(self._weights.sum()) // training.batch_size)
-        self._epoch = -1
-        self._order: list[NDArray[np.int64]] = []
-
-    def rows(self, step: int) -> NDArray[np.int64]:
-        """The rows (B,) of a step."""
-        epoch, index = divmod(step, self._per_epoch)
-        if epoch != self._epoch:
-            self._epoch, self._order = epoch, self._draw(epoch)
-        return self._order[index]
-
-    def _draw(self, epoch: int) -> list[NDArray[np.int64]]:
-        generator = np.random.default_rng([self._training.seed, epoch])
-        whole = np.floor(self._weights).astype(np.int64)
-        counts = whole + (generator.random(len(whole)) < self._weights - whole)
-        rows = generator.permutation(np.repeat(np.arange(len(counts)), counts))
-        size = self._training.batch_size
-        while len(rows) < self._per_epoch * size:
-            rows = np.concatenate([rows, generator.choice(rows, size)])
-        batches = []
-        for first in range(0, self._per_epoch * size, 50 * size):  # like lengths together saves padding
-            pool = rows[first : first + 50 * size]
-            pool = pool[np.argsort(self._lengths[pool], kind="stable")]
-            batches += [pool[i : i + size] for i in range(0, len(pool) - size + 1, size)]
-        batches = batches[: self._per_epoch]
-        return [batches[i] for i in generator.permutation(len(batches))]
-
-
-def _tokenize(tokenizer: Tokenizer, texts: list[str], max_tokens: int) -> list[NDArray[np.int32]]:
-    cutting = Tokenizer.from_str(tokenizer.to_str())
-    cutting.enable_truncation(max_tokens)
-    cutting.no_padding()
-    tokens = []
-    for first in range(0, len(texts), 10_000):
-        encodings = cutting.encode_batch(texts[first : first + 10_000])
-        tokens += [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
-    return tokens

@@ -35,7 +35,7 @@ from student.distill.encoder.vocabulary import (
     tokenizer_json,
     train_vocabulary,
 )
-from student.distill.pretrained import DISTILLATION, Pretrained, find_minilm, open_pretrained, write_intent_head
+from student.distill.pretrained import DISTILLATION, Pretrained, open_pretrained, write_intent_head
 from student.distill.targets import (
     TARGETS_MANIFEST,
     IntentTargets,
@@ -103,13 +103,13 @@ def targets(targets_folder: Path) -> Targets:
 def test_a_student_learns_both_languages_from_an_english_teacher(
     teacher: Pretrained, targets: Targets, tmp_path: Path
 ) -> None:
-    path = distill_student(teacher, targets, RECIPE, tmp_path)
+    path = distill_student(targets, RECIPE, tmp_path, start=teacher)
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     untrained = distill_student(
-        teacher,
         targets,
         RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 1, "learning_rate": 1e-9})}),
         tmp_path / "untrained",
+        start=teacher,
     )
     before = json.loads((tmp_path / "untrained" / "log.jsonl").read_text().splitlines()[-1])
     after = log[-1]
@@ -126,7 +126,7 @@ def test_the_student_is_an_ordinary_sentence_transformers_folder(
     from sentence_transformers import SentenceTransformer
 
     short = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 2})})
-    path = distill_student(teacher, targets, short, tmp_path)
+    path = distill_student(targets, short, tmp_path, start=teacher)
     ours = StudentModel(BertConfig.from_pretrained(path))
     ours.bert.load_state_dict(load_file(path / "model.safetensors"))
     tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
@@ -140,7 +140,7 @@ def test_the_student_is_an_ordinary_sentence_transformers_folder(
 def test_a_killed_run_continues_and_ends_like_one_that_was_not(
     teacher: Pretrained, targets: Targets, targets_folder: Path, tmp_path: Path
 ) -> None:
-    whole = distill_student(teacher, targets, RECIPE, tmp_path / "whole")
+    whole = distill_student(targets, RECIPE, tmp_path / "whole", start=teacher)
     code = (
         "import sys; from pathlib import Path\n"
         "from tests.student.distill.test_distill import RECIPE\n"
@@ -148,11 +148,11 @@ def test_a_killed_run_continues_and_ends_like_one_that_was_not(
         "from student.distill.pretrained import open_pretrained\n"
         "from student.distill.targets import read_targets\n"
         "teacher = open_pretrained(Path(sys.argv[1]), name='tiny teacher', license_='Apache-2.0')\n"
-        "distill_student(teacher, read_targets(Path(sys.argv[2])), RECIPE, Path(sys.argv[3]))\n"
+        "distill_student(read_targets(Path(sys.argv[2])), RECIPE, Path(sys.argv[3]), start=teacher)\n"
     )
     command = [sys.executable, "-c", code, str(teacher.path), str(targets_folder), str(tmp_path / "killed")]
     (tmp_path / "killed").mkdir()
-    (tmp_path / "killed" / "vocab.txt").write_bytes((tmp_path / "whole" / "vocab.txt").read_bytes())
+    (tmp_path / "killed" / "tokenizer.json").write_bytes((tmp_path / "whole" / "tokenizer.json").read_bytes())
     process = subprocess.Popen(command, cwd=ROOT)
     checkpoint = tmp_path / "killed" / "checkpoint.safetensors"
     deadline = time.monotonic() + 60
@@ -161,7 +161,7 @@ def test_a_killed_run_continues_and_ends_like_one_that_was_not(
     process.kill()
     process.wait(timeout=30)
     assert checkpoint.exists()
-    continued = distill_student(teacher, targets, RECIPE, tmp_path / "killed")
+    continued = distill_student(targets, RECIPE, tmp_path / "killed", start=teacher)
     expected, got = load_file(whole / "model.safetensors"), load_file(continued / "model.safetensors")
     for name, tensor in expected.items():
         torch.testing.assert_close(got[name], tensor, atol=1e-4, rtol=1e-3)
@@ -169,16 +169,26 @@ def test_a_killed_run_continues_and_ends_like_one_that_was_not(
 
 def test_a_run_of_another_recipe_is_not_continued(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
     short = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 2})})
-    distill_student(teacher, targets, short, tmp_path)
+    distill_student(targets, short, tmp_path, start=teacher)
     with pytest.raises(AnotherRun, match="another recipe or other data"):
-        distill_student(teacher, targets, RECIPE, tmp_path)
+        distill_student(targets, RECIPE, tmp_path, start=teacher)
 
 
-def test_targets_of_another_teacher_are_refused(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
-    foreign = targets.manifest.model_copy(update={"embedding_space": "ab" * 32})
-    with pytest.raises(RecipeRefused, match="another teacher"):
-        distill_student(teacher, Targets(foreign, "", [], [], targets.embeddings), RECIPE, tmp_path / "x")
-    assert not (tmp_path / "x").exists()
+def test_a_start_of_another_space_gets_a_map_into_that_of_the_targets(
+    teacher: Pretrained, targets: Targets, tmp_path: Path
+) -> None:
+    turned = np.linalg.qr(np.random.default_rng(2).normal(size=(32, 32)))[0][:, :24]
+    embeddings = targets.embeddings.astype(np.float32) @ turned
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    manifest = targets.manifest.model_copy(update={"embedding_space": "ab" * 32, "dimension": 24})
+    foreign = replace(targets, manifest=manifest, embeddings=embeddings.astype(np.float16))
+    training = RECIPE.training.model_copy(update={"steps": 1, "learning_rate": 1e-9})
+    untrained = distill_student(foreign, RECIPE.model_copy(update={"training": training}), tmp_path, start=teacher)
+    log = json.loads((tmp_path / LOG).read_text().splitlines()[-1])
+    assert log["similarity english"] > 0.8  # by the fitted map alone
+    encoded = SentenceTransformer(str(untrained), device="cpu", local_files_only=True).encode(targets.texts[:4])
+    assert encoded.shape == (4, 24)
+    np.testing.assert_allclose(np.linalg.norm(encoded, axis=1), 1, atol=1e-5)
 
 
 def test_unfinished_and_damaged_targets_are_refused(targets_folder: Path, tmp_path: Path) -> None:
@@ -254,8 +264,8 @@ def test_recipes_of_another_form_are_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_layer_that_the_teacher_lacks_is_refused(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
     deep = RECIPE.model_copy(update={"architecture": RECIPE.architecture.model_copy(update={"layers": [0, 5]})})
-    with pytest.raises(RecipeRefused, match=r"layers \[0, 5\] of a BERT; the teacher is a bert with 2 layers"):
-        distill_student(teacher, targets, deep, tmp_path)
+    with pytest.raises(RecipeRefused, match=r"layers \[0, 5\] of a BERT; tiny teacher is a bert with 2 layers"):
+        distill_student(targets, deep, tmp_path, start=teacher)
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +295,11 @@ def test_intents_are_learned_from_logits_and_labels_alone(
     for weight in (0.0, 1.0):
         training = RECIPE.training.model_copy(update=update | {"intent_weight": weight})
         folder = distill_student(
-            knowing, labelled, RECIPE.model_copy(update={"training": training}), tmp_path / str(weight)
+            labelled,
+            RECIPE.model_copy(update={"training": training}),
+            tmp_path / str(weight),
+            start=knowing,
+            intent_head=knowing.intent_head,
         )
         model = SentenceTransformer(str(folder), device="cpu")
         assert knowing.intent_head is not None
@@ -298,7 +312,7 @@ def test_intents_are_learned_from_logits_and_labels_alone(
 def test_a_recipe_that_weighs_intents_needs_them(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
     training = RECIPE.training.model_copy(update={"intent_weight": 1.0})
     with pytest.raises(RecipeRefused, match="the teacher or its targets have none"):
-        distill_student(teacher, targets, RECIPE.model_copy(update={"training": training}), tmp_path / "x")
+        distill_student(targets, RECIPE.model_copy(update={"training": training}), tmp_path / "x", start=teacher)
 
 
 def test_intents_are_read_from_shards_as_they_were_written(
@@ -317,20 +331,17 @@ def test_intents_are_read_from_shards_as_they_were_written(
 
 
 def test_a_student_goes_on_from_an_earlier_one(teacher: Pretrained, targets: Targets, tmp_path: Path) -> None:
-    first = distill_student(teacher, targets, RECIPE, tmp_path / "first")
+    first = distill_student(targets, RECIPE, tmp_path / "first", start=teacher)
     start = open_pretrained(first, name="first", license_="Apache-2.0")
-    one_step = RECIPE.model_copy(update={"training": RECIPE.training.model_copy(update={"steps": 1})})
-    second = distill_student(teacher, targets, one_step, tmp_path / "second", start=start)
+    training = RECIPE.training.model_copy(update={"steps": 1})
+    going_on = Architecture(max_tokens=32)
+    one_step = RECIPE.model_copy(update={"training": training, "architecture": going_on})
+    second = distill_student(targets, one_step, tmp_path / "second", start=start)
     facts = json.loads((second / DISTILLATION).read_text())
     log = [json.loads(line) for line in (first.parent / LOG).read_text().splitlines()]
     assert facts["log"][-1]["similarity"] > log[-1]["similarity"] - 0.02  # far above the untrained start
     assert {"role": "student started from", "name": "first"}.items() <= facts["lineage"][1].items()
-    assert (second / "vocab.txt").read_text() == (first / "vocab.txt").read_text()
-    other = RECIPE.model_copy(update={"architecture": RECIPE.architecture.model_copy(update={"layers": [0, 1]})})
-    with pytest.raises(RecipeRefused, match=r"has 1 layers and \d+ pieces, the recipe asks for 2 and"):
-        distill_student(teacher, targets, other, tmp_path / "third", start=start)
-    with pytest.raises(RecipeRefused, match="makes embeddings of 384 numbers, its teacher of 32"):
-        distill_student(teacher, targets, RECIPE, tmp_path / "fourth", start=find_minilm())
+    assert (second / "tokenizer.json").read_text() == (first / "tokenizer.json").read_text()
 
 
 def test_intent_loss_matches_a_hand_computation() -> None:

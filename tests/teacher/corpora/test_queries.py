@@ -14,8 +14,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from student.artifacts.json_lines import DataRefused
 from student.embeddings import Embeddings
-from teacher.corpora.corpus import CorpusRecipe, Source
 from teacher.corpora.queries import Pair, add_written, make_pairs, mine_negatives, read_query_pairs, write_pairs
+from teacher.corpora.recipe import CorpusRecipe, Source
 from teacher.corpora.writers import WriterFailed, endpoint_writer, local_writer, parse_queries, prompt_for
 
 SENTENCES = "Open the page of invoices in the panel. Choose the one to pay and press the button. It is paid at once."

@@ -6,20 +6,25 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from student.artifacts.digests import digest_bytes
 from student.bundle.linear_head import LinearHead
 from student.bundle.manifest import PrivacySpent
 from student.distill.pretrained import Pretrained, find_minilm
 from student.distill.targets import read_targets
 from student.embeddings import Embeddings
-from teacher.corpora.corpus import CorpusRecipe, Source
-from teacher.errors import LabelsDiffer
+from teacher.corpora.recipe import CorpusRecipe, Source
+from teacher.encoders.base import EncoderFacts, Role
+from teacher.encoders.settings import Prompts
+from teacher.errors import LabelsDiffer, TeacherRefused
 from teacher.labelling import label as labelling
+from teacher.mixture.recipe import TeacherRecipe, VoiceSettings
+from teacher.mixture.teacher import Teacher, Voice, require_a_dimension, teacher_of
 from tests.conftest import ROOT
 
 RECIPE = CorpusRecipe(
@@ -48,66 +53,186 @@ def pretrained() -> Pretrained:
     return replace(find_minilm(), dimension=8)
 
 
-def test_a_translation_gets_the_embedding_of_its_english_side(
-    data: Path, pretrained: Pretrained, tmp_path: Path
+@pytest.fixture(scope="module")
+def teacher(pretrained: Pretrained) -> Teacher:
+    return teacher_of(pretrained, fake_free_encode)
+
+
+@dataclass(frozen=True)
+class Letters:
+    """A real encoder of some of the letters of a text; the role is a letter more."""
+
+    letters: str
+
+    @property
+    def facts(self) -> EncoderFacts:
+        digest = digest_bytes(self.letters.encode())
+        return EncoderFacts(self.letters, "x", digest, len(self.letters) + 1, None, Prompts())
+
+    def encode(self, texts: list[str], role: Role) -> Embeddings:
+        counts = [[*(text.count(c) + 0.1 for c in self.letters), 3.0 * (role is Role.QUERY)] for text in texts]
+        rows = np.array(counts, dtype=np.float32)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+def voice(letters: str, **settings: object) -> Voice:
+    fields = {"name": letters, "model": letters, "license": "x", **settings}
+    return Voice(Letters(letters), VoiceSettings.model_validate(fields))
+
+
+def several(*voices: Voice, **fields: object) -> Teacher:
+    recipe = TeacherRecipe.model_validate({"name": "several", "encoder": [v.settings for v in voices], **fields})
+    return Teacher(recipe, list(voices))
+
+
+def test_every_text_gets_the_embedding_of_its_own(
+    data: Path, teacher: Teacher, pretrained: Pretrained, tmp_path: Path
 ) -> None:
-    done = labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
+    done = labelling.label(teacher, RECIPE, data, tmp_path / "t")
     targets = read_targets(tmp_path / "t")
     assert done.rows == done.rows_written == len(targets.texts) == 20_000
-    assert (targets.texts[0], targets.texts[1]) == ("text number 0", "texto número 0")
-    np.testing.assert_array_equal(targets.embeddings[0], targets.embeddings[1])
-    np.testing.assert_allclose(targets.embeddings[0], fake_free_encode(["text number 0"])[0], atol=1e-3)
+    for row in (0, 1, 19_999):
+        np.testing.assert_allclose(targets.embeddings[row], fake_free_encode([targets.texts[row]])[0], atol=1e-3)
+    assert len(targets.links.translations) == 10_000
     assert targets.manifest.embedding_space == pretrained.embedding_space
+    assert targets.manifest.reduction is None
     assert {origin.role for origin in targets.manifest.lineage} == {"teacher", "distillation texts"}
 
 
-def test_labelling_again_does_nothing_and_gives_the_same(data: Path, pretrained: Pretrained, tmp_path: Path) -> None:
-    labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
+def test_labelling_again_does_nothing_and_gives_the_same(data: Path, teacher: Teacher, tmp_path: Path) -> None:
+    labelling.label(teacher, RECIPE, data, tmp_path / "t")
     first = read_targets(tmp_path / "t")
-    again = labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
+    again = labelling.label(teacher, RECIPE, data, tmp_path / "t")
     assert again.rows_written == 0
     assert read_targets(tmp_path / "t").digest == first.digest
 
 
 def test_a_killed_labelling_continues_and_ends_like_one_that_was_not(
-    data: Path, pretrained: Pretrained, tmp_path: Path
+    data: Path, teacher: Teacher, pretrained: Pretrained, tmp_path: Path
 ) -> None:
-    labelling.label(pretrained, RECIPE, data, tmp_path / "whole", encode=fake_free_encode)
+    labelling.label(teacher, RECIPE, data, tmp_path / "whole")
     code = (
         "import sys, time; from pathlib import Path\n"
         "from tests.teacher.labelling.test_label import RECIPE, fake_free_encode\n"
         "from dataclasses import replace; from student.distill.pretrained import find_minilm\n"
-        "from teacher.labelling.label import label\n"
-        "def slow(texts):\n    time.sleep(0.2)\n    return fake_free_encode(texts)\n"
-        "label(replace(find_minilm(), dimension=8), RECIPE, Path(sys.argv[1]), Path(sys.argv[2]), encode=slow)\n"
+        "from teacher.labelling.label import label; from teacher.mixture.teacher import teacher_of\n"
+        "def slow(texts):\n    time.sleep(0.02)\n    return fake_free_encode(texts)\n"
+        "teacher = teacher_of(replace(find_minilm(), dimension=8), slow)\n"
+        "label(teacher, RECIPE, Path(sys.argv[1]), Path(sys.argv[2]))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(data), str(tmp_path / "killed")], cwd=ROOT)
     deadline = time.monotonic() + 60
-    while not (tmp_path / "killed" / "progress.json").exists() and time.monotonic() < deadline:
+    while not list((tmp_path / "killed").rglob("*.npy")) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait(timeout=30)
     assert not (tmp_path / "killed" / "targets.json").exists()
-    done = labelling.label(pretrained, RECIPE, data, tmp_path / "killed", encode=fake_free_encode)
+    done = labelling.label(teacher, RECIPE, data, tmp_path / "killed")
     assert 0 < done.rows_written < done.rows
     assert read_targets(tmp_path / "killed").digest == read_targets(tmp_path / "whole").digest
 
 
-def test_targets_of_other_texts_are_not_continued(data: Path, pretrained: Pretrained, tmp_path: Path) -> None:
-    labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
-    before = {path.name: path.read_bytes() for path in (tmp_path / "t").iterdir()}
-    with (data / "pairs.jsonl").open("a") as file:
-        file.write(json.dumps({"en": "one more", "es": "uno más"}) + "\n")
-    with pytest.raises(LabelsDiffer, match="another teacher, recipe or data"):
-        labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "t").iterdir()} == before
+def test_more_texts_or_another_share_are_added_to_what_is_there(data: Path, teacher: Teacher, tmp_path: Path) -> None:
+    first = labelling.label(teacher, RECIPE, data, tmp_path / "t", share=0.3)
+    more = labelling.label(teacher, RECIPE, data, tmp_path / "t")
+    assert more.rows_written < more.rows - first.rows + 2048  # but for the last chunk, which was not full
+    assert labelling.label(teacher, RECIPE, data, tmp_path / "t").rows_written == 0
 
 
-def test_a_folder_of_something_else_is_not_written_into(data: Path, pretrained: Pretrained, tmp_path: Path) -> None:
+def test_a_chunk_that_a_crash_cut_off_is_encoded_again(data: Path, teacher: Teacher, tmp_path: Path) -> None:
+    labelling.label(teacher, RECIPE, data, tmp_path / "t")
+    digest = read_targets(tmp_path / "t").digest
+    chunk = sorted((tmp_path / "t").rglob("*.npy"))[0]
+    chunk.write_bytes(chunk.read_bytes()[:-7])
+    assert labelling.label(teacher, RECIPE, data, tmp_path / "t").rows_written <= 2048
+    assert read_targets(tmp_path / "t").digest == digest
+
+
+def test_similarities_are_the_weighted_mean_of_what_the_encoders_see(data: Path, tmp_path: Path) -> None:
+    one, other = voice("abcd", weight=3.0), voice("efgh")
+    labelling.label(several(one, other, dimension=10), RECIPE, data, tmp_path / "t", share=0.1)
+    targets = read_targets(tmp_path / "t")
+    texts, embeddings = targets.texts[:50], targets.embeddings[:50].astype(np.float32)
+    by_one, by_other = (v.encoder.encode(texts, Role.PASSAGE) for v in (one, other))
+    expected = 0.75 * by_one @ by_one.T + 0.25 * by_other @ by_other.T
+    np.testing.assert_allclose(embeddings @ embeddings.T, expected, atol=5e-3)
+    assert [settings["weight"] for settings in targets.manifest.teachers] == [3.0, 1.0]
+    assert [origin.name for origin in targets.manifest.lineage if origin.role == "teacher"] == ["abcd", "efgh"]
+
+
+def test_a_centered_encoder_loses_its_mean_by_role(tmp_path: Path) -> None:
+    rows = [{"text": "ab"[n % 2] * (1 + n % 7) + "c" * (n % 5)} for n in range(400)]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps({"text": row["text"] + "?"}) + "\n" for row in rows))
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sources = [Source(mix=r, kind="texts", file=f"{r[0]}.jsonl", role=r, license="x") for r in ("query", "passage")]
+    recipe = CorpusRecipe(name="roles", source=sources)
+    labelling.label(several(voice("abcdefgh", is_centered=True)), recipe, tmp_path, tmp_path / "t")
+    targets = read_targets(tmp_path / "t")
+    asked = np.array([mix == "query" for mix in targets.mixes])
+    for rows_of in (asked, ~asked):
+        assert np.abs(targets.embeddings[rows_of].astype(np.float32).mean(axis=0)).max() < 0.2
+    similar = targets.embeddings[asked].astype(np.float32) @ targets.embeddings[~asked].astype(np.float32).T
+    assert abs(similar.mean()) < 0.1  # uncentered, the role's own number keeps the two apart
+
+
+def test_an_encoder_that_cannot_read_a_language_lets_the_translation_speak(data: Path, tmp_path: Path) -> None:
+    labelling.label(several(voice("abcdefgh", languages=["en"])), RECIPE, data, tmp_path / "t", share=0.1)
+    targets = read_targets(tmp_path / "t")
+    english, spanish = targets.links.translations.T
+    np.testing.assert_array_equal(targets.embeddings[english], targets.embeddings[spanish])
+    assert all(targets.texts[row].startswith("texto") for row in spanish)
+
+
+def test_a_text_that_no_encoder_can_read_is_left_out(tmp_path: Path) -> None:
+    rows = [{"text": f"text {n}", "lang": "en"} for n in range(30)] + [
+        {"text": f"texto {n}", "lang": "es"} for n in range(9)
+    ]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = CorpusRecipe(name="x", source=[Source(mix="m", kind="texts", file="t.jsonl", license="x")])
+    done = labelling.label(several(voice("abcdefgh", languages=["en"])), recipe, tmp_path, tmp_path / "t")
+    assert done.rows == 30
+
+
+def test_the_others_stand_in_for_an_encoder_that_says_nothing(tmp_path: Path) -> None:
+    words = ["abc", "aab", "bcc", "abd", "ddc"]
+    rows = [{"text": words[n % 5] * (1 + n % 3) + str(n), "lang": "en" if n % 3 else "es"} for n in range(600)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = CorpusRecipe(name="x", source=[Source(mix="m", kind="texts", file="t.jsonl", license="x")])
+    both, english = voice("abcd"), voice("dcba", languages=["en"])
+    labelling.label(several(both, english, dimension=10), recipe, tmp_path, tmp_path / "t")
+    targets = read_targets(tmp_path / "t")
+    expected = both.encoder.encode(targets.texts, Role.PASSAGE)  # the other sees the same letters, in another order
+    similar = targets.embeddings.astype(np.float32) @ targets.embeddings.astype(np.float32).T
+    assert np.abs(similar - expected @ expected.T).mean() < 0.02
+
+
+def test_translations_are_pulled_together(data: Path, tmp_path: Path) -> None:
+    nearness = []
+    for pull in (0.0, 0.5, 1.0):
+        teacher = several(voice("abcdefgh"), translation_pull=pull)
+        labelling.label(teacher, RECIPE, data, tmp_path / str(pull), share=0.05)
+        targets = read_targets(tmp_path / str(pull))
+        one, other = (targets.embeddings[side].astype(np.float32) for side in targets.links.translations.T)
+        nearness.append(float((one * other).sum(axis=1).mean()))
+    assert nearness[0] < nearness[1] < nearness[2] == pytest.approx(1, abs=1e-3)
+
+
+def test_several_encoders_without_a_dimension_are_refused() -> None:
+    with pytest.raises(TeacherRefused, match="has 2 encoders; say with dimension"):
+        require_a_dimension(TeacherRecipe(name="two", encoder=[voice("ab").settings] * 2), [voice("ab"), voice("cd")])
+
+
+def test_a_corpus_without_texts_is_refused(data: Path, teacher: Teacher, tmp_path: Path) -> None:
+    with pytest.raises(LabelsDiffer, match="holds no text at share 0"):
+        labelling.label(teacher, RECIPE, data, tmp_path / "t", share=0.0)
+    assert not (tmp_path / "t").exists()
+
+
+def test_a_folder_of_something_else_is_not_written_into(data: Path, teacher: Teacher, tmp_path: Path) -> None:
     (tmp_path / "t").mkdir()
     (tmp_path / "t" / "notes.txt").write_text("mine")
     with pytest.raises(LabelsDiffer, match="not empty"):
-        labelling.label(pretrained, RECIPE, data, tmp_path / "t", encode=fake_free_encode)
+        labelling.label(teacher, RECIPE, data, tmp_path / "t")
 
 
 def test_a_teacher_with_an_intent_head_gives_logits_and_the_known_intents(
@@ -119,19 +244,19 @@ def test_a_teacher_with_an_intent_head_gives_logits_and_the_known_intents(
     knowing = replace(pretrained, intent_head=LinearHead(weight, np.ones(2, np.float32), ("x", "y"), 1.0, 0.0))
     source = Source(mix="m", kind="texts", file="texts.jsonl", intent_field="label", license="x")
     recipe = CorpusRecipe(name="intents", source=[source])
-    labelling.label(knowing, recipe, tmp_path, tmp_path / "targets", encode=fake_free_encode)
+    labelling.label(teacher_of(knowing, fake_free_encode), recipe, tmp_path, tmp_path / "targets")
     targets = read_targets(tmp_path / "targets")
     assert targets.manifest.intents == ["x", "y"]
     assert targets.intents is not None
-    assert targets.intents.known.tolist() == [{"x": 0, "y": 1, "z": -1}["xyz"[n % 3]] for n in range(30)]
+    assert targets.intents.known.tolist() == [{"a": 0, "b": 1, "c": -1}[text[0]] for text in targets.texts]
     expected = fake_free_encode(targets.texts) @ weight.T + 1
     assert np.allclose(targets.intents.logits, expected, atol=0.01)
 
 
 def test_targets_are_labelled_again_without_the_teacher_running(
-    data: Path, pretrained: Pretrained, tmp_path: Path
+    data: Path, teacher: Teacher, pretrained: Pretrained, tmp_path: Path
 ) -> None:
-    labelling.label(pretrained, RECIPE, data, tmp_path / "old", encode=fake_free_encode)
+    labelling.label(teacher, RECIPE, data, tmp_path / "old")
     head = LinearHead(np.eye(2, 8, dtype=np.float32), np.ones(2, np.float32), ("x", "y"), 0.5, 0.0)
     spent = PrivacySpent(
         federation="lab",
@@ -162,8 +287,10 @@ def test_targets_are_labelled_again_without_the_teacher_running(
     assert {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()} == before
 
 
-def test_targets_of_another_space_are_not_labelled_again(data: Path, pretrained: Pretrained, tmp_path: Path) -> None:
-    labelling.label(pretrained, RECIPE, data, tmp_path / "old", encode=fake_free_encode)
+def test_targets_of_another_space_are_not_labelled_again(
+    data: Path, teacher: Teacher, pretrained: Pretrained, tmp_path: Path
+) -> None:
+    labelling.label(teacher, RECIPE, data, tmp_path / "old")
     with pytest.raises(LabelsDiffer, match="no intent head"):
         labelling.relabel(pretrained, tmp_path / "old", tmp_path / "new")
     assert not (tmp_path / "new").exists()

@@ -1,0 +1,79 @@
+"""The recipe of a corpus: which files a teacher labels and what is held out of them. TOML, in `teacher/recipes`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from student.artifacts.json_lines import DataRefused
+from student.artifacts.settings import read_settings
+
+Kind = Literal["texts", "pairs", "passages", "guides", "guide_pages", "guide_pairs", "answers"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(_Model):
+    """One file of the corpus.
+
+    Attributes:
+        mix: the name of the part of the mix that its texts belong to.
+        kind: `texts` (a text a row), `pairs` (`en` and `es` a row), `passages` (consecutive pairs joined to
+            passages), `guides` (titles, excerpts and passages of `language`), `guide_pages` (longer passages of
+            guides, without titles), `guide_pairs` (titles and excerpts of translated guides; `file` lists pairs,
+            `articles` holds the guides) or `answers` (a question or heading and the text that answers it).
+        file, articles: below the data folder.
+        field: the text's name in a row of `texts`; the question's in a row of `answers`.
+        answer: names of the columns of `answers` that are joined to the text that answers; absent ones are left out.
+        translated: the column of `answers` that holds the question in the other language, where there is one.
+        intent_field: the intent's name in a row of `texts`, where the rows have one.
+        role: of the texts of `texts`: asked, or asked for.
+        joined: how many pairs make a passage, at least and at most.
+        hold_out: share held out, by the row's text, or by the guide's `pair_id` or `id`.
+        share: of the rows to take, by the same key; the areas of `capped` take `capped_share`.
+        language: of the texts; rows of another `lang` are left out.
+        license: of the file, an SPDX identifier.
+    """
+
+    mix: str
+    kind: Kind
+    file: str
+    articles: str | None = None
+    field: str = "text"
+    answer: list[str] = []
+    translated: str | None = None
+    intent_field: str | None = None
+    role: Literal["query", "passage"] = "passage"
+    joined: tuple[Annotated[int, Field(ge=2)], int] = (2, 6)
+    hold_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    capped: list[str] = []
+    capped_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    language: str | None = None
+    license: str
+
+
+class CorpusRecipe(_Model):
+    """A corpus.
+
+    Attributes:
+        name: of the recipe.
+        max_chars: longer texts are cut there.
+        areas_held_out: products, companies or subjects (`student.artifacts.json_lines.area_of` a row) that no source
+            brings in.
+        guides_held_out: guides whose sentences no source may bring in by another way.
+        source: its files.
+    """
+
+    name: str
+    max_chars: Annotated[int, Field(ge=50)] = 1200
+    areas_held_out: list[str] = []
+    guides_held_out: list[Source] = []
+    source: Annotated[list[Source], Field(min_length=1)]
+
+
+def read_corpus_recipe(path: Path) -> CorpusRecipe:
+    """Reads a recipe. Raises `DataRefused`."""
+    return read_settings(path, CorpusRecipe, "corpus recipe", DataRefused)

@@ -1,0 +1,206 @@
+"""Readers of a corpus's files, one for each kind of source: rows → entries of texts that belong together.
+
+An entry is the least that is taken or left out: a question with its answer, a text with its translation. Its key
+decides by digest whether it is held out and where in the corpus it stands.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from edge_agent.errors import AgentError
+from edge_agent.ingest.chunking import chunk
+from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.ingest.parsing.extraction import extract
+from edge_agent.settings import ParsingLimits
+from student.artifacts.digests import digest_bytes
+from student.artifacts.json_lines import DataRefused, column, is_held_out, read_rows
+from teacher.corpora.recipe import CorpusRecipe, Source
+
+Role = Literal["query", "passage"]
+Text = tuple[str, str | None, Role]
+"""A text, its language and role."""
+_GRAM = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Texts that belong together.
+
+    Attributes:
+        key: by which it is taken, held out and ordered.
+        texts: of it.
+        answers: (question, answer), numbers of texts.
+        translations: (English, Spanish), numbers of texts.
+        area: product, company or subject, where the row names one.
+        intent: of its one text.
+    """
+
+    key: str
+    texts: tuple[Text, ...]
+    answers: tuple[tuple[int, int], ...] = ()
+    translations: tuple[tuple[int, int], ...] = ()
+    area: str = ""
+    intent: str | None = None
+
+
+class HeldOutText:
+    """Knows whether a sentence stands in the held-out guides; only letters and digits count."""
+
+    def __init__(self, text: str) -> None:
+        self._text = _squeeze(text)
+        self._grams = {self._text[i : i + _GRAM] for i in range(len(self._text) - _GRAM + 1)}
+
+    def __contains__(self, sentence: str) -> bool:
+        squeezed = _squeeze(sentence)
+        return squeezed != "" and (len(squeezed) < _GRAM or squeezed[:_GRAM] in self._grams) and squeezed in self._text
+
+
+def read_entries(source: Source, recipe: CorpusRecipe, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+    """The entries of one source that are neither held out nor left out by its share. Raises `DataRefused`."""
+    for entry in _READERS[source.kind](source, data, held_out):
+        share = source.capped_share if entry.area in source.capped else source.share
+        if entry.area not in recipe.areas_held_out and is_held_out(f"source:{entry.key}", share):
+            yield entry
+
+
+def read_guides(source: Source, data: Path) -> Iterator[dict[str, Any]]:
+    """The guides of a file that are of its language and not held out."""
+    for row in read_rows(data / source.file):
+        if source.language in (None, row.get("lang")) and not is_held_out(
+            _guide_key(row, source, data), source.hold_out
+        ):
+            yield row
+
+
+def guide_texts(recipe: CorpusRecipe, data: Path) -> Iterator[str]:
+    """Titles and bodies of the guides that are held out, whose sentences stand in files of pairs too."""
+    for source in recipe.guides_held_out:
+        for row in read_rows(data / source.file):
+            if is_held_out(_guide_key(row, source, data), source.hold_out):
+                yield column(row, "title", data / source.file)
+                yield column(row, "body_markdown", data / source.file)
+
+
+def passages_of(body: str, *, max_words: int) -> list[tuple[str, str]]:
+    """A guide's passages as a branch would cut them, by words instead of tokens: heading and text."""
+    try:
+        made = extract(body.encode(), DocumentFormat.MARKDOWN, ParsingLimits())
+    except AgentError:
+        return []
+    starts = np.array([match.start() for match in re.finditer(r"\S+", made.text)], dtype=np.int64)
+    spans = chunk(made, starts, max_tokens=max_words)
+    return [(span.heading, made.text[span.start : span.end]) for span in spans]
+
+
+def _read_texts(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+    for row in read_rows(data / source.file):
+        text = column(row, source.field, data / source.file)
+        language = row.get("lang") or source.language
+        if source.language in (None, language) and not is_held_out(text, source.hold_out):
+            intent = column(row, source.intent_field, data / source.file) if source.intent_field else None
+            yield Entry(text, ((text, language, source.role),), area=_area(row), intent=intent)
+
+
+def _read_pairs(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+    for row in read_rows(data / source.file):
+        english, spanish = column(row, "en", data / source.file), column(row, "es", data / source.file)
+        if not is_held_out(english, source.hold_out) and english not in held_out:
+            yield _translation(english, spanish, source.role, area=_area(row))
+
+
+def _read_passages(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+    """Joins consecutive pairs; how many, a digest of the first decides."""
+    pairs = [(entry.texts[0][0], entry.texts[1][0]) for entry in _read_pairs(source, data, held_out)]
+    least, most = source.joined
+    position = 0
+    while position < len(pairs):
+        count = least + int(digest_bytes(pairs[position][0].encode())[:4], 16) % (most - least + 1)
+        english, spanish = ("\n".join(side) for side in zip(*pairs[position : position + count], strict=True))
+        position += count
+        yield _translation(english, spanish, "passage")
+
+
+def _read_guides(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+    for row in read_guides(source, data):
+        title, body = column(row, "title", data / source.file), column(row, "body_markdown", data / source.file)
+        language = row.get("lang") or source.language
+        passages = [f"{title}\n{heading}\n{text}" for heading, text in passages_of(body, max_words=110)]
+        own: list[Text] = [(title, language, "query"), (row.get("excerpt") or "", language, "passage")]
+        yield Entry(str(row["id"]), (*own, *((text, language, "passage") for text in passages)), area=_area(row))
+
+
+def _read_guide_pages(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+    """As much of a guide at a time as fills an encoder's window."""
+    for row in read_guides(source, data):
+        words = re.findall(r"\S+\s*", column(row, "body_markdown", data / source.file))
+        language = row.get("lang") or source.language
+        for first in range(0, len(words), 180):
+            text = "".join(words[first : first + 180])
+            yield Entry(f"{row['id']} {first}", ((text, language, "passage"),), area=_area(row))
+
+
+def _read_guide_pairs(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+    if source.articles is None:
+        raise DataRefused(f"source {source.file} of kind guide_pairs names no articles")
+    guides = {row["id"]: row for row in read_rows(data / source.articles)}
+    for row in read_rows(data / source.file):
+        if is_held_out(column(row, "pair_id", data / source.file), source.hold_out):
+            continue
+        english, spanish = (guides[column(row, name, data / source.file)] for name in ("en_id", "es_id"))
+        roles: dict[str, Role] = {"title": "query", "excerpt": "passage"}
+        for name, role in roles.items():
+            if english.get(name) and spanish.get(name):
+                yield _translation(english[name], spanish[name], role, area=_area(row))
+
+
+def _read_answers(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+    for row in read_rows(data / source.file):
+        language = row.get("lang") or source.language
+        question = column(row, source.field, data / source.file)
+        answer = "\n".join(row[name] for name in source.answer if row.get(name))
+        page = str(row.get("pair_id") or row.get("id") or question).split("#")[0]
+        if source.language not in (None, language) or is_held_out(page.split(":")[-1], source.hold_out):
+            continue
+        texts: list[Text] = [(question, language, "query"), (answer, language, "passage")]
+        translated = row.get(source.translated) if source.translated else None
+        if not translated:
+            yield Entry(f"{page} {question}", tuple(texts), ((0, 1),), area=_area(row))
+            continue
+        texts.append((translated, "es" if language == "en" else "en", "query"))
+        sides = (0, 2) if language == "en" else (2, 0)
+        yield Entry(f"{page} {question}", tuple(texts), ((0, 1), (2, 1)), (sides,), area=_area(row))
+
+
+def _translation(english: str, spanish: str, role: Role, area: str = "") -> Entry:
+    return Entry(english, ((english, "en", role), (spanish, "es", role)), translations=((0, 1),), area=area)
+
+
+def _area(row: dict[str, Any]) -> str:
+    """Product, company or subject of a row: of its id, its source or its subject."""
+    name = str(row.get("id") or row.get("source") or row.get("subject") or "")
+    return re.split(r"[:@#]", name, maxsplit=1)[0]
+
+
+def _guide_key(row: dict[str, Any], source: Source, data: Path) -> str:
+    return column(row, "id", data / source.file).split(":")[-1]
+
+
+def _squeeze(text: str) -> str:
+    """Only letters and digits, so that markup cannot hide a sentence."""
+    return re.sub(r"[^a-z0-9áéíóúüñ]+", "", text.lower())
+
+
+_READERS: dict[str, Callable[[Source, Path, HeldOutText], Iterator[Entry]]] = {
+    "texts": _read_texts,
+    "pairs": _read_pairs,
+    "passages": _read_passages,
+    "guides": _read_guides,
+    "guide_pages": _read_guide_pages,
+    "guide_pairs": _read_guide_pairs,
+    "answers": _read_answers,
+}

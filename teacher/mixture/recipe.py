@@ -1,0 +1,60 @@
+"""The recipe of a teacher: one or several encoders and what each may say. A TOML file in `teacher/recipes`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from student.artifacts.json_lines import DataRefused
+from student.artifacts.settings import read_settings
+from teacher.encoders.settings import EncoderSettings
+
+
+class VoiceSettings(EncoderSettings):
+    """One encoder of a teacher.
+
+    Attributes:
+        weight: of its similarities in the mean of all.
+        is_centered: its mean embedding by role is removed first, which spreads out embeddings that all lie in one
+            corner of their space.
+        languages: that it may speak for; in another it says what it says of a text's translation, and of a text
+            without one what the other encoders let expect. None for all.
+    """
+
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    is_centered: bool = False
+    languages: list[str] | None = None
+
+    def reads(self, language: str | None) -> bool:
+        """True if it may speak for a text of this language."""
+        return self.languages is None or language is None or language in self.languages
+
+
+class TeacherRecipe(BaseModel):
+    """A teacher.
+
+    Attributes:
+        name: in lineage and model cards.
+        dimension: of the targets; None for that of its only encoder.
+        translation_pull: how far a text's target moves towards the mean of itself and its translation's, 0 to 1.
+        encoder: one or several.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    dimension: Annotated[int, Field(ge=8)] | None = None
+    translation_pull: Annotated[float, Field(ge=0, le=1)] = 0.0
+    encoder: Annotated[list[VoiceSettings], Field(min_length=1)]
+
+
+def read_teacher_recipe(path: Path) -> TeacherRecipe:
+    """Reads a recipe; folders and files in it are found from its own folder. Raises `DataRefused`."""
+    recipe = read_settings(path, TeacherRecipe, "teacher recipe", DataRefused)
+    return recipe.model_copy(update={"encoder": [_from(path.parent, voice) for voice in recipe.encoder]})
+
+
+def _from(folder: Path, voice: VoiceSettings) -> VoiceSettings:
+    if voice.model.startswith(("http://", "https://")):
+        return voice
+    return voice.model_copy(update={"model": str(folder / voice.model)})
