@@ -7,6 +7,7 @@ from teacher.cli.corpora import queries_command, questions_command
 from teacher.cli.lineage import lineage_command
 from teacher.cli.targets import label_command, relabel_command
 from teacher.cli.training import train_command
+from teacher.cli.weights import weights_command
 
 __all__ = ["app", "lineage_command"]
 
@@ -14,6 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Fine-tune a large encoder, label texts with it, and let it absorb what branches taught.",
 )
+app.command("weights")(weights_command)
 app.command("label")(label_command)
 app.command("relabel")(relabel_command)
 app.command("queries")(queries_command)

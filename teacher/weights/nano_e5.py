@@ -8,7 +8,6 @@ arXiv 2402.05672) with the tokenizer of XLM-R; its normalization is rebuilt as N
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,14 +48,12 @@ class Container:
     state: dict[str, NDArray[np.float32]]
 
 
-def read_container(path: Path) -> Container:
+def read_container(content: bytes) -> Container:
     """Reads the container. Raises `WeightsUnreadable`."""
     try:
-        return _read(path.read_bytes())
+        return _read(content)
     except (struct.error, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise WeightsUnreadable(
-            f"{path} is no {_MAGIC.decode()} container, or is cut off; download it again"
-        ) from error
+        raise WeightsUnreadable(f"this is no {_MAGIC.decode()} container, or is cut off; download it again") from error
 
 
 def tokenizer_of(pieces: list[tuple[str, float]], max_tokens: int) -> Tokenizer:
