@@ -23,10 +23,6 @@ class WeightsUnreadable(TeacherError):
     """The file is not the one that the converter was written for."""
 
 
-class EncoderRefused(TeacherError):
-    """An encoder cannot be used as a teacher."""
-
-
 class TeacherRefused(TeacherError):
     """The encoders of a teacher do not go together."""
 

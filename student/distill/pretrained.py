@@ -152,13 +152,14 @@ def require_exportable(pretrained: Pretrained) -> None:
     """
     layout = _read_layout(pretrained.path)
     expected = ("Transformer", "Pooling", "Normalize")
+    mapped = ("Transformer", "Pooling", "Dense", "Normalize")
     reason = None
     if layout.model_type not in ("bert", None):
         reason = f"is a {layout.model_type}, expected a BERT"
     elif layout.pooling != ("mean",):
         reason = f"does not pool by the mean of its tokens, but by {' and '.join(layout.pooling) or 'nothing'}"
-    elif layout.modules != expected:
-        reason = f"has the modules {', '.join(layout.modules)}, expected {', '.join(expected)}"
+    elif layout.modules not in (expected, mapped):
+        reason = f"has the modules {', '.join(layout.modules)}, expected {', '.join(mapped)}"
     elif layout.truncate_dim is not None:
         reason = f"truncates its embeddings to {layout.truncate_dim} numbers, expected all of them"
     if reason:

@@ -149,10 +149,10 @@ def _load_session(graph: bytes | Path, dimension: int) -> Any:
     session = open_session(graph, "encoder")
     inputs = {node.name for node in session.get_inputs()}
     outputs = {node.name: node.shape[-1] for node in session.get_outputs()}
-    expected = {"sentence_embedding": dimension, "token_embeddings": dimension}
-    if inputs != {"input_ids", "attention_mask"} or outputs != expected:
+    is_known = outputs.keys() == {"sentence_embedding", "token_embeddings"}
+    if inputs != {"input_ids", "attention_mask"} or not is_known or outputs["sentence_embedding"] != dimension:
         raise BundleUnusable(
             f"the bundle's graph maps {sorted(inputs)} to {outputs}; expected input_ids and attention_mask to "
-            f"{expected}; get the bundle again"
+            f"token_embeddings and a sentence_embedding of {dimension} numbers; get the bundle again"
         )
     return session

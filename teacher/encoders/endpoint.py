@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from teacher.encoders.base import LONGEST_WINDOW, LoadedEncoder, Role, prompt_for
+from teacher.encoders.encoder import LONGEST_WINDOW, LoadedEncoder, Role, prompt_for
 from teacher.encoders.settings import EncoderSettings, Prompts
 from teacher.encoders.window import cut_by_estimate, ladder, long_text
 from teacher.errors import EncoderRefused

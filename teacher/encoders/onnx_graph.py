@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from student.artifacts.digests import digest_file
-from teacher.encoders.base import LONGEST_WINDOW, LoadedEncoder, Role, prompt_for
+from teacher.encoders.encoder import LONGEST_WINDOW, LoadedEncoder, Role, prompt_for
 from teacher.encoders.settings import EncoderSettings, Prompts
 from teacher.encoders.window import cut_by_estimate, long_text, longest_that_encodes
 from teacher.errors import EncoderRefused

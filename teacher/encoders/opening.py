@@ -7,7 +7,7 @@ import numpy as np
 
 from student.artifacts.digests import digest_json
 from student.embeddings import Embeddings
-from teacher.encoders.base import EncodeRaw, EncoderFacts, LoadedEncoder, Role, TeacherEncoder
+from teacher.encoders.encoder import EncodeRaw, EncoderFacts, LoadedEncoder, Role, TeacherEncoder
 from teacher.encoders.endpoint import open_endpoint
 from teacher.encoders.folder import open_folder
 from teacher.encoders.onnx_graph import open_onnx_graph

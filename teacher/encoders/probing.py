@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from student.embeddings import Embeddings
-from teacher.encoders.base import EncodeRaw, Role
+from teacher.encoders.encoder import EncodeRaw, Role
 from teacher.errors import EncoderRefused
 
 PROBE_TEXTS = (

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teacher.corpora.corpus import Corpus
-from teacher.encoders.base import Role
+from teacher.encoders.encoder import Role
 from teacher.labelling.said import what_is_said
 from teacher.mixture.reduction import Block
 from teacher.mixture.teacher import Voice

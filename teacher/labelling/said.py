@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from student.artifacts.digests import digest_json
 from student.artifacts.durable import write_durably
 from teacher.corpora.corpus import Example
-from teacher.encoders.base import Role
+from teacher.encoders.encoder import Role
 from teacher.mixture.teacher import Voice
 
 CHUNK_ROWS = 2048

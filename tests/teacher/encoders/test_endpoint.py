@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from student.embeddings import Embeddings
-from teacher.encoders.base import Role
+from teacher.encoders.encoder import Role
 from teacher.encoders.opening import open_encoder
 from teacher.encoders.settings import EncoderSettings
 from teacher.errors import EncoderRefused

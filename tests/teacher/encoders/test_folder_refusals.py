@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules.router import Router
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
-from teacher.encoders.base import Role
+from teacher.encoders.encoder import Role
 from teacher.encoders.opening import open_encoder
 from teacher.errors import EncoderRefused
 from tests.teacher.encoders.tiny_encoders import TEXTS, WIDTH, make_folder, settings_of, tiny_model, tiny_tokenizer

@@ -19,7 +19,7 @@ from student.distill.pretrained import Pretrained, find_minilm
 from student.distill.targets import read_targets
 from student.embeddings import Embeddings
 from teacher.corpora.recipe import CorpusRecipe, Source
-from teacher.encoders.base import EncoderFacts, Role
+from teacher.encoders.encoder import EncoderFacts, Role
 from teacher.encoders.settings import Prompts
 from teacher.errors import LabelsDiffer, TeacherRefused
 from teacher.labelling import label as labelling
