@@ -10,7 +10,7 @@ DATA := ../shared/data
 STUDENT ?= .run/student/model
 
 .DEFAULT_GOAL := help
-.PHONY: help run test docs fix bench bundle adapted export verifier loop clean
+.PHONY: help run test docs fix bench bundle adapted bilingual export verifier loop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,7 +49,7 @@ loop: .venv/all.stamp ## one whole iteration of the loop on this machine: minute
 bundle: .venv/all.stamp ## make the default bundle again from official weights and public data (two hours)
 	$(BIN)/orilla teacher label --data $(DATA) --out .run/targets
 	$(BIN)/orilla student distill --targets .run/targets --out .run/student \
-	  --vocabulary student/default_bundle/tokenizer.json
+	  --tokenizer student/default_bundle/tokenizer.json
 	$(MAKE) export
 	$(MAKE) verifier
 	$(BIN)/orilla student evaluate student/default_bundle $(STUDENT) --recipe benchmarks/evaluation.toml \
@@ -72,12 +72,19 @@ adapted: .venv/all.stamp ## adapt the teacher to help centers and distill a stud
 	$(BIN)/orilla teacher train --pairs .run/pairs.jsonl --intents $(DATA)/banking77/train.jsonl --hold-out 0.2 \
 	  --out .run/teacher
 	$(BIN)/orilla teacher label --data $(DATA) --model .run/teacher/model --model-name "MiniLM adapted to help centers" \
-	  --model-license Apache-2.0 --share 0.4 --out .run/adapted-targets
+	  --model-license Apache-2.0 --language en --share 0.4 --out .run/adapted-targets
 	$(BIN)/orilla student distill --recipe student/distill/recipes/adapted.toml --targets .run/adapted-targets \
-	  --model .run/teacher/model --model-name "MiniLM adapted to help centers" --model-license Apache-2.0 \
-	  --start $(STUDENT) --out .run/adapted
+	  --teacher .run/teacher/model --start $(STUDENT) --start-name orilla-es-en-3 --out .run/adapted
 	$(BIN)/orilla student evaluate .run/teacher/model .run/adapted/model --recipe benchmarks/evaluation.toml \
 	  --out .run/adapted-evaluation
+
+bilingual: .venv/all.stamp ## label with two teachers that read Spanish, and distill a student of six layers (many hours)
+	for name in multilingual-e5-small universal-sentence-encoder-multilingual; do \
+	  test -d .run/weights/$$name || $(BIN)/orilla teacher weights $$name --out .run/weights/$$name || exit 1; done
+	$(BIN)/orilla teacher label --data $(DATA) --recipe teacher/recipes/bilingual.toml \
+	  --teacher teacher/recipes/bilingual-teacher.toml --out .run/bilingual-targets
+	$(BIN)/orilla student distill --recipe student/distill/recipes/bilingual.toml --targets .run/bilingual-targets \
+	  --start .run/weights/multilingual-e5-small --start-name multilingual-e5-small --start-license MIT --out .run/bilingual
 
 clean: ## delete .venv and .run
 	rm -rf .venv .run

@@ -86,8 +86,8 @@ def _speed(formats: dict[str, Any]) -> str:
         [
             "## Speed and memory",
             "",
-            "All files of a format of at most 300 KB in one fresh process, the median of three times; ratios of ours to the other on the "
-            "files that both read:",
+            "All files of a format of at most 300 KB in one fresh process, the median of three times; ratios of ours "
+            "to the other on the files that both read:",
             "",
             "| format | files | ms a file | MB/s | peak MB | time, memory to the former | to the library alone |",
             "|---|---|---|---|---|---|---|",

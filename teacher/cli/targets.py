@@ -23,6 +23,10 @@ def label_command(
     model_name: ModelNameOption = "local model",
     model_license: ModelLicenseOption = "LicenseRef-unknown",
     precision: Annotated[str, typer.Option(help="Of --model: auto, bfloat16 or float32.")] = "auto",
+    language: Annotated[
+        list[str] | None,
+        typer.Option(help="A language that --model reads; in others a text's translation speaks. All by default."),
+    ] = None,
     share: Annotated[float, typer.Option(min=0, max=1, help="Of the corpus to label, for a quicker try.")] = 1.0,
 ) -> None:
     """Embed a corpus with a teacher once, and write the targets of distillation.
@@ -45,7 +49,9 @@ def label_command(
         if teacher:
             opened = open_teacher(read_teacher_recipe(teacher))
         else:
-            opened = open_folder_teacher(model, name=model_name, license_=model_license, precision=precision)
+            opened = open_folder_teacher(
+                model, name=model_name, license_=model_license, precision=precision, languages=language
+            )
     for voice in opened.voices:
         facts = voice.encoder.facts
         console.print(f"{facts.name}: {facts.dimension} numbers, window {facts.max_tokens or 'unknown'} tokens")

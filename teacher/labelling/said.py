@@ -1,4 +1,4 @@
-"""What each encoder of a teacher says of a corpus, kept in chunks on disk: said once, whatever becomes of it.
+"""Answers of each encoder of a teacher about a corpus, kept in chunks on disk: said once, whatever becomes of it.
 
 A chunk's file is named by a digest of its texts and roles, so a killed labelling goes on after its last whole chunk, a
 larger share of the corpus goes on after a smaller one, and other weights or dimensions encode nothing again.

@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one encoder says of N texts.
+    """The embeddings of one encoder for N texts.
 
     Attributes:
         embeddings: (N, d) of unit norm; rows of which it says nothing are not used.

@@ -51,8 +51,8 @@ class Teacher:
     def is_reduced(self) -> bool:
         """True if its targets are not simply the embeddings of its only encoder."""
         voice = self.voices[0]
-        is_alone = len(self.voices) == 1 and voice.encoder.facts.dimension == self.dimension
-        return not is_alone or voice.settings.is_centered or self.recipe.translation_pull > 0
+        is_one = len(self.voices) == 1 and voice.encoder.facts.dimension == self.dimension
+        return not is_one or voice.settings.is_centered or self.recipe.translation_pull > 0
 
     def embedding_space(self, reduction_sha256: str | None) -> str:
         """Digest of what fixes the space of its targets."""
@@ -80,8 +80,17 @@ def open_teacher(recipe: TeacherRecipe, pretrained: Pretrained | None = None) ->
     return Teacher(recipe, voices, pretrained)
 
 
-def open_folder_teacher(path: Path | None, *, name: str, license_: str, precision: str = "auto") -> Teacher:
-    """The teacher that is one sentence-transformers folder; the official MiniLM when none is named.
+def open_folder_teacher(
+    path: Path | None, *, name: str, license_: str, precision: str = "auto", languages: list[str] | None = None
+) -> Teacher:
+    """The teacher that is one sentence-transformers folder; the official MiniLM, which reads English, if none is named.
+
+    Args:
+        path: of the folder.
+        name: in lineage and model cards.
+        license_: SPDX identifier.
+        precision: `auto`, `float32` or `bfloat16`.
+        languages: that it reads; None for all.
 
     Raises:
         WeightsRefused: it holds no weights. EncoderRefused: it cannot be used.
@@ -93,6 +102,7 @@ def open_folder_teacher(path: Path | None, *, name: str, license_: str, precisio
             "model": str(pretrained.path),
             "license": pretrained.license,
             "precision": precision,
+            "languages": languages if path else ["en"],
         }
     )
     return open_teacher(TeacherRecipe(name=pretrained.name, encoder=[settings]), pretrained)

@@ -35,7 +35,7 @@ _PARTS = {"w": "weight", "b": "bias"}
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What the container holds.
+    """The content of a container.
 
     Attributes:
         config: of a `BertConfig`.

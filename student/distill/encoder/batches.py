@@ -14,7 +14,7 @@ _CARELESS_CHARS = 80
 
 
 class Batches:
-    """What is drawn at a step, by seed and step alone.
+    """The rows of each step, drawn by seed and step alone.
 
     A batch holds P questions, P texts that answer them, and single texts. Half of its questions are of one area or of
     neighbouring ones, so that the answers of one are near misses of the others.

@@ -147,7 +147,7 @@ def encode_with_student(student: StudentModel, tokenizer: Tokenizer, texts: list
 def _encode(
     run: Callable[[Tensor, Tensor], Tensor], tokenizer: Tokenizer, texts: list[str], precision: str
 ) -> NDArray[np.float32]:
-    """What a student makes of texts, a row each, in batches of like length."""
+    """The output of a part of a student for texts, a row each, in batches of like length."""
     device = choose_device()
     encodings = tokenizer.encode_batch(texts)
     order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))

@@ -161,9 +161,10 @@ def test_recipes_of_another_form_are_refused(tmp_path: Path, text: str) -> None:
         read_corpus_recipe(tmp_path / "r.toml")
 
 
-def test_the_public_recipe_names_only_files_that_are_there() -> None:
+@pytest.mark.parametrize("name", ["public", "bilingual"])
+def test_the_recipes_that_ship_name_only_files_that_are_there(name: str) -> None:
     data = require_data("banking77/train.jsonl").parents[1]
-    recipe = read_corpus_recipe(ROOT / "teacher" / "recipes" / "public.toml")
+    recipe = read_corpus_recipe(ROOT / "teacher" / "recipes" / f"{name}.toml")
     for item in (*recipe.source, *recipe.guides_held_out):
         assert (data / item.file).is_file()
 

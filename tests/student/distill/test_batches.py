@@ -1,0 +1,100 @@
+"""Batches: questions beside what answers them, near misses together, texts as people type them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from student.distill.encoder.batches import Batches, split_by_length, typed_carelessly
+from student.distill.encoder.losses import answer_loss
+from student.distill.encoder.recipe import EncoderTraining
+from student.distill.targets import Links, Targets, TargetsManifest
+
+TEXTS, PAIRS = 400, 120
+MANIFEST = TargetsManifest.model_construct(embedding_space="ab" * 32, dimension=8)
+
+
+def targets() -> Targets:
+    answers = [(2 * n, 2 * n + 1) for n in range(PAIRS)]
+    links = Links.of(answers, [f"area {n % 4}" for n in range(PAIRS)])
+    embeddings = np.zeros((TEXTS, 8), np.float16)
+    return Targets(MANIFEST, "d", [f"text {n}" for n in range(TEXTS)], ["x"] * TEXTS, embeddings, links=links)
+
+
+def test_a_batch_holds_questions_their_answers_and_the_rest() -> None:
+    batches = Batches(targets(), EncoderTraining(steps=9, batch_size=32, answer_share=0.5))
+    assert batches.answers == 8
+    seen = set()
+    for step in range(40):
+        rows = batches.rows(step)
+        assert len(rows) == 32
+        np.testing.assert_array_equal(rows[:8] + 1, rows[8:16])
+        seen |= set(rows.tolist())
+    assert seen == set(range(TEXTS))
+
+
+def test_half_of_the_questions_are_of_one_area_mostly() -> None:
+    batches = Batches(targets(), EncoderTraining(steps=9, batch_size=32, answer_share=0.5))
+    areas = [np.unique(batches.rows(step)[:4] // 2 % 4).size for step in range(14)]
+    assert np.mean(areas) < 1.6  # of four drawn at random, 2.7
+
+
+def test_what_is_drawn_depends_on_the_step_alone() -> None:
+    training = EncoderTraining(steps=9, batch_size=32, answer_share=0.5, seed=3)
+    one, other = Batches(targets(), training), Batches(targets(), training)
+    in_order = [one.rows(step) for step in range(30)]
+    for step in (29, 3, 17):
+        np.testing.assert_array_equal(
+            other.rows(step) if step > 17 else Batches(targets(), training).rows(step), in_order[step]
+        )
+
+
+def test_without_links_a_batch_is_of_single_texts() -> None:
+    batches = Batches(replace(targets(), links=Links.of()), EncoderTraining(steps=9, batch_size=32, answer_share=0.5))
+    assert batches.answers == 0
+    assert len(set(batches.rows(0).tolist())) == 32
+
+
+def test_weights_of_the_mix_are_how_often_a_text_is_drawn() -> None:
+    mixed = replace(targets(), mixes=["often" if n % 2 else "never" for n in range(TEXTS)], links=Links.of())
+    training = EncoderTraining(steps=9, batch_size=20, mix_weights={"often": 2.0, "never": 0.0})
+    counts = np.bincount(np.concatenate([Batches(mixed, training).rows(step) for step in range(20)]), minlength=TEXTS)
+    assert counts[0::2].tolist() == [0] * 200
+    assert counts[1::2].tolist() == [2] * 200
+
+
+def test_links_keep_to_the_rows_that_stay() -> None:
+    links = Links.of([(0, 1), (2, 3), (4, 5)], ["a", "b", "c"], [(0, 2), (4, 0)])
+    kept = links.among(np.array([4, 5, 0, 2]), 6)
+    assert (kept.answers.tolist(), kept.areas, kept.translations.tolist()) == ([[0, 1]], ["c"], [[2, 3], [0, 2]])
+
+
+def test_parts_are_of_like_length_and_hold_every_text_once() -> None:
+    lengths = np.array([3, 50, 4, 60, 5, 5, 200])
+    parts = split_by_length(lengths, 130)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(7))
+    assert all(len(part) == 1 or lengths[part].max() * len(part) <= 130 for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("¿Cómo cambio mi contraseña?", "como cambio mi contrasena?"),
+        ("Pay now", "pay now"),
+        ("pay now", None),
+        ("x" * 90 + " Á", None),
+    ],
+)
+def test_texts_are_typed_in_a_hurry(text: str, typed: str | None) -> None:
+    assert typed_carelessly(text) == typed
+
+
+def test_answer_loss_matches_a_hand_computation() -> None:
+    queries = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    passages = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    teacher = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    expected = np.log(2)  # both passages are as near to each query
+    assert answer_loss(queries, passages, teacher, 1.0).item() == pytest.approx(expected, abs=1e-5)
+    both_right = torch.ones(2, 2)  # by the teacher each passage answers each query: no negative is left
+    assert answer_loss(queries, passages, both_right, 1.0).item() == pytest.approx(0, abs=1e-6)
