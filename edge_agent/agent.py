@@ -17,6 +17,7 @@ from edge_agent.answering.pipeline import Questions, open_current
 from edge_agent.errors import AgentError, InputInvalid
 from edge_agent.feedback.log import FeedbackLog, NewFeedback
 from edge_agent.ingest.attachments import RawDocument, ReadDocument
+from edge_agent.ingest.folder.gone import find_gone
 from edge_agent.ingest.folder.places import absolute
 from edge_agent.ingest.jobs import Job, OnPassages
 from edge_agent.ingest.outcome import Ingested, Outcome
@@ -209,8 +210,13 @@ class Agent:
     def report(self) -> BaseReport:
         """The state of the base, and what to mend first. Reads all of it: a second for some thousand passages."""
         today = datetime.now(UTC).date()
+        gone = find_gone(self.roots(), self.files)
         return report_on(
-            whole_documents(self.store.snapshots), self.store.refusals.all(), self.outdated_chunking(), today=today
+            whole_documents(self.store.snapshots),
+            self.store.refusals.all(),
+            self.outdated_chunking(),
+            gone,
+            today=today,
         )
 
     def delete_document(self, document_id: str) -> None:

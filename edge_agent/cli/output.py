@@ -23,15 +23,23 @@ def show_synced(synced: "Synced", *, is_verbose: bool = False) -> None:
         synced: the result.
         is_verbose: name every file, not the first of each sort.
     """
+    _show_counts(synced)
+    _Names(is_verbose)("deleted:", [each.source for each in synced.done if each.effect == "deleted"])
+    _show_what_needs_a_look(synced, _Names(is_verbose))
+
+
+def _show_counts(synced: "Synced") -> None:
     typer.echo(", ".join(f"{count} {name}" for name, count in synced.counts().items()))
-    show = _Names(is_verbose)
+
+
+def _show_what_needs_a_look(synced: "Synced", show: "_Names") -> None:
     for remark in synced.remarks:
         typer.echo(printable(remark), err=True)
     reasons = sorted({each.reason for each in synced.skipped if each.kind != "hidden or temporary"})
     for reason in reasons:
         show(f"not ingested, {reason}:", [each.source for each in synced.skipped if each.reason == reason])
     hidden = [each.source for each in synced.skipped if each.kind == "hidden or temporary"]
-    if hidden and not is_verbose:
+    if hidden and not show.is_verbose:
         typer.echo(f"{len(hidden)} hidden or temporary files left out", err=True)
     elif hidden:
         show("hidden or temporary:", hidden)
@@ -39,6 +47,10 @@ def show_synced(synced: "Synced", *, is_verbose: bool = False) -> None:
     show("refused:", [f"{each.source}: {each.reason}{kept.get(each.source, '')}" for each in synced.refused])
     for each in synced.withheld:
         show(f"{len(each.sources)} documents kept, not deleted: {each.reason}", each.sources)
+    kept_gone = (
+        f"{len(synced.gone)} documents kept and still answering although their files are gone (--prune deletes):"
+    )
+    show(kept_gone, synced.gone)
     show("left out of documents:", [f"{each.source}: {each.text}" for each in synced.notices])
 
 
@@ -47,7 +59,8 @@ def show_changes(synced: "Synced", *, is_verbose: bool = False) -> None:
     lines = [f"{each.effect} {f'{each.origin} → ' if each.origin else ''}{each.source}" for each in synced.done]
     for line in lines if is_verbose else lines[:_NAMED]:
         typer.echo(printable(line))
-    show_synced(synced, is_verbose=is_verbose)
+    _show_counts(synced)
+    _show_what_needs_a_look(synced, _Names(is_verbose))
 
 
 def shortened(name: str, chars: int = 40) -> str:
@@ -60,13 +73,13 @@ class _Names:
     """Prints names below a heading on stderr, as many as are wanted."""
 
     def __init__(self, is_verbose: bool) -> None:
-        self._is_verbose = is_verbose
+        self.is_verbose = is_verbose
 
     def __call__(self, heading: str, names: Sequence[str]) -> None:
         if not names:
             return
         typer.echo(printable(heading), err=True)
-        shown = names if self._is_verbose else names[:_NAMED]
+        shown = names if self.is_verbose else names[:_NAMED]
         for name in shown:
             typer.echo(f"  {printable(name)}", err=True)
         if len(shown) < len(names):

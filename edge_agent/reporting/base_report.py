@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from edge_agent.ingest.folder.gone import Gone
 from edge_agent.reporting.duplicates import near_duplicates, sketch
 from edge_agent.storage.overview import WholeDocument
 from edge_agent.storage.records import Document, Passage, PassageKind, Refusal, full_name
@@ -65,6 +66,7 @@ class BaseReport:
         by_age: documents by the year of their date, "undated" for none.
         refused: documents that were refused and are not in the base, with the reason.
         stale: documents of which a later version was refused, with the reason.
+        gone: documents whose files have gone; of a root whose folder has, one entry without a source.
         incomplete: documents of which something was left out, with what.
         hidden_text: documents with text that no reader sees, with how many characters; it is not searched.
         contradictions: versions that say different things under the same heading.
@@ -84,6 +86,7 @@ class BaseReport:
     by_age: dict[str, int]
     refused: list[Named]
     stale: list[Named]
+    gone: list[Named]
     incomplete: list[Named]
     hidden_text: list[Named]
     contradictions: list[Versions]
@@ -102,6 +105,7 @@ class BaseReport:
 MENDED_FIRST = (
     "contradictions",
     "stale",
+    "gone",
     "refused",
     "incomplete",
     "hard_to_find",
@@ -113,7 +117,12 @@ MENDED_FIRST = (
 
 
 def report_on(
-    documents: Iterable[WholeDocument], refusals: Sequence[Refusal], outdated: Sequence[str], *, today: date
+    documents: Iterable[WholeDocument],
+    refusals: Sequence[Refusal],
+    outdated: Sequence[str],
+    gone: Sequence[Gone] = (),
+    *,
+    today: date,
 ) -> BaseReport:
     """The report on a base.
 
@@ -121,6 +130,7 @@ def report_on(
         documents: all of it.
         refusals: documents that are not in it because they were refused.
         outdated: sources of documents that were chunked by other rules than today's.
+        gone: documents whose files have gone.
         today: for their age.
     """
     gathered = _Gathered(today)
@@ -129,6 +139,7 @@ def report_on(
     lists: dict[str, list[Any]] = {
         "refused": [Named(r.root, r.source, "", r.reason) for r in refusals],
         "stale": gathered.stale,
+        "gone": [Named(each.root, each.source, "", each.remark) for each in gone],
         "incomplete": gathered.incomplete,
         "hidden_text": gathered.hidden_text,
         "contradictions": gathered.contradictions(),

@@ -22,6 +22,8 @@ WORDS: dict[ReportLanguage, dict[str, str]] = {
         "contradictions_do": "Both are shown with their dates when someone asks. Delete the one that no longer holds.",
         "stale": "Updates that were refused",
         "stale_do": "The version before still answers. Mend the file as the reason says and ingest it again.",
+        "gone": "Documents whose files are gone",
+        "gone_do": "They still answer. Put the file back, or delete them with `orilla edge ingest FOLDER --prune`.",
         "refused": "Documents that were refused",
         "refused_do": "Nothing of them is in the base. Mend the file as the reason says and ingest it again.",
         "incomplete": "Documents of which something was left out",
@@ -57,6 +59,8 @@ WORDS: dict[ReportLanguage, dict[str, str]] = {
         "contradictions_do": "Cuando alguien pregunta se muestran ambas, con su fecha. Borre la que ya no vale.",
         "stale": "Actualizaciones rechazadas",
         "stale_do": "Responde aún la versión anterior. Arregle el archivo como dice el motivo y vuelva a añadirlo.",
+        "gone": "Documentos cuyo archivo ya no está",
+        "gone_do": "Aún responden. Devuelva el archivo, o bórrelos con `orilla edge ingest CARPETA --prune`.",
         "refused": "Documentos rechazados",
         "refused_do": "Nada de ellos está en la base. Arregle el archivo como dice el motivo y vuelva a añadirlo.",
         "incomplete": "Documentos de los que se dejó algo fuera",
@@ -83,6 +87,7 @@ _REMARKS = {
     "rows of tables without column names": "filas de tablas sin nombres de columna",
     "headings with nothing below them": "títulos sin nada debajo",
     "passages of hardly a word, under no heading": "pasajes de apenas una palabra, sin título",
+    ": not there; documents:": ": no está; documentos:",
     "its title says nothing": "su título no dice nada",
 }
 """Remarks of the report itself in Spanish; reasons of refusals are in English everywhere."""

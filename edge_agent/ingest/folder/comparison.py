@@ -125,6 +125,8 @@ class Comparison:
             self._compare(file, on_file, may_defer=False)
         if self.plan.prune and gone:
             self._delete(gone, identity)
+        elif gone:
+            self._name_what_is_gone(gone, is_empty=scope in found.empty_folders)
         elif self.memory:
             self.memory.gone = {key for key in self.memory.gone if key[0] != self.label}
 
@@ -141,6 +143,17 @@ class Comparison:
             held = sum(is_below(source, unlisted.source) for source in self._stored)
             kept = f"; its {held} documents stay as they are" if held else ""
             self.synced.refused.append(Refusal(unlisted.source or ".", f"cannot be listed ({unlisted.reason}){kept}"))
+
+    def _name_what_is_gone(self, gone: frozenset[str], *, is_empty: bool) -> None:
+        """Documents that stay though their files are gone; all of them of a folder that is empty, with what to do."""
+        if is_empty and gone == self._stored.keys():
+            reason = (
+                f"the folder has no document now but held {len(gone)}, as a share does that is not mounted; they still "
+                f"answer; mount it, or if they were removed on purpose: {self.how_to_allow}"
+            )
+            self.synced.withheld.append(Withheld(reason, tuple(sorted(gone))))
+        else:
+            self.synced.gone += sorted(gone)
 
     def _compare(self, file: File, on_file: OnFile, *, may_defer: bool) -> tuple[File, str] | None:
         """Ingests a file; where it may be one that was renamed, returns it and its digest instead, for later."""

@@ -46,6 +46,7 @@ class Synced:
         refused: files that should be documents and are not, and folders that cannot be listed.
         kept_old: sources of `refused` of which an older version is stored; it stays, marked stale.
         withheld: documents whose files seem gone, and that are kept because it is not sure.
+        gone: sources of documents whose files are gone, and that are kept because nobody asked to delete them.
         notices: of documents that were added or replaced.
         remarks: on roots and on documents that are not stale any more, in words.
         is_unsettled: whether something is to be looked at again soon: a file that was being written, a file that went.
@@ -57,6 +58,7 @@ class Synced:
     refused: list[Refusal] = field(default_factory=list)
     kept_old: set[str] = field(default_factory=set)
     withheld: list[Withheld] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     is_unsettled: bool = False
@@ -125,5 +127,6 @@ class Synced:
             "changes": [asdict(each) for each in self.done],
             "skipped_files": [asdict(each) for each in self.skipped],
             "withheld": [asdict(each) for each in self.withheld],
+            "gone": self.gone,
             "notices": [asdict(each) for each in self.notices],
         }

@@ -30,7 +30,7 @@ def test_ingest_then_query_from_an_empty_machine(folder: Path, tmp_path: Path) -
     again = run_orilla("edge", "ingest", str(folder), "--store", store, "--json")
     assert json.loads(again.stdout) == {
         **{"added": 0, "replaced": 0, "moved": 0, "unchanged": 2, "skipped": 1, "deleted": 0},
-        **{"refused": [], "changes": [], "withheld": [], "notices": []},
+        **{"refused": [], "changes": [], "withheld": [], "gone": [], "notices": []},
         "skipped_files": [
             {"source": "film.mp4", "kind": "not a document", "reason": "files of type .mp4 are not read"}
         ],
@@ -104,6 +104,11 @@ def test_pruning_leaves_exactly_the_folder(folder: Path, serve: ServeStore, tmp_
     gone.unlink()
     kept = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--json")
     assert json.loads(kept.stdout)["deleted"] == 0  # nothing is deleted unless it is asked for
+    said = run_orilla("edge", "ingest", str(folder), "--store", str(store))
+    assert "1 documents kept and still answering although their files are gone" in said.stderr
+    name = gone.relative_to(folder).as_posix()
+    assert (said.returncode, name in said.stderr) == (0, True)
+    assert name in run_orilla("edge", "report", "--store", str(store)).stdout
     pruned = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--prune", "--json")
     assert json.loads(pruned.stdout)["deleted"] == 1
     again = run_orilla("edge", "ingest", str(folder), "--store", str(store), "--prune", "--json")
@@ -153,6 +158,16 @@ def test_a_share_that_is_not_mounted_empties_no_store(
     assert "2 unchanged" in run_orilla("edge", "ingest", str(folder), "--store", store, "--prune").stdout
     allowed = run_orilla("edge", "ingest", str(folder), "--store", store, "--allow-many-deletions")
     assert (allowed.returncode, "pass both, or neither" in allowed.stderr) == (2, True)
+
+
+def test_deleted_documents_are_named(folder: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    run_orilla("edge", "ingest", str(folder), "--store", store)
+    gone = next(folder.rglob("*.md"))
+    gone.unlink()
+    pruned = run_orilla("edge", "ingest", str(folder), "--store", store, "--prune")
+    assert "1 deleted" in pruned.stdout
+    assert pruned.stderr.split("deleted:\n")[1].split()[0] == gone.relative_to(folder).as_posix()
 
 
 def test_a_refused_update_says_that_the_old_version_stays(folder: Path, tmp_path: Path) -> None:

@@ -63,6 +63,35 @@ def test_new_changed_and_gone_files(agent: Agent, folder: Path) -> None:
     assert not sync(agent, folder, PRUNE).done
 
 
+def test_documents_whose_files_are_gone_are_named_while_nobody_prunes(agent: Agent, folder: Path) -> None:
+    assert sync(agent, folder).gone == []
+    (folder / "backups.md").unlink()
+    kept = sync(agent, folder)
+    assert (kept.gone, kept.has_failed, kept.as_json()["gone"]) == (["backups.md"], False, ["backups.md"])
+    assert [(each.root, each.source) for each in agent.report().gone] == [("docs", "backups.md")]
+    assert agent.report().counts["gone"] == 1
+    assert sync(agent, folder, PRUNE).gone == []
+    assert agent.report().gone == []
+
+
+def test_an_emptied_folder_says_what_it_held_while_nobody_prunes(agent: Agent, folder: Path) -> None:
+    sync(agent, folder)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    synced = sync(agent, folder)
+    assert "the folder has no document now but held 3" in reasons(synced)
+    assert (synced.has_failed, len(stored(agent)), len(agent.report().gone)) == (True, 3, 3)
+    folder.rmdir()
+    (away,) = agent.report().gone
+    assert (away.source, away.remark) == ("", f"{folder}: not there; documents: 3")
+
+
+def test_files_of_a_root_inside_another_are_not_gone_from_it(agent: Agent, folder: Path) -> None:
+    sync(agent, folder / "hr")
+    sync(agent, folder)
+    assert agent.report().gone == []
+
+
 def test_an_empty_folder_deletes_nothing_until_somebody_says_so(agent: Agent, folder: Path) -> None:
     sync(agent, folder)
     shutil.rmtree(folder)
