@@ -181,6 +181,26 @@ def test_text_that_a_click_reaches_is_kept(layout: str) -> None:
     assert any("Cambio" in text or "PIN" in text for text in found)
 
 
+_ANSWERED = "<h2><button class='accordion-button'>When?</button></h2><div class='accordion-collapse'><p>At 9.</p></div>"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        f"<div class='accordion-item'>{_ANSWERED}</div>",
+        f"<div class='faqs'><div class='faq'>{_ANSWERED}</div></div>",
+        "<div class='faq-question'>When?</div><div class='faq-answer'>At 9.</div>",
+        "<button>When do you open, and where?</button><div class='answer' hidden>At 9.</div>",
+        "<div class='toggle'><h3>When?</h3><p>At 9.</p></div>",
+    ],
+)
+@pytest.mark.parametrize("hidden", ["<p style='display:none'>SECRET</p>", "<p class='oculto' hidden>SECRET</p>"])
+def test_hidden_text_behind_a_panel_is_no_panel_of_its_button(before: str, hidden: str) -> None:
+    text = read(f"<main><h1>FAQ</h1>{before}{hidden}<p>Call us.</p></main>").text
+    assert "SECRET" not in text
+    assert text.endswith("At 9.\n\nCall us.")
+
+
 def test_the_last_of_headings_and_panels_in_turns_is_kept() -> None:
     page = "<h3>Uno</h3><div hidden>En caja.</div><h3>Dos</h3><div hidden>En casa.</div>"
     assert texts(page) == ["Uno", "En caja.", "Dos", "En casa."]

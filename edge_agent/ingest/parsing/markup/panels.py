@@ -32,6 +32,10 @@ _OPENING = re.compile(
     r"toggle|show|slide|display|hidden|visib|classList|addClass|removeClass|expand|open\b", re.IGNORECASE
 )
 _BY_CLASS = re.compile(r"ByClassName\(\s*[\"'`]([\w-]{2,60})")
+_PANEL = re.compile(
+    r"(?:^|[-_\s])(?:panel|body|content|contenido|collaps\w*|pane|inner|answer|respuesta|drawer)(?:$|[-_\s])", re.I
+)
+_TEXT_BLOCKS = frozenset(("p", "div", "ul", "ol", "dl", "dd", "section", "table", "pre", "blockquote"))
 _MAX_SCRIPT_CHARS, _MAX_TEXT_CHARS = 500_000, 300
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 
@@ -152,15 +156,31 @@ def _before(element: html.HtmlElement) -> html.HtmlElement | None:
 def opens(before: html.HtmlElement, panel: html.HtmlElement) -> bool:
     """Whether an element is the control or the question that the hidden element behind it belongs to."""
     text = _text(before)
+    if not _PANEL.search(panel.get("class") or "") and panel.get("role") is None and _has_own_panel(before):
+        return False
     for one in islice(before.iter(), 10):
         is_of_another = one.tag == "summary" and one is not before
         if isinstance(one.tag, str) and is_control(one) and not is_of_another and len(_text(one)) * 2 >= len(text):
             others = set(_targets(one))
             return not others or panel.get("id") in others
+    if _PANEL.search(before.get("class") or "") and not _PANEL.search(panel.get("class") or ""):
+        return is_question(text)  # a panel itself
     words = " ".join(one.get("class") or "" for one in (before, panel, panel.getparent()) if one is not None)
     if _ACCORDION.search(words) or (before.tag == "dt" and panel.tag == "dd"):
         return True
     return is_question(text)
+
+
+def _has_own_panel(before: html.HtmlElement) -> bool:
+    """Whether an element holds a control, a heading or a question, and other blocks of text that these are of."""
+    has_label = False
+    for one in islice(before.iter("*"), 1, 100):
+        if not has_label:
+            has_label = one.tag in _HEADINGS or is_control(one) or is_question(_text(one))
+            label = one
+        elif one.tag in _TEXT_BLOCKS and not any(outer is label for outer in one.iterancestors()) and _text(one):
+            return True
+    return False
 
 
 def _text(element: html.HtmlElement) -> str:
