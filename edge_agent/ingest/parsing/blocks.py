@@ -5,10 +5,11 @@ Markup is left behind, structure is kept as blocks. Parsers say what they see to
 all formats (normal form, invisible characters, question and answer layouts) is done here and in `questions.py`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from edge_agent.characters import count_invisible, is_normal, normalize
 from edge_agent.ingest.parsing.labels import is_code, is_label, opening_code
@@ -85,7 +86,10 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A block before it has a place in the text; `is_label` and `is_aside` are those of `TextBuilder.paragraph`."""
+    """A block before it has a place in the text; `is_label` and `is_aside` are those of `TextBuilder.paragraph`.
+
+    `is_asked` is a question that was found in the text, not marked as a heading.
+    """
 
     kind: BlockKind
     text: str
@@ -96,6 +100,7 @@ class Piece:
     is_large: bool = False
     is_aside: bool = False
     closes: int = 0
+    is_asked: bool = False
 
 
 class TextBuilder:
@@ -209,7 +214,7 @@ class TextBuilder:
             if text := text.strip():
                 pieces.append(piece if text == piece.text else replace(piece, text=text))
         title = _one_line(normalize(title)) if title else None
-        text, blocks = _join(_with_questions(_with_labels(pieces, title)))
+        text, blocks = _join(_with_answers_ended(_with_questions(_with_labels(pieces, title))))
         return Extract(
             text,
             title or None,
@@ -232,6 +237,7 @@ class TextBuilder:
 
 
 _INDENT = "  "
+_POINTING = re.compile(r"\b(?:tabl[ea]s?|below|following|siguientes?|abajo|continuaci[oó]n|these|estos|estas)\b", re.I)
 _MAX_NOTICES = 100
 _MAX_BEFORE_TITLE = 2
 _TEXT = (BlockKind.PARAGRAPH, BlockKind.LIST_ITEM)
@@ -306,10 +312,33 @@ def _with_questions(pieces: Sequence[Piece]) -> list[Piece]:
                 if part.is_question:
                     own = level if arranged and arranged[-1].kind is not BlockKind.HEADING else QUESTION_LEVEL
                     text = _one_line(part.text)
-                    arranged.append(Piece(BlockKind.HEADING, text, own, piece.page, closes=whole.closes))
+                    arranged.append(Piece(BlockKind.HEADING, text, own, piece.page, closes=whole.closes, is_asked=True))
                 else:
                     arranged.append(whole if part.text == whole.text else replace(whole, text=part.text))
     return arranged
+
+
+def _with_answers_ended(pieces: list[Piece]) -> list[Piece]:
+    """Pieces where a table below the text of the last answer is no part of it, unless that text leads to it."""
+    asking = [n for n, piece in enumerate(pieces) if piece.is_asked]
+    for asked, following in pairwise([*asking, len(pieces)]):
+        level = pieces[asked].level
+        below = range(asked + 1, following)
+        ends = next((n for n in below if pieces[n].kind is BlockKind.HEADING or pieces[n].closes), following)
+        if ends == following < len(pieces):
+            continue  # another question follows: all between is the answer
+        for n in range(asked + 2, ends):
+            before, piece = pieces[n - 1], pieces[n]
+            if piece.kind is BlockKind.TABLE_ROW and before.kind is BlockKind.PARAGRAPH:
+                if not _leads_on(before.text):
+                    pieces[n] = replace(piece, closes=level)
+                break
+    return pieces
+
+
+def _leads_on(text: str) -> bool:
+    """Whether a paragraph says that something below it belongs to it."""
+    return text.rstrip()[-1] not in ".!…" or bool(_POINTING.search(text))
 
 
 def _may_ask(piece: Piece) -> bool:

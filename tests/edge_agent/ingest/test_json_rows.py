@@ -111,3 +111,16 @@ def test_html_in_values_is_read_as_its_text() -> None:
         texts(read([{"rule": "if a < b then <x> wins", "unit": "R&amp;D"}] * 2))
         == ["rule: if a < b then <x> wins | unit: R&D"] * 2
     )
+
+
+def test_lists_of_a_record_end_with_it() -> None:
+    rows = [{"ticket": n, "messages": [{"from": "a", "text": "b"}, {"from": "c", "text": "d"}]} for n in (1, 2)]
+    made = extract("\n".join(map(json.dumps, rows)).encode(), DocumentFormat.JSONL, ParsingLimits())
+    assert next(b.closes for b in made.blocks if made.text[b.start :].startswith("ticket: 2")) == 2
+
+
+def test_objects_by_their_keys_are_a_record_each() -> None:
+    errors = {"E-1": {"title": "Full", "fix": "Delete."}, "E-2": {"title": "Token", "fix": "Sign in."}}
+    for value, text in ((errors, ""), ({"version": 1, "errors": errors}, "version: 1\n\nerrors\n\n")):
+        made = extract(json.dumps(value).encode(), DocumentFormat.JSON, ParsingLimits())
+        assert made.text == f"{text}E-1 | title: Full | fix: Delete.\nE-2 | title: Token | fix: Sign in."

@@ -77,3 +77,27 @@ def test_a_cell_of_links_beside_the_text_is_a_menu_and_large_type_the_title() ->
     made = read(page)
     assert made.title == "Llaves"
     assert blocks(made)[:2] == [(1, "Llaves"), (0, "Cuelgan en el armario, junto a la caja.")]
+
+
+def closes_of(made: Extract, begins: str) -> int:
+    return next(block.closes for block in made.blocks if made.text[block.start :].startswith(begins))
+
+
+def test_a_table_below_the_last_answer_is_no_part_of_it() -> None:
+    page = "# Till\n\n**Q: Who has the key?**\nA: Ada.\n\nA lift.\n\n| Error | Fix |\n|---|---|\n| E-12 | call |\n"
+    assert closes_of(read(page, DocumentFormat.MARKDOWN), "Error: E-12") == QUESTION_LEVEL
+
+
+@pytest.mark.parametrize(
+    ("leads", "after"),
+    [("These are the fees:", ""), ("See the table below.", ""), ("Ada.", "\n**Who has the car?**\n\nIvo.\n")],
+)
+def test_a_table_that_an_answer_leads_to_or_another_question_follows_stays_below_it(leads: str, after: str) -> None:
+    page = f"# Till\n\n**Who has the key?**\n\n{leads}\n\n| Error | Fix |\n|---|---|\n| E-12 | call |\n{after}"
+    assert closes_of(read(page, DocumentFormat.MARKDOWN), "Error: E-12") == 0
+
+
+def test_a_section_of_a_table_ends_with_the_table() -> None:
+    page = """<h1>School</h1><table><tr><th>Subject</th><th>Day</th></tr><tr><th colspan=2>Wind</th></tr>
+      <tr><td>Horn</td><td>Monday</td></tr></table><p>Ana directs it.</p>"""
+    assert closes_of(read(page), "Ana directs it.") == QUESTION_LEVEL

@@ -87,19 +87,37 @@ class _Values:
     def add(self, value: Value, level: int, depth: int = 0) -> None:
         """Adds a list or an object; lists of objects below it get a heading."""
         _require_depth(depth)
-        if _is_map(value):
+        if _is_map(value) and _is_keyed(value):
+            self._add_keyed(value, level, depth)
+        elif _is_map(value):
             self._add_object(value, level, depth)
         else:
             for kind, run in groupby(value, key=type):
                 self._add_run(kind, list(run), level, depth)
 
+    def _add_keyed(self, value: dict[str, Value], level: int, depth: int) -> None:
+        """Adds objects that their keys name: each is a row that begins with its key, or stands below it."""
+        if any(_holds_rows(inner, depth) for inner in value.values()):
+            for name, inner in value.items():
+                self._builder.heading(_readable(name), min(level, 6))
+                self.add(inner, level + 1, depth + 1)
+            self._builder.end_scope(min(level, 6))
+        else:
+            self._add_rows([{"": name, **inner} for name, inner in value.items()])
+
     def _add_object(self, value: dict[str, Value], level: int, depth: int) -> None:
         """Adds an object: its own values as a row, then its lists of objects below headings."""
-        below = {name: inner for name, inner in value.items() if _holds_rows(inner, depth)}
+        below = {
+            name: inner
+            for name, inner in value.items()
+            if _holds_rows(inner, depth) or (not depth and _is_map(inner) and _is_keyed(inner))
+        }
         self._add_rows([{name: inner for name, inner in value.items() if name not in below}])
         for name, inner in below.items():
             self._builder.heading(_readable(name), min(level, 6))
             self.add(inner, level + 1, depth + 1)
+        if below:
+            self._builder.end_scope(min(level, 6))
 
     def _add_run(self, kind: type, run: list[Value], level: int, depth: int) -> None:
         if kind is dict:
@@ -190,6 +208,14 @@ def _scalar(value: Value) -> str:
 
 def _is_map(value: Value) -> bool:
     return isinstance(value, dict)
+
+
+def _is_keyed(value: dict[str, Value]) -> bool:
+    """Whether an object holds nothing but objects that have most names in common: records by their keys."""
+    inners = [set(inner) if _is_map(inner) else set() for inner in value.values()]
+    if len(inners) < 2 or "" in value or not all(inners):
+        return False
+    return 2 * len(set.intersection(*inners)) >= len(set.union(*inners)) > 1
 
 
 def _require_depth(depth: int) -> None:

@@ -38,7 +38,9 @@ def read_table(walker: Walker, table: html.HtmlElement, around: Surroundings, de
         head = head - 1 if head else None
     if not head:
         head = _marked_rows(rows, width)
+    has_sections = False
     for label, part in _parts(rows, head or 0, width):
+        has_sections |= label is not None
         if label is not None:
             is_name = label.is_header or (len(label.text) <= _MAX_LABEL_CHARS and label.text[-1:] not in (".", ""))
             if is_name and part:
@@ -49,6 +51,8 @@ def read_table(walker: Walker, table: html.HtmlElement, around: Surroundings, de
             names = 0 if head is None and width <= _FORM_COLUMNS else head
             add_table(walker.builder, [*rows[: head or 0], *part], header_rows=names)
     _read_strays(walker, table, around, depth)
+    if has_sections:  # they name rows, and nothing below the table
+        walker.builder.end_scope(QUESTION_LEVEL)
 
 
 def _read_strays(walker: Walker, table: html.HtmlElement, around: Surroundings, depth: int) -> None:
