@@ -38,6 +38,12 @@ class Cell:
     is_header: bool = False
 
 
+class Spanned(str):
+    """The text of a place that the cell at the left of it covers too: one cell, to be said once."""
+
+    __slots__ = ()
+
+
 def add_table(
     builder: TextBuilder, rows: Sequence[Sequence[Cell]], *, header_rows: int | None = None, page: int = 0
 ) -> None:
@@ -139,14 +145,19 @@ def row_text(names: Sequence[str], cells: Sequence[str]) -> str:
     """A row as it is stored: every cell that holds anything, after its column's name."""
     parts: list[str] = []
     for n, cell in enumerate(cells):
-        value, name = " ".join(cell.split()), _at(names, n)
+        value, name = _in_a_row(cell), _in_a_row(_at(names, n))
         if value:
             part = f"{name}: {value}" if name and name != value else value
-            if not parts or parts[-1] != part:  # a cell merged over columns of one name
+            if not (isinstance(cell, Spanned) and parts and parts[-1] == part):  # merged over columns of one name
                 parts.append(part)
     if not any(names) and len(parts) == 2 and len(parts[0]) <= _MAX_NAME_CHARS and parts[0][-1] not in ".:?!":
         return f"{parts[0]}: {parts[1]}"  # a form: what it is, and what it says
     return CELL_GAP.join(parts)
+
+
+def _in_a_row(text: str) -> str:
+    """A text on one line, without what stands between the cells of a row."""
+    return " ".join("/" if word == CELL_GAP.strip() else word for word in text.split())
 
 
 def lines_of_cell(extract: Extract) -> list[str]:
@@ -170,10 +181,11 @@ def expand(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
                     carried[column] = (left - 1, text)
             elif waiting:
                 cell = waiting.pop(0)
-                for _ in range(max(1, min(cell.columns, _MAX_COLUMNS))):
+                for place in range(max(1, min(cell.columns, _MAX_COLUMNS))):
+                    text = Spanned(cell.text) if place else cell.text
                     if cell.rows > 1:
-                        carried[len(line)] = (min(cell.rows, _MAX_SPAN) - 1, cell.text)
-                    line.append(cell.text)
+                        carried[len(line)] = (min(cell.rows, _MAX_SPAN) - 1, text)
+                    line.append(text)
             else:
                 line.append("")
             if len(line) >= _MAX_SPAN:

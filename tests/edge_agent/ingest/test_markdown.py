@@ -74,7 +74,7 @@ Duna | 4 \\| 5 €
     assert blocks(text) == [
         ("heading", "Cuotas"),
         ("paragraph", "Una línea que sigue.\nOtra."),
-        ("table row", "Plan: Duna | Cuota: 4 | 5 €"),
+        ("table row", "Plan: Duna | Cuota: 4 / 5 €"),
         ("list item", "3. Tres"),
         ("list item", "- Bajo tres"),
         ("paragraph", "Sigue."),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_agent.ingest.parsing.blocks import TextBuilder
+from edge_agent.ingest.parsing.grid import Spanned
 from edge_agent.ingest.parsing.spreadsheet import add_spreadsheet, require_cells
 
 _DEFAULT_NAME = re.compile(r"(?:(?:work)?sheet|hoja|tabelle|feuil|foglio|planilha|folha|table|tabla)[ _]?\d*", re.I)
@@ -110,7 +111,7 @@ def _carry_over(rows: list[list[str]], merged: Sequence[Merged]) -> None:
             row = rows[n]
             row += [""] * (min(right + 1, _width(rows)) - len(row))
             for column in range(region.left, min(right + 1, len(row))):
-                row[column] = row[column] or text
+                row[column] = row[column] or (Spanned(text) if column > region.left else text)
 
 
 def _width(rows: Sequence[Sequence[str]]) -> int:
