@@ -4,12 +4,13 @@ A row of the price list reads `Product: Monitor 27 | Price: 189 € | Delivery: 
 every row and column that they span. Rows of questions and answers become those.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from edge_agent.characters import normalize
 from edge_agent.ingest.parsing.blocks import QUESTION_LEVEL, Extract, TextBuilder
+from edge_agent.ingest.parsing.forms import is_form, pairs
 
 CELL_GAP = " | "
 _QUESTIONS = frozenset(
@@ -26,6 +27,7 @@ _TITLES = frozenset(
 _LONG_CELL = 160
 """Characters from which a cell is a text of its own: rows that hold such are sections, not lines of a table."""
 _MAX_NAME_CHARS, _MAX_COLUMNS, _MAX_SPAN = 120, 200, 1_000
+_MAX_LABEL_CHARS, _MAX_FORM_COLUMNS = 80, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ class Spanned(str):
     __slots__ = ()
 
 
+class Across(str):
+    """The text of a merged cell of a sheet as wide as its table."""
+
+    __slots__ = ()
+
+
 def add_table(
     builder: TextBuilder, rows: Sequence[Sequence[Cell]], *, header_rows: int | None = None, page: int = 0
 ) -> None:
@@ -55,11 +63,93 @@ def add_table(
         header_rows: how many rows at the top name the columns; None to tell by their cells.
         page: where the table is.
     """
-    names, body = divide(rows, header_rows=header_rows)
+    rows = list(rows)
+    width = max((sum(cell.columns for cell in row) for row in rows), default=0)
+    while len(rows) > 1 and (_is_across(rows[0], width) or _is_lone(rows[0], rows[1], width)):  # a title in the table
+        _add_label(builder, rows.pop(0)[0].text, page)
+        header_rows = (header_rows - 1 or None) if header_rows else header_rows
+    grid = expand(rows)
+    names, below = divide(rows, header_rows=header_rows)
+    head = len(grid) - len(below)
+    labels = set(_labels(rows, head, width))
+    body = [row for n, row in enumerate(below, start=head) if n not in labels]
+    form = header_rows is None and not _is_marked(rows[:1]) and reads_as_form([grid[0], *body] if head else body)
+    if form:
+        names, below, head = [], grid, 0
     unused = [name for n, name in enumerate(names) if not any(_at(row, n).strip() for row in body)]
     if any(unused):  # columns to be filled in by hand
         builder.row(CELL_GAP.join(dict.fromkeys(filter(None, unused))), page=page, is_first=True)
-    add_rows(builder, names, body, page=page)
+    part: list[list[str]] = []
+    for n, row in enumerate(below, start=head):
+        if n not in labels:
+            part.append(row)
+            continue
+        _add_part(builder, names, part, form, page)
+        part = []
+        if n + 1 < len(grid):
+            _add_label(builder, rows[n][0].text, page)
+        else:
+            builder.paragraph(rows[n][0].text, page=page)
+    _add_part(builder, names, part, form, page)
+    if labels:
+        builder.end_scope(QUESTION_LEVEL)  # what follows the table is not of its last section
+
+
+def reads_as_form(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether rows that nothing marks as a head are labels and values; questions and answers are not."""
+    return len(rows) > 1 and _asked_columns(rows[0], rows[1:]) == (-1, -1) and is_form(rows)
+
+
+def add_form(builder: TextBuilder, rows: Sequence[Sequence[str]], *, page: int = 0) -> None:
+    """Adds rows of labels and values, each value after its label."""
+    for n, row in enumerate(rows):
+        found = list(pairs(["" if isinstance(cell, Spanned) else cell for cell in row]))
+        text = row_text([label for label, _ in found], [value for _, value in found])
+        builder.row(text, page=page, is_first=n == 0)
+
+
+def _add_part(builder: TextBuilder, names: Sequence[str], rows: list[list[str]], is_form: bool, page: int) -> None:
+    if is_form:
+        add_form(builder, rows, page=page)
+    else:
+        add_rows(builder, names, rows, page=page)
+
+
+def _add_label(builder: TextBuilder, text: str, page: int) -> None:
+    """Adds what stands over the rows of a table: a name as a heading of what follows, a text as a paragraph."""
+    if len(text) <= _MAX_LABEL_CHARS and text.strip()[-1:] not in (".", ",", ";", ""):
+        builder.heading(text, QUESTION_LEVEL, page=page)
+    else:
+        builder.paragraph(text, page=page)
+
+
+def _is_across(row: Sequence[Cell], width: int) -> bool:
+    """Whether a row is one cell over all columns of its table."""
+    return width > 1 and len(row) == 1 and row[0].columns >= width and row[0].rows == 1
+
+
+def _is_lone(row: Sequence[Cell], following: Sequence[Cell], width: int) -> bool:
+    """Whether nothing but the first cell of a row holds text, which can be a name of the full rows below it."""
+    filled = [cell for cell in row if cell.text.strip()]
+    return (
+        width > _MAX_FORM_COLUMNS
+        and filled == list(row[:1])
+        and filled[0].rows == 1
+        and len(filled[0].text) <= _MAX_LABEL_CHARS
+        and sum(bool(cell.text.strip()) for cell in following) > 1
+    )
+
+
+def _labels(rows: Sequence[Sequence[Cell]], head: int, width: int) -> Iterator[int]:
+    """The rows that name those below: one cell over all columns, or a first cell alone where that is surely meant."""
+    has_lone = head > 0 and head + 1 < len(rows) and _is_lone(rows[head], rows[head + 1], width)
+    for n in range(head, len(rows)):
+        if _is_across(rows[n], width):
+            yield n
+        elif n + 1 < len(rows) and _is_lone(rows[n], rows[n + 1], width):
+            text = rows[n][0].text.strip()
+            if has_lone or text.isupper() or text.endswith(":"):
+                yield n
 
 
 def divide(rows: Sequence[Sequence[Cell]], *, header_rows: int | None = None) -> tuple[list[str], list[list[str]]]:
@@ -201,7 +291,23 @@ def _header_rows(rows: Sequence[Sequence[Cell]], grid: Sequence[Sequence[str]]) 
         marked += 1
     if marked:
         return min(marked, 3)
-    return 1 if len(grid) > 1 and reads_as_names(grid[0], grid[1:]) else 0
+    if len(grid) < 2:
+        return 0
+    count = 1
+    while count < min(3, len(grid) - 1) and any(cell.columns > 1 for cell in rows[count - 1]):
+        count += 1  # a name of several columns stands over theirs
+    if count > 1 and _names_all(grid[:count]) and reads_as_names(column_names(grid[:count]), grid[count:]):
+        return count
+    is_carried_down = any(cell.rows > 1 for cell in rows[0])  # a name of rows, not of a column
+    return int(not is_carried_down and reads_as_names(grid[0], grid[1:]))
+
+
+def _names_all(rows: Sequence[Sequence[str]]) -> bool:
+    return all(any(map(str.isalpha, cell)) and not cell.strip()[0].isdigit() for row in rows for cell in row if cell)
+
+
+def _is_marked(rows: Sequence[Sequence[Cell]]) -> bool:
+    return any(cell.is_header for row in rows for cell in row[1:])
 
 
 def reads_as_names(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:

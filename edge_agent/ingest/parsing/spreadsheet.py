@@ -10,7 +10,8 @@ from itertools import groupby, pairwise
 
 from edge_agent.errors import ContentTooLarge
 from edge_agent.ingest.parsing.blocks import TextBuilder
-from edge_agent.ingest.parsing.grid import add_rows, column_names
+from edge_agent.ingest.parsing.forms import has_colons
+from edge_agent.ingest.parsing.grid import Across, add_form, add_rows, column_names
 
 MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 50_000, 200, 1_000_000
 _SAMPLE, _LONG_NAME_CHARS = 50, 25
@@ -64,6 +65,11 @@ def _add_part(
     while width > 1 and _filled(rows[at]) == 1:
         at += 1
     body = rows[at:]
+    if len(body) > 1 and has_colons(body):
+        for row in rows[:at]:
+            _add_line(builder, row, level, is_title=True)
+        add_form(builder, body)
+        return [], []
     own = header_rows(body) if width > 1 else 0
     if own:
         names, header = column_names(_carried_right(body[:own], own)), body[:own]
@@ -76,7 +82,7 @@ def _add_part(
     for n, row in enumerate(body[own:], start=own):
         if repeated and _folded(row) in repeated:
             continue
-        if width > 2 and _is_section(row, body[n + 1 :]):
+        if width > 2 and (_is_section(row, body[n + 1 :]) or (_is_across(row) and n + 1 < len(body))):
             add_rows(builder, names, table)
             builder.heading(next(filter(None, row)), level)
             table = []
@@ -170,6 +176,12 @@ def _is_section(row: Sequence[str], below: Rows) -> bool:
         return False
     text = row[0].strip()
     return len(text) <= _MAX_SECTION_CHARS and (text.isupper() or text[-1] == ":") and not _VALUE.fullmatch(text)
+
+
+def _is_across(row: Sequence[str]) -> bool:
+    """Whether a row is one merged cell as wide as its table, a name of what follows."""
+    lone = [cell for cell in row if cell.strip()]
+    return len(lone) == 1 and isinstance(lone[0], Across) and len(lone[0]) <= _MAX_SECTION_CHARS
 
 
 def _add_line(builder: TextBuilder, row: Sequence[str], level: int, *, is_title: bool) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_agent.ingest.parsing.blocks import TextBuilder
-from edge_agent.ingest.parsing.grid import Spanned
+from edge_agent.ingest.parsing.grid import Across, Spanned
 from edge_agent.ingest.parsing.spreadsheet import add_spreadsheet, require_cells
 
 _DEFAULT_NAME = re.compile(r"(?:(?:work)?sheet|hoja|tabelle|feuil|foglio|planilha|folha|table|tabla)[ _]?\d*", re.I)
@@ -107,6 +107,8 @@ def _carry_over(rows: list[list[str]], merged: Sequence[Merged]) -> None:
             continue
         others = [cell for n, cell in enumerate(rows[region.top]) if not region.left <= n <= region.right]
         right = region.right if any(cell.strip() for cell in others) else region.left
+        if right == region.left and region.top == region.bottom and region.right - region.left + 1 >= _width(rows):
+            rows[region.top][region.left] = Across(text)
         for n in range(region.top, min(region.bottom + 1, len(rows))):
             row = rows[n]
             row += [""] * (min(right + 1, _width(rows)) - len(row))
