@@ -348,3 +348,53 @@ def test_a_page_shown_two_thousand_times_is_refused_soon() -> None:
 def test_too_many_characters_are_refused_before_they_are_laid_out() -> None:
     with pytest.raises(ContentTooLarge, match="more than 100 characters"):
         extract(make(lines(*["Words and words"] * 20)), DocumentFormat.PDF, ParsingLimits(chars=100))
+
+
+OPENING = (
+    "Reading rooms are open on week-",
+    "days only and close at six. Lockers",
+    "take a coin of one pound that comes",
+    "back at the end. Photographs need a",
+    "permit from the archivist upstairs.",
+)
+LENDING = (
+    "Donations of books are looked at",
+    "every Friday by the board, and the",
+    "lift is tested each Monday between",
+    "eight and nine. The prize is given in",
+    "odd years to a local historian who",
+    "lives in the county. Talks begin at",
+    "seven and tickets cost four pounds.",
+    "The car park belongs to the school",
+    "and shuts at five on every day. The",
+    "garden gate is left open until then.",
+)
+CLOSING = ("Pens stay in the locker and only", "pencils come into the map room, as", "they do in every other archive.")
+
+
+@pytest.mark.parametrize("shift", [0, 6])
+@pytest.mark.parametrize("is_left", [True, False])
+def test_a_ruled_table_is_read_in_the_column_that_it_stands_in(is_left: bool, shift: int) -> None:
+    def draw(canvas: Canvas) -> None:
+        x, other = (72, 310) if is_left else (310, 72)
+        lines(*OPENING, x=x, y=700)(canvas)
+        table = Table([["Ticket", "Price"], ["Day", "£2"], ["Year", "£30"]], colWidths=[80, 80], rowHeights=14)
+        table.setStyle(TableStyle([("GRID", (0, 0), (-1, -1), 0.5, colors.black), ("FONTSIZE", (0, 0), (-1, -1), 9)]))
+        table.wrapOn(canvas, 200, 200)
+        table.drawOn(canvas, x, 588)
+        lines(*CLOSING, x=x, y=572)(canvas)
+        lines(*LENDING, x=other, y=700 - shift)(canvas)
+
+    whole = joined(OPENING)
+    assert "weekdays" in whole
+    column = [whole, "Ticket: Day | Price: £2", "Ticket: Year | Price: £30", " ".join(CLOSING)]
+    prose = " ".join(LENDING)
+    assert texts(make(draw)) == ([*column, prose] if is_left else [prose, *column])
+
+
+def test_columns_whose_lines_are_not_level_are_no_table() -> None:
+    def draw(canvas: Canvas) -> None:
+        lines(*OPENING, *CLOSING, y=700, step=15)(canvas)
+        lines(*LENDING, x=310, y=693, step=15)(canvas)
+
+    assert texts(make(draw)) == [joined([*OPENING, *CLOSING]), " ".join(LENDING)]

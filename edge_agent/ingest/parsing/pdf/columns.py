@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from edge_agent.ingest.parsing.pdf.page import Line
+from edge_agent.ingest.parsing.pdf.page import Line, pitch_of
 
 _MAX_DEPTH, _MAX_GUTTERS = 6, 40
 
@@ -72,7 +72,7 @@ def _best_gutter(rows: Sequence[Line], size: float) -> _Gutter | None:
     open_: list[_Gutter] = []
     for number, gaps in enumerate([*free, []]):
         still: list[_Gutter] = []
-        inner = gaps[1:-1]
+        inner = [*gaps[1:-1], *_beside(rows, number, least)]
         for gutter in open_:
             gap = next(
                 (gap for gap in gaps if min(gap[1], gutter.x1) - max(gap[0], gutter.x0) >= least),
@@ -83,7 +83,7 @@ def _best_gutter(rows: Sequence[Line], size: float) -> _Gutter | None:
                     best = gutter
                 continue
             gutter.x0, gutter.x1, gutter.last = max(gap[0], gutter.x0), min(gap[1], gutter.x1), number
-            gutter.both += gap in inner
+            gutter.both += any(min(x1, gutter.x1) - max(x0, gutter.x0) >= least for x0, x1 in inner)
             still.append(gutter)
         for x0, x1 in inner[:_MAX_GUTTERS]:
             if len(still) < _MAX_GUTTERS and not any(min(x1, g.x1) - max(x0, g.x0) >= least for g in still):
@@ -101,6 +101,15 @@ def _free(row: Line, least: float) -> list[tuple[float, float]]:
             gaps.append((end, word.x0))
         end = max(end, word.x1)
     return [*gaps, (end, float("inf"))]
+
+
+def _beside(rows: Sequence[Line], number: int, least: float) -> list[tuple[float, float]]:
+    """White space between a row and the one before it, where they are beside each other but not on one base line."""
+    if not 0 < number < len(rows):
+        return []
+    left, right = sorted(rows[number - 1 : number + 1], key=lambda row: row.x0)
+    is_level = rows[number].base - rows[number - 1].base < 0.9 * min(left.size, right.size)
+    return [(left.x1, right.x0)] if is_level and right.x0 - left.x1 >= least else []
 
 
 def _upwards(gutter: _Gutter, free: Sequence[Sequence[tuple[float, float]]], least: float) -> _Gutter:
@@ -121,11 +130,11 @@ def _divides(rows: Sequence[Line], gutter: _Gutter) -> bool:
     while gutter.last > gutter.first and not _is_on_both(rows[gutter.first], x) and _is_apart(rows, gutter.first + 1):
         gutter.first += 1
     band = rows[gutter.first : gutter.last + 1]
-    left = [line for line in (_side(row, x, is_left=True) for row in band) if line]
-    right = [line for line in (_side(row, x, is_left=False) for row in band) if line]
+    left = [line for line in (_side(row, x, is_left=True) for row in band) if line and not line.tables]
+    right = [line for line in (_side(row, x, is_left=False) for row in band) if line and not line.tables]
     if min(len(left), len(right)) < 3:
         return False
-    if _is_grid(band, x):
+    if _is_grid(band, x, min(pitch_of(left), pitch_of(right))):
         return False
     if _reads_on(left) and _reads_on(right):
         return True
@@ -168,10 +177,13 @@ def _is_wide(lines: Sequence[Line]) -> bool:
     ) >= 2 * len(lines)
 
 
-def _is_grid(band: Sequence[Line], x: float) -> bool:
-    """Whether the rows stand in groups that begin on both sides at once, as the cells of a table do."""
+def _is_grid(band: Sequence[Line], x: float, pitch: float) -> bool:
+    """Whether the rows stand in groups that begin on both sides at once, as the cells of a table do.
+
+    Lines of two columns that are not on one base line are closer than those of one, hence the pitch within a side.
+    """
     steps = [below.base - above.base for above, below in pairwise(band)]
-    close = min(steps)
+    close = max(min(steps), pitch)
     groups: list[list[Line]] = [[band[0]]]
     for step, row in zip(steps, band[1:], strict=False):
         if step > 1.3 * max(close, 0.9 * row.size):

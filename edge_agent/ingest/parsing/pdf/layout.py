@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from edge_agent.ingest.parsing.pdf.columns import flows_of
-from edge_agent.ingest.parsing.pdf.page import Line, Page, body_size, pitch_of, rows_of
+from edge_agent.ingest.parsing.pdf.page import Line, Page, Word, body_size, pitch_of, rows_of
 from edge_agent.ingest.parsing.pdf.rules import ruled_tables
 from edge_agent.ingest.parsing.pdf.tables import Table, aligned
 
@@ -60,35 +60,50 @@ def blocks_of(page: Page) -> list[Text | Placed]:
     """A page's blocks in reading order."""
     usual = body_size(page.words) or 10.0
     tables, words = ruled_tables(page.words, page.rules)
-    blocks: list[Text | Placed] = []
-    waiting = sorted(tables, key=lambda table: table.top)
-    rows = rows_of(words)
+    rows = rows_of([*words, *_places_of(tables, page)])
     margin = max((row.x1 for row in rows), default=0.0)
     left = min((row.x0 for row in rows), default=0.0)
     right = max(margin, page.width - left) if left < 0.3 * page.width else margin
-    start = 0
-    for number, row in enumerate(rows):  # what is above a ruled table is read before it
-        while waiting and row.base > waiting[0].top:
-            blocks += _flow_blocks(rows[start:number], page, right, usual)
-            blocks.append(Placed(waiting.pop(0), page.number))
-            start = number
-    blocks += _flow_blocks(rows[start:], page, right, usual)
-    blocks += [Placed(table, page.number) for table in waiting]
+    blocks: list[Text | Placed] = []
+    waiting = set(range(len(tables)))
+    for flow in flows_of(rows, right, usual):
+        lines: list[Line] = []
+        for line in flow.lines:
+            for number in waiting.intersection(line.tables):  # what is beside a table is read after it
+                blocks += _flow_blocks(lines, page, flow.right, usual)
+                blocks.append(Placed(tables[number], page.number))
+                waiting.remove(number)
+                lines = []
+            beside = line.without_tables()
+            if beside:
+                lines.append(beside)
+        blocks += _flow_blocks(lines, page, flow.right, usual)
+    blocks += [Placed(tables[number], page.number) for number in sorted(waiting)]
     return _footnotes_last(blocks, page, usual)
 
 
-def _flow_blocks(rows: Sequence[Line], page: Page, right: float, usual: float) -> list[Text | Placed]:
+def _places_of(tables: Sequence[Table], page: Page) -> list[Word]:
+    """Words without text that keep the places of ruled tables in the rows of a page, so that no column goes there."""
+    rows = rows_of(page.words) if tables else []
+    return [
+        Word("", table.columns[0], row.top, table.right, row.bottom, row.base, row.size, table=number)
+        for number, table in enumerate(tables)
+        for row in rows
+        if table.top < row.base < table.bottom + 1
+    ]
+
+
+def _flow_blocks(lines: Sequence[Line], page: Page, right: float, usual: float) -> list[Text | Placed]:
     blocks: list[Text | Placed] = []
-    for flow in flows_of(rows, right, usual):
-        pending: list[Line] = []
-        for item in [*aligned(flow.lines, usual), None]:
-            if isinstance(item, Line):
-                pending.append(item)
-                continue
-            blocks += _texts(pending, page, flow.right)
-            pending = []
-            if item is not None:
-                blocks.append(Placed(item, page.number))
+    pending: list[Line] = []
+    for item in [*aligned(lines, usual), None]:
+        if isinstance(item, Line):
+            pending.append(item)
+            continue
+        blocks += _texts(pending, page, right)
+        pending = []
+        if item is not None:
+            blocks.append(Placed(item, page.number))
     return blocks
 
 

@@ -25,6 +25,7 @@ class Word:
         size: of its font.
         is_bold: whether it is set in bold.
         order: when it is drawn.
+        table: number of the ruled table whose place it keeps in a row, itself without text; -1 for words.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Word:
     size: float
     is_bold: bool = False
     order: int = 0
+    table: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,17 @@ class Line:
         self.base, self.size = longest.base, longest.size
         chars = sum(len(word.text) for word in self.words)
         self.is_bold = sum(len(word.text) for word in self.words if word.is_bold) > 0.9 * chars
-        self.text = " ".join(word.text for word in self.words)
+        self.text = " ".join(word.text for word in self.words if word.table < 0)
+
+    @property
+    def tables(self) -> list[int]:
+        """Numbers of the ruled tables that the line goes through."""
+        return [word.table for word in self.words if word.table >= 0]
+
+    def without_tables(self) -> "Line | None":
+        """The line's words beside tables; None where there are none."""
+        words = [word for word in self.words if word.table < 0]
+        return self if len(words) == len(self.words) else Line(words) if words else None
 
     def parts(self, gap: float) -> list["Line"]:
         """The line cut wherever at least so much space is left between words."""

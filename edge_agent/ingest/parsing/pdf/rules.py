@@ -120,7 +120,7 @@ def _table(
     if sum(len(found) for found in inside.values()) > 30 * filled:  # frames around text
         return None
     kept = without_lone_headers([row for row in rows if any(cell.text for cell in row)])
-    return Table(kept, tuple(xs[:-1]), ys[0], ys[-1], size)
+    return Table(kept, tuple(xs[:-1]), ys[0], ys[-1], size, right=xs[-1])
 
 
 def _is_apart(before: Sequence[Word], after: Sequence[Word], x: float) -> bool:

@@ -14,7 +14,7 @@ _MARK = re.compile(r"(?:[-•▪◦*–—●○■□►➢✓·\uf0b7\uf0a7o]|
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its rows, where its columns begin, its top and bottom, and how many rows name columns if known."""
+    """A table: its rows, where its columns begin, its ends, and how many rows name columns if known."""
 
     rows: list[list[Cell]]
     columns: tuple[float, ...]
@@ -22,6 +22,7 @@ class Table:
     bottom: float
     size: float = 10.0
     header_rows: int | None = None
+    right: float = 0.0
 
 
 def text_of(words: Sequence[Word]) -> str:
