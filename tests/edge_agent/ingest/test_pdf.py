@@ -398,3 +398,75 @@ def test_columns_whose_lines_are_not_level_are_no_table() -> None:
         lines(*LENDING, x=310, y=693, step=15)(canvas)
 
     assert texts(make(draw)) == [joined([*OPENING, *CLOSING]), " ".join(LENDING)]
+
+
+def test_a_footnote_on_a_page_that_is_not_full_does_not_part_a_sentence() -> None:
+    def first(canvas: Canvas) -> None:
+        lines("Terraces close at eleven1. Between two neighboring terraces", y=760)(canvas)
+        canvas.setFont("Helvetica", 7)
+        canvas.drawString(72, 730, "1 Save during the feast in August.")
+
+    second = lines("there must be a space of two meters.", "Awnings stay behind the curb.")
+    assert texts(make(first, second)) == [
+        "Terraces close at eleven1. Between two neighboring terraces there must be a space of two meters.",
+        "1 Save during the feast in August.",
+        "Awnings stay behind the curb.",
+    ]
+
+
+def test_a_title_in_the_type_of_the_headings_names_the_document() -> None:
+    def draw(canvas: Canvas) -> None:
+        for y, text in ((760, "BYLAW OF TERRACES"), (732, "Article 1. Requests"), (676, "Article 2. Hours")):
+            canvas.setFont("Helvetica-Bold", 11)
+            canvas.drawString(72, y, text)
+        canvas.setFont("Helvetica", 10)
+        canvas.drawString(72, 714, "Requests are handed in before the end of January, with a plan of the place.")
+        canvas.drawString(72, 658, "Terraces close at eleven from Sunday to Thursday, and at one on other days.")
+
+    assert read(make(draw)).title == "BYLAW OF TERRACES"
+
+
+def test_numbers_set_apart_from_their_steps_are_a_list() -> None:
+    def draw(canvas: Canvas) -> None:
+        lines("1", "2", "3", y=760)(canvas)
+        lines("Collect a green ballot here.", "Mark no more than three names.", "Post it in the box.", x=92)(canvas)
+
+    found = blocks(read(make(draw)))
+    assert [kind for kind, _ in found] == ["list item"] * 3
+    assert found[1][1] == "2. Mark no more than three names."
+
+
+@pytest.mark.parametrize(
+    ("foot", "is_kept"), [("Internal document", False), ("Delivery costs 3 €", True), ("Closed in May.", True)]
+)
+def test_a_head_and_foot_of_an_only_page_are_left_out_if_they_say_nothing(foot: str, is_kept: bool) -> None:
+    def draw(canvas: Canvas) -> None:
+        lines(*LENDING, *LENDING)(canvas)
+        canvas.setFont("Helvetica", 8)
+        canvas.drawString(72, 815, "Carrow Library")
+        canvas.drawString(72, 25, foot)
+
+    text = read(make(draw)).text
+    assert "Carrow Library" not in text
+    assert (foot in text) is is_kept
+
+
+def test_a_row_that_the_end_of_a_page_divides_is_one() -> None:
+    style = TableStyle([("GRID", (0, 0), (-1, -1), 0.5, colors.black)])
+
+    def part(rows: list[list[str]], y: float) -> Draw:
+        def draw(canvas: Canvas) -> None:
+            table = Table(rows, colWidths=[60, 120, 60], rowHeights=18, style=style)
+            table.wrapOn(canvas, 300, 300)
+            table.drawOn(canvas, 72, y)
+
+        return draw
+
+    head = ["Code", "Test", "Price"]
+    first = part([head, ["R-1", "Blood count", "20 EUR"], ["R-2", "Allergies to grass", "35 EUR"]], 60)
+    second = part([head, ["", "and to trees", ""], ["R-3", "Iron", "12 EUR"]], 700)
+    assert texts(make(first, second)) == [
+        "Code: R-1 | Test: Blood count | Price: 20 EUR",
+        "Code: R-2 | Test: Allergies to grass and to trees | Price: 35 EUR",
+        "Code: R-3 | Test: Iron | Price: 12 EUR",
+    ]

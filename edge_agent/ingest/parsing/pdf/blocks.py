@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edge_agent.ingest.parsing.blocks import TextBuilder
 from edge_agent.ingest.parsing.grid import Cell, add_rows, divide
@@ -26,7 +27,7 @@ def add_pages(builder: TextBuilder, pages: Sequence[Page]) -> str | None:
     kept = remove_furniture(pages)
     parts = [block for page in pages for block in blocks_of(page)]
     usual = _usual_size(parts)
-    blocks = _over_breaks(parts, usual)
+    blocks = _over_pages(_over_breaks(parts, usual))
     texts = [block for block in blocks if isinstance(block, Text)]
     levels = _levels(blocks, usual)
     depths = _depths(texts)
@@ -83,6 +84,48 @@ def _over_breaks(blocks: list[Text | Placed], usual: float) -> list[Text | Place
     return arranged
 
 
+def _over_pages(blocks: Sequence[Text | Placed]) -> list[Text | Placed]:
+    """Blocks where the rest of a row that a page's end divides is back in its row."""
+    arranged: list[Text | Placed] = []
+    place = -1
+    for block in blocks:
+        if isinstance(block, Text):
+            place = place if block.is_footnote else -1
+            arranged.append(block)
+            continue
+        above = arranged[place] if place >= 0 else None
+        if isinstance(above, Placed) and above.page != block.page and _same_columns(above.table, block.table):
+            rows, others = list(above.table.rows), list(block.table.rows)
+            first = int(len(others) > 1 and _texts_of(others[0]) == _texts_of(rows[0]))  # below the names, said again
+            if _is_rest(rows[-1], others[first]):
+                rest = others.pop(first)
+                rows[-1] = [
+                    replace(cell, text=joined([text for text in (cell.text, more.text) if text] or [""]))
+                    for cell, more in zip(rows[-1], rest, strict=True)
+                ]
+                arranged[place] = Placed(replace(above.table, rows=rows), above.page)
+                if others:
+                    arranged.append(Placed(replace(block.table, rows=others), block.page))
+                    place = len(arranged) - 1
+                continue
+        place = len(arranged)
+        arranged.append(block)
+    return arranged
+
+
+def _texts_of(row: Sequence[Cell]) -> list[str]:
+    return [cell.text for cell in row]
+
+
+def _is_rest(row: Sequence[Cell], rest: Sequence[Cell]) -> bool:
+    """Whether a row without a first cell says more in some cells of the row before it, and is no row of its own."""
+    if len(row) != len(rest) or rest[0].text or not row[0].text or any(cell.columns > 1 for cell in [*row, *rest]):
+        return False
+    filled = [(cell.text, more.text) for cell, more in zip(row, rest, strict=True) if more.text]
+    is_short = len(filled) < len(rest) - 1 or all(more[0].islower() for _, more in filled)
+    return bool(filled) and is_short and all(text and not _ENDS_SENTENCE.search(text) for text, _ in filled)
+
+
 def _goes_on(last: Text, block: Text, usual: float) -> bool:
     """Whether a block is the rest of the one before it: over a column or page, or of a heading of two lines."""
     above, below = last.lines[-1], block.lines[0]
@@ -116,7 +159,8 @@ def _levels(blocks: Sequence[Text | Placed], usual: float) -> dict[int, int]:
         following = blocks[number + 1] if number + 1 < len(blocks) else None
         is_sentence = block.lines[-1].text[-1] in ".,;" and block.size < 1.4 * usual
         is_large = block.size >= _LARGER * usual and not is_sentence
-        if block.level or is_large or (bold < 0.4 * chars and _is_label(block, following, usual)):
+        is_first = number == 0 and _names_document(block, following)
+        if block.level or is_large or is_first or (bold < 0.4 * chars and _is_label(block, following, usual)):
             found[id(block)] = block
     if not found and _is_first_line_a_heading(texts):
         found[id(texts[0])] = texts[0]
@@ -146,6 +190,19 @@ def _may_head(block: Text) -> bool:
     if length > _MAX_HEADING_CHARS or len(block.lines) > _MAX_HEADING_LINES or not any(map(str.isalpha, text)):
         return False
     return not block.marker or block.marker[-1] in ".)" or block.marker[-1].isdigit()
+
+
+def _names_document(block: Text, following: Text | Placed | None) -> bool:
+    """Whether the first block is a title in the type of the headings: bold, alone, before a bold heading of its own."""
+    return (
+        isinstance(following, Text)
+        and block.is_bold
+        and following.is_bold
+        and len(block.lines) == len(following.lines) == 1
+        and block.size >= following.size
+        and block.lines[0].text[-1] not in ".,;:"
+        and not following.marker
+    )
 
 
 def _is_label(block: Text, following: Text | Placed | None, usual: float) -> bool:

@@ -15,6 +15,9 @@ _PAGE_NUMBER = re.compile(
 _BARE_NUMBER = re.compile(r"[-–—|\s]*(?:\d{1,4}|[ivxlc]{1,7})[-–—|\s]*", re.IGNORECASE)
 _CONTACT = re.compile(r"@|\d{3}[\d\s.-]{4,}\d|www\.|https?:")
 
+_SAYS = re.compile(r"[.!?:;][)\]»”’\"']?$|[€$£%]|[.!?;]\s")
+"""What a sentence or a price has, and the name of a company, a form or a date has not."""
+
 
 def remove_furniture(pages: Sequence[Page]) -> list[Word]:
     """Takes running heads, feet and page numbers out of pages.
@@ -36,7 +39,8 @@ def remove_furniture(pages: Sequence[Page]) -> list[Word]:
         for row in rows:
             is_repeated = any(_is_repeated(places.get(key, set()), page, len(pages)) for key in _keys(row, page))
             is_title = page.number == 1 and row.size > title_size and not _PAGE_NUMBER.fullmatch(row.text)
-            if not (is_repeated and not is_title) and not _is_page_number(row, page, rows):
+            is_gone = (is_repeated and not is_title) or _is_page_number(row, page, rows)
+            if not is_gone and not (len(pages) == 1 and _is_set_apart(row, page, title_size / 1.25)):
                 continue
             gone.update(id(word) for word in row.words)
             mask = _mask(row.text)
@@ -78,6 +82,20 @@ def _is_page_number(row: Line, page: Page, rows: Sequence[Line]) -> bool:
     if row.base < 0.12 * page.height or row.top > 0.88 * page.height or row is rows[-1] or row is rows[0]:
         text = row.text.strip("-–—| ")
         return bool(_PAGE_NUMBER.fullmatch(row.text)) or (text.isdecimal() and int(text) == page.number)
+    return False
+
+
+def _is_set_apart(row: Line, page: Page, usual: float) -> bool:
+    """Whether a row of the only page is its head or foot: in smaller type, clear of the rest, short, no sentence."""
+    if row.size > 0.9 * usual or len(row.words) > 8 or _SAYS.search(row.text):
+        return False
+    others = [word for word in page.words if abs(word.base - row.base) > 0.5 * row.size]
+    if len(others) < 60:
+        return False
+    if row.base < 0.08 * page.height:
+        return min(word.top for word in others) > row.bottom + 1.5 * usual
+    if row.top > 0.92 * page.height:
+        return max(word.bottom for word in others) < row.top - 1.5 * usual
     return False
 
 

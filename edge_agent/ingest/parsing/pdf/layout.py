@@ -223,11 +223,16 @@ def _begin(line: Line, page: Page) -> Text:
 def _footnotes_last(blocks: list[Text | Placed], page: Page, usual: float) -> list[Text | Placed]:
     """Marks footnotes, and puts them after all else of their page."""
     notes: list[Text | Placed] = []
+    low = max(  # on a page that is not full a footnote stands below its text, not in the lower half
+        (block.lines[-1].base for block in blocks if isinstance(block, Text) and block.size >= 0.93 * usual),
+        default=page.height,
+    )
+    low = max([low, *(block.table.bottom for block in blocks if isinstance(block, Placed))])
     for block in blocks:
         if (
             isinstance(block, Text)
             and block.size < 0.93 * usual
-            and block.lines[0].top > 0.5 * page.height
+            and block.lines[0].top > min(low, 0.5 * page.height)
             and _FOOTNOTE.match(block.lines[0].text)
         ):
             block.is_footnote = True

@@ -46,6 +46,7 @@ def without_lone_headers(rows: list[list[Cell]]) -> list[list[Cell]]:
 def aligned(lines: Sequence[Line], size: float) -> list[Line | Table]:
     """Lines of a flow where those in columns below each other have become tables."""
     gap = max(1.1 * size, 6.0)
+    _mark_steps(lines, gap)
     led = [any(_LEADERS.search(word.text) for word in line.words) for line in lines]
     cells = [_cells(line, gap) for line in lines]
     items: list[Line | Table] = []
@@ -63,6 +64,36 @@ def aligned(lines: Sequence[Line], size: float) -> list[Line | Table]:
             items.append(lines[number])
             number += 1
     return items
+
+
+def _mark_steps(lines: Sequence[Line], gap: float) -> None:
+    """Numbers set apart before the steps of a list, 1 and 2 and so on, become a list's: no column of a table."""
+    steps: list[Line] = []
+    for number, line in enumerate(lines):
+        parts = line.parts(gap)
+        if len(parts) != 2 or len(parts[0].words) != 1 or len(parts[1].words) < 3:
+            if len(parts) > 1:
+                _mark(steps)
+                steps = []
+            continue
+        is_next = parts[0].text == str(len(steps) + 1) and (
+            not steps or abs(steps[0].words[0].x1 - line.words[0].x1) < 6
+        )
+        if is_next and (steps or not number or len(lines[number - 1].parts(gap)) == 1):
+            steps.append(line)
+        else:
+            _mark(steps)
+            steps = []
+    _mark(steps)
+
+
+def _mark(steps: Sequence[Line]) -> None:
+    if len(steps) < 2:
+        return
+    for line in steps:
+        number = line.words[0].text
+        line.words[0].text = f"{number}."
+        line.text = f"{number}.{line.text[len(number) :]}"
 
 
 def _cells(line: Line, gap: float) -> list[Line]:
