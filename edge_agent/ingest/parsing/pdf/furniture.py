@@ -15,8 +15,8 @@ _PAGE_NUMBER = re.compile(
 _BARE_NUMBER = re.compile(r"[-–—|\s]*(?:\d{1,4}|[ivxlc]{1,7})[-–—|\s]*", re.IGNORECASE)
 _CONTACT = re.compile(r"@|\d{3}[\d\s.-]{4,}\d|www\.|https?:")
 
-_SAYS = re.compile(r"[.!?:;][)\]»”’\"']?$|[€$£%]|[.!?;]\s")
-"""What a sentence or a price has, and the name of a company, a form or a date has not."""
+_SAYS = re.compile(r"[.!?:;][)\]»”’\"']?$|[€$£%\d]|[.!?;]\s")
+"""What a sentence, a price or a year has, and the name of a company or a form has not."""
 
 
 def remove_furniture(pages: Sequence[Page]) -> list[Word]:
@@ -87,7 +87,7 @@ def _is_page_number(row: Line, page: Page, rows: Sequence[Line]) -> bool:
 
 def _is_set_apart(row: Line, page: Page, usual: float) -> bool:
     """Whether a row of the only page is its head or foot: in smaller type, clear of the rest, short, no sentence."""
-    if row.size > 0.9 * usual or len(row.words) > 8 or _SAYS.search(row.text):
+    if row.size > 0.9 * usual or len(row.words) > 6 or _SAYS.search(row.text):
         return False
     others = [word for word in page.words if abs(word.base - row.base) > 0.5 * row.size]
     if len(others) < 60:
