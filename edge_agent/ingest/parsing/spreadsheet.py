@@ -1,11 +1,12 @@
 """Spreadsheets as people fill them in: which rows are titles, which name the columns, and where a table ends.
 
 CSV and the sheets of a workbook come here as rows of text. Above a header there may be a title, between rows blank
-lines or the name of a section, below them a note; a header may be of two rows, may be repeated, or may be absent.
+lines or the name of a section, below them a note; a header may be of several rows, may be repeated, or may be absent.
 """
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from edge_agent.errors import ContentTooLarge
@@ -15,11 +16,26 @@ from edge_agent.ingest.parsing.grid import Across, add_form, add_rows, column_na
 
 MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 50_000, 200, 1_000_000
 _SAMPLE, _LONG_NAME_CHARS = 50, 25
-_MAX_NAME_CHARS, _MAX_SECTION_CHARS = 80, 80
+_MAX_NAME_CHARS, _MAX_SECTION_CHARS, _MAX_HEADER_ROWS = 80, 80, 6
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_VALUE = re.compile(r"[-+(]?[\d.,:/ \-]*\d[\d.,:/ \-]*\)?\s*(?:%|€|\$|£|[a-zA-Z]{1,3}|[A-Z]{3})?|[-–—]")
+_VALUE = re.compile(
+    r"[-+(]?(?:[€$£¥] ?)?[\d.,:/ \-]*\d[\d.,:/ \-]*\)?\s*(?:%|€|\$|£|[a-zA-Z]{1,3}|[A-Z]{3})?|(?:[€$£¥] ?)?[-–—]"
+)
+_DAY = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?: \d\d?:\d\d)?")
 _DATA = re.compile(r"\S+@\S+\.\w|https?://|\d{6,}|(?:\d[ .-]?){9,}")
 Rows = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table that rows below may go on with: the names of its columns, the rows that gave them, and its others."""
+
+    names: Sequence[str]
+    header: Rows
+    rows: Rows
+
+
+_NONE = _Table((), (), ())
 
 
 def require_cells(rows: int, columns: int, *, is_sparse: bool = False) -> None:
@@ -38,32 +54,30 @@ def add_spreadsheet(builder: TextBuilder, rows: Rows, *, section_level: int = 2)
         rows: from the top, cells without line breaks of rows and with "" where there is nothing.
         section_level: the heading level of titles and sections within the sheet.
     """
-    names: list[str] = []
-    header: Rows = []
+    above = _NONE
     groups = list(_groups(rows))
     for group, following in zip(groups, [*groups[1:], []], strict=False):
-        if len(group) == 1 and _filled(group[0]) == 1 and (following or names):
+        if len(group) == 1 and _filled(group[0]) == 1 and (following or above.names):
             _add_line(builder, group[0], section_level, is_title=max(map(_filled, following), default=0) > 1)
             continue
-        if max(map(_filled, group)) == 1 and not names and max(map(_filled, following), default=0) > 1:
+        if max(map(_filled, group)) == 1 and not above.names and max(map(_filled, following), default=0) > 1:
             for n, row in enumerate(group):  # a title and notes of a line each
                 _add_line(builder, row, section_level, is_title=n == 0)
             continue
         beside, notes = _without_notes(group)
-        for part in _side_by_side(beside):
-            names, header = _add_part(builder, part, names, header, section_level)
+        parts = list(_side_by_side(beside))
+        for part in parts:
+            above = _add_part(builder, part, above, section_level)
+        if len(parts) > 1:
+            builder.end_scope(section_level)  # what follows belongs to none of their titles alone
         for note in notes:
             builder.paragraph(note)
 
 
-def _add_part(
-    builder: TextBuilder, rows: list[list[str]], names: list[str], header: Rows, level: int
-) -> tuple[list[str], Rows]:
+def _add_part(builder: TextBuilder, rows: list[list[str]], above: _Table, level: int) -> _Table:
     """Adds rows without a blank one between; the names and header of those above hold on where it has none."""
+    rows, at = _titles_above(rows)
     width = max(map(_filled, rows))
-    at = 0
-    while width > 1 and _filled(rows[at]) == 1:
-        at += 1
     body = rows[at:]
     if len(body) > 1 and has_colons(body):
         for row in rows[:at]:
@@ -71,9 +85,10 @@ def _add_part(
         add_form(builder, body)
         return [], []
     own = header_rows(body) if width > 1 else 0
+    names, header = above.names, above.header
     if own:
         names, header = column_names(_carried_right(body[:own], own)), body[:own]
-    elif names and not _fits(body, names):
+    elif names and not _fits(body, names, above.rows):
         names, header = [], []
     for row in rows[:at]:
         _add_line(builder, row, level, is_title=bool(own))
@@ -91,16 +106,33 @@ def _add_part(
     if own and own == len(body) and body:
         add_rows(builder, [], body)  # a header alone is seen all the same
     add_rows(builder, names, table)
-    return names, header
+    return _Table(names, header, table or above.rows)
 
 
 def header_rows(rows: Rows) -> int:
-    """How many rows at the top name the columns: none, one or two."""
-    if not rows or not _names_columns(rows[0]):
+    """How many rows at the top name the columns; none where there are no names."""
+    if not rows or not _names_columns(rows[0]) or _is_form(rows):
         return 0
-    if len(rows) > 2 and _is_group_row(rows[0], rows[1]) and _names_columns(rows[1]) and _differs(rows[1], rows[2:]):
-        return 2
-    return int(len(rows) == 1 or not _looks_alike(rows[0], rows[1:]))
+    count = 1
+    while count < min(len(rows) - 1, _MAX_HEADER_ROWS) and _goes_on(rows[count - 1], rows[count], rows[count + 1 :]):
+        count += 1
+    return count if count > 1 else int(len(rows) == 1 or not _looks_alike(rows[0], rows[1:]))
+
+
+def _goes_on(first: Sequence[str], second: Sequence[str], others: Rows) -> bool:
+    """Whether a row below one of a header is of the header too: names under those of groups, no values."""
+    if not _is_group_row(first, second) or not _names_columns(second):
+        return False
+    is_merged = any(name.strip() and name == _at(second, n) for n, name in enumerate(first))
+    return is_merged or _differs(second, others)
+
+
+def _is_form(rows: Rows) -> bool:
+    """Whether rows are names with a colon at the left, and what they say beside them."""
+    labels = [row[0].strip() for row in rows[:_SAMPLE] if row[0].strip()]
+    return (
+        len(rows) > 1 and bool(rows[0][0].strip().endswith(":")) and sum(t[-1] == ":" for t in labels) * 2 > len(rows)
+    )
 
 
 def _names_columns(row: Sequence[str]) -> bool:
@@ -153,21 +185,42 @@ def _is_group_row(first: Sequence[str], second: Sequence[str]) -> bool:
 
 
 def _carried_right(header: Rows, count: int) -> Rows:
-    """A header of two rows, names of groups standing over each of their columns."""
-    if count < 2:
-        return header
-    carried, last = [], ""
-    for n, name in enumerate([*header[0], *[""] * (len(header[1]) - len(header[0]))]):
-        last = name or (last if _at(header[1], n).strip() else "")
-        carried.append(last)
-    return [carried, header[1]]
+    """A header of several rows, names of groups standing over each of their columns."""
+    width = max(map(len, header))
+    carried: list[list[str]] = []
+    for k in range(count - 1):
+        row: list[str] = []
+        for n in range(width):
+            is_of_one_group = not carried or carried[-1][n] == carried[-1][n - 1]
+            goes_on = n > 0 and is_of_one_group and any(_at(below, n).strip() for below in header[k + 1 :])
+            row.append(_at(header[k], n) or (row[n - 1] if goes_on else ""))
+        carried.append(row)
+    return [*carried, header[count - 1]]
 
 
-def _fits(rows: Rows, names: Sequence[str]) -> bool:
-    """Whether rows below a blank line go on with the table above it."""
-    return all(not cell.strip() or _at(names, n) for row in rows[:5] for n, cell in enumerate(row)) and any(
-        _filled(row) > 1 for row in rows
-    )
+def _fits(rows: Rows, names: Sequence[str], above: Rows) -> bool:
+    """Whether rows below a blank line go on with the table above it: as many cells, and values where it has values."""
+    if any(cell.strip() and not _at(names, n) for row in rows[:5] for n, cell in enumerate(row)):
+        return False
+    kinds = [{_kind(_at(row, n)) for row in above[:_SAMPLE]} - {""} for n in range(len(names))]
+    least = min(map(_filled, above[:_SAMPLE]), default=2)
+    return any(_filled(row) > 1 and _is_alike(row, kinds, least) for row in rows[:5])
+
+
+def _is_alike(row: Sequence[str], kinds: Sequence[set[str]], least: int) -> bool:
+    """Whether a row's cells are of the kinds of their columns; of one with fewer cells, all behind the first are."""
+    cells = [(_kind(cell), kinds[n]) for n, cell in enumerate(row) if n < len(kinds) and cell.strip() and kinds[n]]
+    if _filled(row) < least:
+        return all(kind in above and kind != "text" for kind, above in cells[1:])
+    values = [kind in above for kind, above in cells if "text" not in above]
+    return any(values) or not values
+
+
+def _kind(cell: str) -> str:
+    text = cell.strip()
+    if not text:
+        return ""
+    return "day" if _DAY.fullmatch(text) else "number" if _VALUE.fullmatch(text) else "text"
 
 
 def _is_section(row: Sequence[str], below: Rows) -> bool:
@@ -218,11 +271,24 @@ def _side_by_side(rows: list[list[str]]) -> Iterator[list[list[str]]]:
             start = gap + 1
 
 
+def _titles_above(rows: list[list[str]]) -> tuple[list[list[str]], int]:
+    """Rows whose titles, which may be merged over the whole of their table, stand once, and how many titles lead."""
+    width, at = max(map(_filled, rows)), 0
+    titled = list(rows)
+    while width > 1 and at + 1 < len(rows) and len(set(_folded(rows[at]))) == 1:
+        if _filled(rows[at]) > 1 and (_filled(rows[at]) < width or not _names_columns(rows[at + 1])):
+            break
+        titled[at] = [next(filter(str.strip, rows[at]))]
+        at += 1
+    return titled, at
+
+
 def _without_notes(rows: list[list[str]]) -> tuple[list[list[str]], list[str]]:
     """Rows without the lone cells that stand beside them past an empty column, and the texts of these."""
     filled = [sum(bool(row[n].strip()) for row in rows) for n in range(len(rows[0]))]
     last = len(filled) - 1
-    is_note = last > 1 and not filled[last - 1] and filled[last] * 2 <= len(rows) and not rows[0][last].strip()
+    is_note = last > 1 and not filled[last - 1] and filled[last] * 2 <= len(rows)
+    is_note &= filled[last] == 1 or not rows[0][last].strip()
     if not is_note or sum(map(bool, filled)) < 3:
         return rows, []
     return _without_empty_columns([row[:last] for row in rows]), [row[last] for row in rows if row[last].strip()]
@@ -230,7 +296,10 @@ def _without_notes(rows: list[list[str]]) -> tuple[list[list[str]], list[str]]:
 
 def _is_table(rows: Rows) -> bool:
     filled = [row for row in rows if _filled(row)]
-    return len(filled) > 1 and header_rows(filled) > 0
+    if len(filled) < 2:
+        return False
+    titled, at = _titles_above(filled)
+    return len(titled) > at + 1 and header_rows(titled[at:]) > 0
 
 
 def _without_rows_of_nothing(rows: list[list[str]]) -> list[list[str]]:

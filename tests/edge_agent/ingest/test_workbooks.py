@@ -75,6 +75,69 @@ def test_tables_below_and_beside_each_other_keep_their_own_names() -> None:
     ]
 
 
+def test_tables_beside_each_other_stand_below_their_own_titles() -> None:
+    rows: list[list[Any]] = [
+        ["Depósitos", None, None, "Divisas", None],
+        ["Plazo", "Interés", None, "Divisa", "Compra"],
+        ["3 meses", 1.25, None, "Libra", 1.132],
+        ["1 año", 2.15, None, "Dólar", 0.884],
+        [],
+        ["Revisado", datetime.date(2026, 2, 9)],
+    ]
+    expected = ["Depósitos", "Plazo: 3 meses | Interés: 1.25", "Plazo: 1 año | Interés: 2.15", "Divisas"]
+    expected += ["Divisa: Libra | Compra: 1.132", "Divisa: Dólar | Compra: 0.884", "Revisado: 2026-02-09"]
+    assert texts(make_xlsx(rows)) == expected
+    merged = book_of(Hoja1=rows)
+    for region in ("A1:B1", "D1:E1"):
+        merged["Hoja1"].merge_cells(region)
+    made = read(saved(merged))
+    assert [made.text[block.start : block.end] for block in made.blocks] == expected
+    assert made.blocks[-1].closes == 2  # the note belongs to no title alone
+
+
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [
+        (["Total", None, 300], "Plan: Total | Cuota: 300"),
+        (["Playa", 8, 90], "Plan: Playa | Días: 8 | Cuota: 90"),
+        (["Revisó", "Ana"], "Revisó: Ana"),
+        (["Revisado", datetime.date(2026, 2, 9)], "Revisado: 2026-02-09"),
+        (["Visto", datetime.date(2026, 2, 9), "Ana"], "Visto | 2026-02-09 | Ana"),
+    ],
+)
+def test_a_row_below_a_blank_one_is_of_the_table_where_it_is_of_its_kind(row: list[Any], shown: str) -> None:
+    rows: list[list[Any]] = [["Plan", "Días", "Cuota"], ["Duna", 7, 100], ["Mar", 14, 200], [], row]
+    assert texts(make_xlsx(rows))[2:] == [shown]
+
+
+def test_a_note_beside_the_names_of_columns_is_a_paragraph() -> None:
+    rows = [["Turno", "Inicio", None, "Nota: la noche se paga más"], ["Mañana", 8], ["Tarde", 15]]
+    assert texts(make_xlsx(rows)) == ["Turno: Mañana | Inicio: 8", "Turno: Tarde | Inicio: 15", rows[0][3]]
+
+
+def test_names_with_a_colon_at_the_left_are_a_form_without_a_header() -> None:
+    made = texts(make_xlsx([["Centro:", "Ribera"], ["Directora:", "Ana"], ["Camas:", 84]]))
+    assert [text.replace(" |", "") for text in made] == ["Centro: Ribera", "Directora: Ana", "Camas: 84"]
+
+
+@pytest.mark.parametrize("is_text", [False, True], ids=["figures", "texts"])
+def test_a_header_of_three_rows_names_each_column_by_all_of_them(is_text: bool) -> None:
+    rows: list[list[Any]] = [["Planta", "Primero", None, None, "Segundo"], [None, "Enero", None, "Mayo", "Julio"]]
+    rows += [[None, "Altas", "Bajas", "Altas", "Altas"], ["Norte", 12, 15, 9, 11], ["Sur", 22, 25, 19, 21]]
+    if is_text:
+        rows[3:] = [["Norte", "doce", "quince", "nueve", "once"], ["Sur", "dos", "cinco", "seis", "uno"]]
+    book = book_of(Hoja1=rows)
+    for region in ("A1:A3", "B1:D1", "B2:C2"):
+        book["Hoja1"].merge_cells(region)
+    names = ["Planta", "Primero › Enero › Altas", "Primero › Enero › Bajas", "Primero › Mayo › Altas"]
+    names.append("Segundo › Julio › Altas")
+    assert texts(saved(book)) == [
+        " | ".join(f"{name}: {cell}" for name, cell in zip(names, row, strict=True)) for row in rows[3:]
+    ]
+    if not is_text:  # as people leave it out who merge nothing
+        assert texts(make_xlsx(rows)) == texts(saved(book))
+
+
 def test_a_table_that_does_not_begin_at_the_top_left_is_found() -> None:
     book = book_of(Hoja1=[])
     for r, row in enumerate(PRICES):
