@@ -83,7 +83,7 @@ def _add_part(builder: TextBuilder, rows: list[list[str]], above: _Table, level:
         for row in rows[:at]:
             _add_line(builder, row, level, is_title=True)
         add_form(builder, body)
-        return [], []
+        return _NONE
     own = header_rows(body) if width > 1 else 0
     names, header = above.names, above.header
     if own:
@@ -295,7 +295,7 @@ def _without_notes(rows: list[list[str]]) -> tuple[list[list[str]], list[str]]:
 
 
 def _is_table(rows: Rows) -> bool:
-    filled = [row for row in rows if _filled(row)]
+    filled = [list(row) for row in rows if _filled(row)]
     if len(filled) < 2:
         return False
     titled, at = _titles_above(filled)

@@ -111,7 +111,7 @@ def test_a_row_below_a_blank_one_is_of_the_table_where_it_is_of_its_kind(row: li
 
 
 def test_a_note_beside_the_names_of_columns_is_a_paragraph() -> None:
-    rows = [["Turno", "Inicio", None, "Nota: la noche se paga más"], ["Mañana", 8], ["Tarde", 15]]
+    rows: list[list[Any]] = [["Turno", "Inicio", None, "Nota: la noche se paga más"], ["Mañana", 8], ["Tarde", 15]]
     assert texts(make_xlsx(rows)) == ["Turno: Mañana | Inicio: 8", "Turno: Tarde | Inicio: 15", rows[0][3]]
 
 
@@ -374,3 +374,11 @@ def test_a_bomb_of_one_part_is_refused_before_it_is_unpacked() -> None:
             archive.writestr(name, bytes(300_000_000) if is_sheet else original.read(name))
     with pytest.raises(ContentTooLarge, match="unpacks to"):
         read(out.getvalue())
+
+
+def test_a_table_goes_on_below_a_form() -> None:
+    form: list[list[Any]] = [["Cliente:", "Ida Pell"], ["Sala:", "B4"], []]
+    table: list[list[Any]] = [["Plan", "Cuota"], ["Duna", 100], ["Mar", 200]]
+    made = texts(make_xlsx(form + table))
+    assert [text.replace(" |", "") for text in made[:2]] == ["Cliente: Ida Pell", "Sala: B4"]
+    assert made[2:] == ["Plan: Duna | Cuota: 100", "Plan: Mar | Cuota: 200"]
