@@ -91,10 +91,9 @@ class Encoder:
             end = begin + _PIECE_CHARS
             if end < len(text):
                 end = max(text.rfind(" ", begin, end), text.rfind("\n", begin, end)) + 1 or end
-            piece = self._tokenizer.encode_batch([text[begin:end]], add_special_tokens=False)[
-                0
-            ]  # unlike `encode`, no GIL
-            starts.append(begin + np.array([start for start, _ in piece.offsets], dtype=np.int64))
+            part = text[begin:end]
+            piece = self._tokenizer.encode_batch([part], add_special_tokens=False)[0]  # unlike `encode`, no GIL
+            starts.append(begin + np.array([_past_spaces(part, *span) for span in piece.offsets], dtype=np.int64))
             begin = end
         return np.concatenate(starts)
 
@@ -109,12 +108,12 @@ class Encoder:
     def _encode_tokens(self, text: str) -> TokenEmbeddings:
         encoding = self._tokenize(text)
         (embeddings,) = self._session.run(["token_embeddings"], _inputs(encoding.ids))
-        return _own_tokens(encoding, embeddings[0])
+        return _own_tokens(text, encoding, embeddings[0])
 
     def _encode_both(self, text: str) -> tuple[Embeddings, TokenEmbeddings]:
         encoding = self._tokenize(text)
         outputs = self._session.run(["sentence_embedding", "token_embeddings"], _inputs(encoding.ids))
-        return np.asarray(outputs[0][0], dtype=np.float32), _own_tokens(encoding, outputs[1][0])
+        return np.asarray(outputs[0][0], dtype=np.float32), _own_tokens(text, encoding, outputs[1][0])
 
     def _tokenize(self, text: str) -> Encoding:
         """The tokens of a text that fit into the window, with the special ones around them."""
@@ -123,11 +122,19 @@ class Encoder:
         return self._tokenizer.post_process(encoding)
 
 
-def _own_tokens(encoding: Encoding, embeddings: NDArray[np.float32]) -> TokenEmbeddings:
+def _own_tokens(text: str, encoding: Encoding, embeddings: NDArray[np.float32]) -> TokenEmbeddings:
     own = np.array(encoding.special_tokens_mask) == 0  # (T with special tokens,)
-    offsets = np.array(encoding.offsets, dtype=np.int64)[own]
+    spans = [(_past_spaces(text, start, end), end) for start, end in encoding.offsets]
+    offsets = np.array(spans, dtype=np.int64)[own]
     ids = np.array(encoding.ids, dtype=np.int64)[own]
     return TokenEmbeddings(np.asarray(embeddings, dtype=np.float32)[own], offsets.reshape(-1, 2), ids)
+
+
+def _past_spaces(text: str, start: int, end: int) -> int:
+    """The start of a token's own letters: pieces of Unigram begin with the space before a word."""
+    while start < end and text[start].isspace():
+        start += 1
+    return start
 
 
 def _inputs(ids: list[int]) -> dict[str, NDArray[np.int64]]:

@@ -14,6 +14,7 @@ from student.errors import BundleUnusable, ProbesFailed
 from student.runtime.encoder import Encoder
 from student.runtime.probes import run_probes
 from student.runtime.student import load_student
+from teacher.weights.nano_e5 import tokenizer_of
 
 TEXTS = ["refund", "How do I reset my password?", "¿Cuánto tarda la transferencia de un dominio?", "a " * 400]
 
@@ -107,6 +108,16 @@ def test_token_starts_are_in_code_points_for_texts_of_any_length(encoder: Encode
     assert len(starts) > 1000
     assert (np.diff(starts) >= 0).all()
     assert starts[-1] < len(text)
+
+
+def test_token_starts_of_unigram_pieces_are_those_of_words() -> None:
+    pieces = [(piece, -1.0) for piece in ("<s>", "<pad>", "</s>", "<unk>", "▁pay", "▁the", "▁bill", "▁")]
+    bundle = open_bundle(DEFAULT_BUNDLE)
+    tokenizer = str(tokenizer_of(pieces, 64).to_str()).encode()
+    encoder = Encoder(bundle.path / "encoder.onnx", tokenizer, dimension=384, max_tokens=64, workers=1)
+    assert encoder.token_starts("pay  the bill").tolist() == [0, 5, 9]
+    assert encoder.encode_tokens("pay the bill").offsets.tolist() == [[0, 3], [4, 7], [8, 12]]
+    encoder.close()
 
 
 def test_token_starts_of_a_long_text_are_those_of_its_parts(encoder: Encoder) -> None:

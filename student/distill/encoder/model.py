@@ -32,7 +32,7 @@ class StudentModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read 
 
     def __init__(self, config: BertConfig, dimension: int | None = None) -> None:
         super().__init__()
-        # Eager attention: on CPUs the fused kernel's backward pass takes twice as long (docs/log.md).
+        # Eager attention: with the fused kernel a step on a CPU takes a third longer (docs/log.md).
         self.bert = BertModel._from_config(config, add_pooling_layer=False, attn_implementation="eager")
         self.map = torch.nn.Linear(config.hidden_size, dimension, bias=False) if dimension else None
 
