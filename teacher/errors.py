@@ -5,7 +5,7 @@ OrillaError
 └── TeacherError
     ├── WeightsUnreadable   a package's weights are not what the converter expects
     ├── TeacherRefused      its encoders do not go together
-    ├── LabelsDiffer        a folder holds targets of another corpus or teacher
+    ├── LabelsDiffer        a folder holds something else than targets, or those of another space
     ├── EncoderRefused      an encoder cannot be a teacher, or stopped being one
     ├── TrainingRefused     a run cannot be continued, or its recipe does not fit its data
     ├── AbsorptionRefused   a release may not be absorbed, or would make the teacher worse
@@ -28,7 +28,7 @@ class TeacherRefused(TeacherError):
 
 
 class LabelsDiffer(TeacherError):
-    """The folder holds the beginning of other targets."""
+    """Targets cannot be written to, or made of, what a folder holds."""
 
 
 class EncoderRefused(TeacherError):

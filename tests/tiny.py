@@ -69,5 +69,5 @@ def make_tiny_teacher(folder: Path, *, spread: float = 0.5) -> Pretrained:
         initializer_range=spread,
     )
     tokenizer = tokenizer_json(pieces, 32)
-    save_sentence_transformer(StudentModel(config).eval(), tokenizer, folder, max_tokens=32, facts={})
+    save_sentence_transformer(StudentModel(config).eval(), tokenizer, folder, max_tokens=32)
     return open_pretrained(folder, name="tiny teacher", license_="Apache-2.0")

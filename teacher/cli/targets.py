@@ -61,7 +61,7 @@ def label_command(
         labelled = label_corpus(
             opened, corpus, data, out, share=share, on_rows=lambda done, total: show(done, total, "labelling")
         )
-    console.print(f"{labelled.rows} targets in {out}, {labelled.rows_written} texts encoded now")
+    console.print(f"{labelled.rows} targets in {out}, {labelled.texts_encoded} texts encoded now")
 
 
 def relabel_command(

@@ -13,7 +13,8 @@ from student.artifacts.json_lines import is_held_out
 from student.bundle.manifest import Origin
 from student.distill.targets import Links
 from teacher.corpora.recipe import CorpusRecipe
-from teacher.corpora.sources import Entry, HeldOutText, Role, guide_texts, read_entries
+from teacher.corpora.sources import Entry, HeldOutText, guide_texts, read_entries
+from teacher.roles import Role
 
 CORPUS_ROLE = "distillation texts"
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from student.artifacts.json_lines import DataRefused
 from student.artifacts.settings import read_settings
+from teacher.roles import Role
 
 Kind = Literal["texts", "pairs", "passages", "guides", "guide_pages", "guide_pairs", "answers"]
 
@@ -45,7 +46,7 @@ class Source(_Model):
     answer: list[str] = []
     translated: str | None = None
     intent_field: str | None = None
-    role: Literal["query", "passage"] = "passage"
+    role: Role = Role.PASSAGE
     joined: tuple[Annotated[int, Field(ge=2)], int] = (2, 6)
     hold_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -61,8 +62,8 @@ class CorpusRecipe(_Model):
     Attributes:
         name: of the recipe.
         max_chars: longer texts are cut there.
-        areas_held_out: products, companies or subjects (`student.artifacts.json_lines.area_of` a row) that no source
-            brings in.
+        areas_held_out: products, companies or subjects that no source brings in; of a row, the beginning of its `id`,
+            `source` or `subject` (`sources.py`).
         guides_held_out: guides whose sentences no source may bring in by another way.
         source: its files.
     """

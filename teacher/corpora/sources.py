@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +20,8 @@ from edge_agent.settings import ParsingLimits
 from student.artifacts.digests import digest_bytes
 from student.artifacts.json_lines import DataRefused, column, is_held_out, read_rows
 from teacher.corpora.recipe import CorpusRecipe, Source
+from teacher.roles import Role
 
-Role = Literal["query", "passage"]
 Text = tuple[str, str | None, Role]
 """A text, its language and role."""
 _GRAM = 12
@@ -122,7 +122,7 @@ def _read_passages(source: Source, data: Path, held_out: HeldOutText) -> Iterato
         count = least + int(digest_bytes(pairs[position][0].encode())[:4], 16) % (most - least + 1)
         english, spanish = ("\n".join(side) for side in zip(*pairs[position : position + count], strict=True))
         position += count
-        yield _translation(english, spanish, "passage")
+        yield _translation(english, spanish, Role.PASSAGE)
 
 
 def _read_guides(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
@@ -130,8 +130,8 @@ def _read_guides(source: Source, data: Path, held_out: HeldOutText) -> Iterator[
         title, body = column(row, "title", data / source.file), column(row, "body_markdown", data / source.file)
         language = row.get("lang") or source.language
         passages = [f"{title}\n{heading}\n{text}" for heading, text in passages_of(body, max_words=110)]
-        own: list[Text] = [(title, language, "query"), (row.get("excerpt") or "", language, "passage")]
-        yield Entry(str(row["id"]), (*own, *((text, language, "passage") for text in passages)), area=_area(row))
+        own: list[Text] = [(title, language, Role.QUERY), (row.get("excerpt") or "", language, Role.PASSAGE)]
+        yield Entry(str(row["id"]), (*own, *((text, language, Role.PASSAGE) for text in passages)), area=_area(row))
 
 
 def _read_guide_pages(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
@@ -141,7 +141,7 @@ def _read_guide_pages(source: Source, data: Path, held_out: HeldOutText) -> Iter
         language = row.get("lang") or source.language
         for first in range(0, len(words), 180):
             text = "".join(words[first : first + 180])
-            yield Entry(f"{row['id']} {first}", ((text, language, "passage"),), area=_area(row))
+            yield Entry(f"{row['id']} {first}", ((text, language, Role.PASSAGE),), area=_area(row))
 
 
 def _read_guide_pairs(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
@@ -152,7 +152,7 @@ def _read_guide_pairs(source: Source, data: Path, held_out: HeldOutText) -> Iter
         if is_held_out(column(row, "pair_id", data / source.file), source.hold_out):
             continue
         english, spanish = (guides[column(row, name, data / source.file)] for name in ("en_id", "es_id"))
-        roles: dict[str, Role] = {"title": "query", "excerpt": "passage"}
+        roles: dict[str, Role] = {"title": Role.QUERY, "excerpt": Role.PASSAGE}
         for name, role in roles.items():
             if english.get(name) and spanish.get(name):
                 yield _translation(english[name], spanish[name], role, area=_area(row))
@@ -166,12 +166,12 @@ def _read_answers(source: Source, data: Path, held_out: HeldOutText) -> Iterator
         page = str(row.get("pair_id") or row.get("id") or question).split("#")[0]
         if source.language not in (None, language) or is_held_out(page.split(":")[-1], source.hold_out):
             continue
-        texts: list[Text] = [(question, language, "query"), (answer, language, "passage")]
+        texts: list[Text] = [(question, language, Role.QUERY), (answer, language, Role.PASSAGE)]
         translated = row.get(source.translated) if source.translated else None
         if not translated:
             yield Entry(f"{page} {question}", tuple(texts), ((0, 1),), area=_area(row))
             continue
-        texts.append((translated, "es" if language == "en" else "en", "query"))
+        texts.append((translated, "es" if language == "en" else "en", Role.QUERY))
         sides = (0, 2) if language == "en" else (2, 0)
         yield Entry(f"{page} {question}", tuple(texts), ((0, 1), (2, 1)), (sides,), area=_area(row))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,16 +9,10 @@ from numpy.typing import NDArray
 
 from student.embeddings import Embeddings
 from teacher.encoders.settings import Prompts
+from teacher.roles import Role
 
 LONGEST_WINDOW = 2048
 """Tokens: the longest window that is measured, and therefore used, unless the settings ask for a longer one."""
-
-
-class Role(StrEnum):
-    """The side of retrieval that a text stands on."""
-
-    QUERY = "query"
-    PASSAGE = "passage"
 
 
 @dataclass(frozen=True, slots=True)

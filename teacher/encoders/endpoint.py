@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from teacher.encoders.encoder import LONGEST_WINDOW, LoadedEncoder, Role, prompt_for
+from teacher.encoders.encoder import LONGEST_WINDOW, LoadedEncoder, prompt_for
 from teacher.encoders.settings import EncoderSettings, Prompts
 from teacher.encoders.window import cut_by_estimate, ladder, long_text
 from teacher.errors import EncoderRefused
+from teacher.roles import Role
 
 _TRIES = 5
 _FIRST_PAUSE_S = 0.25

@@ -11,11 +11,12 @@ from sentence_transformers import SentenceTransformer
 
 from student.artifacts.digests import digest_file
 from student.distill.training.precision import autocast, choose_device
-from teacher.encoders.encoder import LONGEST_WINDOW, EncodeRaw, LoadedEncoder, Role, prompt_for
+from teacher.encoders.encoder import LONGEST_WINDOW, EncodeRaw, LoadedEncoder, prompt_for
 from teacher.encoders.folder_checks import CheckedFolder, check_folder
 from teacher.encoders.settings import EncoderSettings, Prompts
 from teacher.encoders.window import long_text, longest_that_encodes
 from teacher.errors import EncoderRefused
+from teacher.roles import Role
 
 _NAMES_OF_ROLES = {"query": ("query",), "passage": ("passage", "document")}
 _FILES_OF_EMBEDDINGS = ("*.safetensors", "*.json", "vocab.txt", "merges.txt", "*.model")

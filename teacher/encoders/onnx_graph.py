@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from student.artifacts.digests import digest_file
-from teacher.encoders.encoder import LONGEST_WINDOW, LoadedEncoder, Role, prompt_for
+from teacher.encoders.encoder import LONGEST_WINDOW, LoadedEncoder, prompt_for
 from teacher.encoders.settings import EncoderSettings, Prompts
 from teacher.encoders.window import cut_by_estimate, long_text, longest_that_encodes
 from teacher.errors import EncoderRefused
+from teacher.roles import Role
 
 _TOKEN_INPUTS = {"input_ids", "attention_mask", "token_type_ids", "position_ids"}
 _NO_EMBEDDING = ("pooler", "logits")

@@ -7,12 +7,13 @@ import numpy as np
 
 from student.artifacts.digests import digest_json
 from student.embeddings import Embeddings
-from teacher.encoders.encoder import EncodeRaw, EncoderFacts, LoadedEncoder, Role, TeacherEncoder
+from teacher.encoders.encoder import EncodeRaw, EncoderFacts, LoadedEncoder, TeacherEncoder
 from teacher.encoders.endpoint import open_endpoint
 from teacher.encoders.folder import open_folder
 from teacher.encoders.onnx_graph import open_onnx_graph
 from teacher.encoders.probing import PROBE_TEXTS, probe, unit_rows
 from teacher.encoders.settings import EncoderSettings
+from teacher.roles import Role
 
 _OPEN = {"folder": open_folder, "onnx": open_onnx_graph, "endpoint": open_endpoint}
 

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from student.embeddings import Embeddings
-from teacher.encoders.encoder import EncodeRaw, Role
+from teacher.encoders.encoder import EncodeRaw
 from teacher.errors import EncoderRefused
+from teacher.roles import Role
 
 PROBE_TEXTS = (
     "How do I reset my password?",

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teacher.corpora.corpus import Corpus
-from teacher.encoders.encoder import Role
 from teacher.labelling.said import what_is_said
 from teacher.mixture.reduction import Block
 from teacher.mixture.teacher import Voice
+from teacher.roles import Role
 
 
 def keep_spoken_for(corpus: Corpus, voices: list[Voice]) -> Corpus:
@@ -42,7 +42,7 @@ def encode_blocks(
         done += rows
         on_rows(done, total)
 
-    roles = np.array([list(Role).index(Role(example.role)) for example in corpus.examples], dtype=np.int64)
+    roles = np.array([list(Role).index(example.role) for example in corpus.examples], dtype=np.int64)
     blocks = []
     for voice, rows, by in zip(voices, needed, asked, strict=True):
         said, now = what_is_said(voice, [corpus.examples[row] for row in rows], folder, on_rows=report)

@@ -47,7 +47,7 @@ class Labelled:
     """Outcome of a labelling: rows in all, and texts encoded by this run, summed over the encoders."""
 
     rows: int
-    rows_written: int
+    texts_encoded: int
 
 
 def label(
@@ -79,14 +79,15 @@ def label(
     folder.mkdir(parents=True, exist_ok=True)
     blocks, encoded = encode_blocks(teacher.voices, corpus, folder / SAID, on_rows)
     reduction, embeddings = _reduce(teacher, corpus, blocks)
+    reduced_by = _write_reduction(folder, reduction)
     write_targets_manifest(
         folder,
         TargetsManifest(
-            embedding_space=teacher.embedding_space(digest_bytes(reduction.packed()) if reduction else None),
+            embedding_space=teacher.embedding_space(reduced_by.sha256 if reduced_by else None),
             dimension=teacher.dimension,
             lineage=[*teacher.lineage(), *corpus_lineage(recipe, data)],
             teachers=[voice.settings.model_dump(mode="json") for voice in teacher.voices],
-            reduction=_write_reduction(folder, reduction),
+            reduction=reduced_by,
             links=write_links(folder / _LINKS, corpus.links),
             shards=_write_shards(folder, teacher.pretrained, corpus.examples, embeddings),
             **_intent_fields(teacher.pretrained),
@@ -198,8 +199,7 @@ def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
         }
     )
     write_targets_manifest(folder, manifest)
-    rows = sum(shard.rows for shard in shards)
-    return Labelled(rows, rows)
+    return Labelled(rows=sum(shard.rows for shard in shards), texts_encoded=0)
 
 
 def _intents(head: LinearHead, rows: Sequence[Example], embeddings: Embeddings) -> IntentTargets:

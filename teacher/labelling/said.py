@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from student.artifacts.digests import digest_json
 from student.artifacts.durable import write_durably
 from teacher.corpora.corpus import Example
-from teacher.encoders.encoder import Role
 from teacher.mixture.teacher import Voice
+from teacher.roles import Role
 
 CHUNK_ROWS = 2048
 _BATCH_ROWS = 128

@@ -8,11 +8,12 @@ from student.artifacts.digests import digest_json
 from student.bundle.manifest import Origin
 from student.distill.pretrained import Pretrained, open_model
 from student.embeddings import Embeddings
-from teacher.encoders.encoder import EncoderFacts, Role, TeacherEncoder
+from teacher.encoders.encoder import EncoderFacts, TeacherEncoder
 from teacher.encoders.opening import open_encoder
 from teacher.encoders.settings import Prompts
 from teacher.errors import TeacherRefused
 from teacher.mixture.recipe import TeacherRecipe, VoiceSettings
+from teacher.roles import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,9 +70,8 @@ def distill_student(
     max_tokens, precision = recipe.architecture.max_tokens, recipe.training.precision
 
     def validate(model: StudentModel) -> dict[str, float]:
-        return retention(
-            encode_with_student(model, tokenize, validation_part.texts, precision=precision), validation_part
-        )
+        embeddings = encode_with_student(model, tokenize, validation_part.texts, precision=precision)
+        return retention(embeddings, validation_part)
 
     train_encoder(
         student,
@@ -85,7 +84,8 @@ def distill_student(
         validate=validate,
         on_progress=on_progress,
     )
-    facts = _facts(targets, recipe, start, own) | {
+    facts = {
+        **_origin_facts(targets, recipe, start, own),
         "mix": describe_mix(training_part),
         "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
     }
@@ -112,16 +112,14 @@ def _first_student(start: Pretrained, recipe: StudentRecipe, tokenizer: str, tar
     return student
 
 
-def _facts(targets: Targets, recipe: StudentRecipe, start: Pretrained, tokenizer: str) -> dict[str, Any]:
-    """The student's `distillation.json`, its mix and log still empty."""
+def _origin_facts(targets: Targets, recipe: StudentRecipe, start: Pretrained, tokenizer: str) -> dict[str, Any]:
+    """The part of the student's `distillation.json` that is known before it is trained."""
     return {
         "embedding_space": targets.manifest.embedding_space,
         "languages": recipe.languages,
         "recipe": recipe.model_dump(),
-        "mix": {},
         "lineage": [origin.model_dump() for origin in _lineage(targets, recipe, start, tokenizer)],
         "privacy": [each.model_dump() for each in targets.manifest.privacy],
-        "log": [],
     }
 
 

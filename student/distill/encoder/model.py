@@ -90,7 +90,7 @@ def start_student(
     }
     hidden = source.config.hidden_size
     dense = start.path / DENSE / "model.safetensors"
-    has_map = dense.exists() if is_same_space else True
+    has_map = not is_same_space or dense.exists()
     if is_same_space and not has_map and dimension != hidden:
         raise RecipeRefused(f"{start.name} makes {hidden} numbers, the targets hold {dimension}; label again")
     student = StudentModel(BertConfig(**(source.config.to_dict() | changed)), dimension if has_map else None)
@@ -135,9 +135,17 @@ def pad(tokens: Sequence[Sequence[int] | NDArray[np.int32]], device: torch.devic
 
 
 def save_sentence_transformer(
-    student: StudentModel, tokenizer: str, folder: Path, *, max_tokens: int, facts: dict[str, Any]
+    student: StudentModel, tokenizer: str, folder: Path, *, max_tokens: int, facts: dict[str, Any] | None = None
 ) -> None:
-    """Writes an ordinary sentence-transformers folder; `facts` (space, lineage, log) go into `distillation.json`."""
+    """Writes an ordinary sentence-transformers folder; `facts` (space, lineage, log) go into `distillation.json`.
+
+    Args:
+        student: the model, or any other of that form.
+        tokenizer: the content of its `tokenizer.json`, WordPiece or Unigram.
+        folder: is made.
+        max_tokens: window, special tokens included.
+        facts: of a student; None for weights that were not distilled here.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     _save_tensors(folder / "model.safetensors", student.bert.state_dict())
     student.bert.config.architectures = ["BertModel"]
@@ -149,8 +157,9 @@ def save_sentence_transformer(
         "tokenizer_config.json": _json(_tokenizer_config(tokenizer, max_tokens)),
         "sentence_bert_config.json": _json({"max_seq_length": max_tokens, "do_lower_case": False}),
         "1_Pooling/config.json": _json(pooling),
-        DISTILLATION: _json(facts),
     }
+    if facts is not None:
+        files[DISTILLATION] = _json(facts)
     if student.map:
         modules.append("Dense")
         linear = {"in_features": hidden, "out_features": student.dimension, "bias": False}

@@ -9,6 +9,7 @@ import pytest
 from student.artifacts.json_lines import DataRefused, is_held_out
 from teacher.corpora.corpus import Corpus, Example, read_corpus
 from teacher.corpora.recipe import CorpusRecipe, Source, read_corpus_recipe
+from teacher.roles import Role
 from tests.conftest import ROOT, require_data
 
 GUIDE = "# How to pay\n\nOpen the page of invoices and choose one. Then press the button to pay it.\n"
@@ -31,8 +32,8 @@ def test_translations_are_linked(tmp_path: Path) -> None:
     write_rows(tmp_path / "pairs.jsonl", {"en": "Pay now", "es": "Pague ahora"})
     corpus = read(tmp_path, source("pairs", "pairs.jsonl"))
     assert corpus.examples == [
-        Example("Pay now", "en", "passage", "pairs"),
-        Example("Pague ahora", "es", "passage", "pairs"),
+        Example("Pay now", "en", Role.PASSAGE, "pairs"),
+        Example("Pague ahora", "es", Role.PASSAGE, "pairs"),
     ]
     assert corpus.links.translations.tolist() == [[0, 1]]
 

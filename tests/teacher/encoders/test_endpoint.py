@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from student.embeddings import Embeddings
-from teacher.encoders.encoder import Role
 from teacher.encoders.opening import open_encoder
 from teacher.encoders.settings import EncoderSettings
 from teacher.errors import EncoderRefused
+from teacher.roles import Role
 from tests.teacher.encoders.embedding_server import DIMENSION, EmbeddingServer, embedding_of, serving_embeddings
 from tests.teacher.encoders.tiny_encoders import TEXTS, settings_of, tiny_tokenizer
 

@@ -14,9 +14,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules.router import Router
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
-from teacher.encoders.encoder import Role
 from teacher.encoders.opening import open_encoder
 from teacher.errors import EncoderRefused
+from teacher.roles import Role
 from tests.teacher.encoders.tiny_encoders import TEXTS, WIDTH, make_folder, settings_of, tiny_model, tiny_tokenizer
 
 Change = Callable[[Path], None]

@@ -9,8 +9,8 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from student.embeddings import Embeddings
-from teacher.encoders.encoder import Role
 from teacher.encoders.opening import open_encoder
+from teacher.roles import Role
 from tests.teacher.encoders.tiny_encoders import TEXTS, WIDTH, WINDOW, make_folder, settings_of
 from tests.tiny import make_tiny_teacher
 

@@ -16,9 +16,9 @@ from tokenizers import Tokenizer
 
 from student.distill.export.onnx_graph import export_graph
 from student.distill.pretrained import open_pretrained
-from teacher.encoders.encoder import Role
 from teacher.encoders.opening import open_encoder
 from teacher.errors import EncoderRefused
+from teacher.roles import Role
 from tests.teacher.encoders.tiny_encoders import TEXTS, WIDTH, WINDOW, make_folder, settings_of, tiny_tokenizer
 
 VOCABULARY = 70

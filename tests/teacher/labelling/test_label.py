@@ -19,12 +19,13 @@ from student.distill.pretrained import Pretrained, find_minilm
 from student.distill.targets import read_targets
 from student.embeddings import Embeddings
 from teacher.corpora.recipe import CorpusRecipe, Source
-from teacher.encoders.encoder import EncoderFacts, Role
+from teacher.encoders.encoder import EncoderFacts
 from teacher.encoders.settings import Prompts
 from teacher.errors import LabelsDiffer, TeacherRefused
 from teacher.labelling import label as labelling
 from teacher.mixture.recipe import TeacherRecipe, VoiceSettings
 from teacher.mixture.teacher import Teacher, Voice, require_a_dimension, teacher_of
+from teacher.roles import Role
 from tests.conftest import ROOT
 
 RECIPE = CorpusRecipe(
@@ -90,7 +91,7 @@ def test_every_text_gets_the_embedding_of_its_own(
 ) -> None:
     done = labelling.label(teacher, RECIPE, data, tmp_path / "t")
     targets = read_targets(tmp_path / "t")
-    assert done.rows == done.rows_written == len(targets.texts) == 20_000
+    assert done.rows == done.texts_encoded == len(targets.texts) == 20_000
     for row in (0, 1, 19_999):
         np.testing.assert_allclose(targets.embeddings[row], fake_free_encode([targets.texts[row]])[0], atol=1e-3)
     assert len(targets.links.translations) == 10_000
@@ -103,7 +104,7 @@ def test_labelling_again_does_nothing_and_gives_the_same(data: Path, teacher: Te
     labelling.label(teacher, RECIPE, data, tmp_path / "t")
     first = read_targets(tmp_path / "t")
     again = labelling.label(teacher, RECIPE, data, tmp_path / "t")
-    assert again.rows_written == 0
+    assert again.texts_encoded == 0
     assert read_targets(tmp_path / "t").digest == first.digest
 
 
@@ -128,15 +129,15 @@ def test_a_killed_labelling_continues_and_ends_like_one_that_was_not(
     process.wait(timeout=30)
     assert not (tmp_path / "killed" / "targets.json").exists()
     done = labelling.label(teacher, RECIPE, data, tmp_path / "killed")
-    assert 0 < done.rows_written < done.rows
+    assert 0 < done.texts_encoded < done.rows
     assert read_targets(tmp_path / "killed").digest == read_targets(tmp_path / "whole").digest
 
 
 def test_more_texts_or_another_share_are_added_to_what_is_there(data: Path, teacher: Teacher, tmp_path: Path) -> None:
     first = labelling.label(teacher, RECIPE, data, tmp_path / "t", share=0.3)
     more = labelling.label(teacher, RECIPE, data, tmp_path / "t")
-    assert more.rows_written < more.rows - first.rows + 2048  # but for the last chunk, which was not full
-    assert labelling.label(teacher, RECIPE, data, tmp_path / "t").rows_written == 0
+    assert more.texts_encoded < more.rows - first.rows + 2048  # but for the last chunk, which was not full
+    assert labelling.label(teacher, RECIPE, data, tmp_path / "t").texts_encoded == 0
 
 
 def test_a_chunk_that_a_crash_cut_off_is_encoded_again(data: Path, teacher: Teacher, tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_a_chunk_that_a_crash_cut_off_is_encoded_again(data: Path, teacher: Teac
     digest = read_targets(tmp_path / "t").digest
     chunk = sorted((tmp_path / "t").rglob("*.npy"))[0]
     chunk.write_bytes(chunk.read_bytes()[:-7])
-    assert labelling.label(teacher, RECIPE, data, tmp_path / "t").rows_written <= 2048
+    assert labelling.label(teacher, RECIPE, data, tmp_path / "t").texts_encoded <= 2048
     assert read_targets(tmp_path / "t").digest == digest
 
 
@@ -164,7 +165,7 @@ def test_a_centered_encoder_loses_its_mean_by_role(tmp_path: Path) -> None:
     rows = [{"text": "ab"[n % 2] * (1 + n % 7) + "c" * (n % 5)} for n in range(400)]
     (tmp_path / "q.jsonl").write_text("".join(json.dumps({"text": row["text"] + "?"}) + "\n" for row in rows))
     (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    sources = [Source(mix=r, kind="texts", file=f"{r[0]}.jsonl", role=r, license="x") for r in ("query", "passage")]
+    sources = [Source(mix=r, kind="texts", file=f"{r[0]}.jsonl", role=r, license="x") for r in Role]
     recipe = CorpusRecipe(name="roles", source=sources)
     labelling.label(several(voice("abcdefgh", is_centered=True)), recipe, tmp_path, tmp_path / "t")
     targets = read_targets(tmp_path / "t")
