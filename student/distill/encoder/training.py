@@ -81,7 +81,7 @@ def train_encoder(
                 validation_steps=training.validation_steps,
                 progress_steps=_PROGRESS_STEPS,
             ),
-            compute_gradients=_Gradients(student, tokenizer, targets, training, intent_head),
+            compute_gradients=Gradients(student, tokenizer, targets, training, intent_head),
             validate=lambda step: {name: round(value, 4) for name, value in validate(student.eval()).items()},
             on_progress=on_progress,
         )
@@ -89,7 +89,7 @@ def train_encoder(
     student.eval()
 
 
-class _Gradients:
+class Gradients:
     """Adds the gradients of one step's batch to the student's; called with the step, returns the loss."""
 
     def __init__(
@@ -110,6 +110,7 @@ class _Gradients:
         self._batches = Batches(targets, training)
 
     def __call__(self, step: int) -> Tensor:
+        """The loss of a step, its gradients added."""
         rows = self._batches.rows(step)
         teacher = torch.from_numpy(self._targets.embeddings[rows].astype(np.float32)).to(self._device)
         teacher = normalize(teacher, dim=1)

@@ -112,6 +112,8 @@ def test_forms_say_each_value_after_its_label() -> None:
     made = read_word(tbl(["Client:", "Ida"], ["Signature:", ""]))
     assert shown(made) == ["Client: Ida", "Signature:"]
     assert shown(read_xlsx(make_xlsx([["Client:", "Ida"], ["Ward:", "B4"]]))) == ["Client: Ida", "Ward: B4"]
+    known = read_word(tbl(["Tutor", "Ida Pell"], ["Address", "Long Lane"], ["Contact", "Odile Ross"]))
+    assert shown(known) == ["Tutor: Ida Pell", "Address: Long Lane", "Contact: Odile Ross"]  # by labels of forms
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from transformers import BertConfig
 
 from student.distill.encoder.batches import Batches, split_by_length, typed_carelessly
+from student.distill.encoder.distillation import encode_with_student
 from student.distill.encoder.losses import answer_loss
+from student.distill.encoder.model import StudentModel
 from student.distill.encoder.recipe import EncoderTraining
+from student.distill.encoder.training import Gradients
+from student.distill.encoder.vocabulary import SPECIAL, tokenizer_json
 from student.distill.targets import Links, Targets, TargetsManifest
 
 TEXTS, PAIRS = 400, 120
@@ -98,3 +104,48 @@ def test_answer_loss_matches_a_hand_computation() -> None:
     assert answer_loss(queries, passages, teacher, 1.0).item() == pytest.approx(expected, abs=1e-5)
     both_right = torch.ones(2, 2)  # by the teacher each passage answers each query: no negative is left
     assert answer_loss(queries, passages, both_right, 1.0).item() == pytest.approx(0, abs=1e-6)
+
+
+PIECES = [*SPECIAL, "¿", "red", "server", "mail", "backup", *"0123456789", *(f"##{digit}" for digit in "0123456789")]
+STEPS = EncoderTraining(steps=9, batch_size=16, answer_share=0.5, matryoshka_dimensions=[4], precision="float32")
+
+
+def gradients(opening: str = "", **settings: float) -> tuple[Gradients, StudentModel, Targets, Tokenizer]:
+    """One step's gradients of a tiny student, on texts of three to nine words that all begin alike."""
+    torch.manual_seed(0)
+    texts = [f"{opening}Red server {'mail ' * (n % 7)}backup {n}" for n in range(TEXTS)]
+    rows = np.random.default_rng(1).normal(size=(TEXTS, 8))
+    embeddings = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+    some = replace(targets(), texts=texts, embeddings=embeddings)
+    config = BertConfig(
+        vocab_size=len(PIECES),
+        max_position_embeddings=32,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        initializer_range=0.5,
+    )
+    student, tokenizer = StudentModel(config).eval(), Tokenizer.from_str(tokenizer_json(PIECES, 32))
+    return Gradients(student, tokenizer, some, STEPS.model_copy(update=settings), None), student, some, tokenizer
+
+
+def test_a_batch_that_is_encoded_in_parts_keeps_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    compute, student, some, tokenizer = gradients(similarity_weight=0.0, matryoshka_weight=0.0)
+    monkeypatch.setattr("student.distill.encoder.training._TOKENS_A_PASS", {"cpu": 40, "cuda": 40})
+    rows = Batches(some, STEPS).rows(0)
+    expected = encode_with_student(student, tokenizer, [some.texts[row] for row in rows], precision="float32")
+    similarity = (expected * some.embeddings[rows].astype(np.float32)).sum(axis=1).mean()
+    assert float(compute(0).detach()) == pytest.approx(1 - float(similarity), abs=1e-3)
+
+
+def test_answers_count_by_their_weight() -> None:
+    without, once, twice = (float(gradients(answer_weight=weight)[0](0).detach()) for weight in (0.0, 1.0, 2.0))
+    assert once > without + 0.5  # four passages that all look alike to the student
+    assert twice - once == pytest.approx(once - without, rel=1e-3)
+
+
+def test_a_share_of_texts_is_seen_as_it_is_typed_in_a_hurry() -> None:
+    proper, hurried = (float(gradients("¿", careless_share=share)[0](0).detach()) for share in (0.0, 1.0))
+    assert hurried == pytest.approx(float(gradients("")[0](0).detach()), abs=1e-5)
+    assert abs(proper - hurried) > 1e-3

@@ -50,6 +50,7 @@ def test_padding_is_piece_0_and_frequent_pieces_are_kept(start: str) -> None:
     assert pieces[:4] == ["<pad>", "<unk>", "<s>", "</s>"]
     assert {"▁pago", "▁factura"} <= set(pieces)
     assert "▁Rechnung" not in pieces
+    assert set(pieces) >= set("pagolfcturthebimñ")  # with letters alone any word of these texts can be spelt
 
 
 def test_other_kinds_of_pieces_are_refused(start: str) -> None:
