@@ -26,7 +26,11 @@ def is_form(rows: Sequence[Sequence[str]]) -> bool:
         return True
     labels = [cell.strip() for row in rows for cell in row[::2] if cell.strip()]
     folded = [label.lower() for label in labels]
-    if len(set(folded)) < len(folded) or not all(map(_is_label, labels)) or not all(row[0].strip() for row in rows):
+    if (
+        len(set(folded)) < len(folded)
+        or not all(map(_is_label, labels))
+        or not all(row and row[0].strip() for row in rows)
+    ):
         return False
     columns = [[row[n].strip() if n < len(row) else "" for row in rows] for n in range(1, width, 2)]
     if any(len(value) > _MAX_VALUE_CHARS for column in columns for value in column):

@@ -133,7 +133,8 @@ def _is_lone(row: Sequence[Cell], following: Sequence[Cell], width: int) -> bool
     filled = [cell for cell in row if cell.text.strip()]
     return (
         width > _MAX_FORM_COLUMNS
-        and filled == list(row[:1])
+        and len(filled) == 1
+        and filled[0] is row[0]
         and filled[0].rows == 1
         and len(filled[0].text) <= _MAX_LABEL_CHARS
         and sum(bool(cell.text.strip()) for cell in following) > 1

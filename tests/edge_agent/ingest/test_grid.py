@@ -116,6 +116,15 @@ def test_forms_say_each_value_after_its_label() -> None:
     assert shown(known) == ["Tutor: Ida Pell", "Address: Long Lane", "Contact: Odile Ross"]  # by labels of forms
 
 
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_a_row_without_cells_is_no_row(place: int) -> None:
+    rows = [["Room", "Price", "Seats"], ["Hall", "28", "90"], ["Yard", "12", "40"]]
+    made = read_word(tbl(*rows[:place], [], *rows[place:]))
+    assert made.text.split("\n") == ["Room: Hall | Price: 28 | Seats: 90", "Room: Yard | Price: 12 | Seats: 40"]
+    form = [["Tutor", "Ida Pell"], ["Address", "Long Lane"], ["Contact", "Odile Ross"]]
+    assert "Odile Ross" in read_word(tbl(*form[:place], [], *form[place:])).text
+
+
 @pytest.mark.parametrize(
     "rows",
     [
