@@ -15,6 +15,7 @@ from edge_agent.errors import ContentTooLarge, FormatUnsupported, InputInvalid
 from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
+from edge_agent.ingest.parsing.office.biff_look import biff_looks
 from edge_agent.ingest.parsing.office.number_formats import NumberFormat, number_format, plain_number
 from edge_agent.settings import ParsingLimits
 
@@ -276,6 +277,13 @@ def test_numbers_of_workbooks_before_2007_are_shown_by_their_formats() -> None:
         "Código: 00417 | Cuota: 1,234,567.50 € | Parte: 12.5% | Teléfono: 981 555 027 | Mes: Dec 2026",
         "Código: 00418 | Cuota: £12.00 | Parte: 100.0% | Teléfono: 981 555 028 | Mes: Dec 2026",
     ]
+
+
+@pytest.mark.parametrize("place", [30, 32, 44, 48, 60, 76])
+def test_a_damaged_container_of_before_2007_gives_no_looks(place: int) -> None:
+    content = bytearray(make_xls([["Código"], [(417, 0)]], ["00000"]))
+    content[place : place + 2] = b"\x40\x00"  # of the sizes and places of its sectors
+    assert set(biff_looks(bytes(content))) <= {"Hoja1"}
 
 
 def test_hidden_rows_columns_and_comments_of_workbooks_before_2007_are_counted() -> None:

@@ -9,6 +9,7 @@ import olefile
 from edge_agent.characters import normalize
 from edge_agent.errors import AgentError, InputInvalid
 from edge_agent.ingest.parsing.blocks import Attachment, Extract
+from edge_agent.ingest.parsing.compound_file import DAMAGE
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.encoding import decode_text
 from edge_agent.ingest.parsing.formats.outlook_rtf import html_of_rtf, unpack_rtf
@@ -45,7 +46,7 @@ def _read(content: bytes, limits: ParsingLimits) -> Letter:
             if not storage.has("__properties_version1.0"):
                 raise InputInvalid("the document is no mail of Outlook; expected a file saved as .msg")
             return _letter(storage, limits, depth=0)
-    except (OSError, ValueError, IndexError, struct.error, RecursionError, AttributeError, TypeError) as error:
+    except DAMAGE as error:
         raise InputInvalid(
             "the document cannot be read as a mail of Outlook; save it again, as .msg or .eml"
         ) from error

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import olefile
 
+from edge_agent.ingest.parsing.compound_file import DAMAGE
 from edge_agent.ingest.parsing.office.number_formats import BUILT_IN, Format, number_format
 from edge_agent.ingest.parsing.office.workbook_look import SheetLook
 
@@ -24,7 +25,7 @@ def biff_looks(content: bytes) -> dict[str, SheetLook]:
         with olefile.OleFileIO(io.BytesIO(content)) as file:
             name = next((name for name in ("Workbook", "Book") if file.exists(name)), "")
             return _looks(file.openstream(name).read()) if name else {}
-    except (OSError, struct.error, ValueError, IndexError, TypeError):
+    except DAMAGE:
         return {}
 
 
