@@ -1,7 +1,7 @@
 """The recipe of a student: its architecture and how it is trained. A TOML file in `student/distill/recipes`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,7 +39,8 @@ class EncoderTraining(_Part):
     Attributes:
         steps, batch_size: batches, and texts in each.
         max_tokens: texts are cut there while training.
-        learning_rate: after `warmup_steps`, then linearly to 0. AdamW, no dropout.
+        learning_rate: after `warmup_steps`, then linearly to 0, in the last `decay_steps` if they are given: such a run
+            may be made longer when it has ended. AdamW, no dropout.
         similarity_weight, matryoshka_weight, intent_weight: of those losses beside the alignment; the last needs
             targets with intent logits.
         intent_temperature: divides the logits of student and teacher in the intent loss.
@@ -59,6 +60,7 @@ class EncoderTraining(_Part):
     max_tokens: Annotated[int, Field(ge=8)] = 128
     learning_rate: Annotated[float, Field(gt=0)] = 3e-4
     warmup_steps: Annotated[int, Field(ge=0)] = 100
+    decay_steps: Annotated[int, Field(ge=1)] | None = None
     similarity_weight: Annotated[float, Field(ge=0)] = 5.0
     matryoshka_weight: Annotated[float, Field(ge=0)] = 1.0
     matryoshka_dimensions: list[int] = [128, 256]
@@ -73,6 +75,11 @@ class EncoderTraining(_Part):
     checkpoint_steps: Annotated[int, Field(ge=1)] = 500
     validation_steps: Annotated[int, Field(ge=1)] = 1000
     seed: int = 0
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that no checkpoint may go on under others of; its length is none if it may be made longer."""
+        free = ["checkpoint_steps", "validation_steps"] + ["steps", "decay_steps"] * (self.decay_steps is not None)
+        return self.model_dump(exclude=set(free)) | {"may be made longer": self.decay_steps is not None}
 
 
 class Bounds(_Part):

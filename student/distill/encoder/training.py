@@ -70,13 +70,14 @@ def train_encoder(
     optimizer = torch.optim.AdamW(student.parameters(), lr=training.learning_rate, weight_decay=0.01)
     run_training(
         TrainingRun(
-            digest=digest_json([recipe.model_dump(), targets.digest, start]),
+            digest=digest_json([recipe.architecture.model_dump(), training.identity(), targets.digest, start]),
             folder=folder,
             model=student,
             optimizer=optimizer,
             schedule=Schedule(
                 steps=training.steps,
                 warmup_steps=training.warmup_steps,
+                decay_steps=training.decay_steps,
                 checkpoint_steps=training.checkpoint_steps,
                 validation_steps=training.validation_steps,
                 progress_steps=_PROGRESS_STEPS,

@@ -59,3 +59,11 @@ def load_checkpoint(
             state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return Checkpoint(int(metadata.pop("step")), metadata)
+
+
+def steps_done(path: Path) -> int:
+    """Steps of a checkpoint; 0 when there is none."""
+    if not path.exists():
+        return 0
+    with safe_open(path, framework="pt") as file:
+        return int(file.metadata()["step"])

@@ -7,6 +7,7 @@ progress, log, checkpoints, and going on after a kill (docs/adr/0050).
 Guarantees:
     A run that was killed and is started again takes the same steps from its last checkpoint as one that was not,
     if what `compute_gradients` does depends only on weights, step and `seed_step`.
+    A finished run whose learning rate fell only in its last steps can be made longer: it goes on from where it fell.
 """
 
 import json
@@ -19,10 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from student.distill.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from student.artifacts.durable import write_durably
+from student.distill.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, steps_done
 from student.distill.training.early_stopping import EarlyStopping
 
-CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
+CHECKPOINT, PLATEAU, LOG = "checkpoint.safetensors", "plateau.safetensors", "log.jsonl"
 _MAX_GRADIENT_NORM = 1.0
 
 
@@ -35,6 +37,8 @@ class Schedule:
         warmup_steps: in which the learning rate rises.
         checkpoint_steps, progress_steps: between two checkpoints, and two calls of `on_progress`.
         validation_steps: between two validations; None where nothing is validated.
+        decay_steps: the last ones, in which the learning rate falls; None for all after the warm-up. Steady until then
+            (Hägele et al. 2024, arXiv 2405.18392), a run need not know its length when it begins.
     """
 
     steps: int
@@ -42,6 +46,19 @@ class Schedule:
     checkpoint_steps: int
     progress_steps: int = 1
     validation_steps: int | None = None
+    decay_steps: int | None = None
+
+    @property
+    def decay_from(self) -> int:
+        """The step at which the learning rate begins to fall."""
+        first = self.warmup_steps if self.decay_steps is None else self.steps - self.decay_steps
+        return max(self.warmup_steps, first)
+
+    def rate(self, step: int) -> float:
+        """The share of the highest learning rate: rises linearly, stays, falls linearly to 0."""
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        return min(1.0, (self.steps - step) / max(1, self.steps - self.decay_from))
 
     def is_due(self, done: int, every: int | None) -> bool:
         """True if something with this interval happens after this many steps."""
@@ -111,9 +128,10 @@ def run_training(run: TrainingRun) -> None:
             figures = run.validate(done)
             if run.is_writer:
                 _log(run.folder / LOG, {"step": done, "loss": round(float(loss), 5), **figures})
-        if schedule.is_due(done, schedule.checkpoint_steps) and run.is_writer:
-            facts = stopping.as_facts() if stopping else {}
-            save_checkpoint(run.folder / CHECKPOINT, run.digest, Checkpoint(done, facts), run.model, optimizer)
+        if schedule.is_due(done, schedule.checkpoint_steps):
+            _save(run, CHECKPOINT, done)
+        if schedule.decay_steps is not None and done == schedule.decay_from:
+            _save(run, PLATEAU, done)
         if schedule.is_due(done, schedule.progress_steps):
             speed = (done - reported) / (time.perf_counter() - since)
             best = stopping.best_score if stopping else None
@@ -121,18 +139,33 @@ def run_training(run: TrainingRun) -> None:
             reported, since = done, time.perf_counter()
 
 
+def _save(run: TrainingRun, name: str, done: int) -> None:
+    if run.is_writer:
+        facts = run.stopping.as_facts() if run.stopping else {}
+        save_checkpoint(run.folder / name, run.digest, Checkpoint(done, facts), run.model, run.optimizer)
+
+
 def _resume(run: TrainingRun) -> int:
     """Brings model, optimizer and early stopping to the last checkpoint; returns the steps done until then."""
     device = next(run.model.parameters()).device
-    checkpoint = load_checkpoint(run.folder / CHECKPOINT, run.digest, run.model, run.optimizer, device)
+    path = run.folder / (PLATEAU if _is_made_longer(run) else CHECKPOINT)
+    checkpoint = load_checkpoint(path, run.digest, run.model, run.optimizer, device)
     if run.stopping and checkpoint.facts:
         run.stopping.restore(checkpoint.facts)
+    if run.is_writer:
+        _forget_after(run.folder / LOG, checkpoint.step)
     return checkpoint.step
+
+
+def _is_made_longer(run: TrainingRun) -> bool:
+    """True if the learning rate of the last checkpoint had fallen for an earlier end than the run has now."""
+    plateau, last = (steps_done(run.folder / name) for name in (PLATEAU, CHECKPOINT))
+    return 0 < plateau < last and plateau < run.schedule.decay_from
 
 
 def _take_step(run: TrainingRun, step: int, peaks: list[float]) -> Tensor:
     run.seed_step(step)
-    share = warm_up_and_decay(step, run.schedule.warmup_steps, run.schedule.steps)
+    share = run.schedule.rate(step)
     for group, peak in zip(run.optimizer.param_groups, peaks, strict=True):
         group["lr"] = peak * share
     run.model.train()
@@ -143,13 +176,15 @@ def _take_step(run: TrainingRun, step: int, peaks: list[float]) -> Tensor:
     return loss
 
 
-def warm_up_and_decay(step: int, warmup_steps: int, steps: int) -> float:
-    """The share of the learning rate: rises linearly while warming up, then falls linearly to 0."""
-    if step < warmup_steps:
-        return (step + 1) / warmup_steps
-    return (steps - step) / max(1, steps - warmup_steps)
-
-
 def _log(path: Path, entry: dict[str, Any]) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
+
+
+def _forget_after(path: Path, step: int) -> None:
+    """Drops entries of steps that are taken again."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        if len(kept) < len(lines):
+            write_durably(path, "".join(kept).encode())

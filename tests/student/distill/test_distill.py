@@ -174,6 +174,20 @@ def test_a_run_of_another_recipe_is_not_continued(teacher: Pretrained, targets: 
         distill_student(targets, RECIPE, tmp_path, start=teacher)
 
 
+def test_only_a_run_whose_rate_falls_last_may_be_made_longer(
+    teacher: Pretrained, targets: Targets, tmp_path: Path
+) -> None:
+    short = RECIPE.training.model_copy(update={"steps": 4, "decay_steps": 2, "warmup_steps": 1})
+    for steps in (4, 6):
+        training = short.model_copy(update={"steps": steps})
+        distill_student(targets, RECIPE.model_copy(update={"training": training}), tmp_path, start=teacher)
+    log = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    assert [entry["step"] for entry in log] == [6]
+    with pytest.raises(AnotherRun):
+        training = short.model_copy(update={"decay_steps": None})
+        distill_student(targets, RECIPE.model_copy(update={"training": training}), tmp_path, start=teacher)
+
+
 def test_a_start_of_another_space_gets_a_map_into_that_of_the_targets(
     teacher: Pretrained, targets: Targets, tmp_path: Path
 ) -> None:

@@ -17,7 +17,6 @@ from student.distill.training.loop import (
     TrainingProgress,
     TrainingRun,
     run_training,
-    warm_up_and_decay,
 )
 
 SCHEDULE = Schedule(steps=25, warmup_steps=4, checkpoint_steps=10, progress_steps=5, validation_steps=10)
@@ -80,8 +79,10 @@ def test_each_group_warms_up_to_its_own_rate_and_falls_to_zero(tmp_path: Path) -
         return run.compute_gradients(step)
 
     run_training(replace(run, compute_gradients=compute_gradients))
-    assert [first for first, _ in rates] == [0.1 * warm_up_and_decay(step, 4, 25) for step in range(25)]
-    assert [second for _, second in rates] == [0.01 * warm_up_and_decay(step, 4, 25) for step in range(25)]
+    rising = [0.25, 0.5, 0.75, 1.0]
+    falling = [(25 - step) / 21 for step in range(4, 25)]
+    assert [first for first, _ in rates] == pytest.approx([0.1 * share for share in rising + falling])
+    assert [second for _, second in rates] == pytest.approx([0.01 * share for share in rising + falling])
     assert max(first for first, _ in rates) == 0.1
     assert rates[-1][0] == pytest.approx(0.1 / 21)
 
@@ -134,3 +135,35 @@ def test_a_checkpoint_of_another_run_is_refused_and_stays(tmp_path: Path) -> Non
     with pytest.raises(AnotherRun, match="another recipe or other data"):
         run_training(make_run(tmp_path, digest="another run"))
     assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_a_rate_that_falls_last_stays_until_then() -> None:
+    schedule = replace(SCHEDULE, decay_steps=5)
+    assert [schedule.rate(step) for step in range(4, 21)] == [1.0] * 17
+    assert [schedule.rate(step) for step in range(20, 25)] == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2])
+    assert replace(SCHEDULE, decay_steps=100).rate(4) == 1.0
+
+
+@pytest.mark.parametrize("killed_at", [None, 20])
+def test_a_finished_run_made_longer_takes_the_steps_of_one_that_was_long_at_once(
+    tmp_path: Path, killed_at: int | None
+) -> None:
+    short, long = replace(SCHEDULE, steps=15, decay_steps=3), replace(SCHEDULE, steps=25, decay_steps=3)
+    whole = make_run(tmp_path / "whole", schedule=long, validate=lambda step: {"half": step / 2})
+    run_training(whole)
+    run_training(make_run(tmp_path / "longer", schedule=short, validate=lambda step: {"half": step / 2}))
+
+    def kill(progress: TrainingProgress) -> None:
+        if progress.step == killed_at:
+            raise Killed
+
+    if killed_at:
+        longer = make_run(
+            tmp_path / "longer", schedule=long, validate=lambda step: {"half": step / 2}, on_progress=kill
+        )
+        with pytest.raises(Killed):
+            run_training(longer)
+    longer = make_run(tmp_path / "longer", schedule=long, validate=lambda step: {"half": step / 2})
+    run_training(longer)
+    assert torch.equal(weights(whole), weights(longer))
+    assert (tmp_path / "longer" / LOG).read_text() == (tmp_path / "whole" / LOG).read_text()
