@@ -33,13 +33,13 @@ from teacher.corpora.corpus import CORPUS_ROLE, Corpus, Example, corpus_lineage,
 from teacher.corpora.recipe import CorpusRecipe
 from teacher.errors import LabelsDiffer
 from teacher.labelling.blocks import encode_blocks, keep_spoken_for
-from teacher.mixture.reduction import Block, Reduction, fit_reduction
+from teacher.mixture.reduction import REDUCTION_FILE, Block, Reduction, fit_reduction
 from teacher.mixture.teacher import Teacher
 
 ROWS_IN_A_SHARD = 8192
 SAID = "said"
 """Folder of what the encoders say, beside the targets."""
-_REDUCTION, _LINKS = "reduction.safetensors", "links.parquet"
+_LINKS = "links.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ def label(
             dimension=teacher.dimension,
             lineage=[*teacher.lineage(), *corpus_lineage(recipe, data)],
             teachers=[voice.settings.model_dump(mode="json") for voice in teacher.voices],
+            teacher_name=teacher.recipe.name,
+            translation_pull=teacher.recipe.translation_pull,
             reduction=reduced_by,
             links=write_links(folder / _LINKS, corpus.links),
             shards=_write_shards(folder, teacher.pretrained, corpus.examples, embeddings),
@@ -103,10 +105,10 @@ def _require_own_folder(folder: Path) -> None:
 
 
 def _reduce(teacher: Teacher, corpus: Corpus, blocks: list[Block]) -> tuple[Reduction | None, Embeddings]:
-    """The fitted reduction and the targets (N, D); None where these are the embeddings of the only encoder."""
+    """The reduction, the teacher's or a fitted one, and the targets (N, D); None where there is but one encoder's."""
     if not teacher.is_reduced:
         return None, blocks[0].embeddings.astype(np.float32)
-    reduction = fit_reduction(blocks, teacher.dimension)
+    reduction = teacher.reduction or fit_reduction(blocks, teacher.dimension)
     count = len(corpus.examples)
     targets = np.concatenate(
         [reduction.apply(blocks, slice(first, first + ROWS_IN_A_SHARD)) for first in range(0, count, ROWS_IN_A_SHARD)]
@@ -130,8 +132,8 @@ def _write_reduction(folder: Path, reduction: Reduction | None) -> NamedFile | N
     if reduction is None:
         return None
     content = reduction.packed()
-    write_durably(folder / _REDUCTION, content)
-    return NamedFile(file=_REDUCTION, sha256=digest_bytes(content))
+    write_durably(folder / REDUCTION_FILE, content)
+    return NamedFile(file=REDUCTION_FILE, sha256=digest_bytes(content))
 
 
 def _write_shards(

@@ -1,7 +1,9 @@
 """The recipe of a teacher: one or several encoders and what each may say. A TOML file in `teacher/recipes`."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -51,10 +53,23 @@ class TeacherRecipe(BaseModel):
 def read_teacher_recipe(path: Path) -> TeacherRecipe:
     """Reads a recipe; folders and files in it are found from its own folder. Raises `DataRefused`."""
     recipe = read_settings(path, TeacherRecipe, "teacher recipe", DataRefused)
-    return recipe.model_copy(update={"encoder": [_from(path.parent, voice) for voice in recipe.encoder]})
+    return found_from(path.parent, recipe)
 
 
-def _from(folder: Path, voice: VoiceSettings) -> VoiceSettings:
-    if voice.model.startswith(("http://", "https://")):
-        return voice
-    return voice.model_copy(update={"model": str(folder / voice.model)})
+def found_from(folder: Path, recipe: TeacherRecipe) -> TeacherRecipe:
+    """A recipe that stands in a folder, its files found from where this process is."""
+    return _with_paths(recipe, lambda path: folder / path)
+
+
+def as_seen_from(folder: Path, recipe: TeacherRecipe) -> TeacherRecipe:
+    """A recipe that is to stand in a folder: `found_from` finds its files again."""
+    own = folder.resolve()
+    return _with_paths(recipe, lambda path: Path(os.path.relpath(path.resolve(), own)))
+
+
+def _with_paths(recipe: TeacherRecipe, change: Callable[[Path], Path]) -> TeacherRecipe:
+    def changed(voice: VoiceSettings) -> VoiceSettings:
+        update: dict[str, Any] = {} if voice.kind == "endpoint" else {"model": str(change(Path(voice.model)))}
+        return voice.model_copy(update=update | ({"tokenizer": change(voice.tokenizer)} if voice.tokenizer else {}))
+
+    return recipe.model_copy(update={"encoder": [changed(voice) for voice in recipe.encoder]})

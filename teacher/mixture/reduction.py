@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from student.embeddings import Embeddings
+from teacher.roles import Role
 
+REDUCTION_FILE = "reduction.safetensors"
+"""Where it stands, beside targets or in a teacher's folder."""
 _RIDGE = 1e-2
 _ROWS = 16_384
 
@@ -46,17 +50,21 @@ class Reduction:
 
     Attributes:
         means: of each block, (roles, d); zeros where it is not centered.
-        maps: of each block, (sum of the others' d, d): what the others let expect of it.
-        weights: of each block.
+        maps: of each block, (sum of the others' d, d): what the others let expect of it; (0, d) where it spoke for
+            every text that the reduction was fitted on.
+        weights: of each block, their sum 1.
         matrix: (sum of d, D), orthonormal columns by falling energy.
-        kept: share of the energy that D numbers keep.
     """
 
     means: list[Floats]
     maps: list[Floats]
     weights: list[float]
     matrix: Floats
-    kept: float
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return int(self.matrix.shape[1])
 
     def apply(self, blocks: Sequence[Block], rows: slice) -> Embeddings:
         """Targets (n, D) of unit norm of some rows."""
@@ -68,7 +76,7 @@ class Reduction:
         said = [block.is_said[rows] for block in blocks]
         filled = [np.where(is_said[:, None], part, 0) for part, is_said in zip(parts, said, strict=True)]
         for number, is_said in enumerate(said):
-            if not is_said.all():
+            if not is_said.all() and len(self.maps[number]):
                 others = np.concatenate([part for other, part in enumerate(filled) if other != number], axis=1)
                 filled[number][~is_said] = _unit(others[~is_said] @ self.maps[number])
         scaled = [part * np.sqrt(weight) for part, weight in zip(filled, self.weights, strict=True)]
@@ -80,6 +88,36 @@ class Reduction:
         tensors |= {f"mean.{number}": mean for number, mean in enumerate(self.means)}
         tensors |= {f"map.{number}": each for number, each in enumerate(self.maps)}
         return bytes(save({name: np.ascontiguousarray(value) for name, value in tensors.items()}))
+
+
+def unpack_reduction(content: bytes, weights: Sequence[float]) -> Reduction:
+    """A reduction as it was packed.
+
+    Args:
+        content: safetensors.
+        weights: of each block; scaled to a sum of 1.
+
+    Raises:
+        ValueError: the content is no reduction of so many blocks.
+    """
+    try:
+        tensors = load(content)
+        numbers = range(len(weights))
+        means, maps = ([tensors[f"{kind}.{number}"] for number in numbers] for kind in ("mean", "map"))
+        matrix = tensors["matrix"]
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"no reduction of {len(weights)} encoders") from error
+    widths = [mean.shape[-1] for mean in means]
+    whole = sum(widths)
+    expected = [(*((len(Role), width),), (whole - width, width)) for width in widths]
+    fits = [
+        mean.shape == of_mean and each.shape in (of_map, (0, of_map[1]))
+        for mean, each, (of_mean, of_map) in zip(means, maps, expected, strict=True)
+    ]
+    if len(tensors) != 2 * len(weights) + 1 or not all(fits) or matrix.ndim != 2 or matrix.shape[0] != whole:
+        raise ValueError(f"no reduction of {len(weights)} encoders: its tensors do not fit each other")
+    total = sum(weights)
+    return Reduction(means, maps, [weight / total for weight in weights], matrix)
 
 
 def fit_reduction(blocks: Sequence[Block], dimension: int) -> Reduction:
@@ -94,7 +132,7 @@ def fit_reduction(blocks: Sequence[Block], dimension: int) -> Reduction:
     means = [_means(block) for block in blocks]
     weights = [block.weight / sum(block.weight for block in blocks) for block in blocks]
     maps = [_fit_map(number, blocks, means) for number in range(len(blocks))]
-    whole = Reduction(means, maps, weights, np.eye(width, dtype=np.float32), 1.0)
+    whole = Reduction(means, maps, weights, np.eye(width, dtype=np.float32))
     moment = np.zeros((width, width), dtype=np.float64)
     for rows in _slices(len(blocks[0].embeddings)):
         part = whole.apply(blocks, rows)
@@ -103,17 +141,17 @@ def fit_reduction(blocks: Sequence[Block], dimension: int) -> Reduction:
     order = np.argsort(energy)[::-1][:dimension]
     columns = directions[:, order]
     columns *= np.where(columns[np.abs(columns).argmax(axis=0), np.arange(dimension)] < 0, -1, 1)  # signs are arbitrary
-    kept = float(energy[order].sum() / energy.sum())
-    return Reduction(means, maps, weights, columns.astype(np.float32), kept)
+    return Reduction(means, maps, weights, columns.astype(np.float32))
 
 
 def _means(block: Block) -> Floats:
-    means = np.zeros((int(block.roles.max()) + 1, block.embeddings.shape[1]), dtype=np.float32)
+    """By role; a role that no text stands in has the mean of all, for texts to come."""
+    means = np.zeros((len(Role), block.embeddings.shape[1]), dtype=np.float32)
     if block.is_centered:
         for role in range(len(means)):
             chosen = block.is_said & (block.roles == role)
-            if chosen.any():
-                means[role] = block.embeddings[chosen].mean(axis=0, dtype=np.float64)
+            rows = chosen if chosen.any() else block.is_said
+            means[role] = block.embeddings[rows].mean(axis=0, dtype=np.float64)
     return means
 
 

@@ -1,10 +1,12 @@
 """A teacher ready to label: its encoders, opened and tried, and what is known of the one that has learned intents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from student.artifacts.digests import digest_json
+import numpy as np
+
+from student.artifacts.digests import digest_bytes, digest_json
 from student.bundle.manifest import Origin
 from student.distill.pretrained import Pretrained, open_model
 from student.embeddings import Embeddings
@@ -13,6 +15,7 @@ from teacher.encoders.opening import open_encoder
 from teacher.encoders.settings import Prompts
 from teacher.errors import TeacherRefused
 from teacher.mixture.recipe import TeacherRecipe, VoiceSettings
+from teacher.mixture.reduction import Block, Reduction
 from teacher.roles import Role
 
 
@@ -31,17 +34,19 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """One or several encoders that label together.
+    """One or several encoders that label together; a `TeacherEncoder` once its reduction is known.
 
     Attributes:
         recipe: see `TeacherRecipe`.
         voices: its encoders.
         pretrained: the folder that it is, where it is one: with its intent head and what it has absorbed.
+        reduction: fitted by an earlier labelling; None to fit one when it labels.
     """
 
     recipe: TeacherRecipe
     voices: list[Voice]
     pretrained: Pretrained | None = None
+    reduction: Reduction | None = None
 
     @property
     def dimension(self) -> int:
@@ -61,12 +66,71 @@ class Teacher:
             return self.pretrained.embedding_space if self.pretrained else self.voices[0].digest
         return digest_json([[voice.digest for voice in self.voices], reduction_sha256, self.recipe.translation_pull])
 
+    @property
+    def facts(self) -> EncoderFacts:
+        """Facts of the whole. The window is the shortest of its encoders'; each has prompts of its own."""
+        each = [voice.encoder.facts for voice in self.voices]
+        if not self.is_reduced:
+            return each[0]
+        reduced_by = digest_bytes(self._fitted().packed())
+        return EncoderFacts(
+            name=self.recipe.name,
+            license=" AND ".join(dict.fromkeys(facts.license for facts in each)),
+            digest=self.embedding_space(reduced_by),
+            dimension=self.dimension,
+            max_tokens=min((facts.max_tokens for facts in each if facts.max_tokens), default=None),
+            prompts=Prompts(),
+            notes=tuple(note for facts in each for note in facts.notes),
+        )
+
+    def encode(self, texts: list[str], role: Role, languages: Sequence[str | None] | None = None) -> Embeddings:
+        """Embeddings (N, D) of new texts in the space of its targets, float32 of unit norm, in their order.
+
+        Args:
+            texts: N of them.
+            role: in which all of them stand.
+            languages: of each, None or "" where unknown; where an encoder may not speak for one, what the others let
+                expect stands in for it.
+
+        Raises:
+            TeacherRefused: its reduction is not fitted yet, or no encoder may speak for a language.
+        """
+        if not self.is_reduced:
+            return self.voices[0].encoder.encode(texts, role)
+        reduction, known = self._fitted(), languages or [None] * len(texts)
+        blocks = [_block(voice, texts, role, known) for voice in self.voices]
+        silent = ~np.logical_or.reduce([block.is_said for block in blocks])
+        if silent.any():
+            language = known[int(silent.argmax())]
+            raise TeacherRefused(
+                f"no encoder of {self.recipe.name} may speak for language {language}; add one that may"
+            )
+        return reduction.apply(blocks, slice(None))
+
+    def _fitted(self) -> Reduction:
+        if self.reduction is None:
+            raise TeacherRefused(
+                f"the reduction of {self.recipe.name} is not fitted yet; label a corpus, and open the teacher of those "
+                "targets"
+            )
+        return self.reduction
+
     def lineage(self) -> list[Origin]:
         """Its encoders, and what they were made from."""
         if self.pretrained:
             return self.pretrained.as_teacher()
         facts = [voice.encoder.facts for voice in self.voices]
         return [Origin(role="teacher", name=each.name, sha256=each.digest, license=each.license) for each in facts]
+
+
+def _block(voice: Voice, texts: list[str], role: Role, languages: Sequence[str | None]) -> Block:
+    is_said = np.array([voice.settings.reads(language or None) for language in languages], dtype=bool)
+    embeddings = np.zeros((len(texts), voice.encoder.facts.dimension), dtype=np.float32)
+    asked = [text for text, said in zip(texts, is_said, strict=True) if said]
+    if asked:
+        embeddings[is_said] = voice.encoder.encode(asked, role)
+    roles = np.full(len(texts), list(Role).index(role), dtype=np.int64)
+    return Block(embeddings, roles, is_said, voice.settings.weight, voice.settings.is_centered)
 
 
 def open_teacher(recipe: TeacherRecipe, pretrained: Pretrained | None = None) -> Teacher:
