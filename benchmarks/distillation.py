@@ -10,7 +10,8 @@ from typing import Any
 from student.bundle import DEFAULT_BUNDLE
 from student.distill.pretrained import find_minilm
 from student.evaluation.evaluate import evaluate_systems, open_system
-from student.evaluation.tasks import read_evaluation_recipe, read_tasks
+from student.evaluation.recipe import read_evaluation_recipe
+from student.evaluation.task_files import read_tasks
 
 RECIPE = Path(__file__).parent / "evaluation.toml"
 

@@ -20,8 +20,10 @@ from student.distill.encoder.recipe import read_student_recipe
 from student.distill.pretrained import find_minilm
 from student.distill.targets import read_targets
 from student.evaluation.evaluate import evaluate_systems, open_system
+from student.evaluation.recipe import read_evaluation_recipe
 from student.evaluation.report import render_table
-from student.evaluation.tasks import EvaluationTask, IntentTask, read_evaluation_recipe, read_tasks
+from student.evaluation.task_files import read_tasks
+from student.evaluation.tasks import EvaluationTask, IntentTask
 
 RESULTS = Path(__file__).parent / "results"
 GENERAL = ("general sentences", "general passages", "general pages")

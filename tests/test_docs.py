@@ -184,7 +184,7 @@ def test_every_public_data_set_that_is_read_is_described() -> None:
     read = set(re.findall(r"(?<!\.)\b([a-z_0-9]+)/[a-z_]+\.jsonl", text)) | set(
         re.findall(r"\bhelp_[a-z0-9_]+\b", text)
     )
-    ours = {"data", "demo", "help_centers", "help_adobe"}
+    ours = {"data", "demo", "help_centers", "help_adobe", "questions"}
     assert {name for name in read - ours if f"`{name}" not in described} == set()
     assert {"help_bc", "banking77", "clinc150", "tau2_banking_documents"} <= read
 

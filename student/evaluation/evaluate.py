@@ -29,22 +29,27 @@ class System:
     """An encoder to measure.
 
     Attributes:
-        encode: texts → embeddings (N, D) of unit norm.
+        encode: queries and messages → embeddings (N, D) of unit norm.
         size_bytes: of its files.
+        embedding_space: only systems of one space can search each other's documents.
+        encode_documents: documents → embeddings (N, D), where they are encoded otherwise than queries.
     """
 
     name: str
     encode: Encode
     size_bytes: int
+    embedding_space: str = ""
+    encode_documents: Encode | None = None
 
 
-def open_system(name: str, path: Path) -> System:
-    """A bundle, run as branches run it, or a sentence-transformers folder, run by torch in float32."""
+def open_system(name: str, path: Path, *, precision: str = "float32") -> System:
+    """A bundle, run as branches run it, or a sentence-transformers folder, run by torch in that precision."""
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     if (path / MANIFEST).is_file():
-        return System(name, Encoder.from_bundle(open_bundle(path)).encode, size)
+        bundle = open_bundle(path)
+        return System(name, Encoder.from_bundle(bundle).encode, size, bundle.manifest.embedding_space)
     pretrained = open_pretrained(path, name=name, license_="LicenseRef-unknown")
-    return System(name, open_torch_encoder(pretrained, precision="float32"), size)
+    return System(name, open_torch_encoder(pretrained, precision=precision), size, pretrained.embedding_space)
 
 
 def evaluate_systems(
@@ -77,6 +82,7 @@ def evaluate_systems(
         figures |= _measure_system(
             system,
             tasks,
+            teacher,
             teacher_documents,
             teacher_language=teacher_language,
             dimensions=() if system is teacher else dimensions,
@@ -102,9 +108,17 @@ def evaluate_systems(
     }
 
 
+def measure_system(system: System, tasks: Sequence[EvaluationTask]) -> dict[str, dict[str, float]]:
+    """The figures of one system by itself: task → figure → value."""
+    return _measure_system(system, tasks, system, {}, teacher_language="", dimensions=(), on_step=lambda step: None)[
+        system.name
+    ]
+
+
 def _measure_system(
     system: System,
     tasks: Sequence[EvaluationTask],
+    teacher: System,
     teacher_documents: dict[str, Embeddings],
     *,
     teacher_language: str,
@@ -114,13 +128,14 @@ def _measure_system(
     """_Figures of one system, whole and with each number of dimensions.
 
     `teacher_documents` holds the teacher's embeddings of each task's documents in its language; it is the first to be
-    measured, and puts them there.
+    measured, and puts them there. Systems of its space are measured with them too.
     """
+    encode, encode_documents = _remembering(system.encode), _remembering(system.encode_documents or system.encode)
     measured: dict[str, dict[str, float]] = {}
     at_sizes: dict[int, dict[str, dict[str, float]]] = {size: {} for size in dimensions}
     for task in tasks:
         on_step(f"{system.name}: {task.name}")
-        embedded = encode_task(task, system.encode)
+        embedded = encode_task(task, encode, encode_documents)
         measured[task.name] = measure_task(embedded)
         if not isinstance(task, RetrievalTask):
             continue
@@ -128,12 +143,25 @@ def _measure_system(
             at_size[task.name] = measure_task(embedded.cut(size))
         if task.document_language == teacher_language:
             queries, documents = embedded.parts
-            if task.name in teacher_documents:
+            if system is teacher:
+                teacher_documents[task.name] = documents
+            elif system.embedding_space == teacher.embedding_space:
                 mixed = TaskEmbeddings(task, (queries, teacher_documents[task.name]))
                 measured[f"{task.name} {ASYMMETRIC}"] = measure_task(mixed)
-            else:
-                teacher_documents[task.name] = documents
     return {system.name: measured} | {f"{system.name}{CUT_MARK}{size}": at_size for size, at_size in at_sizes.items()}
+
+
+def _remembering(encode: Encode) -> Encode:
+    """The same function, which encodes equal lists once: tasks of one group share queries and documents."""
+    known: dict[tuple[str, ...], Embeddings] = {}
+
+    def encode_once(texts: list[str]) -> Embeddings:
+        key = tuple(texts)
+        if key not in known:
+            known[key] = encode(texts)
+        return known[key]
+
+    return encode_once
 
 
 def _counterparts(tasks: Sequence[EvaluationTask], language: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -162,7 +190,7 @@ def _shares(
 
 def _sizes(task: EvaluationTask) -> dict[str, int]:
     if isinstance(task, RetrievalTask):
-        return {"queries": len(task.queries), "documents": len(task.documents)}
+        return {"queries": len(task.queries), "documents": task.document_count}
     return {"train": len(task.train.texts), "test": len(task.test.texts), "out_of_scope": len(task.out_of_scope)}
 
 

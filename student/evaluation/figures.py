@@ -1,5 +1,6 @@
 """The figures of one encoder on the tasks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +27,10 @@ class TaskEmbeddings:
         return TaskEmbeddings(self.task, tuple(p / np.linalg.norm(p, axis=1, keepdims=True) for p in parts))
 
 
-def encode_task(task: EvaluationTask, encode: Encode) -> TaskEmbeddings:
-    """Encodes the texts of a task."""
+def encode_task(task: EvaluationTask, encode: Encode, encode_documents: Encode | None = None) -> TaskEmbeddings:
+    """Encodes the texts of a task, documents otherwise than queries where the second function is given."""
     if isinstance(task, RetrievalTask):
-        return TaskEmbeddings(task, (encode(task.queries), encode(task.documents)))
+        return TaskEmbeddings(task, (encode(task.queries), (encode_documents or encode)(task.documents)))
     outside = encode(task.out_of_scope) if task.out_of_scope else np.empty((0, 1), dtype=np.float32)
     return TaskEmbeddings(task, (encode(task.train.texts), encode(task.test.texts), outside))
 
@@ -42,20 +43,44 @@ def measure_task(embedded: TaskEmbeddings) -> dict[str, float]:
 
 
 def measure_retrieval(task: RetrievalTask, queries: Embeddings, documents: Embeddings) -> dict[str, float]:
-    """nDCG@10, with one answer a query `1 / log2(rank + 1)`, and recall@10, of queries (Q, D) in documents (N, D)."""
-    ranks = ranks_of(queries, documents, np.array(task.answers))
+    """The figures of queries (Q, D) in documents (N, D), where each query has one answer.
+
+    nDCG@10, which then is `1 / log2(rank + 1)`; recall@10; accuracy@1, the share of queries whose answer comes first.
+    """
+    ranks = ranks_of(queries, documents, np.array(task.answers), np.array(task.document_of), task.areas)
     return {
         f"nDCG@{CUT}": round(float(gains_of(ranks).mean()), 4),
         f"recall@{CUT}": round(float((ranks <= CUT).mean()), 4),
+        "accuracy@1": round(float((ranks == 1).mean()), 4),
     }
 
 
-def ranks_of(queries: Embeddings, documents: Embeddings, answers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rank (Q,) of each query's document, 1 for the first; equally near ones share the better rank."""
+def ranks_of(
+    queries: Embeddings,
+    documents: Embeddings,
+    answers: NDArray[np.int64],
+    document_of: NDArray[np.int64] | None = None,
+    areas: tuple[Sequence[str], Sequence[str]] = ((), ()),
+) -> NDArray[np.int64]:
+    """The rank (Q,) of each query's document, 1 for the first; equally near ones share the better rank.
+
+    Args:
+        queries: (Q, D).
+        documents: (N, D).
+        answers: (Q,), numbers of documents.
+        document_of: (N,), as in `RetrievalTask`.
+        areas: as in `RetrievalTask`.
+    """
+    starts = np.unique(document_of, return_index=True)[1] if document_of is not None and len(document_of) else None
+    asked, searched = (np.array(side) for side in areas)
     ranks = np.empty(len(queries), dtype=np.int64)
     for first in range(0, len(queries), 1024):  # all similarities at once would need much memory
         part = slice(first, first + 1024)
         similarities = queries[part] @ documents.T  # (b, N)
+        if len(searched):
+            similarities[asked[part][:, None] != searched[None, :]] = -np.inf
+        if starts is not None:
+            similarities = np.maximum.reduceat(similarities, starts, axis=1)  # (b, M)
         own = similarities[np.arange(len(similarities)), answers[part]]
         ranks[part] = (similarities > own[:, None]).sum(axis=1) + 1
     return ranks

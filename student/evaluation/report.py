@@ -7,7 +7,7 @@ from typing import Any
 CUT_MARK = ", first "
 """Between a system's name and how many of its dimensions were measured."""
 
-COLUMNS = ("nDCG@10", "recall@10", "accuracy", "macro-F1", "calibration error", "out-of-scope AUROC")
+COLUMNS = ("nDCG@10", "recall@10", "accuracy@1", "accuracy", "macro-F1", "calibration error", "out-of-scope AUROC")
 
 
 def render_table(result: dict[str, Any], columns: Sequence[str] = COLUMNS) -> str:

@@ -18,7 +18,15 @@ from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.settings import ParsingLimits
 from student.artifacts.digests import digest_bytes
-from student.artifacts.json_lines import DataRefused, column, is_held_out, read_rows
+from student.artifacts.json_lines import (
+    DataRefused,
+    area_of,
+    column,
+    is_held_out,
+    is_page_held_out,
+    page_of,
+    read_rows,
+)
 from teacher.corpora.recipe import CorpusRecipe, Source
 from teacher.roles import Role
 
@@ -103,14 +111,14 @@ def _read_texts(source: Source, data: Path, held_out: HeldOutText) -> Iterator[E
         language = row.get("lang") or source.language
         if source.language in (None, language) and not is_held_out(text, source.hold_out):
             intent = column(row, source.intent_field, data / source.file) if source.intent_field else None
-            yield Entry(text, ((text, language, source.role),), area=_area(row), intent=intent)
+            yield Entry(text, ((text, language, source.role),), area=area_of(row), intent=intent)
 
 
 def _read_pairs(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
     for row in read_rows(data / source.file):
         english, spanish = column(row, "en", data / source.file), column(row, "es", data / source.file)
         if not is_held_out(english, source.hold_out) and english not in held_out:
-            yield _translation(english, spanish, source.role, area=_area(row))
+            yield _translation(english, spanish, source.role, area=area_of(row))
 
 
 def _read_passages(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
@@ -131,7 +139,7 @@ def _read_guides(source: Source, data: Path, held_out: HeldOutText) -> Iterator[
         language = row.get("lang") or source.language
         passages = [f"{title}\n{heading}\n{text}" for heading, text in passages_of(body, max_words=110)]
         own: list[Text] = [(title, language, Role.QUERY), (row.get("excerpt") or "", language, Role.PASSAGE)]
-        yield Entry(str(row["id"]), (*own, *((text, language, Role.PASSAGE) for text in passages)), area=_area(row))
+        yield Entry(str(row["id"]), (*own, *((text, language, Role.PASSAGE) for text in passages)), area=area_of(row))
 
 
 def _read_guide_pages(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
@@ -141,7 +149,7 @@ def _read_guide_pages(source: Source, data: Path, held_out: HeldOutText) -> Iter
         language = row.get("lang") or source.language
         for first in range(0, len(words), 180):
             text = "".join(words[first : first + 180])
-            yield Entry(f"{row['id']} {first}", ((text, language, Role.PASSAGE),), area=_area(row))
+            yield Entry(f"{row['id']} {first}", ((text, language, Role.PASSAGE),), area=area_of(row))
 
 
 def _read_guide_pairs(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
@@ -155,7 +163,7 @@ def _read_guide_pairs(source: Source, data: Path, held_out: HeldOutText) -> Iter
         roles: dict[str, Role] = {"title": Role.QUERY, "excerpt": Role.PASSAGE}
         for name, role in roles.items():
             if english.get(name) and spanish.get(name):
-                yield _translation(english[name], spanish[name], role, area=_area(row))
+                yield _translation(english[name], spanish[name], role, area=area_of(row))
 
 
 def _read_answers(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
@@ -163,27 +171,21 @@ def _read_answers(source: Source, data: Path, held_out: HeldOutText) -> Iterator
         language = row.get("lang") or source.language
         question = column(row, source.field, data / source.file)
         answer = "\n".join(row[name] for name in source.answer if row.get(name))
-        page = str(row.get("pair_id") or row.get("id") or question).split("#")[0]
-        if source.language not in (None, language) or is_held_out(page.split(":")[-1], source.hold_out):
+        page = page_of(row, question)
+        if source.language not in (None, language) or is_page_held_out(page, source.hold_out):
             continue
         texts: list[Text] = [(question, language, Role.QUERY), (answer, language, Role.PASSAGE)]
         translated = row.get(source.translated) if source.translated else None
         if not translated:
-            yield Entry(f"{page} {question}", tuple(texts), ((0, 1),), area=_area(row))
+            yield Entry(f"{page} {question}", tuple(texts), ((0, 1),), area=area_of(row))
             continue
         texts.append((translated, "es" if language == "en" else "en", Role.QUERY))
         sides = (0, 2) if language == "en" else (2, 0)
-        yield Entry(f"{page} {question}", tuple(texts), ((0, 1), (2, 1)), (sides,), area=_area(row))
+        yield Entry(f"{page} {question}", tuple(texts), ((0, 1), (2, 1)), (sides,), area=area_of(row))
 
 
 def _translation(english: str, spanish: str, role: Role, area: str = "") -> Entry:
     return Entry(english, ((english, "en", role), (spanish, "es", role)), translations=((0, 1),), area=area)
-
-
-def _area(row: dict[str, Any]) -> str:
-    """Product, company or subject of a row: of its id, its source or its subject."""
-    name = str(row.get("id") or row.get("source") or row.get("subject") or "")
-    return re.split(r"[:@#]", name, maxsplit=1)[0]
 
 
 def _guide_key(row: dict[str, Any], source: Source, data: Path) -> str:

@@ -14,8 +14,10 @@ from student.distill.heads.intent_head import LabelledTexts
 from student.embeddings import Embeddings
 from student.evaluation.evaluate import SHORT_QUERY, System, evaluate_systems
 from student.evaluation.figures import TaskEmbeddings, measure_intents, measure_retrieval
+from student.evaluation.recipe import read_evaluation_recipe
 from student.evaluation.report import draw_plots, render_table
-from student.evaluation.tasks import IntentTask, RetrievalTask, read_evaluation_recipe, read_tasks
+from student.evaluation.task_files import read_tasks
+from student.evaluation.tasks import IntentTask, RetrievalTask
 from tests.conftest import ROOT, require_data
 
 RETRIEVAL = RetrievalTask("g", "en", "en", ["a", "b", "c"], ["x", "y", "z", "w"], [0, 1, 2])
@@ -25,13 +27,13 @@ def test_retrieval_figures_match_a_hand_computation() -> None:
     documents = np.eye(4, dtype=np.float32)
     queries = np.array([[1, 0, 0, 0], [0.8, 0.6, 0, 0], [0.7, 0.5, 0.4, 0.3]], dtype=np.float32)  # ranks 1, 2, 3
     figures = measure_retrieval(RETRIEVAL, queries, documents)
-    assert figures == {"nDCG@10": round((1 + 1 / np.log2(3) + 1 / 2) / 3, 4), "recall@10": 1.0}
+    assert figures == {"nDCG@10": round((1 + 1 / np.log2(3) + 1 / 2) / 3, 4), "recall@10": 1.0, "accuracy@1": 0.3333}
 
 
 def test_an_answer_past_the_tenth_place_counts_nothing() -> None:
     task = RetrievalTask("g", "en", "en", ["a"], [str(n) for n in range(11)], [10])
     queries, documents = np.array([[1.0]], dtype=np.float32), np.linspace(1, 0, 11, dtype=np.float32)[:, None]
-    assert measure_retrieval(task, queries, documents) == {"nDCG@10": 0.0, "recall@10": 0.0}
+    assert measure_retrieval(task, queries, documents) == {"nDCG@10": 0.0, "recall@10": 0.0, "accuracy@1": 0.0}
 
 
 def test_intent_figures_of_separable_and_of_wrong_labels() -> None:
@@ -171,4 +173,4 @@ def test_no_plot_is_drawn_of_what_was_not_measured(tmp_path: Path) -> None:
 def test_the_benchmarks_recipe_names_only_files_that_are_there() -> None:
     require_data("banking77/train.jsonl")
     path = ROOT / "benchmarks" / "evaluation.toml"
-    assert len(read_tasks(read_evaluation_recipe(path), path.parent)) == 13
+    assert len(read_tasks(read_evaluation_recipe(path), path.parent)) == 29
