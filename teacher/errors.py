@@ -9,6 +9,8 @@ OrillaError
     ├── EncoderRefused      an encoder cannot be a teacher, or stopped being one
     ├── TrainingRefused     a run cannot be continued, or its recipe does not fit its data
     ├── AbsorptionRefused   a release may not be absorbed, or would make the teacher worse
+    ├── TooLittleToLearn    own documents are too few to train on and to measure with
+    ├── NotBetter           a student of own documents finds them no better than the one that it began as
     └── LineageBroken       an artefact names another that is not what it says
 """
 
@@ -41,6 +43,14 @@ class TrainingRefused(TeacherError):
 
 class AbsorptionRefused(TeacherError):
     """A release is not absorbed; the teacher stays as it was."""
+
+
+class TooLittleToLearn(TeacherError):
+    """Own documents ask too few questions to measure a student of them."""
+
+
+class NotBetter(TeacherError):
+    """A student of own documents is no better than the one that it began as; no bundle was written."""
 
 
 class LineageBroken(TeacherError):

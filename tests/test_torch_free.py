@@ -60,7 +60,7 @@ def test_exporting_without_torch_says_what_to_install(tmp_path: Path) -> None:
     code = "import orilla; sys.argv[0] = 'orilla'; orilla.main()"
     done = run_without_torch(
         code,
-        *("student", "export", "--intents", str(tmp_path / "x.jsonl")),
+        *("student", "export", "--model", str(tmp_path), "--intents", str(tmp_path / "x.jsonl")),
         *("--intents-name", "x", "--intents-license", "y", "--out", str(tmp_path / "b")),
     )
     assert done.returncode == 2

@@ -1,6 +1,8 @@
 """A tiny teacher of random weights that knows English only, and a tiny language in English and Spanish."""
 
+import json
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -8,6 +10,8 @@ from transformers import BertConfig
 
 from student.distill.encoder.model import StudentModel, save_sentence_transformer
 from student.distill.encoder.vocabulary import tokenizer_json, train_vocabulary
+from student.distill.export.bundle_export import export_bundle
+from student.distill.export.recipe import ExportRecipe
 from student.distill.pretrained import Pretrained, open_pretrained
 
 WORDS = [
@@ -71,3 +75,14 @@ def make_tiny_teacher(folder: Path, *, spread: float = 0.5) -> Pretrained:
     tokenizer = tokenizer_json(pieces, 32)
     save_sentence_transformer(StudentModel(config).eval(), tokenizer, folder, max_tokens=32)
     return open_pretrained(folder, name="tiny teacher", license_="Apache-2.0")
+
+
+def make_tiny_bundle(folder: Path) -> Path:
+    """A bundle of the tiny teacher itself, with an intent head of three labels."""
+    pairs = list(dict.fromkeys(sentences(80)))
+    rows = [json.dumps({"text": f"{english} {n}", "label": "abc"[n % 3]}) for n, (english, _) in enumerate(pairs)]
+    (folder / "intents.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    recipe = ExportRecipe("tiny", 1, folder / "intents.jsonl", "made-up intents", "Apache-2.0", None, ())
+    teacher = make_tiny_teacher(folder / "teacher", spread=0.1)
+    export_bundle(teacher, recipe, folder / "bundle", now=datetime(2026, 11, 30, tzinfo=UTC))
+    return folder / "bundle"

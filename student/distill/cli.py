@@ -1,7 +1,8 @@
-"""`orilla student export`, `export-onnx`, `distill` and `verifier`. Torch is imported when a command runs."""
+"""`orilla student export`, `export-onnx`, `export-float`, `distill`, `verifier`. Torch is imported when one runs."""
 
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -26,14 +27,25 @@ ModelLicenseOption = Annotated[str, typer.Option(help="Its licence, an SPDX iden
 
 @app.command("export")
 def export_command(
-    intents: Annotated[
+    model: Annotated[
         Path,
-        typer.Option(exists=True, dir_okay=False, help="JSON lines with text and label, for the intent head."),
+        typer.Option(exists=True, file_okay=False, help="The student, RUN/model, or any sentence-transformers folder."),
     ],
-    intents_name: Annotated[str, typer.Option(help="What the intent texts are called in the model card.")],
-    intents_license: Annotated[str, typer.Option(help="Their licence, an SPDX identifier.")],
     out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
-    model: ModelOption = None,
+    intents: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="JSON lines with text and label, for the intent head."),
+    ] = None,
+    intents_name: Annotated[
+        str, typer.Option(help="What the intent texts are called in the model card.")
+    ] = "own texts",
+    intents_license: Annotated[str, typer.Option(help="Their licence, an SPDX identifier.")] = "LicenseRef-unknown",
+    parts_of: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Instead of --intents: the bundle the student began as; with --targets."
+        ),
+    ] = None,
     model_name: ModelNameOption = "local model",
     model_license: ModelLicenseOption = "LicenseRef-unknown",
     out_of_scope: Annotated[
@@ -56,24 +68,29 @@ def export_command(
     serial: Annotated[int, typer.Option(min=1, help="Its serial; a later bundle of the name has a higher one.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
 ) -> None:
-    """Export a pretrained encoder as an int8 bundle with an intent head.
+    """Export a student as an int8 bundle, with an intent head trained on --intents or carried over from a bundle.
 
-    The default model is the official all-MiniLM-L6-v2, its SHA-256 verified. The bundle is written only if torch,
-    ONNX and int8 agree within bounds. Example:
+    The bundle is written only if torch, ONNX and int8 agree within bounds. Examples:
 
-      orilla student export --intents train.jsonl --intents-name "our tickets" --intents-license LicenseRef-own --out b1
+      orilla student export --model run/model --intents train.jsonl --intents-name "our tickets"
+      --intents-license LicenseRef-own --out bundles/1
+
+      orilla student export --model run/model --parts-of bundles/1 --targets targets --name own --out bundles/own
     """
     console = Console(stderr=True)
+    _require_one_head(intents, parts_of, targets)
     with console.status("loading torch") as status:
         import_extra()
+        from student.distill.continuing.bundle import NewBundle, export_trained_on
         from student.distill.export.bundle_export import export_bundle
         from student.distill.export.recipe import ExportRecipe
         from student.distill.pretrained import open_model
+        from student.distill.targets import read_targets
 
         recipe = ExportRecipe(
             name=name,
             serial=serial,
-            intents=intents,
+            intents=intents or Path(),
             intents_name=intents_name,
             intents_license=intents_license,
             out_of_scope=out_of_scope,
@@ -81,9 +98,23 @@ def export_command(
             targets=targets,
             query_adapter=query_adapter,
         )
-        pretrained = open_model(model, name=model_name, license_=model_license)
-        bundle = export_bundle(pretrained, recipe, out, now=datetime.now(UTC), replace=force, on_step=status.update)
+        pretrained, now = open_model(model, name=model_name, license_=model_license), datetime.now(UTC)
+        if parts_of and targets:
+            new = NewBundle(name, serial, now)
+            read = read_targets(targets)
+            bundle = export_trained_on(pretrained, parts_of, read, out, new, replace=force, on_step=status.update)
+        else:
+            bundle = export_bundle(pretrained, recipe, out, now=now, replace=force, on_step=status.update)
     _print_bundle(console, bundle)
+
+
+def _require_one_head(intents: Path | None, parts_of: Path | None, targets: Path | None) -> None:
+    if (intents is None) == (parts_of is None):
+        raise typer.BadParameter(
+            "give either --intents, labelled texts, or --parts-of, the bundle it was trained on from"
+        )
+    if parts_of and not targets:
+        raise typer.BadParameter("--parts-of needs --targets: parts are carried over by the texts of the training")
 
 
 def _print_bundle(console: Console, bundle: Bundle) -> None:
@@ -113,6 +144,38 @@ def export_onnx_command(
     console.print(f"model in {out}, graph in {out / 'onnx' / 'model.onnx'}")
 
 
+@app.command("export-float")
+def export_float_command(
+    out: Annotated[Path, typer.Option(help="Folder of the new model; must not exist.")],
+    model: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A float student, RUN/model.")
+    ] = None,
+    bundle: Annotated[
+        Path,
+        typer.Option(
+            exists=True, file_okay=False, help="Without --model: whose weights.", show_default="the installed one"
+        ),
+    ] = DEFAULT_BUNDLE,
+) -> None:
+    """Write a float student that anyone can train on from: a sentence-transformers folder of half precision.
+
+    Without --model it is made of a bundle's int8 weights. sentence-transformers loads the folder and so does `--start`
+    of `orilla student distill` and `orilla teacher adapt`; they compute in float32. Example:
+
+      orilla student export-float --model run/model --out student-float
+    """
+    console = Console(stderr=True)
+    with console.status("loading torch"):
+        import_extra("reading a student's weights")
+        from student.distill.continuing.weights import open_start
+        from student.distill.export.half_precision import write_half
+
+        with TemporaryDirectory() as unpacked:
+            write_half(open_start(model or bundle, Path(unpacked) / "start", name="", license_=""), out)
+    size_mb = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 1e6
+    console.print(f"float student in {out}, {size_mb:.1f} MB")
+
+
 @app.command("distill")
 def distill_command(
     targets: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Targets by `orilla teacher label`.")],
@@ -124,8 +187,8 @@ def distill_command(
         typer.Option(
             exists=True,
             file_okay=False,
-            help="Weights to start from: a BERT whose layers the recipe names, or an earlier student.",
-            show_default="all-MiniLM-L6-v2",
+            help="Weights to start from: a BERT whose layers the recipe names, an earlier student, or a bundle.",
+            show_default="all-MiniLM-L6-v2; for a recipe without layers the installed bundle",
         ),
     ] = None,
     start_name: Annotated[str | None, typer.Option(help="What these weights are called.")] = None,
@@ -142,21 +205,24 @@ def distill_command(
     """Distill a student from a teacher's targets: hours on a CPU, minutes on a GPU.
 
     The result is an ordinary sentence-transformers folder, OUT/model; make a bundle of it with `orilla student export
-    --model OUT/model`. Run it again after a kill: it goes on from the last checkpoint. To go on from a finished student
-    on texts of your own, minutes on a CPU:
+    --model OUT/model`. Run it again after a kill: it goes on from the last checkpoint. A recipe without layers goes on
+    from a finished student, minutes on a CPU (`orilla teacher adapt` does all of it for a folder of documents):
 
-      orilla student distill --recipe own.toml --start student --targets own-targets --out run
+      orilla student distill --recipe own.toml --start student-float --targets own-targets --out run
     """
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra()
+        from student.distill.continuing.weights import open_start
         from student.distill.encoder.distillation import distill_student
         from student.distill.encoder.recipe import read_student_recipe
         from student.distill.pretrained import open_model
         from student.distill.targets import read_targets
 
         student_recipe = read_student_recipe(recipe)
-        weights = open_model(start, name=start_name or (start.name if start else ""), license_=start_license)
+        whose = start if start or student_recipe.architecture.layers else DEFAULT_BUNDLE
+        named = start_name or (start.name if start else "")
+        weights = open_start(whose, out / "start", name=named, license_=start_license)
         head = open_model(teacher, name=teacher.name, license_="").intent_head if teacher else None
         labelled = read_targets(targets)
         batch_size = student_recipe.training.batch_size

@@ -96,6 +96,17 @@ def write_probes(
     return ("[\n" + ",\n".join(json.dumps(p, ensure_ascii=False) for p in probes) + "\n]\n").encode()
 
 
+def read_probes(bundle: Bundle) -> list[Probe]:
+    """The probes of a bundle, each with an embedding of the bundle's size. Raises `BundleUnusable`."""
+    try:
+        probes = _PROBES.validate_json(bundle.read(bundle.manifest.probes.file))
+    except (ValidationError, ValueError) as error:
+        raise BundleUnusable("the bundle's probes cannot be read; get the bundle again") from error
+    if any(len(probe.embedding) != bundle.manifest.encoder.dimension for probe in probes):
+        raise BundleUnusable("the bundle's probes have another size than its encoder; get the bundle again")
+    return probes
+
+
 def run_probes(
     bundle: Bundle, encoder: Encoder, heads: dict[str, LinearHead], verifier: Verifier | None = None
 ) -> ProbeReport:
@@ -109,13 +120,8 @@ def run_probes(
         ProbesFailed: an embedding or a logit is further from the expected one than the manifest allows.
     """
     entry = bundle.manifest.probes
-    try:
-        probes = _PROBES.validate_json(bundle.read(entry.file))
-        expected = np.array([probe.embedding for probe in probes], dtype=np.float32)  # (N, D)
-    except (ValidationError, ValueError) as error:
-        raise BundleUnusable("the bundle's probes cannot be read; get the bundle again") from error
-    if expected.shape != (len(probes), encoder.dimension):
-        raise BundleUnusable("the bundle's probes have another size than its encoder; get the bundle again")
+    probes = read_probes(bundle)
+    expected = np.array([probe.embedding for probe in probes], dtype=np.float32)  # (N, D)
     embeddings = encoder.encode([probe.text for probe in probes])
     similarities = (embeddings * expected).sum(axis=1) / np.linalg.norm(expected, axis=1)  # (N,)
     mismatches = sum(

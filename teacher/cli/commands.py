@@ -3,6 +3,7 @@
 import typer
 
 from teacher.cli.absorption import absorb_command
+from teacher.cli.adapting import adapt_command
 from teacher.cli.corpora import queries_command, questions_command
 from teacher.cli.lineage import lineage_command
 from teacher.cli.measuring import evaluate_command
@@ -14,8 +15,9 @@ __all__ = ["app", "lineage_command"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Fine-tune a large encoder, label texts with it, and let it absorb what branches taught.",
+    help="Make a student of your own documents; fine-tune a large encoder, label texts, absorb what branches taught.",
 )
+app.command("adapt")(adapt_command)
 app.command("weights")(weights_command)
 app.command("label")(label_command)
 app.command("relabel")(relabel_command)

@@ -12,11 +12,14 @@ from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.json_lines import is_held_out
 from student.bundle.manifest import Origin
 from student.distill.targets import Links
+from teacher.corpora.documents import digest_folder
 from teacher.corpora.recipe import CorpusRecipe
 from teacher.corpora.sources import Entry, HeldOutText, guide_texts, read_entries
 from teacher.roles import Role
 
 CORPUS_ROLE = "distillation texts"
+OWN_ROLE = "own documents"
+"""Role in a lineage of a folder of documents that may not be public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +108,22 @@ def _linked(links: Sequence[tuple[int, int]], rows: Sequence[int | None]) -> Ite
 
 
 def corpus_lineage(recipe: CorpusRecipe, data: Path) -> list[Origin]:
-    """Name, digest and licence of every file of a corpus."""
-    files = {}
+    """Name, digest and licence of every file of a corpus, and of every folder of documents."""
+    origins = {}
     for source in recipe.source:
         for name in (source.file, source.articles):
-            if name:
-                files[name] = source.license
-    return [
-        Origin(role=CORPUS_ROLE, name=name, sha256=digest_file(data / name), license=license_)
-        for name, license_ in files.items()
-    ]
+            if name and source.kind == "folder":
+                folder = data / name
+                own = {"name": folder.resolve().name, "sha256": digest_folder(folder)}
+                origins[name] = Origin(role=OWN_ROLE, license=source.license, **own)
+            elif name:
+                path = data / name
+                origins[name] = Origin(
+                    role=CORPUS_ROLE, name=_shown(name), sha256=digest_file(path), license=source.license
+                )
+    return list(origins.values())
+
+
+def _shown(name: str) -> str:
+    """A file's name in a lineage: that of a recipe, the last part of a whole path."""
+    return Path(name).name if Path(name).is_absolute() else name

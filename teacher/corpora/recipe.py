@@ -9,7 +9,7 @@ from student.artifacts.json_lines import DataRefused
 from student.artifacts.settings import read_settings
 from teacher.roles import Role
 
-Kind = Literal["texts", "pairs", "passages", "guides", "guide_pages", "guide_pairs", "answers"]
+Kind = Literal["texts", "pairs", "passages", "guides", "guide_pages", "guide_pairs", "answers", "folder"]
 
 
 class _Model(BaseModel):
@@ -24,15 +24,16 @@ class Source(_Model):
         kind: `texts` (a text a row), `pairs` (`en` and `es` a row), `passages` (consecutive pairs joined to
             passages), `guides` (titles, excerpts and passages of `language`), `guide_pages` (longer passages of
             guides, without titles), `guide_pairs` (titles and excerpts of translated guides; `file` lists pairs,
-            `articles` holds the guides) or `answers` (a question or heading and the text that answers it).
-        file, articles: below the data folder.
+            `articles` holds the guides), `answers` (a question or heading and the text that answers it) or `folder`
+            (documents as a branch has them, Markdown, Word, PDF and others: `teacher.corpora.documents`).
+        file, articles: below the data folder; a folder for `folder`, "." for the data folder itself.
         field: the text's name in a row of `texts`; the question's in a row of `answers`.
         answer: names of the columns of `answers` that are joined to the text that answers; absent ones are left out.
         translated: the column of `answers` that holds the question in the other language, where there is one.
         intent_field: the intent's name in a row of `texts`, where the rows have one.
         role: of the texts of `texts`: asked, or asked for.
         joined: how many pairs make a passage, at least and at most.
-        hold_out: share held out, by the row's text, or by the guide's `pair_id` or `id`.
+        hold_out: share held out, by the row's text, or by the guide's `pair_id` or `id`; of `folder`, of its documents.
         share: of the rows to take, by the same key; the areas of `capped` take `capped_share`.
         language: of the texts; rows of another `lang` are left out.
         license: of the file, an SPDX identifier.

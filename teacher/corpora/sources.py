@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edge_agent.errors import AgentError
-from edge_agent.ingest.chunking import chunk
+from edge_agent.ingest.chunking import passage_input
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.settings import ParsingLimits
+from edge_agent.storage.records import HEADING_GAP
 from student.artifacts.digests import digest_bytes
 from student.artifacts.json_lines import (
     DataRefused,
@@ -27,6 +26,7 @@ from student.artifacts.json_lines import (
     page_of,
     read_rows,
 )
+from teacher.corpora.documents import OwnDocument, asked_and_answered, passages_in, read_documents
 from teacher.corpora.recipe import CorpusRecipe, Source
 from teacher.roles import Role
 
@@ -100,9 +100,7 @@ def passages_of(body: str, *, max_words: int) -> list[tuple[str, str]]:
         made = extract(body.encode(), DocumentFormat.MARKDOWN, ParsingLimits())
     except AgentError:
         return []
-    starts = np.array([match.start() for match in re.finditer(r"\S+", made.text)], dtype=np.int64)
-    spans = chunk(made, starts, max_tokens=max_words)
-    return [(span.heading, made.text[span.start : span.end]) for span in spans]
+    return passages_in(made, max_words=max_words)
 
 
 def _read_texts(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
@@ -184,6 +182,26 @@ def _read_answers(source: Source, data: Path, held_out: HeldOutText) -> Iterator
         yield Entry(f"{page} {question}", tuple(texts), ((0, 1), (2, 1)), (sides,), area=area_of(row))
 
 
+def _read_folder(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+    learned, _ = read_documents(data / source.file).split(source.hold_out)
+    for document in learned:
+        yield _own_document(document, document.language or source.language)
+
+
+def _own_document(document: OwnDocument, language: str | None) -> Entry:
+    """All passages as a branch encodes them, then what the document asks and answers."""
+    texts: list[Text] = [
+        (passage_input(document.title, HEADING_GAP.join(passage.headings), passage.text), language, Role.PASSAGE)
+        for passage in document.passages
+    ]
+    answers = []
+    for pair in asked_and_answered(document):
+        answers.append((len(texts), len(texts) + 1))
+        texts += [(pair.question, language, Role.QUERY), (pair.answer, language, Role.PASSAGE)]
+    area = document.source.rpartition("/")[0]
+    return Entry(document.source, tuple(texts), tuple(answers), area=area)
+
+
 def _translation(english: str, spanish: str, role: Role, area: str = "") -> Entry:
     return Entry(english, ((english, "en", role), (spanish, "es", role)), translations=((0, 1),), area=area)
 
@@ -205,4 +223,5 @@ _READERS: dict[str, Callable[[Source, Path, HeldOutText], Iterator[Entry]]] = {
     "guide_pages": _read_guide_pages,
     "guide_pairs": _read_guide_pairs,
     "answers": _read_answers,
+    "folder": _read_folder,
 }

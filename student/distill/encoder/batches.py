@@ -26,6 +26,9 @@ class Batches:
         self._links, self._seed = targets.links, training.seed
         self.answers = int(training.batch_size * training.answer_share / 2) if len(targets.links.answers) else 0
         self._singles = training.batch_size - 2 * self.answers
+        self._answering: dict[int, set[int]] = {}
+        for asked, answering in targets.links.answers.tolist():
+            self._answering.setdefault(asked, set()).add(answering)
         self._texts = _Epochs(self._draw_texts)
         self._pairs = _Epochs(self._draw_pairs)
 
@@ -36,6 +39,11 @@ class Batches:
             return singles
         chosen = self._links.answers[self._pairs.part(step, self.answers)]
         return np.concatenate([chosen[:, 0], chosen[:, 1], singles])
+
+    def are_linked(self, asked: NDArray[np.int64], answering: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(P, P), true where the text of a row answers what another row asks."""
+        linked = [[int(row) in self._answering.get(int(one), ()) for row in answering] for one in asked]
+        return np.array(linked, dtype=bool)
 
     def _draw_texts(self, epoch: int) -> NDArray[np.int64]:
         generator = np.random.default_rng([self._seed, epoch])

@@ -67,7 +67,9 @@ def distill_student(
     training_part, validation_part = _split(targets)
     tokenize = Tokenizer.from_str(own)
     student = _first_student(start, recipe, own, training_part)
-    max_tokens, precision = recipe.architecture.max_tokens, recipe.training.precision
+    precision, max_tokens = recipe.training.precision, recipe.architecture.max_tokens
+    if recipe.architecture.layers is None:
+        max_tokens = min(max_tokens, start.max_tokens)
 
     def validate(model: StudentModel) -> dict[str, float]:
         embeddings = encode_with_student(model, tokenize, validation_part.texts, precision=precision)
@@ -115,12 +117,19 @@ def _first_student(start: Pretrained, recipe: StudentRecipe, tokenizer: str, tar
 def _origin_facts(targets: Targets, recipe: StudentRecipe, start: Pretrained, tokenizer: str) -> dict[str, Any]:
     """The part of the student's `distillation.json` that is known before it is trained."""
     return {
-        "embedding_space": targets.manifest.embedding_space,
+        "embedding_space": _embedding_space(targets, recipe, start),
         "languages": recipe.languages,
         "recipe": recipe.model_dump(),
         "lineage": [origin.model_dump() for origin in _lineage(targets, recipe, start, tokenizer)],
         "privacy": [each.model_dump() for each in targets.manifest.privacy],
     }
+
+
+def _embedding_space(targets: Targets, recipe: StudentRecipe, start: Pretrained) -> str:
+    """The targets' space, or one of its own, named by all that the student comes from."""
+    if not recipe.leaves_space:
+        return targets.manifest.embedding_space
+    return digest_json([targets.digest, recipe.model_dump(), start.weights_sha256])
 
 
 def _lineage(targets: Targets, recipe: StudentRecipe, start: Pretrained, tokenizer: str) -> list[Origin]:

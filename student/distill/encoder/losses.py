@@ -52,20 +52,30 @@ def intent_loss(student: Tensor, teacher: Tensor, known: Tensor, temperature: fl
     return loss
 
 
-def answer_loss(queries: Tensor, passages: Tensor, teacher_similarities: Tensor, temperature: float) -> Tensor:
+def answer_loss(queries: Tensor, passages: Tensor, is_no_negative: Tensor, temperature: float) -> Tensor:
     """Each query must be nearer to its passage than to the others of the batch: cross-entropy of their similarities.
 
-    InfoNCE (van den Oord et al. 2018, arXiv 1807.03748) with the negatives of a batch. A passage that the teacher holds
-    to be as near to the query as its own counts as no negative, as in NV-Retriever (arXiv 2407.15831).
+    InfoNCE (van den Oord et al. 2018, arXiv 1807.03748) with the negatives of a batch.
 
     Args:
         queries: (P, D).
         passages: (P, D), of each query its own.
-        teacher_similarities: (P, P), of each query to each passage.
+        is_no_negative: (P, P), true where a passage answers a query too; its diagonal does not count.
         temperature: divides the similarities.
     """
-    own = teacher_similarities.diagonal().unsqueeze(1)  # (P, 1)
-    is_false = teacher_similarities >= own
-    is_false.fill_diagonal_(False)
-    similarities = (queries @ passages.T / temperature).masked_fill(is_false, -torch.inf)
+    own = torch.eye(len(queries), dtype=torch.bool, device=queries.device)
+    similarities = (queries @ passages.T / temperature).masked_fill(is_no_negative & ~own, -torch.inf)
     return cross_entropy(similarities, torch.arange(len(queries), device=queries.device))
+
+
+def answers_as_well(queries: Tensor, passages: Tensor) -> Tensor:
+    """(P, P), true where the teacher holds a passage to be at least as near to a query as the query's own.
+
+    Such a passage probably answers too, as in NV-Retriever (arXiv 2407.15831).
+
+    Args:
+        queries: the teacher's (P, D).
+        passages: the teacher's (P, D).
+    """
+    similarities = queries @ passages.T
+    return similarities >= similarities.diagonal().unsqueeze(1)

@@ -24,7 +24,7 @@ class Architecture(_Part):
         layers: which of the start's layers it begins with, first is 0; None for all of them and the start's own
             vocabulary, to go on from an earlier student.
         vocabulary: pieces in all; of a start with WordPiece `trained_vocabulary` of them are trained on the texts.
-        max_tokens: its window, special tokens included.
+        max_tokens: its window, special tokens included; without `layers` at most the start's.
     """
 
     layers: Annotated[list[int], Field(min_length=1)] | None = None
@@ -46,6 +46,8 @@ class EncoderTraining(_Part):
         intent_temperature: divides the logits of student and teacher in the intent loss.
         answer_share: of a batch, questions with what answers them; the rest are texts of any kind.
         answer_weight: of the contrastive loss on those, at `answer_temperature`.
+        asks_teacher_of_negatives: texts that the teacher holds to answer as well are no negatives; false where the
+            student is its own teacher, whose errors the answers shall mend.
         careless_share: of the texts drawn, those of at most 80 characters, that the student sees as people type in a
             hurry: in lower case and without accents.
         matryoshka_dimensions: first so many numbers.
@@ -69,6 +71,7 @@ class EncoderTraining(_Part):
     answer_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     answer_weight: Annotated[float, Field(ge=0)] = 0.0
     answer_temperature: Annotated[float, Field(gt=0)] = 0.05
+    asks_teacher_of_negatives: bool = True
     careless_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     mix_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
@@ -100,13 +103,20 @@ class Bounds(_Part):
 
 
 class StudentRecipe(_Part):
-    """A student."""
+    """A student.
+
+    Attributes:
+        languages: that it reads.
+        leaves_space: its embeddings are not to be compared with those of other students of its targets: it learns from
+            answers what its teacher does not say, and an index must be embedded anew.
+    """
 
     name: str
     languages: Annotated[list[str], Field(min_length=1)]
     architecture: Architecture
     training: EncoderTraining
     bounds: Bounds = Bounds()
+    leaves_space: bool = False
 
 
 def read_student_recipe(path: Path) -> StudentRecipe:

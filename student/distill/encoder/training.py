@@ -20,6 +20,7 @@ from student.distill.encoder.batches import Batches, split_by_length, tokenize, 
 from student.distill.encoder.losses import (
     alignment_loss,
     answer_loss,
+    answers_as_well,
     intent_loss,
     matryoshka_loss,
     similarity_structure_loss,
@@ -117,7 +118,7 @@ class Gradients:
         teacher = normalize(teacher, dim=1)
         embeddings = self._embed(self._tokens_of(rows, step))
         loss = _embedding_loss(embeddings, teacher, self._training)
-        loss = loss + self._answer_loss(embeddings, teacher)
+        loss = loss + self._answer_loss(embeddings, teacher, rows)
         if self._intent_loss and self._targets.intents:
             intents = self._targets.intents.rows(rows)
             loss = loss + self._training.intent_weight * self._intent_loss(embeddings, intents)
@@ -143,13 +144,16 @@ class Gradients:
         back = np.argsort(np.concatenate(parts))
         return torch.cat(embedded)[torch.from_numpy(back).to(self._device)]
 
-    def _answer_loss(self, embeddings: Tensor, teacher: Tensor) -> Tensor | float:
+    def _answer_loss(self, embeddings: Tensor, teacher: Tensor, rows: NDArray[np.int64]) -> Tensor | float:
         count, weight = self._batches.answers, self._training.answer_weight
         if not count or not weight:
             return 0.0
-        similarities = teacher[:count] @ teacher[count : 2 * count].T
-        queries, passages = embeddings[:count], embeddings[count : 2 * count]
-        return weight * answer_loss(queries, passages, similarities, self._training.answer_temperature)
+        answered, answering = slice(count), slice(count, 2 * count)
+        is_no_negative = torch.from_numpy(self._batches.are_linked(rows[answered], rows[answering])).to(self._device)
+        if self._training.asks_teacher_of_negatives:
+            is_no_negative = is_no_negative | answers_as_well(teacher[answered], teacher[answering])
+        temperature = self._training.answer_temperature
+        return weight * answer_loss(embeddings[answered], embeddings[answering], is_no_negative, temperature)
 
 
 def _careless_tokens(tokenizer: Tokenizer, texts: list[str], training: EncoderTraining) -> dict[int, NDArray[np.int32]]:

@@ -1,8 +1,6 @@
 """Export of a bundle from a pretrained encoder: graph, int8, comparison, intent head, files."""
 
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -11,17 +9,9 @@ from typing import Any
 from student.bundle.folder import Bundle, write_bundle
 from student.bundle.linear_head import INTENT, LinearHead, pack_head
 from student.bundle.query_adapter import QueryAdapter, pack_adapter
-from student.distill.encoder.recipe import Bounds
-from student.distill.export.fidelity import (
-    Fidelity,
-    compare_embeddings,
-    encode_with_torch,
-    require_fidelity,
-    require_teacher_similarity,
-)
+from student.distill.export.encoder_export import export_encoder, open_exported
 from student.distill.export.manifest_fields import manifest_fields, notice
 from student.distill.export.model_card import write_model_card
-from student.distill.export.onnx_graph import export_graph, quantize_graph
 from student.distill.export.probe_texts import PROBE_TEXTS
 from student.distill.export.recipe import ExportRecipe
 from student.distill.heads.adapter_distillation import distill_adapter_from_targets
@@ -34,16 +24,6 @@ from student.runtime.probes import write_probes
 _ADAPTER_FILE = "adapter.safetensors"
 _MAX_SOFT_LABELS = 20_000
 _OnStep = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _ExportedEncoder:
-    """The int8 graph, its tokenizer, and how close it stays to torch."""
-
-    graph: bytes
-    tokenizer: bytes
-    against_torch: Fidelity
-    int8_against_float: Fidelity
 
 
 def export_bundle(
@@ -71,19 +51,14 @@ def export_bundle(
             the student's recipe allows; nothing was written.
     """
     require_exportable(pretrained)
-    bounds, data = _bounds(pretrained), read_labelled(recipe.intents)
-    exported = _export_encoder(pretrained, _comparison_texts(data.texts, recipe.passages), on_step)
-    require_fidelity(exported.against_torch, exported.int8_against_float, bounds)
-    encoder = _encoder(pretrained, exported.graph, exported.tokenizer)
+    data = read_labelled(recipe.intents)
+    exported = export_encoder(pretrained, _comparison_texts(data.texts, recipe.passages), on_step=on_step)
+    encoder = open_exported(pretrained, exported.graph, exported.tokenizer)
     on_step(f"training the intent head on {len(data.texts)} texts")
     head, head_metrics = _train_head(recipe, data, encoder)
     adapter = _distill_adapter(recipe, pretrained.dimension, encoder)
     on_step("writing the bundle")
-    metrics = {
-        "onnx_against_torch": exported.against_torch.as_metrics(),
-        "int8_against_onnx": exported.int8_against_float.as_metrics(),
-        "intent_head_on_held_out_texts": head_metrics.as_metrics(),
-    }
+    metrics = exported.as_metrics() | {"intent_head_on_held_out_texts": head_metrics.as_metrics()}
     fields: dict[str, Any] = manifest_fields(pretrained, recipe, head, metrics, now)
     contents = {
         "encoder.onnx": exported.graph,
@@ -101,42 +76,6 @@ def export_bundle(
     return write_bundle(path, fields, contents, replace=replace)
 
 
-def _bounds(pretrained: Pretrained) -> Bounds:
-    """The bounds of the student's recipe, checked against how its run ended; the default ones for another encoder."""
-    if not pretrained.distillation:
-        return Bounds()
-    bounds = Bounds.model_validate(pretrained.distillation["recipe"].get("bounds", {}))
-    require_teacher_similarity(pretrained.distillation["log"], bounds)
-    return bounds
-
-
-def _export_encoder(pretrained: Pretrained, texts: list[str], on_step: _OnStep) -> _ExportedEncoder:
-    tokenizer = (pretrained.path / "tokenizer.json").read_bytes()
-    with tempfile.TemporaryDirectory() as folder:
-        on_step("exporting to ONNX")
-        float_graph = export_graph(pretrained, Path(folder))
-        on_step("quantizing to int8")
-        graph = quantize_graph(float_graph)
-        on_step(f"comparing torch, ONNX and int8 on {len(texts)} texts")
-        fidelities = _compare_all(pretrained, float_graph.read_bytes(), graph, tokenizer, texts)
-    return _ExportedEncoder(graph, tokenizer, *fidelities)
-
-
-def _compare_all(
-    pretrained: Pretrained, float_graph: bytes, graph: bytes, tokenizer: bytes, texts: list[str]
-) -> tuple[Fidelity, Fidelity]:
-    """ONNX float32 against torch, and int8 against ONNX float32."""
-    torch_embeddings = encode_with_torch(pretrained, texts)
-    float_encoder, int8_encoder = (
-        _encoder(pretrained, float_graph, tokenizer),
-        _encoder(pretrained, graph, tokenizer),
-    )
-    float_embeddings, int8_embeddings = float_encoder.encode(texts), int8_encoder.encode(texts)
-    float_encoder.close()
-    int8_encoder.close()
-    return compare_embeddings(float_embeddings, torch_embeddings), compare_embeddings(int8_embeddings, float_embeddings)
-
-
 def _train_head(recipe: ExportRecipe, data: LabelledTexts, encoder: Encoder) -> tuple[LinearHead, HeadMetrics]:
     outside = read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
     soft = read_soft_labels(recipe.targets, encoder.encode, count=_MAX_SOFT_LABELS) if recipe.targets else None
@@ -149,10 +88,6 @@ def _distill_adapter(recipe: ExportRecipe, dimension: int, encoder: Encoder) -> 
         return None
     of_teacher = read_query_adapter(recipe.query_adapter, dimension)
     return distill_adapter_from_targets(recipe.targets, of_teacher, encoder.encode, count=_MAX_SOFT_LABELS)
-
-
-def _encoder(pretrained: Pretrained, graph: bytes, tokenizer: bytes) -> Encoder:
-    return Encoder(graph, tokenizer, dimension=pretrained.dimension, max_tokens=pretrained.max_tokens)
 
 
 def _comparison_texts(labelled: list[str], passages: tuple[Path, ...]) -> list[str]:

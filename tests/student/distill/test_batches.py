@@ -10,7 +10,7 @@ from transformers import BertConfig
 
 from student.distill.encoder.batches import Batches, split_by_length, typed_carelessly
 from student.distill.encoder.distillation import encode_with_student
-from student.distill.encoder.losses import answer_loss
+from student.distill.encoder.losses import answer_loss, answers_as_well
 from student.distill.encoder.model import StudentModel
 from student.distill.encoder.recipe import EncoderTraining
 from student.distill.encoder.training import Gradients
@@ -99,11 +99,23 @@ def test_texts_are_typed_in_a_hurry(text: str, typed: str | None) -> None:
 def test_answer_loss_matches_a_hand_computation() -> None:
     queries = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     passages = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
-    teacher = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     expected = np.log(2)  # both passages are as near to each query
-    assert answer_loss(queries, passages, teacher, 1.0).item() == pytest.approx(expected, abs=1e-5)
-    both_right = torch.ones(2, 2)  # by the teacher each passage answers each query: no negative is left
-    assert answer_loss(queries, passages, both_right, 1.0).item() == pytest.approx(0, abs=1e-6)
+    none, all_ = torch.zeros(2, 2, dtype=torch.bool), torch.ones(2, 2, dtype=torch.bool)
+    assert answer_loss(queries, passages, none, 1.0).item() == pytest.approx(expected, abs=1e-5)
+    assert answer_loss(queries, passages, all_, 1.0).item() == pytest.approx(0, abs=1e-6)  # no negative is left
+
+
+def test_a_text_that_the_teacher_holds_to_be_nearer_answers_as_well() -> None:
+    queries = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    passages = torch.tensor([[0.6, 0.8], [0.8, 0.6]])
+    assert answers_as_well(queries, passages).tolist() == [[True, True], [True, True]]
+    assert answers_as_well(queries, passages.flip(0)).tolist() == [[True, False], [False, True]]
+
+
+def test_texts_that_answer_a_question_are_linked_to_it() -> None:
+    several = replace(targets(), links=Links.of([(0, 5), (0, 6), (1, 7)], ["", "", ""]))
+    linked = Batches(several, STEPS).are_linked(np.array([0, 1]), np.array([6, 7]))
+    assert linked.tolist() == [[True, False], [False, True]]
 
 
 PIECES = [*SPECIAL, "¿", "red", "server", "mail", "backup", *"0123456789", *(f"##{digit}" for digit in "0123456789")]

@@ -1,0 +1,1 @@
+"""Adapting a student to own documents: from a folder to a bundle, with no teacher but the student itself."""

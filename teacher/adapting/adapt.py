@@ -1,0 +1,184 @@
+"""A student of one's own documents: read, labelled by the student itself, trained on, measured, written as a bundle.
+
+The student is its own teacher: its embeddings of the documents' texts and of general questions hold it in place, and
+what the documents ask and answer (`teacher.corpora.documents`) moves it to find one by the other. A tenth of the
+documents is kept apart; a bundle is written only if it finds those better than the one that it began as.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from student.artifacts.digests import digest_json
+from student.bundle.folder import Bundle
+from student.distill.continuing.bundle import NewBundle, export_trained_on
+from student.distill.continuing.weights import unpack_weights
+from student.distill.encoder.distillation import distill_student
+from student.distill.encoder.recipe import StudentRecipe
+from student.distill.encoder.torch_encoder import open_torch_encoder
+from student.distill.pretrained import Pretrained, open_pretrained
+from student.distill.targets import read_targets
+from student.runtime.encoder import Encoder
+from student.runtime.student import Student
+from student.terminal import Show
+from teacher.adapting.measuring import Comparison, compare, questions_of, read_questions
+from teacher.corpora.documents import OwnDocuments, digest_folder, read_documents
+from teacher.corpora.guide_passages import WRITTEN_QUESTIONS
+from teacher.corpora.recipe import CorpusRecipe, Source
+from teacher.errors import NotBetter, TooLittleToLearn
+from teacher.labelling.label import label
+from teacher.mixture.teacher import teacher_of
+from teacher.roles import Role
+
+FEWEST_QUESTIONS = 10
+_OWN, _GENERAL = "own documents", "general questions"
+_LIMIT = (
+    "The encoder learned from the documents named under the role 'own documents', without differential privacy: give "
+    "the bundle to nobody who may not read them."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """Settings of an adaptation.
+
+    Attributes:
+        documents: their folder.
+        base: the bundle to begin with.
+        start: its float student; None for the weights in the bundle.
+        recipe: how the student is trained.
+        run: folder of everything between; a killed adaptation of the same documents is continued there.
+        hold_out: share of the documents that is kept apart.
+        questions: JSON lines of one's own questions, to measure with; or None.
+        name, serial: of the new bundle.
+        is_forced: write the bundle even if it is no better.
+    """
+
+    documents: Path
+    base: Path
+    start: Path | None
+    recipe: StudentRecipe
+    run: Path
+    hold_out: float
+    questions: Path | None
+    name: str
+    serial: int
+    is_forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """Outcome of an adaptation: the bundle, what of the folder was read, and the comparisons by what was asked."""
+
+    bundle: Bundle
+    documents: OwnDocuments
+    held_out: int
+    comparisons: dict[str, Comparison]
+
+
+def adapt(
+    settings: Adaptation,
+    out: Path,
+    *,
+    now: datetime,
+    replace: bool = False,
+    show: Show = lambda done, total, what: None,
+    on_compared: Callable[[dict[str, Comparison]], None] = lambda comparisons: None,
+) -> Adapted:
+    """Makes a bundle for a folder of documents.
+
+    Args:
+        settings: see `Adaptation`.
+        out: where the bundle goes.
+        now: its time of making.
+        replace: allow a bundle at `out` to be replaced.
+        show: progress callback.
+        on_compared: called with the comparisons before the bundle is written or refused.
+
+    Raises:
+        DataRefused: the folder or the file of questions cannot be used.
+        TooLittleToLearn: the documents kept apart ask fewer than ten questions.
+        NotBetter: the student is no better than the one it began as; nothing was written.
+    """
+    show(0, None, "reading documents")
+    own = read_documents(settings.documents, on_document=lambda done, total: show(done, total, "reading documents"))
+    _, held_out = own.split(settings.hold_out)
+    asked = {"held-out documents": (questions_of(own.documents, held_out), True)}
+    _require_questions(len(asked["held-out documents"][0]), own, settings)
+    if settings.questions:
+        asked["own questions"] = (read_questions(settings.questions, own.documents), False)
+    comparisons: dict[str, Comparison] = {}
+
+    def judge(base: Student, encoder: Encoder) -> dict[str, Any]:
+        for name, (questions, is_bare) in asked.items():
+            comparisons[name] = compare(base.encoder, encoder, own.documents, questions, is_bare=is_bare)
+        on_compared(comparisons)
+        if not (comparisons["held-out documents"].is_better or settings.is_forced):
+            raise NotBetter(_no_gain(comparisons["held-out documents"]))
+        return {name.replace(" ", "_").replace("-", "_"): each.as_metrics() for name, each in comparisons.items()}
+
+    trained, targets = _train(settings, show)
+    bundle = export_trained_on(
+        trained,
+        settings.base,
+        read_targets(targets),
+        out,
+        NewBundle(settings.name, settings.serial, now, limits=(_LIMIT,)),
+        judge=judge,
+        replace=replace,
+        on_step=lambda step: show(0, None, step),
+    )
+    return Adapted(bundle, own, len(held_out), comparisons)
+
+
+def _train(settings: Adaptation, show: Show) -> tuple[Pretrained, Path]:
+    """The trained student, and the folder of the targets that it was trained on."""
+    show(0, None, "reading the student's weights")
+    if settings.start:
+        start = open_pretrained(settings.start, name=settings.start.name, license_="Apache-2.0")
+    else:
+        start = unpack_weights(settings.base, settings.run / "start")
+    corpus = own_corpus(settings.hold_out)
+    digest = digest_folder(settings.documents)
+    parts = [digest, corpus.model_dump(mode="json"), settings.recipe.model_dump(mode="json"), start.weights_sha256]
+    work = settings.run / digest_json(parts)[:12]
+    targets = work / "targets"
+    teacher = teacher_of(start, open_torch_encoder(start, precision="auto"))
+    label(
+        teacher, corpus, settings.documents, targets, on_rows=lambda done, total: show(done, total, "embedding texts")
+    )
+    trained = distill_student(
+        read_targets(targets),
+        settings.recipe,
+        work / "student",
+        start=start,
+        on_progress=lambda p: show(p.step, p.steps, "training"),
+    )
+    return open_pretrained(trained, name=settings.name, license_=start.license), targets
+
+
+def own_corpus(hold_out: float) -> CorpusRecipe:
+    """The corpus of an adaptation: the documents, and the questions on public guides that come with this package."""
+    own = Source(mix=_OWN, kind="folder", file=".", hold_out=hold_out, license="LicenseRef-own")
+    general = Source(mix=_GENERAL, kind="texts", file=str(WRITTEN_QUESTIONS), role=Role.QUERY, license="Apache-2.0")
+    return CorpusRecipe(name=_OWN, source=[own, general])
+
+
+def _require_questions(count: int, own: OwnDocuments, settings: Adaptation) -> None:
+    if count < FEWEST_QUESTIONS:
+        raise TooLittleToLearn(
+            f"the documents of {settings.documents} kept apart ask {count} questions (titles and headings), expected "
+            f"at least {FEWEST_QUESTIONS}: {len(own.documents)} documents were read, {len(own.unread)} could not be; "
+            "add documents or raise --hold-out"
+        )
+
+
+def _no_gain(comparison: Comparison) -> str:
+    before, after = comparison.before.mean(), comparison.after.mean()
+    return (
+        f"the own student finds held-out documents with nDCG@10 {after:.3f}, the bundle that it began as with "
+        f"{before:.3f} (standard error of the gain {comparison.uncertainty:.3f}); nothing was written: keep that "
+        "bundle, give more documents or more steps, or write it all the same with --even-if-no-better"
+    )

@@ -1,0 +1,106 @@
+"""Weights of a bundle as a float student, and float students at half precision."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from sentence_transformers import SentenceTransformer
+
+from student.bundle.folder import open_bundle, write_bundle
+from student.bundle.manifest import MANIFEST
+from student.distill.continuing.weights import open_start, unpack_weights
+from student.distill.encoder.model import start_student
+from student.distill.encoder.recipe import Architecture
+from student.distill.export.half_precision import TooLargeForHalf, write_half
+from student.distill.export.plain_onnx import OutputExists
+from student.distill.pretrained import open_pretrained
+from student.errors import BundleUnusable
+from student.runtime.student import load_student
+from tests.tiny import make_tiny_bundle, make_tiny_teacher, sentences
+
+TEXTS = [text for pair in sentences(30) for text in pair]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bundle and, in `teacher`, the float weights that it was made of."""
+    folder = tmp_path_factory.mktemp("made")
+    make_tiny_bundle(folder)
+    return folder
+
+
+def encode(folder: Path) -> np.ndarray:
+    return SentenceTransformer(str(folder), device="cpu", local_files_only=True).encode(TEXTS)
+
+
+def test_weights_of_a_bundle_come_back_as_a_float_student(made: Path, tmp_path: Path) -> None:
+    unpacked = unpack_weights(made / "bundle", tmp_path / "start")
+    similarities = (encode(unpacked.path) * encode(made / "teacher")).sum(axis=1)
+    assert similarities.min() > 0.98
+    assert (similarities < 1 - 1e-7).any()  # it is not the float student itself
+    student = load_student(made / "bundle")
+    assert (encode(unpacked.path) * student.encoder.encode(TEXTS)).sum(axis=1).min() > 0.98
+    student.close()
+    manifest = open_bundle(made / "bundle").manifest
+    assert unpacked.embedding_space == manifest.embedding_space
+    assert unpacked.license == "Apache-2.0"
+    assert unpacked.lineage[0].role == "bundle"
+    config = json.loads((unpacked.path / "config.json").read_text())
+    assert config["num_attention_heads"] == 4  # found by the probes; the graph does not say it
+
+
+def test_unpacking_again_opens_what_is_there(made: Path, tmp_path: Path) -> None:
+    first = unpack_weights(made / "bundle", tmp_path / "start")
+    written = (first.path / "model.safetensors").stat().st_mtime_ns
+    again = open_start(made / "bundle", tmp_path / "start", name="", license_="")
+    assert again.weights_sha256 == first.weights_sha256
+    assert (first.path / "model.safetensors").stat().st_mtime_ns == written
+
+
+def test_a_start_may_be_a_folder_too(made: Path, tmp_path: Path) -> None:
+    opened = open_start(made / "teacher", tmp_path / "start", name="float", license_="MIT")
+    assert (opened.name, opened.license, opened.path) == ("float", "MIT", made / "teacher")
+    assert not (tmp_path / "start").exists()
+
+
+def test_a_bundle_whose_probes_do_not_come_out_is_refused(made: Path, tmp_path: Path) -> None:
+    bundle = open_bundle(made / "bundle")
+    probes = json.loads(bundle.read("probes.json"))
+    for probe in probes:
+        probe["embedding"] = [-number for number in probe["embedding"]]
+    contents = {name: bundle.read(name) for name in bundle.manifest.files}
+    contents["probes.json"] = json.dumps(probes).encode()
+    fields = json.loads((made / "bundle" / MANIFEST).read_text())
+    write_bundle(tmp_path / "other", {k: v for k, v in fields.items() if k != "files"}, contents)
+    with pytest.raises(BundleUnusable, match="gives? its probes a similarity of -"):
+        unpack_weights(tmp_path / "other", tmp_path / "start")
+    assert not (tmp_path / "start").exists()
+
+
+def test_a_float_student_at_half_precision_is_half_as_large_and_gives_the_same(made: Path, tmp_path: Path) -> None:
+    whole = open_pretrained(made / "teacher", name="tiny", license_="Apache-2.0")
+    half = open_pretrained(write_half(whole, tmp_path / "half"), name="half", license_="Apache-2.0")
+    assert {str(t.dtype) for t in load_file(half.path / "model.safetensors").values()} == {"float16"}
+    sizes = [(each.path / "model.safetensors").stat().st_size for each in (half, whole)]
+    assert sizes[0] < 0.6 * sizes[1]
+    model = SentenceTransformer(str(half.path), device="cpu", local_files_only=True)
+    assert {str(parameter.dtype) for parameter in model.parameters()} == {"torch.float32"}
+    np.testing.assert_allclose(model.encode(TEXTS), encode(whole.path), atol=2e-3)
+    tokenizer = (half.path / "tokenizer.json").read_text(encoding="utf-8")
+    student = start_student(half, Architecture(), tokenizer, dimension=32, is_same_space=True)
+    assert {str(parameter.dtype) for parameter in student.parameters()} == {"torch.float32"}
+
+
+def test_half_precision_refuses_a_weight_outside_its_range(tmp_path: Path) -> None:
+    whole = make_tiny_teacher(tmp_path / "teacher")
+    tensors = load_file(whole.path / "model.safetensors")
+    tensors["embeddings.LayerNorm.weight"] = np.full(32, 1e5, dtype=np.float32)
+    save_file(tensors, whole.path / "model.safetensors")
+    with pytest.raises(TooLargeForHalf, match=r"embeddings\.LayerNorm\.weight"):
+        write_half(whole, tmp_path / "half")
+    assert not (tmp_path / "half").exists()
+    (tmp_path / "half").mkdir()
+    with pytest.raises(OutputExists, match="exists"):
+        write_half(whole, tmp_path / "half")
