@@ -2,7 +2,7 @@
 
 The student is its own teacher: its embeddings of the documents' texts and of general questions hold it in place, and
 what the documents ask and answer (`teacher.corpora.documents`) moves it to find one by the other. A tenth of the
-documents is kept apart; a bundle is written only if it finds those better than the one that it began as.
+documents is held out; a bundle is written only if it finds those better than the one that it began as.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class Adaptation:
         start: its float student; None for the weights in the bundle.
         recipe: how the student is trained.
         run: folder of everything between; a killed adaptation of the same documents is continued there.
-        hold_out: share of the documents that is kept apart.
+        hold_out: share of the documents that is held out.
         questions: JSON lines of one's own questions, to measure with; or None.
         name, serial: of the new bundle.
         is_forced: write the bundle even if it is no better.
@@ -99,7 +99,7 @@ def adapt(
 
     Raises:
         DataRefused: the folder or the file of questions cannot be used.
-        TooLittleToLearn: the documents kept apart ask fewer than ten questions.
+        TooLittleToLearn: the held-out documents ask fewer than ten questions.
         NotBetter: the student is no better than the one it began as; nothing was written.
     """
     show(0, None, "reading documents")
@@ -169,7 +169,7 @@ def own_corpus(hold_out: float) -> CorpusRecipe:
 def _require_questions(count: int, own: OwnDocuments, settings: Adaptation) -> None:
     if count < FEWEST_QUESTIONS:
         raise TooLittleToLearn(
-            f"the documents of {settings.documents} kept apart ask {count} questions (titles and headings), expected "
+            f"the held-out documents of {settings.documents} ask {count} questions (titles and headings), expected "
             f"at least {FEWEST_QUESTIONS}: {len(own.documents)} documents were read, {len(own.unread)} could not be; "
             "add documents or raise --hold-out"
         )

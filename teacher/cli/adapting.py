@@ -36,7 +36,7 @@ def adapt_command(
         typer.Option(exists=True, dir_okay=False, help="Questions to measure with: JSON lines of question and source."),
     ] = None,
     hold_out: Annotated[
-        float, typer.Option(min=0.1, max=0.5, help="Share of the documents kept apart to measure with.")
+        float, typer.Option(min=0.1, max=0.5, help="Share of the documents held out to measure with.")
     ] = 0.1,
     recipe: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="How to train.", show_default="own-domain.toml")
@@ -53,7 +53,7 @@ def adapt_command(
 
     Markdown, HTML, Word, PDF and whatever else a branch reads; mail is left out. Nothing is downloaded and nothing is
     labelled by hand: titles ask for their documents, headings for what stands below them. A tenth of the documents is
-    kept apart, and the table at the end compares both students on them. Minutes on two cores for a few hundred
+    held out, and the table at the end compares both students on them. Minutes on two cores for a few hundred
     documents; run it again after a kill, and it goes on. Example:
 
       orilla teacher adapt guides --out bundles/own
@@ -88,7 +88,7 @@ def adapt_command(
         )
     console.print(f"bundle {out}: serial {serial}, digest {adapted.bundle.digest}")
     learned = len(adapted.documents.documents) - adapted.held_out
-    console.print(f"  learned from {learned} documents, {adapted.held_out} kept apart")
+    console.print(f"  learned from {learned} documents, {adapted.held_out} held out")
     for source, reason in list(adapted.documents.unread.items())[:5]:
         console.print(f"  not read: {source}: {reason}", markup=False)
     if (more := len(adapted.documents.unread) - 5) > 0:

@@ -24,13 +24,13 @@ _TEXTS, _CASES = 3000, 200
 
 @dataclass(frozen=True, slots=True)
 class CarriedParts:
-    """What of a bundle goes with a new encoder.
+    """Parts of a bundle that go with a new encoder.
 
     Attributes:
         heads: for the new encoder.
         adapter: for the new encoder; None where the bundle has none.
         is_verified: True if the bundle's verifier stays.
-        figures: share of texts kept apart whose label stays, by head; share of cases told apart by the verifier.
+        figures: share of held-out texts whose label stays, by head; share of cases told apart by the verifier.
     """
 
     heads: dict[str, LinearHead]

@@ -108,7 +108,7 @@ class StudentRecipe(_Part):
     Attributes:
         languages: that it reads.
         leaves_space: its embeddings are not to be compared with those of other students of its targets: it learns from
-            answers what its teacher does not say, and an index must be embedded anew.
+            answers what its teacher does not say, and an index must be embedded again.
     """
 
     name: str

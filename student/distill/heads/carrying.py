@@ -17,12 +17,12 @@ from student.embeddings import Embeddings
 _PENALTY = 0.1
 """Of the mean variance of a direction."""
 _APART = 5
-"""Every so many texts are kept apart to measure with."""
+"""Every so many texts are held out to measure with."""
 
 
 @dataclass(frozen=True, slots=True)
 class CarriedHead:
-    """A head for the new encoder, and the share of texts kept apart that get the label that they had."""
+    """A head for the new encoder, and the share of held-out texts that get the label that they had."""
 
     head: LinearHead
     agreement: float
