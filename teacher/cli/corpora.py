@@ -59,28 +59,34 @@ def queries_command(
 def questions_command(
     data: DataOption,
     out: Annotated[Path, typer.Option(dir_okay=False, help="JSON lines of examples for `orilla student verifier`.")],
+    recipe: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Which guides, messages and written questions.")
+    ] = TEACHER_RECIPES / "questions.toml",
     seed: Annotated[int, typer.Option(help="Of what is drawn from the guides.")] = 1,
 ) -> None:
     """Make examples of passages that answer a question, and of passages that seem to but do not.
 
-    From the questions written by hand for this project (`teacher/data`), and from the public guides themselves.
+    From the guides themselves, files or folders of documents, and from questions written by hand; the default recipe
+    names the public guides and the questions of this project (`teacher/data`).
     """
     from random import Random
 
     from student.distill.verifier.examples import write_verifier_examples
     from student.runtime.student import load_student
     from teacher.corpora.answerability import make_examples
-    from teacher.corpora.guide_passages import WRITTEN_QUESTIONS, examples_lineage, read_guide_passages, read_written
+    from teacher.corpora.guide_passages import examples_lineage, read_guide_passages, read_written
+    from teacher.corpora.questions_recipe import read_questions_recipe
 
     console = Console(stderr=True)
     with console.status("reading guides") as status:
         student, generator = load_student(), Random(seed)  # noqa: S311  (draws examples)
         try:
-            written = list(read_written(WRITTEN_QUESTIONS, data))
-            passages = read_guide_passages(data, student.encoder, generator)
+            chosen = read_questions_recipe(recipe)
+            written = list(read_written(chosen.written, data)) if chosen.written else []
+            passages = read_guide_passages(chosen, data, student.encoder, generator)
             status.update(f"embedding {len(passages)} passages")
-            examples = make_examples(passages, written, data, student.encoder.encode, generator)
-            count = write_verifier_examples(out, examples, examples_lineage(data))
+            examples = make_examples(passages, written, student.encoder.encode, generator, recipe=chosen, data=data)
+            count = write_verifier_examples(out, examples, examples_lineage(chosen, data))
         finally:
             student.close()
     console.print(f"{count} examples in {out}, from {len(written)} written questions and {len(passages)} passages")

@@ -20,13 +20,8 @@ from student.artifacts.json_lines import column, is_held_out, read_rows
 from student.distill.verifier.examples import VerifierExample
 from student.embeddings import Embeddings
 from teacher.corpora.guide_passages import GuidePassage
+from teacher.corpora.questions_recipe import QuestionsRecipe
 
-MESSAGES = ("banking77/train.jsonl", "nlupp/hotels.jsonl", "clinc150/oos_train.jsonl", "clinc150/train.jsonl")
-"""Messages that no help center about software answers."""
-SEGMENTS = "parallel_en_es/segments.jsonl"
-MESSAGES_HELD_OUT = 0.15
-"""Share of the messages that are held out, to measure with (`benchmarks/abstention.py`)."""
-OUTSIDE_EACH = 1200
 TOO_NEAR = 0.93
 """Cosine of two passages that may both answer what one of them does."""
 
@@ -34,29 +29,35 @@ TOO_NEAR = 0.93
 def make_examples(
     passages: Sequence[GuidePassage],
     written: Sequence[tuple[dict[str, Any], GuidePassage]],
-    data: Path,
     encode: Callable[[Sequence[str]], Embeddings],
     generator: random.Random,
+    *,
+    recipe: QuestionsRecipe,
+    data: Path,
 ) -> Iterator[VerifierExample]:
     """All examples: of questions written by hand, of guides, and of messages from elsewhere.
 
     Args:
         passages: of guides that no written question is about.
         written: as `read_written` gives them.
-        data: the data folder.
         encode: texts → embeddings (N, D), to find what is near.
         generator: draws.
+        recipe: names messages and translations.
+        data: the data folder.
     """
     own = {passage.guide for _, passage in written}
     passages = [passage for passage in passages if passage.guide not in own]
     embeddings = encode([f"{passage.headings}\n{passage.text}" for passage in passages])  # (N, D)
     yield from _of_written(written, passages, embeddings, encode, generator)
-    yield from _of_guides(passages, embeddings, _translations(data / SEGMENTS), generator)
+    yield from _of_guides(passages, embeddings, _translations(recipe, data), generator)
     messages = []
-    for name in MESSAGES:
-        texts = [column(row, "text", data / name) for row in read_rows(data / name)]
-        messages += _draw([text for text in texts if not is_held_out(text, MESSAGES_HELD_OUT)], OUTSIDE_EACH, generator)
-    rows = [row for row, passage in enumerate(passages) if passage.segment != "tau2_banking_documents"]
+    for source in recipe.messages:
+        texts = [column(row, "text", data / source.file) for row in read_rows(data / source.file)]
+        learned = [text for text in texts if not is_held_out(text, source.hold_out)]
+        messages += _draw(learned, source.count, generator)
+    if not messages:
+        return
+    rows = [row for row, passage in enumerate(passages) if not passage.is_about_messages]
     for message, line in zip(messages, encode(messages) @ embeddings[rows].T, strict=True):
         for near in _draw(list(np.argsort(-line)[:20]), 2, generator):
             yield _example("outside", message, passages[rows[near]], None, group=f"outside: {message}")
@@ -70,6 +71,8 @@ def _of_written(
     generator: random.Random,
 ) -> Iterator[VerifierExample]:
     """Written questions, the passages without their answer, and others near to the question or far from it."""
+    if not written:
+        return
     questions = encode([row["text"] for row, _ in written])
     own = encode([f"{passage.headings}\n{passage.text}" for _, passage in written])
     segments = np.array([passage.segment for passage in passages])
@@ -190,8 +193,11 @@ def _sentences_around(text: str, start: int, end: int) -> tuple[int, int]:
     return (inside[0][0], inside[-1][1]) if inside else (start, end)
 
 
-def _translations(path: Path) -> dict[str, str]:
-    pairs = [(column(row, "en", path).strip(), column(row, "es", path).strip()) for row in read_rows(path)]
+def _translations(recipe: QuestionsRecipe, data: Path) -> dict[str, str]:
+    paths = [data / source.file for source in recipe.segments]
+    pairs = [
+        (column(row, "en", path).strip(), column(row, "es", path).strip()) for path in paths for row in read_rows(path)
+    ]
     both = pairs + [(spanish, english) for english, spanish in pairs]
     return {_plain(text): translation for text, translation in both if len(text.split()) >= 5}
 

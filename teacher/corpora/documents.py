@@ -53,12 +53,14 @@ class OwnDocument:
         title: its own, or made of its name.
         language: `en` or `es`; None where that cannot be told.
         passages: as a branch cuts them.
+        extracted: what was read of it.
     """
 
     source: str
     title: str
     language: str | None
     passages: tuple[OwnPassage, ...]
+    extracted: Extract
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +169,4 @@ def _document(source: str, extracted: Extract) -> OwnDocument:
         for heading, text in passages_in(extracted, max_words=_MAX_WORDS)
     )
     title = extracted.title or title_from_name(source)
-    return OwnDocument(source, title, detect_language(extracted.text[:20_000]), passages)
+    return OwnDocument(source, title, detect_language(extracted.text[:20_000]), passages, extracted)

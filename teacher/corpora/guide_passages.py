@@ -1,8 +1,9 @@
-"""Passages of public guides for the verifier's examples, chunked as a branch does it, and written questions on them."""
+"""Passages of guides for the verifier's examples, chunked as a branch does it, and written questions on them."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +20,20 @@ from student.artifacts.json_lines import DataRefused, column, read_rows
 from student.bundle.manifest import Origin
 from student.distill.verifier.examples import VERIFIER_ROLE
 from student.runtime.encoder import Encoder
+from teacher.corpora.documents import OwnDocument, digest_folder, read_documents
+from teacher.corpora.questions_recipe import QuestionsRecipe
 
 WRITTEN_QUESTIONS = Path(__file__).parents[1] / "data" / "answerability.jsonl"
-GUIDE_FILES = {
-    "tau2_banking_documents/documents.jsonl": 600,
-    "help_hetzner/articles.jsonl": 330,
-    "help_letsencrypt/articles.jsonl": 60,
-    "help_bc/articles.jsonl": 1000,
-    "help_adobe_commerce/articles.jsonl": 700,
-    "help_m365_es/articles.jsonl": 1000,
-}
-"""Files of guides below the data folder, and how many guides of each are used."""
-LICENSES = {
-    "tau2_banking_documents/documents.jsonl": "MIT",
-    "help_hetzner/articles.jsonl": "MIT",
-    "help_letsencrypt/articles.jsonl": "MPL-2.0",
-    "help_bc/articles.jsonl": "CC-BY-4.0",
-    "help_adobe_commerce/articles.jsonl": "MIT",
-    "help_m365_es/articles.jsonl": "CC-BY-4.0",
-    "parallel_en_es/segments.jsonl": "CC-BY-4.0 AND MIT",
-    "banking77/train.jsonl": "CC-BY-4.0",
-    "nlupp/hotels.jsonl": "CC-BY-4.0",
-    "clinc150/train.jsonl": "CC-BY-3.0",
-    "clinc150/oos_train.jsonl": "CC-BY-3.0",
-}
-PASSAGES_EACH, MAX_TOKENS = 5, 160
+_FEWEST_CHARS = 150
 _OWN_LICENSE = "Apache-2.0"
 
 
 @dataclass(frozen=True, slots=True)
 class GuidePassage:
-    """A passage of a guide: `segment` is the data set, `guide` the guide's id."""
+    """A passage of a guide: `segment` is the data set, `guide` the guide's id.
+
+    `is_about_messages`: see `Guides`.
+    """
 
     segment: str
     guide: str
@@ -57,6 +41,7 @@ class GuidePassage:
     title: str
     heading: str
     text: str
+    is_about_messages: bool = False
 
     @property
     def headings(self) -> str:
@@ -64,33 +49,67 @@ class GuidePassage:
         return "\n".join(part for part in (self.title, self.heading) if part)
 
 
-def examples_lineage(data: Path) -> list[Origin]:
+def examples_lineage(recipe: QuestionsRecipe, data: Path) -> list[Origin]:
     """Name, digest and licence of every file that the examples are made from."""
-    own = {"teacher/data/answerability.jsonl": (WRITTEN_QUESTIONS, _OWN_LICENSE)}
-    files = own | {name: (data / name, license_) for name, license_ in LICENSES.items()}
+    origins = []
+    if recipe.written:
+        own = recipe.written
+        name = "teacher/data/answerability.jsonl" if own.samefile(WRITTEN_QUESTIONS) else own.name
+        origins.append(Origin(role=VERIFIER_ROLE, name=name, sha256=digest_file(own), license=_OWN_LICENSE))
+    for each in (*recipe.guides, *recipe.segments, *recipe.messages):
+        path = data / each.file
+        digest = digest_folder(path) if path.is_dir() else digest_file(path)
+        origins.append(Origin(role=VERIFIER_ROLE, name=each.file, sha256=digest, license=each.license))
+    return origins
+
+
+def read_guide_passages(
+    recipe: QuestionsRecipe, data: Path, encoder: Encoder, generator: random.Random
+) -> list[GuidePassage]:
+    """Some passages of each guide drawn, as a branch would cut them.
+
+    Raises:
+        DataRefused: a file or folder of the recipe cannot be used.
+    """
+    passages = []
+    for source in recipe.guides:
+        guides = _read_folder(data / source.file) if (data / source.file).is_dir() else _read_file(data / source.file)
+        generator.shuffle(guides)
+        for guide in guides[: source.count]:
+            made = guide.extract()
+            spans = chunk(made, encoder.token_starts(made.text), max_tokens=recipe.max_tokens) if made else []
+            first = generator.randrange(max(1, len(spans) - recipe.passages_each + 1))
+            for span in spans[first : first + recipe.passages_each]:
+                text = made.text[span.start : span.end] if made else ""
+                if len(text) > _FEWEST_CHARS and "```" not in text:
+                    named = (source.file.split("/")[0], guide.name, guide.language, guide.title, span.heading, text)
+                    passages.append(GuidePassage(*named, is_about_messages=source.is_about_messages))
+    return passages
+
+
+@dataclass(frozen=True, slots=True)
+class _Guide:
+    name: str
+    language: str
+    title: str
+    extract: Callable[[], Extract | None]
+
+
+def _read_file(path: Path) -> list[_Guide]:
     return [
-        Origin(role=VERIFIER_ROLE, name=name, sha256=digest_file(path), license=license_)
-        for name, (path, license_) in files.items()
+        _Guide(row["id"], str(row.get("lang") or "en"), row["title"], partial(_extract, row)) for row in read_rows(path)
     ]
 
 
-def read_guide_passages(data: Path, encoder: Encoder, generator: random.Random) -> list[GuidePassage]:
-    """At most `PASSAGES_EACH` passages of each guide drawn, as a branch would cut them."""
-    passages = []
-    for name, count in GUIDE_FILES.items():
-        rows = list(read_rows(data / name))
-        generator.shuffle(rows)
-        for row in rows[:count]:
-            made = _extract(row)
-            spans = chunk(made, encoder.token_starts(made.text), max_tokens=MAX_TOKENS) if made else []
-            first = generator.randrange(max(1, len(spans) - PASSAGES_EACH + 1))
-            for span in spans[first : first + PASSAGES_EACH]:
-                text = made.text[span.start : span.end] if made else ""
-                if len(text) > 150 and "```" not in text:
-                    language = str(row.get("lang") or "en")
-                    segment = name.split("/")[0]
-                    passages.append(GuidePassage(segment, row["id"], language, row["title"], span.heading, text))
-    return passages
+def _read_folder(path: Path) -> list[_Guide]:
+    return [
+        _Guide(each.source, each.language or "en", each.title, partial(_extracted, each))
+        for each in read_documents(path).documents
+    ]
+
+
+def _extracted(document: OwnDocument) -> Extract:
+    return document.extracted
 
 
 def read_written(path: Path, data: Path) -> Iterator[tuple[dict[str, Any], GuidePassage]]:

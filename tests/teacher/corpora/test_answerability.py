@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 
 from student.artifacts.json_lines import DataRefused, read_rows
-from teacher.corpora.answerability import MESSAGES, SEGMENTS, ask, make_examples, shorten
+from student.runtime.student import load_student
+from teacher.cli.options import TEACHER_RECIPES
+from teacher.corpora.answerability import ask, make_examples, shorten
 from teacher.corpora.guide_passages import (
-    GUIDE_FILES,
-    LICENSES,
     WRITTEN_QUESTIONS,
     GuidePassage,
     examples_lineage,
+    read_guide_passages,
     read_written,
 )
+from teacher.corpora.questions_recipe import Guides, Messages, QuestionsRecipe, Segments, read_questions_recipe
 from tests.conftest import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
@@ -55,9 +57,11 @@ def test_every_question_finds_its_passage_and_every_answer_stands_in_it() -> Non
 
 @needs_data
 def test_the_lineage_names_every_file_that_examples_are_made_of() -> None:
-    named = {origin.name for origin in examples_lineage(DATA)}
-    assert named == {"teacher/data/answerability.jsonl", *LICENSES}
-    assert {*GUIDE_FILES, *MESSAGES, SEGMENTS} == set(LICENSES)
+    recipe = read_questions_recipe(TEACHER_RECIPES / "questions.toml")
+    named = {origin.name for origin in examples_lineage(recipe, DATA)}
+    files = {each.file for each in (*recipe.guides, *recipe.segments, *recipe.messages)}
+    assert named == {"teacher/data/answerability.jsonl", *files}
+    assert len(files) == 11
 
 
 def write_guides(folder: Path, body: str) -> Path:
@@ -76,11 +80,14 @@ def test_a_question_for_another_text_of_a_guide_is_refused(tmp_path: Path) -> No
 
 
 def test_an_answer_is_asked_of_its_passage_and_of_the_passage_without_it(tmp_path: Path) -> None:
-    (tmp_path / "parallel_en_es").mkdir()
-    (tmp_path / "parallel_en_es" / "segments.jsonl").write_text("")
-    for name in ("banking77/train", "nlupp/hotels", "clinc150/oos_train", "clinc150/train"):
-        (tmp_path / f"{name}.jsonl").parent.mkdir(exist_ok=True)
-        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"text": f"message of {name}"}))
+    (tmp_path / "segments.jsonl").write_text("")
+    (tmp_path / "messages.jsonl").write_text(json.dumps({"text": "a message of elsewhere"}))
+    recipe = QuestionsRecipe(
+        name="tiny",
+        guides=[Guides(file="guides.jsonl", license="x")],
+        messages=[Messages(file="messages.jsonl", license="x", hold_out=0)],
+        segments=[Segments(file="segments.jsonl", license="x")],
+    )
     text = "Backups are kept for fourteen days. They are made every night. Nobody has to ask for them."
     asked = {"id": "q", "text": "how long?", "kind": "answered", "group": "a" * 12, "quote_start": 21, "quote_end": 34}
     passages = [GuidePassage(s, f"g{n}", "en", "T", "", f"{text} {n}") for n, s in enumerate(["help", "help", "other"])]
@@ -91,7 +98,7 @@ def test_an_answer_is_asked_of_its_passage_and_of_the_passage_without_it(tmp_pat
         made = rng.normal(size=(len(texts), 8)).astype(np.float32)
         return made / np.linalg.norm(made, axis=1, keepdims=True)
 
-    made = list(make_examples(passages, written, tmp_path, encode, random.Random(0)))
+    made = list(make_examples(passages, written, encode, random.Random(0), recipe=recipe, data=tmp_path))
     whole = next(e for e in made if e.kind == "written: answered")
     assert whole.heading == "Backups\nCopies"
     assert whole.span
@@ -100,6 +107,7 @@ def test_an_answer_is_asked_of_its_passage_and_of_the_passage_without_it(tmp_pat
     assert without.text == "They are made every night. Nobody has to ask for them."
     assert without.span is None
     assert {e.span for e in made if e.kind == "outside"} == {None}
+    assert {e.question for e in made if e.kind == "outside"} == {"a message of elsewhere"}
     for example in made:
         if example.kind == "words" and example.span:
             removed = example.text[slice(*example.span)]
@@ -126,3 +134,24 @@ def test_shortened_sentences_keep_some_of_their_words_and_nothing_else() -> None
 def test_openings_do_not_change_what_is_asked() -> None:
     generator = random.Random(3)
     assert all("restore files" in ask("restore files", language, generator) for language in ("en", "es", "fr") * 20)
+
+
+def test_own_documents_alone_make_examples_of_both_answers(tmp_path: Path) -> None:
+    for number, name in enumerate(("backups", "invoices", "domains", "mailboxes")):
+        text = f"The {name} are kept for {number} days. They are made every night by a job. Nobody has to ask for them."
+        path = tmp_path / "guides" / f"{name}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"# All about {name}\n\n{text}\n\n## How {name} are made\n\n{text} {text}\n", encoding="utf-8")
+    (tmp_path / "recipe.toml").write_text('name = "own"\n[[guides]]\nfile = "guides"\nlicense = "LicenseRef-own"\n')
+    recipe, generator = read_questions_recipe(tmp_path / "recipe.toml"), random.Random(0)
+    student = load_student()
+    try:
+        passages = read_guide_passages(recipe, tmp_path, student.encoder, generator)
+        made = list(make_examples(passages, [], student.encoder.encode, generator, recipe=recipe, data=tmp_path))
+    finally:
+        student.close()
+    assert {passage.guide for passage in passages} == {"backups.md", "invoices.md", "domains.md", "mailboxes.md"}
+    assert {example.kind for example in made} >= {"heading", "words"}
+    assert {example.span is None for example in made} == {True, False}
+    (origin,) = examples_lineage(recipe, tmp_path)
+    assert origin.name == "guides"
