@@ -20,6 +20,7 @@ from student.distill.encoder.recipe import StudentRecipe
 from student.distill.encoder.torch_encoder import open_torch_encoder
 from student.distill.pretrained import Pretrained, open_pretrained
 from student.distill.targets import read_targets
+from student.errors import BundleExists
 from student.runtime.encoder import Encoder
 from student.runtime.student import Student
 from student.terminal import Show
@@ -98,10 +99,13 @@ def adapt(
         on_compared: called with the comparisons before the bundle is written or refused.
 
     Raises:
+        BundleExists: something is at `out`.
         DataRefused: the folder or the file of questions cannot be used.
         TooLittleToLearn: the held-out documents ask fewer than ten questions.
         NotBetter: the student is no better than the one it began as; nothing was written.
     """
+    if out.exists() and not replace:  # not after half an hour
+        raise BundleExists(f"{out} exists; name another folder, or pass --force to replace a bundle there")
     show(0, None, "reading documents")
     own = read_documents(settings.documents, on_document=lambda done, total: show(done, total, "reading documents"))
     _, held_out = own.split(settings.hold_out)

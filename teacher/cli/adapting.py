@@ -77,15 +77,13 @@ def adapt_command(
         serial=serial,
         is_forced=even_if_no_better,
     )
-    with progress_bar("reading documents") as show:
-        adapted = adapt(
-            settings,
-            out,
-            now=datetime.now(UTC),
-            replace=force,
-            show=show,
-            on_compared=lambda comparisons: console.print(_table(comparisons)),
-        )
+    compared: dict[str, Comparison] = {}
+    try:
+        with progress_bar("reading documents") as show:
+            adapted = adapt(settings, out, now=datetime.now(UTC), replace=force, show=show, on_compared=compared.update)
+    finally:
+        if compared:
+            console.print(_table(compared))
     console.print(f"bundle {out}: serial {serial}, digest {adapted.bundle.digest}")
     learned = len(adapted.documents.documents) - adapted.held_out
     console.print(f"  learned from {learned} documents, {adapted.held_out} held out")

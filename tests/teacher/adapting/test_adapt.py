@@ -120,3 +120,12 @@ def test_too_few_documents_are_refused_before_anything_is_trained(base: Path, tm
     assert done.returncode == 2
     assert "expected at least 10" in " ".join(done.stderr.split())
     assert not (tmp_path / "own.run").exists()
+
+
+def test_a_bundle_that_is_there_is_refused_before_anything_is_read(documents: Path, base: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    command = adapt(documents, base, tmp_path / "own", write_recipe(tmp_path, 1))
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
+    assert done.returncode == 2
+    assert "pass --force" in " ".join(done.stderr.split())
+    assert not (tmp_path / "own.run").exists()
