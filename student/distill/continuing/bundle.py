@@ -21,7 +21,7 @@ from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
 from student.runtime.student import Student, load_student
 
-_COMPARED = 500
+_COMPARED = 300
 _NOTICE = "NOTICE.txt"
 Judge = Callable[[Student, Encoder], dict[str, Any]]
 """The base and the new encoder → groups of figures for the manifest; raises where the new one shall not be written."""

@@ -19,7 +19,7 @@ from student.distill.verifier.checking import MAY_LOSE, near_misses, share_told_
 from student.runtime.encoder import Encoder
 from student.runtime.student import Student
 
-_TEXTS, _CASES = 3000, 200
+_TEXTS, _CASES = 1500, 150
 
 
 @dataclass(frozen=True, slots=True)
