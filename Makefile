@@ -42,8 +42,9 @@ fix: .venv/all.stamp ## format, and mend what the linter can
 bench: .venv/bench.stamp ## measure: benchmarks/results, the README's table, docs/benchmarks (hours)
 	$(BIN)/python -m benchmarks
 
-loop: .venv/all.stamp ## one whole iteration of the loop on this machine: minutes, with a report page
+loop: .venv/all.stamp ## one whole iteration of the loop on this machine (TEACHER=…): minutes, with a report page
 	$(BIN)/orilla loop --out .run/loop --knowledge-base demo/knowledge_base --questions demo/questions.jsonl \
+	  $(if $(TEACHER),--teacher $(TEACHER)) \
 	  $(if $(wildcard $(DATA)/banking77/train.jsonl),--data $(DATA),--data demo --recipe teacher/recipes/demo-iteration.toml)
 
 bundle: .venv/all.stamp ## make the default bundle again from official weights and public data (two hours)

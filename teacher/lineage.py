@@ -26,7 +26,8 @@ from student.errors import BundleError
 from teacher.errors import LineageBroken
 
 TARGETS_FILE, RUN_FILE, LEDGER_FILE, WEIGHTS_FILE = "targets.json", "run.json", "ledger.jsonl", "model.safetensors"
-_KNOWN = (MANIFEST, RELEASE_FILE, TARGETS_FILE, WEIGHTS_FILE, "intent_head.safetensors", "query_adapter.safetensors")
+_LEARNED = ("intent_head.safetensors", "query_adapter.safetensors", "reduction.safetensors")
+_KNOWN = (MANIFEST, RELEASE_FILE, TARGETS_FILE, WEIGHTS_FILE, *_LEARNED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,15 +216,15 @@ def distill_command(
         from student.distill.continuing.weights import open_start
         from student.distill.encoder.distillation import distill_student
         from student.distill.encoder.recipe import read_student_recipe
-        from student.distill.pretrained import open_model
+        from student.distill.pretrained import read_intent_head
         from student.distill.targets import read_targets
 
         student_recipe = read_student_recipe(recipe)
         whose = start if start or student_recipe.architecture.layers else DEFAULT_BUNDLE
         named = start_name or (start.name if start else "")
         weights = open_start(whose, out / "start", name=named, license_=start_license)
-        head = open_model(teacher, name=teacher.name, license_="").intent_head if teacher else None
         labelled = read_targets(targets)
+        head = read_intent_head(teacher, labelled.manifest.dimension) if teacher else None
         batch_size = student_recipe.training.batch_size
     with progress_bar("distilling") as show:
         path = distill_student(
@@ -233,7 +233,7 @@ def distill_command(
             out,
             start=weights,
             tokenizer=tokenizer.read_text(encoding="utf-8") if tokenizer else None,
-            intent_head=head,
+            intent_head=head[0] if head else None,
             on_progress=lambda p: show(p.step, p.steps, f"loss {p.loss:.4f}, {p.steps_per_s * batch_size:.0f} texts/s"),
         )
     console.print(f"student in {path}, log in {out / 'log.jsonl'}")

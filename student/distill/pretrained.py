@@ -68,12 +68,15 @@ class Pretrained:
 
     def as_teacher(self) -> list[Origin]:
         """Itself in the lineage of targets: its weights, intent head and adapter, and what they came from."""
-        parts = {
-            "teacher's intent head": self.intent_head_sha256,
-            "teacher's query adapter": self.query_adapter[1] if self.query_adapter else None,
-        }
-        named = [Origin(role=r, name=self.name, sha256=d, license=self.license) for r, d in parts.items() if d]
-        return [self.as_origin("teacher"), *named, *self.lineage]
+        adapter = self.query_adapter[1] if self.query_adapter else None
+        learned = name_learned(self.name, self.license, self.intent_head_sha256, adapter)
+        return [self.as_origin("teacher"), *learned, *self.lineage]
+
+
+def name_learned(name: str, license_: str, intent_head: str | None, query_adapter: str | None) -> list[Origin]:
+    """A teacher's intent head and query adapter in the lineage of targets, by the digests of those that it has."""
+    parts = {"teacher's intent head": intent_head, "teacher's query adapter": query_adapter}
+    return [Origin(role=role, name=name, sha256=sha256, license=license_) for role, sha256 in parts.items() if sha256]
 
 
 def find_minilm() -> Pretrained:
@@ -109,11 +112,9 @@ def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: st
         _require_official(path / "model.safetensors", expected_sha256)
     layout = _read_layout(path)
     digest = expected_sha256 or digest_file(layout.weights)
-    distillation, training = (
-        _read_json(path / name) if (path / name).exists() else None for name in (DISTILLATION, TEACHER_TRAINING)
-    )
-    made_by = training or distillation or {}
-    intent_head = _read_intent_head(path, layout.dimension)
+    distillation = _read_json(path / DISTILLATION) if (path / DISTILLATION).exists() else None
+    made_by = read_training_facts(path) or distillation or {}
+    intent_head = read_intent_head(path, layout.dimension)
     return Pretrained(
         path=path,
         name=name,
@@ -124,13 +125,9 @@ def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: st
         max_tokens=layout.max_tokens,
         license=license_,
         lineage=tuple(Origin.model_validate(origin) for origin in made_by.get("lineage", [])),
-        intent_head=intent_head,
-        intent_head_sha256=digest_file(path / INTENT_HEAD_FILES[0]) if intent_head else None,
-        query_adapter=(
-            (read_query_adapter(path / QUERY_ADAPTER_FILE, layout.dimension), digest_file(path / QUERY_ADAPTER_FILE))
-            if (path / QUERY_ADAPTER_FILE).exists()
-            else None
-        ),
+        intent_head=intent_head[0] if intent_head else None,
+        intent_head_sha256=intent_head[1] if intent_head else None,
+        query_adapter=read_own_adapter(path, layout.dimension),
         privacy=tuple(PrivacySpent.model_validate(each) for each in made_by.get("privacy", [])),
     )
 
@@ -210,7 +207,24 @@ def read_query_adapter(file: Path, dimension: int) -> QueryAdapter:
         raise WeightsRefused(f"{file} is no query adapter; absorb the release again") from error
 
 
-def _read_intent_head(path: Path, dimension: int) -> LinearHead | None:
+def read_own_adapter(folder: Path, dimension: int) -> tuple[QueryAdapter, str] | None:
+    """The query adapter in a teacher's folder and the digest of its file; None where it has none. Errors as above."""
+    file = folder / QUERY_ADAPTER_FILE
+    return (read_query_adapter(file, dimension), digest_file(file)) if file.exists() else None
+
+
+def read_training_facts(folder: Path) -> dict[str, Any]:
+    """`teacher_training.json` of a teacher's folder; empty where it has none. Raises `WeightsRefused`."""
+    path = folder / TEACHER_TRAINING
+    return _read_json(path) if path.exists() else {}
+
+
+def read_intent_head(path: Path, dimension: int) -> tuple[LinearHead, str] | None:
+    """The intent head in a teacher's folder and the digest of its weights; None where it has none.
+
+    Raises:
+        WeightsRefused: it cannot be read, or is of another dimension.
+    """
     weights, facts = (path / name for name in INTENT_HEAD_FILES)
     if not facts.exists():
         return None
@@ -228,7 +242,7 @@ def _read_intent_head(path: Path, dimension: int) -> LinearHead | None:
             f"{weights} holds weight {head.weight.shape} and bias {head.bias.shape}, expected "
             f"{(len(labels), dimension)} and {(len(labels),)}; train the teacher again"
         )
-    return head
+    return head, digest_file(weights)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -15,7 +15,6 @@ Guarantees:
 """
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +27,14 @@ from student.artifacts.digests import digest_file, digest_json
 from student.artifacts.durable import making_folder
 from student.bundle.folder import open_bundle
 from student.bundle.manifest import Origin
-from student.distill.pretrained import TEACHER_TRAINING, Pretrained
+from student.distill.pretrained import TEACHER_TRAINING, read_training_facts
 from student.distill.targets import read_targets_manifest
-from student.embeddings import Encode
 from teacher.absorbing.part import AbsorbedPart, AbsorptionInputs, Sources
 from teacher.absorbing.parts import absorbed_part
 from teacher.absorbing.release_check import check_release
+from teacher.encoders.encoder import EncodeInRole
 from teacher.errors import AbsorptionRefused
+from teacher.mixture.learner import Learner, copy_learner
 from teacher.training.recipe import Absorption
 
 REPORT = "absorption.json"
@@ -45,12 +45,12 @@ CONDITION = (
 
 
 def absorb(
-    teacher: Pretrained,
+    teacher: Learner,
     sources: Sources,
     recipe: Absorption,
     out: Path,
     *,
-    encode: Encode,
+    encode: EncodeInRole,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:
     """Makes a teacher that has learned what a release teaches.
@@ -60,7 +60,7 @@ def absorb(
         sources: see `Sources`.
         recipe: see `Absorption`.
         out: folder of the new teacher; one that this same absorption has made is left as it is.
-        encode: texts → embeddings (N, D), by the teacher.
+        encode: texts and role → embeddings (N, D), by the teacher.
         on_step: called with what is being done.
 
     Returns:
@@ -94,14 +94,17 @@ class _Verified:
     lineage: list[Origin]
 
 
-def _verify(teacher: Pretrained, sources: Sources, recipe: Absorption) -> _Verified:
+def _verify(teacher: Learner, sources: Sources, recipe: Absorption) -> _Verified:
     released, bundle = read_release(sources.release, sources.key), open_bundle(sources.bundle)
     release, ledgers = released.release, _ledgers(teacher)
     left = ledgers.get(release.federation, {})
     check_release(released, bundle, teacher.embedding_space, teacher.privacy, left, max_epsilon=recipe.max_epsilon)
     targets, targets_digest = read_targets_manifest(sources.targets)
     if targets.embedding_space != teacher.embedding_space:
-        raise AbsorptionRefused(f"{sources.targets} was labelled by another teacher; name targets of this one")
+        raise AbsorptionRefused(
+            f"{sources.targets} was labelled by another teacher; name targets of this one, or with --model the teacher "
+            "that labelled them: a mixture that has learned nothing yet by its targets"
+        )
     part = absorbed_part(release.part)
     own = _own_data(part, sources)
     license_ = bundle.manifest.licenses[0].spdx
@@ -134,17 +137,16 @@ def _same_absorption(out: Path, job: str) -> dict[str, Any]:
     return report
 
 
-def _ledgers(teacher: Pretrained) -> dict[str, dict[str, LedgerEntry]]:
+def _ledgers(teacher: Learner) -> dict[str, dict[str, LedgerEntry]]:
     """Federation → branch → its ledger, as this teacher's absorptions left them."""
-    path = teacher.path / TEACHER_TRAINING
-    written = json.loads(path.read_bytes()).get("ledgers", {}) if path.exists() else {}
+    written = read_training_facts(teacher.path).get("ledgers", {})
     return {
         federation: {branch: LedgerEntry.model_validate(entry) for branch, entry in branches.items()}
         for federation, branches in written.items()
     }
 
 
-def _facts(teacher: Pretrained, verified: _Verified, recipe: Absorption, report: dict[str, Any]) -> dict[str, Any]:
+def _facts(teacher: Learner, verified: _Verified, recipe: Absorption, report: dict[str, Any]) -> dict[str, Any]:
     """`teacher_training.json` of the new teacher."""
     return {
         "recipe": recipe.model_dump(mode="json"),
@@ -158,10 +160,11 @@ def _facts(teacher: Pretrained, verified: _Verified, recipe: Absorption, report:
     }
 
 
-def _before(teacher: Pretrained) -> list[Origin]:
+def _before(teacher: Learner) -> list[Origin]:
     """The teacher that absorbs, by its weights and head, and what that came from."""
     roles = {
         "teacher": "teacher absorbed into",
+        "teacher's reduction": "its reduction",
         "teacher's intent head": "its intent head before",
         "teacher's query adapter": "its query adapter before",
     }
@@ -169,13 +172,11 @@ def _before(teacher: Pretrained) -> list[Origin]:
 
 
 def _write(
-    teacher: Pretrained, files: Mapping[str, bytes], facts: dict[str, Any], report: dict[str, Any], out: Path
+    teacher: Learner, files: Mapping[str, bytes], facts: dict[str, Any], report: dict[str, Any], out: Path
 ) -> None:
-    """A copy of the teacher's folder with what it has learned, made in a temporary folder and renamed into place."""
+    """A copy of the teacher with what it has learned, made in a temporary folder and renamed into place."""
     with making_folder(out) as new:
-        shutil.copytree(teacher.path, new, dirs_exist_ok=True)
-        for name, content in {**files, TEACHER_TRAINING: _json(facts), REPORT: _json(report)}.items():
-            (new / name).write_bytes(content)
+        copy_learner(teacher, {**files, TEACHER_TRAINING: _json(facts), REPORT: _json(report)}, new, out)
 
 
 def _json(value: Any) -> bytes:

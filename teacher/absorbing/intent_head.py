@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from student.distill.heads.intent_head import read_labelled
-from student.distill.pretrained import Pretrained, intent_head_files
-from student.embeddings import Encode
+from student.distill.pretrained import intent_head_files
+from student.embeddings import Embeddings
 from teacher.absorbing.gates import to_figures
 from teacher.absorbing.part import Absorbed, AbsorptionInputs, Sources
 from teacher.absorbing.soft_labels import PublicTexts, learn, make_soft_labels
+from teacher.encoders.encoder import EncodeInRole
+from teacher.mixture.learner import Learner
+from teacher.roles import Role
 from teacher.training.recipe import Absorption
 from teacher.training.training_data import split_messages
 
@@ -24,14 +27,18 @@ class AbsorbedIntentHead:
         """The center's own labelled texts."""
         return sources.labelled
 
-    def absorb(self, teacher: Pretrained, inputs: AbsorptionInputs, recipe: Absorption, encode: Encode) -> Absorbed:
+    def absorb(self, teacher: Learner, inputs: AbsorptionInputs, recipe: Absorption, encode: EncodeInRole) -> Absorbed:
         """The files of the new intent head, and its figures."""
         parts = split_messages(
             read_labelled(inputs.own), validation=recipe.validation_share, test=recipe.test_share, seed=recipe.seed
         )
         texts = PublicTexts(inputs.targets, recipe.texts, parts["train"].texts)
-        soft = make_soft_labels(inputs.released.learned, inputs.bundle, texts, encode)
-        learned = learn(teacher.intent_head, parts, soft, recipe, encode)
+
+        def ask(texts: list[str]) -> Embeddings:
+            return encode(texts, Role.QUERY)  # messages are asked, never asked for
+
+        soft = make_soft_labels(inputs.released.learned, inputs.bundle, texts, ask)
+        learned = learn(teacher.intent_head, parts, soft, recipe, ask)
         of_bundle = [label for head in inputs.bundle.manifest.heads.values() for label in head.labels]
         known = set(teacher.intent_head.labels if teacher.intent_head else of_bundle)
         figures = {

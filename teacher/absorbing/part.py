@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from federation.release.files import VerifiedRelease
 from student.bundle.folder import Bundle
-from student.distill.pretrained import Pretrained
-from student.embeddings import Encode
+from teacher.encoders.encoder import EncodeInRole
+from teacher.mixture.learner import Learner
 from teacher.training.recipe import Absorption
 
 
@@ -76,7 +76,7 @@ class AbsorbedPart(Protocol):
     def own_data(self, sources: Sources) -> Path | None:
         """The center's own data for this part; None where the sources name none."""
 
-    def absorb(self, teacher: Pretrained, inputs: AbsorptionInputs, recipe: Absorption, encode: Encode) -> Absorbed:
+    def absorb(self, teacher: Learner, inputs: AbsorptionInputs, recipe: Absorption, encode: EncodeInRole) -> Absorbed:
         """Teaches the teacher from a verified release.
 
         Raises:

@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from student.bundle.folder import Bundle
 from student.bundle.query_adapter import QueryAdapter, pack_adapter
 from student.distill.heads.adapter_distillation import distill_adapter, read_both
-from student.distill.pretrained import QUERY_ADAPTER_FILE, Pretrained
-from student.embeddings import Embeddings, Encode
+from student.distill.pretrained import QUERY_ADAPTER_FILE
+from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 from teacher.absorbing.gates import Gate, compare, require_passed, to_figures
 from teacher.absorbing.part import Absorbed, AbsorptionInputs, Sources
 from teacher.corpora.queries import Pair, read_query_pairs
+from teacher.encoders.encoder import EncodeInRole
+from teacher.mixture.learner import Learner
+from teacher.roles import Role
 from teacher.training.recipe import Absorption
 
 
@@ -29,7 +32,7 @@ class AbsorbedQuerySide:
         """The center's own queries and passages."""
         return sources.pairs
 
-    def absorb(self, teacher: Pretrained, inputs: AbsorptionInputs, recipe: Absorption, encode: Encode) -> Absorbed:
+    def absorb(self, teacher: Learner, inputs: AbsorptionInputs, recipe: Absorption, encode: EncodeInRole) -> Absorbed:
         """The file of the new query adapter, and its figures."""
         pairs = read_query_pairs(inputs.own)
         adapter, texts = learn_adapter(inputs.released.learned, inputs.bundle, inputs.targets, recipe.texts)
@@ -54,7 +57,7 @@ def learn_adapter(adapter: QueryAdapter, bundle: Bundle, targets: Path, count: i
 
 
 def check_adapter(
-    old: QueryAdapter | None, new: QueryAdapter, pairs: list[Pair], max_regression: float, encode: Encode
+    old: QueryAdapter | None, new: QueryAdapter, pairs: list[Pair], max_regression: float, encode: EncodeInRole
 ) -> list[Gate]:
     """The gates of a new adapter: for how many of the center's queries the passage that answers is nearest.
 
@@ -64,7 +67,7 @@ def check_adapter(
     passages = list(dict.fromkeys(pair.passage for pair in pairs))
     rows = {passage: i for i, passage in enumerate(passages)}
     own = np.array([rows[pair.passage] for pair in pairs])
-    documents, queries = encode(passages), encode([pair.query for pair in pairs])
+    documents, queries = encode(passages, Role.PASSAGE), encode([pair.query for pair in pairs], Role.QUERY)
     before = _is_nearest(old.adapt(queries) if old else queries, documents, own)
     after = _is_nearest(new.adapt(queries), documents, own)
     groups = {"language": [pair.language for pair in pairs], "segment": [pair.segment for pair in pairs]}

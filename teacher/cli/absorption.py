@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from student.distill.cli import ModelLicenseOption, ModelNameOption, ModelOption
-from teacher.cli.options import TEACHER_RECIPES, import_teacher_extra
+from student.distill.cli import ModelLicenseOption, ModelNameOption
+from teacher.cli.options import TEACHER_RECIPES, TeacherOption, import_teacher_extra
 
 
 def absorb_command(
@@ -26,7 +26,7 @@ def absorb_command(
     ] = None,
     recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="How to absorb.")] = TEACHER_RECIPES
     / "absorption.toml",
-    model: ModelOption = None,
+    model: TeacherOption = None,
     model_name: ModelNameOption = "local model",
     model_license: ModelLicenseOption = "LicenseRef-unknown",
 ) -> None:
@@ -34,27 +34,32 @@ def absorb_command(
 
     The release is verified first: signature, lineage, replay, ledgers and budget. Then the teacher's intent head learns
     the aggregated student's soft labels of public texts, mixed with the center's labelled texts. The
-    encoder stays, so the embedding space does too. Run again it changes nothing. Example:
+    encoder stays, so the embedding space does too. Run again it changes nothing. Examples, the second for several
+    encoders as one, whose first teacher is named by the targets that it labelled:
 
       orilla teacher absorb runs/week-7/release --key release.pub --bundle b7 --targets targets --intents own.jsonl
-      --out teachers/7
+      --model teachers/6 --out teachers/7
+
+      orilla teacher absorb runs/week-1/release --key release.pub --bundle b1 --targets targets --intents own.jsonl
+      --model targets --out teachers/1
     """
     import_teacher_extra("absorbing")
-    from student.distill.encoder.torch_encoder import open_torch_encoder
-    from student.distill.pretrained import open_model
     from teacher.absorbing.absorb import absorb as absorb_release
     from teacher.absorbing.part import Sources
+    from teacher.mixture.folder import open_any_teacher
+    from teacher.mixture.learner import read_learner
     from teacher.training.recipe import read_absorption
 
-    teacher = open_model(model, name=model_name, license_=model_license)
+    learner = read_learner(model, name=model_name, license_=model_license)
     console = Console(stderr=True)
     with console.status("loading the teacher") as status:
+        teacher = open_any_teacher(model, name=model_name, license_=model_license)
         report = absorb_release(
-            teacher,
+            learner,
             Sources(release=release, key=key, bundle=bundle, targets=targets, labelled=intents, pairs=pairs),
             read_absorption(recipe),
             out,
-            encode=open_torch_encoder(teacher, precision="auto"),
+            encode=teacher.encode,
             on_step=status.update,
         )
     whole = report["gates"][0]

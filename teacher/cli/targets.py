@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from student.distill.cli import ModelLicenseOption, ModelNameOption, ModelOption
+from student.distill.cli import ModelLicenseOption, ModelNameOption
 from student.terminal import progress_bar
-from teacher.cli.options import TEACHER_RECIPES, CorpusOption, DataOption, import_teacher_extra
+from teacher.cli.options import TEACHER_RECIPES, CorpusOption, DataOption, TeacherOption, import_teacher_extra
 
 
 def label_command(
@@ -19,7 +19,7 @@ def label_command(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="A teacher recipe: one or several encoders, of any kind."),
     ] = None,
-    model: ModelOption = None,
+    model: TeacherOption = None,
     model_name: ModelNameOption = "local model",
     model_license: ModelLicenseOption = "LicenseRef-unknown",
     precision: Annotated[str, typer.Option(help="Of --model: auto, bfloat16 or float32.")] = "auto",
@@ -33,23 +33,29 @@ def label_command(
 
     The teacher is one sentence-transformers folder (--model) or what a recipe names (--teacher): folders, ONNX graphs,
     OpenAI-compatible servers, each with its prompts, weight and languages. Every encoder is tried before anything is
-    labelled. Run it again after a kill, or with a larger --share: it goes on where it was. Example:
+    labelled. Run it again after a kill, or with a larger --share: it goes on where it was. With --model a mixture goes
+    on in the space of its earlier targets, by the same reduction. Examples:
 
       orilla teacher label --data data --teacher teacher.toml --out targets
+
+      orilla teacher label --data more --recipe more.toml --model targets --out more-targets
     """
     import_teacher_extra("labelling")
     from teacher.corpora.recipe import read_corpus_recipe
     from teacher.labelling.label import label as label_corpus
+    from teacher.mixture.folder import open_any_teacher
     from teacher.mixture.recipe import read_teacher_recipe
-    from teacher.mixture.teacher import open_folder_teacher, open_teacher
+    from teacher.mixture.teacher import open_teacher
 
+    if teacher and model:
+        raise typer.BadParameter("the teacher is named twice; give --teacher or --model", param_hint="--teacher")
     console = Console(stderr=True)
     corpus = read_corpus_recipe(recipe)
     with console.status("opening the teacher"):
         if teacher:
             opened = open_teacher(read_teacher_recipe(teacher))
         else:
-            opened = open_folder_teacher(
+            opened = open_any_teacher(
                 model, name=model_name, license_=model_license, precision=precision, languages=language
             )
     for voice in opened.voices:
@@ -76,8 +82,8 @@ def relabel_command(
     Then `orilla student export --targets OUT` passes on what the teacher has learned to the next bundle's head.
     """
     import_teacher_extra("labelling")
-    from student.distill.pretrained import open_model
     from teacher.labelling.label import relabel as relabel_targets
+    from teacher.mixture.learner import read_learner
 
-    labelled = relabel_targets(open_model(model, name=model_name, license_=model_license), targets, out)
+    labelled = relabel_targets(read_learner(model, name=model_name, license_=model_license), targets, out)
     Console(stderr=True).print(f"{labelled.rows} targets in {out}")

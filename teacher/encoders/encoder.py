@@ -50,6 +50,9 @@ class TeacherEncoder(Protocol):
         """Embeddings (N, D) of texts, float32 of unit norm, in their order."""
 
 
+EncodeInRole = Callable[[list[str], Role], Embeddings]
+"""Texts and their role → embeddings (N, D) of unit norm: a teacher at work, whichever it is."""
+
 EncodeRaw = Callable[[list[str], Role], NDArray[np.float32]]
 """Texts → embeddings (N, D) of any norm."""
 

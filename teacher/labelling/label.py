@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from student.artifacts.digests import digest_bytes
 from student.artifacts.durable import write_durably
 from student.bundle.linear_head import LinearHead
-from student.distill.pretrained import Pretrained
 from student.distill.targets import (
     TARGETS_MANIFEST,
     IntentTargets,
@@ -33,6 +32,7 @@ from teacher.corpora.corpus import CORPUS_ROLE, Corpus, Example, corpus_lineage,
 from teacher.corpora.recipe import CorpusRecipe
 from teacher.errors import LabelsDiffer
 from teacher.labelling.blocks import encode_blocks, keep_spoken_for
+from teacher.mixture.learner import Learner
 from teacher.mixture.reduction import REDUCTION_FILE, Block, Reduction, fit_reduction
 from teacher.mixture.teacher import Teacher
 
@@ -91,8 +91,8 @@ def label(
             translation_pull=teacher.recipe.translation_pull,
             reduction=reduced_by,
             links=write_links(folder / _LINKS, corpus.links),
-            shards=_write_shards(folder, teacher.pretrained, corpus.examples, embeddings),
-            **_intent_fields(teacher.pretrained),
+            shards=_write_shards(folder, teacher.learner, corpus.examples, embeddings),
+            **_intent_fields(teacher.learner),
         ),
     )
     return Labelled(len(corpus.examples), encoded)
@@ -137,9 +137,9 @@ def _write_reduction(folder: Path, reduction: Reduction | None) -> NamedFile | N
 
 
 def _write_shards(
-    folder: Path, pretrained: Pretrained | None, examples: Sequence[Example], embeddings: Embeddings
+    folder: Path, learner: Learner | None, examples: Sequence[Example], embeddings: Embeddings
 ) -> list[Shard]:
-    head = pretrained.intent_head if pretrained else None
+    head = learner.intent_head if learner else None
     shards = []
     for number, first in enumerate(range(0, len(examples), ROWS_IN_A_SHARD)):
         rows = examples[first : first + ROWS_IN_A_SHARD]
@@ -150,20 +150,20 @@ def _write_shards(
     return shards
 
 
-def _intent_fields(pretrained: Pretrained | None) -> dict[str, Any]:
+def _intent_fields(learner: Learner | None) -> dict[str, Any]:
     """Fields of the manifest about the teacher's intent head and what it has absorbed."""
-    head = pretrained.intent_head if pretrained else None
-    fields: dict[str, Any] = {"privacy": list(pretrained.privacy) if pretrained else []}
+    head = learner.intent_head if learner else None
+    fields: dict[str, Any] = {"privacy": list(learner.privacy) if learner else []}
     if head:
         fields |= {"intents": list(head.labels), "intent_temperature": head.temperature}
     return fields
 
 
-def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
+def relabel(learner: Learner, targets: Path, folder: Path) -> Labelled:
     """Labels targets again by a teacher of the same space, whose intent head has learned more; encodes no text again.
 
     Args:
-        pretrained: the teacher.
+        learner: the teacher; none of its encoders is opened.
         targets: labelled by an earlier teacher of its space; read one shard at a time.
         folder: where the new ones go; the same ones are written again if they are there.
 
@@ -171,10 +171,10 @@ def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
         LabelsDiffer: the teacher has no intent head, or another space. TargetsRefused: the targets cannot be read.
     """
     before, _ = read_targets_manifest(targets)
-    head = pretrained.intent_head
-    if head is None or before.embedding_space != pretrained.embedding_space:
+    head = learner.intent_head
+    if head is None or before.embedding_space != learner.embedding_space:
         raise LabelsDiffer(
-            f"{targets} is of space {before.embedding_space[:12]}, the teacher {pretrained.embedding_space[:12]} with "
+            f"{targets} is of space {before.embedding_space[:12]}, the teacher {learner.embedding_space[:12]} with "
             f"{'an' if head else 'no'} intent head; only targets of its own space can be labelled again: run label"
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -195,8 +195,8 @@ def relabel(pretrained: Pretrained, targets: Path, folder: Path) -> Labelled:
         update={
             "intents": list(head.labels),
             "intent_temperature": head.temperature,
-            "lineage": [*pretrained.as_teacher(), *corpus],
-            "privacy": list(pretrained.privacy),
+            "lineage": [*learner.as_teacher(), *corpus],
+            "privacy": list(learner.privacy),
             "shards": shards,
         }
     )

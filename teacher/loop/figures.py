@@ -13,7 +13,6 @@ from federation.privacy.ledger_file import read_ledger
 from student.artifacts.json_lines import read_rows
 from student.bundle.linear_head import INTENT, LinearHead
 from student.distill.heads.intent_head import LabelledTexts, read_labelled
-from student.distill.pretrained import open_pretrained
 from student.embeddings import Embeddings
 from student.runtime.student import load_student
 from teacher.absorbing.soft_labels import taught_by_labels
@@ -21,6 +20,10 @@ from teacher.lineage import trace
 from teacher.loop.inputs import IterationInputs, IterationRecipe
 from teacher.loop.paths import IterationPaths
 from teacher.loop.scenario import Scenario
+from teacher.mixture.folder import with_reduction
+from teacher.mixture.learner import read_learner
+from teacher.mixture.teacher import Teacher
+from teacher.roles import Role
 from teacher.training.training_data import split_messages
 
 _CUT = 10
@@ -92,9 +95,10 @@ def measure_iteration(
     before = _rates(*_student(paths.first_bundle, texts), labels, is_new)
     updated, following = (_rates(*_student(path, texts), labels, is_new) for path in (first, paths.next_bundle))
     others = _rates(*_student(last, texts), labels, is_new)
-    by_teacher = inputs.encode(texts)
-    teacher_before = _rates(_teacher_before(recipe, inputs, scenario), by_teacher, labels, is_new)
-    absorbed = open_pretrained(paths.absorbed_teacher, name="", license_="").intent_head
+    teacher = with_reduction(inputs.teacher, paths.targets)
+    by_teacher = teacher.encode(texts, Role.QUERY)
+    teacher_before = _rates(_teacher_before(recipe, teacher, scenario), by_teacher, labels, is_new)
+    absorbed = read_learner(paths.absorbed_teacher, name="", license_="").intent_head
     assert absorbed is not None  # noqa: S101  (it has just learned one)
     teacher_after = _rates(absorbed, by_teacher, labels, is_new)
     asked = [row for row in read_rows(questions) if row.get("language") == recipe.language]
@@ -139,14 +143,14 @@ def _student(bundle: Path, texts: list[str]) -> tuple[LinearHead, Embeddings]:
         student.close()
 
 
-def _teacher_before(recipe: IterationRecipe, inputs: IterationInputs, scenario: Scenario) -> LinearHead:
-    if inputs.teacher.intent_head:
-        return inputs.teacher.intent_head
+def _teacher_before(recipe: IterationRecipe, teacher: Teacher, scenario: Scenario) -> LinearHead:
+    if teacher.learner and teacher.learner.intent_head:
+        return teacher.learner.intent_head
     absorption, texts = recipe.absorption, read_labelled(scenario.intents)
     parts: dict[str, LabelledTexts] = split_messages(
         texts, validation=absorption.validation_share, test=absorption.test_share, seed=absorption.seed
     )
-    return taught_by_labels(parts, {name: inputs.encode(part.texts) for name, part in parts.items()})
+    return taught_by_labels(parts, {name: teacher.encode(part.texts, Role.QUERY) for name, part in parts.items()})
 
 
 def _found(store: Path, bundle: Path, asked: list[dict[str, str]]) -> tuple[float, int]:

@@ -10,7 +10,7 @@ from student.artifacts.json_lines import DataRefused
 from student.artifacts.settings import read_settings
 from student.distill.encoder.recipe import StudentRecipe
 from student.distill.pretrained import Pretrained
-from student.embeddings import Encode
+from teacher.mixture.teacher import Teacher
 from teacher.training.recipe import Absorption
 
 
@@ -67,12 +67,13 @@ class IterationInputs:
     """The teacher and the data that an iteration begins with.
 
     Attributes:
-        teacher: as it is, and `encode` its texts → embeddings (N, D).
+        teacher: as it is; a mixture gets its reduction when it labels.
+        start: weights that the student starts from.
         data: folder of the recipe's files.
         knowledge_base: folder of documents that every branch ingests.
     """
 
-    teacher: Pretrained
-    encode: Encode
+    teacher: Teacher
+    start: Pretrained
     data: Path
     knowledge_base: Path

@@ -21,6 +21,7 @@ from teacher.loop.center_steps import (
     export_first_bundle,
     export_next_bundle,
     label_public_texts,
+    teacher_that_labelled,
 )
 from teacher.loop.federation_step import run_federation
 from teacher.loop.inputs import IterationInputs, IterationRecipe
@@ -47,8 +48,9 @@ def run_iteration(
     scenario = make_scenario(recipe, inputs.data, inputs.knowledge_base, paths.scenario)
     on_step("teacher labels public texts")
     label_public_texts(inputs, scenario, paths.targets)
+    teacher, learner = teacher_that_labelled(inputs, paths.targets)
     on_step("student is distilled")
-    student = distill_first_student(recipe, inputs.teacher, paths)
+    student = distill_first_student(recipe, inputs, paths)
     on_step("bundle is made")
     export_first_bundle(student, scenario, paths.first_bundle)
     for number, messages in enumerate(scenario.branches, start=1):
@@ -62,7 +64,7 @@ def run_iteration(
         update_branch(paths, number, release, key)
     on_step("teacher absorbs the release")
     sources = Sources(release, key, paths.first_bundle, paths.targets, scenario.intents)
-    absorb(inputs.teacher, sources, recipe.absorption, paths.absorbed_teacher, encode=inputs.encode)
+    absorb(learner, sources, recipe.absorption, paths.absorbed_teacher, encode=teacher.encode)
     on_step("next bundle is made")
-    export_next_bundle(student, inputs.teacher, scenario, paths)
+    export_next_bundle(student, learner, scenario, paths)
     return scenario

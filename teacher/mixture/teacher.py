@@ -14,6 +14,7 @@ from teacher.encoders.encoder import EncoderFacts, TeacherEncoder
 from teacher.encoders.opening import open_encoder
 from teacher.encoders.settings import Prompts
 from teacher.errors import TeacherRefused
+from teacher.mixture.learner import Learner
 from teacher.mixture.recipe import TeacherRecipe, VoiceSettings
 from teacher.mixture.reduction import Block, Reduction
 from teacher.roles import Role
@@ -39,13 +40,13 @@ class Teacher:
     Attributes:
         recipe: see `TeacherRecipe`.
         voices: its encoders.
-        pretrained: the folder that it is, where it is one: with its intent head and what it has absorbed.
+        learner: its folder, where it has one: with its intent head and what it has absorbed.
         reduction: fitted by an earlier labelling; None to fit one when it labels.
     """
 
     recipe: TeacherRecipe
     voices: list[Voice]
-    pretrained: Pretrained | None = None
+    learner: Learner | None = None
     reduction: Reduction | None = None
 
     @property
@@ -63,7 +64,7 @@ class Teacher:
     def embedding_space(self, reduction_sha256: str | None) -> str:
         """Digest of what fixes the space of its targets."""
         if reduction_sha256 is None:
-            return self.pretrained.embedding_space if self.pretrained else self.voices[0].digest
+            return self.learner.embedding_space if self.learner else self.voices[0].digest
         return digest_json([[voice.digest for voice in self.voices], reduction_sha256, self.recipe.translation_pull])
 
     @property
@@ -117,8 +118,8 @@ class Teacher:
 
     def lineage(self) -> list[Origin]:
         """Its encoders, and what they were made from."""
-        if self.pretrained:
-            return self.pretrained.as_teacher()
+        if self.learner:
+            return self.learner.as_teacher()
         facts = [voice.encoder.facts for voice in self.voices]
         return [Origin(role="teacher", name=each.name, sha256=each.digest, license=each.license) for each in facts]
 

@@ -22,6 +22,7 @@ from student.runtime.probes import write_probes
 LABELS = ("billing", "delivery", "login", "refund")
 WORDS = 12
 DIMENSION = 16
+SPACE = "ab" * 32
 HEAD_FILE, ADAPTER_FILE = "head.safetensors", "adapter.safetensors"
 """Files of a release, by its part."""
 
@@ -60,7 +61,13 @@ class Lab:
 
 
 def build_lab(
-    folder: Path, *, branches: int = 5, max_epsilon: float = 50.0, seed: int = 3, head_knows: bool = False
+    folder: Path,
+    *,
+    branches: int = 5,
+    max_epsilon: float = 50.0,
+    seed: int = 3,
+    head_knows: bool = False,
+    embedding_space: str = SPACE,
 ) -> Lab:
     """Builds it; every branch has forty customers with two tickets each, of two intents more than of the others."""
     generator = random.Random(seed)
@@ -69,7 +76,7 @@ def build_lab(
     write_lines(home / "public.jsonl", [{"text": sentence(generator, generator.choice(LABELS))} for _ in range(200)])
     write_lines(home / "validation.jsonl", [ticket(generator, label) for label in LABELS * 25])
     bundle = folder / "bundle"
-    write_tiny_bundle(bundle, head_knows=head_knows)
+    write_tiny_bundle(bundle, head_knows=head_knows, embedding_space=embedding_space)
     made = []
     for number in range(branches):
         branch = folder / f"branch-{number}"
@@ -106,7 +113,7 @@ def write_lines(path: Path, rows: list[dict[str, str]]) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
-def write_tiny_bundle(path: Path, *, head_knows: bool = False) -> None:
+def write_tiny_bundle(path: Path, *, head_knows: bool = False, embedding_space: str = SPACE) -> None:
     """A bundle whose encoder averages word embeddings, and whose intent head knows nothing yet, or all."""
     words = ["[UNK]", *(f"{kind}{i}" for kind in (*LABELS, "filler") for i in range(WORDS))]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))  # noqa: S106
@@ -132,7 +139,7 @@ def write_tiny_bundle(path: Path, *, head_knows: bool = False) -> None:
         "name": "tiny",
         "serial": 4,
         "created": "2026-11-20T12:00:00Z",
-        "embedding_space": "ab" * 32,
+        "embedding_space": embedding_space,
         "languages": ["en"],
         "encoder": {
             "graph": "encoder.onnx",

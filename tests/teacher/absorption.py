@@ -29,6 +29,7 @@ from student.distill.targets import TargetsManifest, write_shard, write_targets_
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 from teacher.absorbing.part import Sources
+from teacher.roles import Role
 from teacher.training.recipe import read_absorption
 from tests.conftest import ROOT
 from tests.federation.lab import DIMENSION, LABELS, Lab, build_lab, sentence, ticket, write_lines
@@ -51,7 +52,7 @@ class TinyCenter:
     teacher: Pretrained
     sources: Sources
 
-    def encode(self, texts: list[str]) -> Embeddings:
+    def encode(self, texts: list[str], role: Role = Role.QUERY) -> Embeddings:
         """The teacher at work: in this miniature it is the student's own encoder."""
         encoder = Encoder.from_bundle(open_bundle(self.lab.bundle), workers=1)
         try:

@@ -31,7 +31,7 @@ WINDOW = 48
 TEXTS = ["red server", "La copia de seguridad del dominio.", "How do I pay the invoice? " * 9, "."]
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-_LETTERS = "abcdefghijklmnopqrstuvwxyz.?;¿"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.?;¿"
 _VOCABULARY = {piece: n for n, piece in enumerate([*_SPECIAL, *_LETTERS, *(f"##{each}" for each in _LETTERS)])}
 _SIZES: dict[str, Any] = {
     "vocab_size": len(_VOCABULARY),

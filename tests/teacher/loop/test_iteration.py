@@ -20,6 +20,7 @@ from teacher.loop.paths import IterationPaths
 from teacher.loop.report import ITERATION_PAGE
 from teacher.loop.scenario import make_scenario
 from tests.conftest import ROOT
+from tests.teacher.mixture.tiny_mixture import write_mixture
 from tests.tiny import WORDS, make_tiny_teacher
 
 pytestmark = pytest.mark.timeout(600)
@@ -86,15 +87,21 @@ from teacher.loop.figures import measure_iteration
 from teacher.loop.report import write_page
 from teacher.loop.inputs import IterationInputs, IterationRecipe
 from teacher.loop.iteration import run_iteration
+from teacher.mixture.recipe import read_teacher_recipe
+from teacher.mixture.teacher import open_teacher, teacher_of
 
-data, teacher, home = map(Path, sys.argv[1:])
+data, teacher, home = map(Path, sys.argv[1:4])
+recipe_of_teacher = sys.argv[4]
 recipe = IterationRecipe.model_validate_json((data / "recipe.json").read_bytes())
 generator = random.Random(1)
 
 def attempt(killed_in, delay_s):
     torch.set_num_threads(1)
     model = open_pretrained(teacher, name="tiny teacher", license_="Apache-2.0")
-    inputs = IterationInputs(model, open_torch_encoder(model, precision="float32"), data, data / "documents")
+    opened = teacher_of(model, open_torch_encoder(model, precision="float32"))
+    if recipe_of_teacher:
+        opened = open_teacher(read_teacher_recipe(Path(recipe_of_teacher)))
+    inputs = IterationInputs(opened, model, data, data / "documents")
     steps = iter(range(1000))
     def on_step(step):
         if next(steps) == killed_in:
@@ -117,14 +124,15 @@ for killed_in in [*range(13), None]:
 """
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["one folder", "a mixture"])
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An iteration that was killed in each of its steps, and then left to end."""
     folder = tmp_path_factory.mktemp("iteration")
     data = write_data(folder / "data")
     teacher = make_tiny_teacher(folder / "teacher")
+    recipe = str(write_mixture(folder / "mixture")) if request.param == "a mixture" else ""
     done = subprocess.run(
-        [sys.executable, "-c", _ATTEMPTS, str(data), str(teacher.path), str(folder / "home")],
+        [sys.executable, "-c", _ATTEMPTS, str(data), str(teacher.path), str(folder / "home"), recipe],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -171,7 +179,10 @@ def test_the_lineage_of_the_next_bundle_leads_to_release_ledgers_and_targets(hom
     assert {found["ledger", f"branch-{number}"] is not None for number in (1, 2, 3)} == {True}
     assert found["targets", "targets.json"] is not None
     assert found["intents", "intents.jsonl"] is not None
-    assert found["teacher's intent head", "tiny teacher"] is not None
+    reductions = {path for (role, _), path in found.items() if role == "teacher's reduction"}
+    assert None not in reductions
+    (head,) = {path for (role, _), path in found.items() if role == "teacher's intent head"}
+    assert head is not None
 
 
 def test_the_next_bundles_card_says_what_was_spent(home: Path) -> None:

@@ -15,14 +15,14 @@ ROLES = CorpusRecipe(
 )
 
 
-def write_mixture(folder: Path, *, pull: float = 0.0, languages: str = "") -> Path:
+def write_mixture(folder: Path, *, pull: float = 0.0, languages: str = "", dimension: int = DIMENSION) -> Path:
     """The recipe of an MPNet that is centered and has prompts, beside a DistilBERT of twice its weight."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("mpnet", "distilbert"):
         make_folder(folder / name, name)
     recipe = folder / "teacher.toml"
     recipe.write_text(
-        f'name = "two"\ndimension = {DIMENSION}\ntranslation_pull = {pull}\n\n'
+        f'name = "two"\ndimension = {dimension}\ntranslation_pull = {pull}\n\n'
         '[[encoder]]\nname = "mpnet"\nmodel = "mpnet"\nlicense = "MIT"\nprecision = "float32"\nis_centered = true\n'
         'prompts = { query = "asks: ", passage = "says: " }\n\n'
         '[[encoder]]\nname = "distilbert"\nmodel = "distilbert"\nlicense = "Apache-2.0"\nprecision = "float32"\n'
