@@ -59,7 +59,7 @@ class Learner(Protocol):
 
     @property
     def lineage(self) -> tuple[Origin, ...]:
-        """What it was made from, as far as its folder names it."""
+        """Origins of it, as far as its folder names them."""
 
     @property
     def intent_head(self) -> LinearHead | None:

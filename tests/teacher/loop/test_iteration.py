@@ -26,6 +26,8 @@ from tests.tiny import WORDS, make_tiny_teacher
 pytestmark = pytest.mark.timeout(600)
 
 TOPICS = WORDS[:4]
+MIXTURE_STEPS = [1, 11, 12]
+"""It labels, absorbs, and its targets are labelled again."""
 RECIPE = {
     "name": "tiny",
     "messages": "messages.jsonl",
@@ -91,7 +93,7 @@ from teacher.mixture.recipe import read_teacher_recipe
 from teacher.mixture.teacher import open_teacher, teacher_of
 
 data, teacher, home = map(Path, sys.argv[1:4])
-recipe_of_teacher = sys.argv[4]
+recipe_of_teacher, killed_steps = sys.argv[4], json.loads(sys.argv[5])
 recipe = IterationRecipe.model_validate_json((data / "recipe.json").read_bytes())
 generator = random.Random(1)
 
@@ -112,7 +114,7 @@ def attempt(killed_in, delay_s):
     write_page(measure_iteration(recipe, inputs, scenario, home, data / "questions.jsonl"), home)
 
 kills = 0
-for killed_in in [*range(13), None]:
+for killed_in in [*killed_steps, None]:
     child = os.fork()
     if child == 0:
         attempt(killed_in, generator.choice([0.0, 0.05, 0.2, 0.6]))
@@ -126,13 +128,24 @@ for killed_in in [*range(13), None]:
 
 @pytest.fixture(scope="module", params=["one folder", "a mixture"])
 def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An iteration that was killed in each of its steps, and then left to end."""
+    """An iteration that was killed in each of its steps, a mixture's in those where it works, and then left to end."""
     folder = tmp_path_factory.mktemp("iteration")
     data = write_data(folder / "data")
     teacher = make_tiny_teacher(folder / "teacher")
-    recipe = str(write_mixture(folder / "mixture")) if request.param == "a mixture" else ""
+    recipe, killed_steps = "", list(range(13))
+    if request.param == "a mixture":
+        recipe, killed_steps = str(write_mixture(folder / "mixture")), MIXTURE_STEPS
     done = subprocess.run(
-        [sys.executable, "-c", _ATTEMPTS, str(data), str(teacher.path), str(folder / "home"), recipe],
+        [
+            sys.executable,
+            "-c",
+            _ATTEMPTS,
+            str(data),
+            str(teacher.path),
+            str(folder / "home"),
+            recipe,
+            json.dumps(killed_steps),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
