@@ -60,7 +60,7 @@ def absorb(
         sources: see `Sources`.
         recipe: see `Absorption`.
         out: folder of the new teacher; one that this same absorption has made is left as it is.
-        encode: texts and role → embeddings (N, D), by the teacher.
+        encode: texts, role and languages → embeddings (N, D), by the teacher.
         on_step: called with what is being done.
 
     Returns:

@@ -29,13 +29,15 @@ class AbsorbedIntentHead:
 
     def absorb(self, teacher: Learner, inputs: AbsorptionInputs, recipe: Absorption, encode: EncodeInRole) -> Absorbed:
         """The files of the new intent head, and its figures."""
-        parts = split_messages(
-            read_labelled(inputs.own), validation=recipe.validation_share, test=recipe.test_share, seed=recipe.seed
-        )
+        own = read_labelled(inputs.own)
+        parts = split_messages(own, validation=recipe.validation_share, test=recipe.test_share, seed=recipe.seed)
         texts = PublicTexts(inputs.targets, recipe.texts, parts["train"].texts)
 
+        languages = dict(zip(own.texts, own.languages, strict=True))
+
         def ask(texts: list[str]) -> Embeddings:
-            return encode(texts, Role.QUERY)  # messages are asked, never asked for
+            """Messages, which are asked and never asked for, and names of labels, of no language that is known."""
+            return encode(texts, Role.QUERY, [languages.get(text, "") for text in texts])
 
         soft = make_soft_labels(inputs.released.learned, inputs.bundle, texts, ask)
         learned = learn(teacher.intent_head, parts, soft, recipe, ask)

@@ -64,10 +64,14 @@ def check_adapter(
     Raises:
         AbsorptionRefused: the whole, a language or a segment would lose too much.
     """
-    passages = list(dict.fromkeys(pair.passage for pair in pairs))
+    languages = {pair.passage: pair.language for pair in pairs}
+    passages = list(languages)
     rows = {passage: i for i, passage in enumerate(passages)}
     own = np.array([rows[pair.passage] for pair in pairs])
-    documents, queries = encode(passages, Role.PASSAGE), encode([pair.query for pair in pairs], Role.QUERY)
+    documents, queries = (
+        encode(passages, Role.PASSAGE, list(languages.values())),
+        encode([pair.query for pair in pairs], Role.QUERY, [pair.language for pair in pairs]),
+    )
     before = _is_nearest(old.adapt(queries) if old else queries, documents, own)
     after = _is_nearest(new.adapt(queries), documents, own)
     groups = {"language": [pair.language for pair in pairs], "segment": [pair.segment for pair in pairs]}

@@ -1,6 +1,6 @@
 """An encoder at work, whichever kind it is, and the facts that were measured of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -50,8 +50,8 @@ class TeacherEncoder(Protocol):
         """Embeddings (N, D) of texts, float32 of unit norm, in their order."""
 
 
-EncodeInRole = Callable[[list[str], Role], Embeddings]
-"""Texts and their role → embeddings (N, D) of unit norm: a teacher at work, whichever it is."""
+EncodeInRole = Callable[[list[str], Role, Sequence[str]], Embeddings]
+"""Texts, their role, and the language of each, "" where unknown → embeddings (N, D) of unit norm: a teacher at work."""
 
 EncodeRaw = Callable[[list[str], Role], NDArray[np.float32]]
 """Texts → embeddings (N, D) of any norm."""

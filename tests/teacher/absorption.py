@@ -52,7 +52,7 @@ class TinyCenter:
     teacher: Pretrained
     sources: Sources
 
-    def encode(self, texts: list[str], role: Role = Role.QUERY) -> Embeddings:
+    def encode(self, texts: list[str], role: Role = Role.QUERY, languages: object = None) -> Embeddings:
         """The teacher at work: in this miniature it is the student's own encoder."""
         encoder = Encoder.from_bundle(open_bundle(self.lab.bundle), workers=1)
         try:

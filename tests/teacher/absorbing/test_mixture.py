@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from student.bundle.linear_head import pack_head
 from student.bundle.query_adapter import QueryAdapter, pack_adapter
 from student.distill.pretrained import INTENT_HEAD_FILES, QUERY_ADAPTER_FILE, TEACHER_TRAINING, WeightsRefused
 from student.distill.targets import TARGETS_MANIFEST, read_targets, read_targets_manifest
+from student.embeddings import Embeddings
 from teacher.absorbing.absorb import REPORT, absorb
 from teacher.absorbing.part import Sources
 from teacher.corpora.recipe import CorpusRecipe, Source
@@ -106,6 +108,24 @@ def test_a_mixture_learns_what_only_branches_knew_and_keeps_what_it_knew(center:
     assert recall(center, absorbed, NEW) > 0.4
     assert np.mean([recall(center, absorbed, label) for label in KNOWN]) > 0.6
     assert json.loads((absorbed / REPORT).read_bytes())["agrees_with_student"] > 0.5
+
+
+def test_a_teacher_is_told_the_languages_of_the_centers_own_texts(center: MixtureCenter, tmp_path: Path) -> None:
+    """Half of the texts of the center are said to be Spanish."""
+    own = [json.loads(line) for line in (center.folder / "labelled.jsonl").read_text().splitlines()]
+    write_lines(tmp_path / "own.jsonl", [row | {"language": ("en", "es")[n % 2]} for n, row in enumerate(own)])
+    asked: dict[str, set[str]] = {}
+
+    def encode(texts: list[str], role: Role, languages: Sequence[str]) -> Embeddings:
+        for text, language in zip(texts, languages, strict=True):
+            asked.setdefault(language, set()).add(text)
+        return center.teacher.encode(texts, role, languages)
+
+    sources = replace(center.sources, labelled=tmp_path / "own.jsonl")
+    absorb(center.fresh, sources, RECIPE, tmp_path / "new", encode=encode)
+    assert asked["en"] == {row["text"] for row in own[::2]}
+    assert asked["es"] == {row["text"] for row in own[1::2]}
+    assert asked[""] == set(LABELS)
 
 
 def test_its_folder_holds_the_teacher_and_none_of_the_targets(center: MixtureCenter, absorbed: Path) -> None:
@@ -261,17 +281,20 @@ def test_a_query_adapter_is_absorbed_by_its_query_side(center: MixtureCenter, ab
 
     sign_again(center.lab, release, change)
     passages = [f"{label}{n} {label}{n + 1} {label}{n + 2}" for label in LABELS for n in range(10)]
-    write_lines(tmp_path / "pairs.jsonl", [{"query": text.rsplit(" ", 1)[0], "passage": text} for text in passages])
-    roles: list[Role] = []
+    write_lines(
+        tmp_path / "pairs.jsonl",
+        [{"query": text.rsplit(" ", 1)[0], "passage": text, "language": "en"} for text in passages],
+    )
+    roles: list[tuple[Role, set[str]]] = []
 
-    def encode(texts: list[str], role: Role) -> np.ndarray:
-        roles.append(role)
-        return center.teacher.encode(texts, role)
+    def encode(texts: list[str], role: Role, languages: Sequence[str]) -> Embeddings:
+        roles.append((role, set(languages)))
+        return center.teacher.encode(texts, role, languages)
 
     sources = replace(center.sources, release=release, labelled=None, pairs=tmp_path / "pairs.jsonl")
     absorb(opened(absorbed), sources, RECIPE, tmp_path / "two", encode=encode)
     made = opened(tmp_path / "two")
-    assert sorted(roles) == [Role.PASSAGE, Role.QUERY]
+    assert sorted(roles) == [(Role.PASSAGE, {"en"}), (Role.QUERY, {"en"})]
     assert made.query_adapter is not None
     assert made.query_adapter[0].a.shape == (4, DIMENSION)
     assert made.intent_head is not None  # what it had learned before is carried over
