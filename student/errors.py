@@ -11,7 +11,9 @@
     │   ├── BundleUnusable     intact, but graph, tokenizer or heads do not fit together
     │   ├── BundleExists       refusing to write over an existing folder
     │   └── ProbesFailed       this machine does not reproduce the bundle's own embeddings
-    └── ExtraMissing           a command needs an extra that is not installed
+    ├── ExtraMissing           a command needs an extra that is not installed
+    ├── TrackingFailed         figures of a run cannot be written to a store
+    └── Interrupted            a signal ended the work between two steps; what was done is kept
 
 A message names the thing, what was expected and found, and what to do. It never quotes a user's or a document's text.
 """
@@ -63,3 +65,19 @@ class ProbesFailed(BundleError):
 
 class ExtraMissing(OrillaError):
     """A command needs an optional set of packages."""
+
+
+class TrackingFailed(OrillaError):
+    """A store of figures cannot be opened or written."""
+
+
+class Interrupted(OrillaError):
+    """A signal ended the work between two steps; the message says how to go on.
+
+    Attributes:
+        exit_status: of the process, by the custom of shells.
+    """
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_status = 128 + signal_number

@@ -9,8 +9,8 @@ from federation.branch.client_app import app
 from federation.center.prepared_run import prepare_run
 from federation.center.rounds import RoundRecord, run_rounds
 from federation.center.tracking import EXPERIMENT, track_run
-from federation.errors import RunFailed
 from federation.transport.local_grid import LocalGrid
+from student.errors import ExtraMissing
 from tests.federation.lab import build_lab
 
 HAS_MLFLOW = importlib.util.find_spec("mlflow") is not None
@@ -22,7 +22,7 @@ class Killed(BaseException):
 
 @pytest.mark.skipif(HAS_MLFLOW, reason="MLflow is installed")
 def test_without_mlflow_it_is_said_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match=r"orilla\[tracking\]"):
+    with pytest.raises(ExtraMissing, match=r"orilla\[tracking\]"):
         track_run(tmp_path, str(tmp_path / "mlruns"))
     assert list(tmp_path.iterdir()) == []
 
