@@ -14,7 +14,7 @@ import student.distill.cli
 import student.evaluation.cli
 import teacher.cli.commands
 import teacher.loop.cli
-from student.errors import OrillaError
+from student.errors import Interrupted, OrillaError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,6 +53,9 @@ def main() -> None:
         sys.exit(f"Orilla runs on Linux, this is {sys.platform}. Use a Linux machine, a container or WSL 2.")
     try:
         app()
+    except Interrupted as stopped:
+        sys.stderr.write(f"{stopped}\n" if str(stopped) else "")
+        sys.exit(stopped.exit_status)
     except OrillaError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print("[red]error:[/red] ", end="")
         sys.stderr.write(f"{error}\n")

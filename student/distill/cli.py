@@ -1,5 +1,6 @@
 """`orilla student export`, `export-onnx`, `export-float`, `distill`, `verifier`. Torch is imported when one runs."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,10 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from student.artifacts.digests import digest_file
 from student.bundle import DEFAULT_BUNDLE
 from student.bundle.folder import Bundle
+from student.distill.training.supervision import CHECKPOINT_MINUTES
 from student.extras import import_extra
 from student.terminal import progress_bar
+from student.tracking.choosing import TRACKING, tracked
+from student.tracking.tracked_run import digests_of
 
 app = typer.Typer()
 
@@ -23,6 +28,20 @@ ModelOption = Annotated[
 ]
 ModelNameOption = Annotated[str, typer.Option(help="What that folder's model is called.")]
 ModelLicenseOption = Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")]
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="STORE",
+        help="Also keep recipe, figures by step and digests of what is made, in csv or tensorboard (files in the run's "
+        "folder `tracking`), mlflow (./mlruns) or mlflow:URI. Several times for several.",
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print what was made as JSON, and progress in lines on stderr.")
+]
+CheckpointOption = Annotated[
+    float, typer.Option(min=0, help="Minutes between checkpoints at most: no crash costs more. Others come by steps.")
+]
 
 
 @app.command("export")
@@ -67,10 +86,13 @@ def export_command(
     name: Annotated[str, typer.Option(help="The bundle's name.")] = "orilla-minilm",
     serial: Annotated[int, typer.Option(min=1, help="Its serial; a later bundle of the name has a higher one.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
+    track: TrackOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Export a student as an int8 bundle, with an intent head trained on --intents or carried over from a bundle.
 
-    The bundle is written only if torch, ONNX and int8 agree within bounds. Examples:
+    The bundle is written only if torch, ONNX and int8 agree within bounds. The files of --track are in OUT.tracking,
+    beside the bundle. Examples:
 
       orilla student export --model run/model --intents train.jsonl --intents-name "our tickets"
       --intents-license LicenseRef-own --out bundles/1
@@ -79,7 +101,7 @@ def export_command(
     """
     console = Console(stderr=True)
     _require_one_head(intents, parts_of, targets)
-    with console.status("loading torch") as status:
+    with console.status("loading torch"):
         import_extra()
         from student.distill.continuing.bundle import NewBundle, export_trained_on
         from student.distill.export.bundle_export import export_bundle
@@ -99,13 +121,24 @@ def export_command(
             query_adapter=query_adapter,
         )
         pretrained, now = open_model(model, name=model_name, license_=model_license), datetime.now(UTC)
+    tracking = tracked(
+        track,
+        folder=out.with_name(f"{out.name}.{TRACKING}"),
+        command="student export",
+        name=name,
+        parameters={"model": pretrained.name, "weights": pretrained.weights_sha256, "serial": serial},
+        is_continued=False,
+    )
+    with tracking as run, progress_bar("exporting", is_plain=as_json) as show:
         if parts_of and targets:
             new = NewBundle(name, serial, now)
             read = read_targets(targets)
-            bundle = export_trained_on(pretrained, parts_of, read, out, new, replace=force, on_step=status.update)
+            bundle = export_trained_on(pretrained, parts_of, read, out, new, replace=force, on_progress=show)
         else:
-            bundle = export_bundle(pretrained, recipe, out, now=now, replace=force, on_step=status.update)
-    _print_bundle(console, bundle)
+            bundle = export_bundle(pretrained, recipe, out, now=now, replace=force, on_progress=show)
+        run.log(0, _bundle_figures(bundle))
+        run.end("finished", {name: entry.sha256 for name, entry in bundle.manifest.files.items()})
+    _print_bundle(console, bundle, as_json=as_json)
 
 
 def _require_one_head(intents: Path | None, parts_of: Path | None, targets: Path | None) -> None:
@@ -117,7 +150,22 @@ def _require_one_head(intents: Path | None, parts_of: Path | None, targets: Path
         raise typer.BadParameter("--parts-of needs --targets: parts are carried over by the texts of the training")
 
 
-def _print_bundle(console: Console, bundle: Bundle) -> None:
+def _bundle_figures(bundle: Bundle) -> dict[str, float]:
+    """The numbers among a bundle's metrics."""
+    return {
+        f"{group}/{name}": value
+        for group, figures in bundle.manifest.metrics.items()
+        for name, value in figures.items()
+        if isinstance(value, int | float)
+    }
+
+
+def _print_bundle(console: Console, bundle: Bundle, *, as_json: bool) -> None:
+    if as_json:
+        manifest = bundle.manifest
+        facts = {"bundle": str(bundle.path), "serial": manifest.serial, "digest": bundle.digest}
+        typer.echo(json.dumps(facts | {"metrics": manifest.metrics}))
+        return
     size_mb = sum(entry.size_bytes for entry in bundle.manifest.files.values()) / 1e6
     console.print(f"bundle {bundle.path}: serial {bundle.manifest.serial}, {size_mb:.1f} MB, digest {bundle.digest}")
     for group, figures in bundle.manifest.metrics.items():
@@ -201,12 +249,16 @@ def distill_command(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="A student's tokenizer.json, to repeat its run exactly."),
     ] = None,
+    checkpoint_minutes: CheckpointOption = CHECKPOINT_MINUTES,
+    track: TrackOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Distill a student from a teacher's targets: hours on a CPU, minutes on a GPU.
+    """Distill a student from a teacher's targets: hours on a CPU, minutes on a GPU, on several under torchrun.
 
     The result is an ordinary sentence-transformers folder, OUT/model; make a bundle of it with `orilla student export
-    --model OUT/model`. Run it again after a kill: it goes on from the last checkpoint. A recipe without layers goes on
-    from a finished student, minutes on a CPU (`orilla teacher adapt` does all of it for a folder of documents):
+    --model OUT/model`. Run it again after a kill: it goes on from the last checkpoint; Ctrl-C writes one first. A
+    recipe without layers goes on from a finished student, minutes on a CPU (`orilla teacher adapt` does all of it for a
+    folder of documents):
 
       orilla student distill --recipe own.toml --start student-float --targets own-targets --out run
     """
@@ -218,15 +270,26 @@ def distill_command(
         from student.distill.encoder.recipe import read_student_recipe
         from student.distill.pretrained import read_intent_head
         from student.distill.targets import read_targets
+        from student.distill.training.processes import join_processes
+        from student.distill.training.supervision import Supervision
 
+        processes = join_processes()
         student_recipe = read_student_recipe(recipe)
         whose = start if start or student_recipe.architecture.layers else DEFAULT_BUNDLE
         named = start_name or (start.name if start else "")
         weights = open_start(whose, out / "start", name=named, license_=start_license)
         labelled = read_targets(targets)
         head = read_intent_head(teacher, labelled.manifest.dimension) if teacher else None
-        batch_size = student_recipe.training.batch_size
-    with progress_bar("distilling") as show:
+    tracking = tracked(
+        track if processes.is_main else None,
+        folder=out / TRACKING,
+        command="student distill",
+        name=student_recipe.name,
+        parameters=student_recipe.model_dump() | {"targets": labelled.digest, "start": weights.weights_sha256},
+    )
+    texts_a_step, is_silent = student_recipe.training.batch_size, not processes.is_main
+    bar = progress_bar("distilling", unit="texts", units=texts_a_step, is_plain=as_json, is_silent=is_silent)
+    with tracking as run, bar as show:
         path = distill_student(
             labelled,
             student_recipe,
@@ -234,9 +297,20 @@ def distill_command(
             start=weights,
             tokenizer=tokenizer.read_text(encoding="utf-8") if tokenizer else None,
             intent_head=head[0] if head else None,
-            on_progress=lambda p: show(p.step, p.steps, f"loss {p.loss:.4f}, {p.steps_per_s * batch_size:.0f} texts/s"),
+            supervision=Supervision(
+                on_progress=lambda p: show(p.step, p.steps, f"distilling, loss {p.loss:.4f}", kept=p.kept_steps),
+                on_figures=run.log,
+                on_resume=run.resume,
+                checkpoint_s=checkpoint_minutes * 60,
+            ),
+            processes=processes,
         )
-    console.print(f"student in {path}, log in {out / 'log.jsonl'}")
+        if processes.is_main:
+            run.end("finished", digests_of(path))
+    if processes.is_main and as_json:
+        typer.echo(json.dumps({"student": str(path), "log": str(out / "log.jsonl")}))
+    elif processes.is_main:
+        console.print(f"student in {path}, log in {out / 'log.jsonl'}")
 
 
 @app.command("verifier")
@@ -253,20 +327,31 @@ def verifier_command(
     recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The verifier's recipe.")] = STUDENT_RECIPES
     / "verifier.toml",
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
+    checkpoint_minutes: CheckpointOption = CHECKPOINT_MINUTES,
+    track: TrackOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Train an answerability verifier for a bundle: it says whether a passage answers a question.
 
-    About a quarter of an hour on a CPU. Run it again after a kill: it goes on from the last checkpoint.
+    About a quarter of an hour on a CPU. Run it again after a kill: it goes on from the last checkpoint; Ctrl-C writes
+    one first.
     """
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra("training a verifier")
-        from student.distill.verifier.bundling import VERIFIER_METRICS
+        from student.distill.training.supervision import Supervision
         from student.distill.verifier.making import make_verifier
         from student.distill.verifier.recipe import read_verifier_recipe
 
         verifier_recipe = read_verifier_recipe(recipe)
-    with progress_bar("encoding") as show:
+    tracking = tracked(
+        track,
+        folder=run / TRACKING,
+        command="student verifier",
+        name=recipe.stem,
+        parameters=verifier_recipe.model_dump() | {"examples": digest_file(examples)},
+    )
+    with tracking as tracked_run, progress_bar("encoding", is_plain=as_json) as show:
         made = make_verifier(
             bundle,
             examples,
@@ -276,9 +361,14 @@ def verifier_command(
             serial=serial,
             now=datetime.now(UTC),
             replace=force,
-            on_encode=lambda count: show(0, None, f"encoding {count} texts"),
-            on_progress=lambda p: show(p.step, p.steps, f"loss {p.loss:.4f}"),
+            on_encode=lambda done, total: show(done, total, "encoding texts"),
+            supervision=Supervision(
+                on_progress=lambda p: show(p.step, p.steps, f"training, loss {p.loss:.4f}", kept=p.kept_steps),
+                on_figures=tracked_run.log,
+                on_resume=tracked_run.resume,
+                checkpoint_s=checkpoint_minutes * 60,
+            ),
         )
-    console.print(f"bundle {out}: serial {serial}, digest {made.digest}")
-    for name, figure in made.manifest.metrics[VERIFIER_METRICS].items():
-        console.print(f"  {name}: {figure}")
+        tracked_run.log(verifier_recipe.steps, _bundle_figures(made))
+        tracked_run.end("finished", {name: entry.sha256 for name, entry in made.manifest.files.items()})
+    _print_bundle(console, made, as_json=as_json)

@@ -20,6 +20,7 @@ from student.distill.encoder.recipe import StudentRecipe
 from student.distill.encoder.torch_encoder import open_torch_encoder
 from student.distill.pretrained import Pretrained, open_pretrained
 from student.distill.targets import read_targets
+from student.distill.training.supervision import Supervision
 from student.errors import BundleExists
 from student.runtime.encoder import Encoder
 from student.runtime.student import Student
@@ -85,7 +86,7 @@ def adapt(
     *,
     now: datetime,
     replace: bool = False,
-    show: Show = lambda done, total, what: None,
+    show: Show = lambda done, total, what, *, kept=0: None,
     on_compared: Callable[[dict[str, Comparison]], None] = lambda comparisons: None,
 ) -> Adapted:
     """Makes a bundle for a folder of documents.
@@ -132,7 +133,7 @@ def adapt(
         NewBundle(settings.name, settings.serial, now, limits=(_LIMIT,)),
         judge=judge,
         replace=replace,
-        on_step=lambda step: show(0, None, step),
+        on_progress=show,
     )
     return Adapted(bundle, own, len(held_out), comparisons)
 
@@ -151,14 +152,18 @@ def _train(settings: Adaptation, show: Show) -> tuple[Pretrained, Path]:
     targets = work / "targets"
     teacher = teacher_of(start, open_torch_encoder(start, precision="auto"))
     label(
-        teacher, corpus, settings.documents, targets, on_rows=lambda done, total: show(done, total, "embedding texts")
+        teacher,
+        corpus,
+        settings.documents,
+        targets,
+        on_rows=lambda rows: show(rows.done, rows.total, "embedding texts", kept=rows.kept),
     )
     trained = distill_student(
         read_targets(targets),
         settings.recipe,
         work / "student",
         start=start,
-        on_progress=lambda p: show(p.step, p.steps, "training"),
+        supervision=Supervision(lambda p: show(p.step, p.steps, "training", kept=p.kept_steps)),
     )
     return open_pretrained(trained, name=settings.name, license_=start.license), targets
 

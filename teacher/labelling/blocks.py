@@ -1,13 +1,16 @@
 """Which text each encoder is asked about for each row of a corpus, and what it says: the blocks of a reduction."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from student.distill.training.processes import Processes
 from teacher.corpora.corpus import Corpus
-from teacher.labelling.said import what_is_said
+from teacher.errors import LabelsDiffer
+from teacher.labelling.said import Chunk, chunks_of
 from teacher.mixture.reduction import Block
 from teacher.mixture.teacher import Voice
 from teacher.roles import Role
@@ -22,37 +25,78 @@ def keep_spoken_for(corpus: Corpus, voices: list[Voice]) -> Corpus:
     return Corpus([corpus.examples[row] for row in rows], corpus.links.among(rows, len(corpus.examples)))
 
 
+@dataclass(frozen=True, slots=True)
+class LabellingProgress:
+    """A running labelling, in texts summed over the encoders: done, of how many, and kept from earlier runs."""
+
+    done: int
+    total: int
+    kept: int
+
+
+OnRows = Callable[[LabellingProgress], None]
+
+
 def encode_blocks(
-    voices: list[Voice], corpus: Corpus, folder: Path, on_rows: Callable[[int, int], None]
+    voices: list[Voice], corpus: Corpus, folder: Path, on_rows: OnRows, processes: Processes
 ) -> tuple[list[Block], int]:
     """The block of each encoder, and how many texts were encoded now; a text is encoded in its own role.
 
     Args:
         voices: the encoders.
         corpus: of which each text is spoken for by at least one.
-        folder: of what is said (`said.py`).
-        on_rows: called with the numbers of texts done and of all, summed over the encoders.
+        folder: of the chunks that are kept (`said.py`).
+        on_rows: called after every batch of this process, once before the first; texts that others encode at the same
+            time are counted as if they were as far.
+        processes: take the missing chunks in turn. All but the main one get no blocks.
     """
     asked = [_asked_about(voice, corpus) for voice in voices]
     needed = [np.unique(rows[rows >= 0]) for rows in asked]
-    total, done, encoded = sum(len(rows) for rows in needed), 0, 0
-
-    def report(rows: int) -> None:
-        nonlocal done
-        done += rows
-        on_rows(done, total)
-
+    chunks = [
+        chunks_of(voice, [corpus.examples[row] for row in rows], folder)
+        for voice, rows in zip(voices, needed, strict=True)
+    ]
+    encoded = _encode_missing([chunk for own in chunks for chunk in own], on_rows, processes)
+    if not processes.is_main:
+        return [], encoded
     roles = np.array([list(Role).index(example.role) for example in corpus.examples], dtype=np.int64)
     blocks = []
-    for voice, rows, by in zip(voices, needed, asked, strict=True):
-        said, now = what_is_said(voice, [corpus.examples[row] for row in rows], folder, on_rows=report)
-        encoded += now
+    for voice, rows, by, own in zip(voices, needed, asked, chunks, strict=True):
+        said = np.concatenate([_read(chunk) for chunk in own])
         place = np.searchsorted(rows, np.maximum(by, rows[0]))
         is_said = by >= 0
         blocks.append(
             Block(said[place], roles[rows[place]], is_said, voice.settings.weight, voice.settings.is_centered)
         )
     return blocks, encoded
+
+
+def _encode_missing(chunks: list[Chunk], on_rows: OnRows, processes: Processes) -> int:
+    """Encodes the chunks that are not kept yet, this process its own; returns the number of texts of all of them."""
+    missing = processes.from_main([number for number, chunk in enumerate(chunks) if chunk.kept() is None])
+    total = sum(len(chunk.examples) for chunk in chunks)
+    now = sum(len(chunks[number].examples) for number in missing)
+    mine, encoded = [chunks[missing[i]] for i in processes.own(len(missing))], 0
+    of_mine = sum(len(chunk.examples) for chunk in mine)
+
+    def report(rows: int) -> None:
+        nonlocal encoded
+        encoded += rows
+        done = now * encoded // of_mine if of_mine else now
+        on_rows(LabellingProgress(total - now + done, total, total - now))
+
+    report(0)
+    for chunk in mine:
+        chunk.encode(report)
+    processes.wait()
+    return now
+
+
+def _read(chunk: Chunk) -> NDArray[np.float16]:
+    kept = chunk.kept()
+    if kept is None:
+        raise LabelsDiffer(f"{chunk.path} was lost while labelling; do all processes see one folder? Run label again")
+    return kept
 
 
 def _asked_about(voice: Voice, corpus: Corpus) -> NDArray[np.int64]:

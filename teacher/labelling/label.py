@@ -4,7 +4,7 @@ What each encoder says is kept in chunks (`said.py`), so a run that was killed g
 same files as one that was not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,12 @@ from student.distill.targets import (
     write_shard,
     write_targets_manifest,
 )
+from student.distill.training.processes import Processes
 from student.embeddings import Embeddings
 from teacher.corpora.corpus import CORPUS_ROLE, Corpus, Example, corpus_lineage, read_corpus
 from teacher.corpora.recipe import CorpusRecipe
 from teacher.errors import LabelsDiffer
-from teacher.labelling.blocks import encode_blocks, keep_spoken_for
+from teacher.labelling.blocks import OnRows, encode_blocks, keep_spoken_for
 from teacher.mixture.learner import Learner
 from teacher.mixture.reduction import REDUCTION_FILE, Block, Reduction, fit_reduction
 from teacher.mixture.teacher import Teacher
@@ -44,7 +45,7 @@ _LINKS = "links.parquet"
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Outcome of a labelling: rows in all, and texts encoded by this run, summed over the encoders."""
+    """Outcome of a labelling: rows in all, and texts encoded by this run, summed over encoders and processes."""
 
     rows: int
     texts_encoded: int
@@ -57,7 +58,8 @@ def label(
     folder: Path,
     *,
     share: float = 1.0,
-    on_rows: Callable[[int, int], None] = lambda done, total: None,
+    on_rows: OnRows = lambda progress: None,
+    processes: Processes = Processes(),
 ) -> Labelled:
     """Labels a corpus.
 
@@ -67,17 +69,21 @@ def label(
         data: where its files are.
         folder: where the targets go; a started labelling by the same encoders is continued, whatever the share.
         share: of the corpus to label, chosen by digest.
-        on_rows: called with the numbers of texts done and of all, summed over the encoders.
+        on_rows: progress callback, after every batch.
+        processes: that take chunks of the corpus in turn; the main one writes the targets.
 
     Raises:
         DataRefused: see `teacher.corpora.corpus`. LabelsDiffer: the folder holds something else.
     """
-    _require_own_folder(folder)
+    if processes.is_main:
+        _require_own_folder(folder)
     corpus = keep_spoken_for(read_corpus(recipe, data, share=share), teacher.voices)
     if not corpus.examples:
         raise LabelsDiffer(f"the corpus {recipe.name} holds no text at share {share}; raise --share or check the files")
-    folder.mkdir(parents=True, exist_ok=True)
-    blocks, encoded = encode_blocks(teacher.voices, corpus, folder / SAID, on_rows)
+    (folder / SAID).mkdir(parents=True, exist_ok=True)
+    blocks, encoded = encode_blocks(teacher.voices, corpus, folder / SAID, on_rows, processes)
+    if not processes.is_main:
+        return Labelled(len(corpus.examples), encoded)
     reduction, embeddings = _reduce(teacher, corpus, blocks)
     reduced_by = _write_reduction(folder, reduction)
     write_targets_manifest(

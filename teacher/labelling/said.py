@@ -1,11 +1,13 @@
 """Answers of each encoder of a teacher about a corpus, kept in chunks on disk: said once, whatever becomes of it.
 
 A chunk's file is named by a digest of its texts and roles, so a killed labelling goes on after its last whole chunk, a
-larger share of the corpus goes on after a smaller one, and other weights or dimensions encode nothing again.
+larger share of the corpus goes on after a smaller one, other weights or dimensions encode nothing again, and several
+processes that take chunks in turn leave the same files as one.
 """
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,57 +24,58 @@ CHUNK_ROWS = 2048
 _BATCH_ROWS = 128
 
 
-def what_is_said(
-    voice: Voice, examples: Sequence[Example], folder: Path, *, on_rows: Callable[[int], None] = lambda rows: None
-) -> tuple[NDArray[np.float16], int]:
-    """The encoder's embeddings (N, d) of all examples, each in its role, and how many were encoded now.
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Examples that an encoder is asked about together, and the file that its embeddings (n, d) are kept in."""
+
+    voice: Voice
+    examples: Sequence[Example]
+    path: Path
+
+    def kept(self) -> NDArray[np.float16] | None:
+        """The embeddings where they are whole, not read until they are used; None where there are none.
+
+        A file that a crash cut off counts as none.
+        """
+        try:
+            kept: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        shape = (len(self.examples), self.voice.encoder.facts.dimension)
+        return kept if kept.shape == shape and kept.dtype == np.float16 else None
+
+    def encode(self, on_rows: Callable[[int], None]) -> None:
+        """Asks the encoder, texts of like length in a batch, and keeps what it says.
+
+        Args:
+            on_rows: called with the number of rows of each batch.
+        """
+        examples = self.examples
+        said = np.empty((len(examples), self.voice.encoder.facts.dimension), dtype=np.float16)
+        for role in Role:
+            rows = [row for row, example in enumerate(examples) if example.role == role]
+            rows.sort(key=lambda row: len(examples[row].text))
+            for first in range(0, len(rows), _BATCH_ROWS):
+                batch = rows[first : first + _BATCH_ROWS]
+                said[batch] = self.voice.encoder.encode([examples[row].text for row in batch], role)
+                on_rows(len(batch))
+        content = io.BytesIO()
+        np.save(content, said, allow_pickle=False)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(self.path, content.getvalue())
+
+
+def chunks_of(voice: Voice, examples: Sequence[Example], folder: Path) -> list[Chunk]:
+    """The chunks of an encoder for a corpus, in its order.
 
     Args:
         voice: the encoder.
-        examples: the corpus, in its order.
+        examples: the corpus.
         folder: of the chunks of all encoders.
-        on_rows: called with the number of rows that were just done, kept ones included.
     """
-    own = folder / voice.digest[:16]
-    own.mkdir(parents=True, exist_ok=True)
-    parts, encoded = [], 0
+    own, chunks = folder / voice.digest[:16], []
     for first in range(0, len(examples), CHUNK_ROWS):
-        chunk = examples[first : first + CHUNK_ROWS]
-        path = own / f"{digest_json([[example.text, example.role] for example in chunk])[:32]}.npy"
-        kept = _read(path, (len(chunk), voice.encoder.facts.dimension))
-        if kept is None:
-            kept = _encode(voice, chunk, on_rows)
-            encoded += len(chunk)
-            _write(path, kept)
-        else:
-            on_rows(len(chunk))
-        parts.append(kept)
-    return np.concatenate(parts), encoded
-
-
-def _encode(voice: Voice, chunk: Sequence[Example], on_rows: Callable[[int], None]) -> NDArray[np.float16]:
-    """Embeddings (n, d), neighbours of like length in a batch."""
-    said = np.empty((len(chunk), voice.encoder.facts.dimension), dtype=np.float16)
-    for role in Role:
-        rows = [row for row, example in enumerate(chunk) if example.role == role]
-        rows.sort(key=lambda row: len(chunk[row].text))
-        for first in range(0, len(rows), _BATCH_ROWS):
-            batch = rows[first : first + _BATCH_ROWS]
-            said[batch] = voice.encoder.encode([chunk[row].text for row in batch], role)
-            on_rows(len(batch))
-    return said
-
-
-def _read(path: Path, shape: tuple[int, int]) -> NDArray[np.float16] | None:
-    """A chunk that is whole; None where there is none, or one that a crash cut off."""
-    try:
-        kept: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return kept if kept.shape == shape and kept.dtype == np.float16 else None
-
-
-def _write(path: Path, rows: NDArray[np.float16]) -> None:
-    content = io.BytesIO()
-    np.save(content, rows, allow_pickle=False)
-    write_durably(path, content.getvalue())
+        part = examples[first : first + CHUNK_ROWS]
+        name = digest_json([[example.text, example.role] for example in part])[:32]
+        chunks.append(Chunk(voice, part, own / f"{name}.npy"))
+    return chunks

@@ -25,8 +25,10 @@ from student.distill.folder_layout import read_layout
 from student.distill.heads.intent_head import calibrate
 from student.distill.pretrained import TEACHER_TRAINING, Pretrained, write_intent_head
 from student.distill.training.early_stopping import EarlyStopping
-from student.distill.training.loop import Schedule, TrainingProgress, TrainingRun, run_training
+from student.distill.training.loop import Schedule, TrainingRun, run_training
 from student.distill.training.precision import is_bfloat16_wanted
+from student.distill.training.processes import join_processes
+from student.distill.training.supervision import Supervision
 from student.embeddings import Embeddings
 from teacher.corpora.queries import mine_negatives
 from teacher.errors import TrainingRefused
@@ -47,7 +49,8 @@ def fine_tune(
     recipe: FineTuningRecipe,
     folder: Path,
     *,
-    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+    supervision: Supervision = Supervision(),
+    on_encode: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> dict[str, Any]:
     """Fine-tunes a teacher, stopping early when validation no longer gains.
 
@@ -56,7 +59,8 @@ def fine_tune(
         data: the center's.
         recipe: see `FineTuningRecipe`.
         folder: of checkpoint, log, report and, in `model`, the teacher; a killed run is continued there.
-        on_progress: progress callback, every few steps.
+        supervision: of the training.
+        on_encode: called with the number of texts encoded, of all, and what for, before and after the training.
 
     Returns:
         The report: figures on the test part before and after.
@@ -69,8 +73,11 @@ def fine_tune(
     parts = split_training_data(data, validation=recipe.validation_share, test=recipe.test_share, seed=recipe.seed)
     folder.mkdir(parents=True, exist_ok=True)
     run = _Run(pretrained, data.intents, parts, recipe, folder)
+    run.show = lambda done, total: on_encode(done, total, "measuring the teacher as it is")
     before = run.measure("test", None)
+    run.show = lambda done, total: on_encode(done, total, "mining hard negatives")
     run.mine_once()
+    run.show = _show_nothing
     run_training(
         TrainingRun(
             digest=digest_json(
@@ -90,17 +97,23 @@ def fine_tune(
             seed_step=run.seed_step,
             validate=run.validate,
             stopping=run.stopping,
-            on_progress=on_progress,
+            supervision=supervision,
             is_writer=run.accelerator.is_main_process,
+            agree_to_stop=run.processes.any_of,
         )
     )
     run.load_best()
+    run.show = lambda done, total: on_encode(done, total, "measuring the trained teacher")
     after = run.measure("test", run.head())
     report = {"recipe": recipe.name, "best_step": run.stopping.best_step, "before": before, "after": after}
     if run.accelerator.is_main_process:
         _write_result(run, pretrained, data, report)
     run.accelerator.wait_for_everyone()
     return report
+
+
+def _show_nothing(done: int, total: int) -> None:
+    """Says nothing while the training has a display of its own."""
 
 
 def _require_trainable(pretrained: Pretrained) -> None:
@@ -123,6 +136,7 @@ class _Run:
         recipe: FineTuningRecipe,
         folder: Path,
     ) -> None:
+        self.processes, self.show = join_processes(), _show_nothing
         is_bfloat16 = is_bfloat16_wanted(recipe.precision)
         self.accelerator = Accelerator(
             cpu=not torch.cuda.is_available(), mixed_precision="bf16" if is_bfloat16 else "no"
@@ -238,7 +252,7 @@ class _Run:
     def encode(self, texts: list[str]) -> Embeddings:
         """Embeddings (N, D) by the model as it is."""
         with self.accelerator.autocast():
-            return self.model.encode(texts, self.accelerator.device)
+            return self.model.encode(texts, self.accelerator.device, self.show)
 
     def head(self) -> LinearHead | None:
         """The intent head as it is, not calibrated."""

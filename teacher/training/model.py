@@ -1,6 +1,7 @@
 """The teacher while it is fine-tuned: a sentence-transformers encoder and an intent head, in one torch module."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from student.distill.pretrained import Pretrained
+from student.distill.training.precision import move
 from student.embeddings import Embeddings
 
 TokenizedBatch = dict[str, Tensor]
@@ -47,10 +49,12 @@ class TeacherModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read 
     def tokenize(self, texts: list[str], device: torch.device) -> TokenizedBatch:
         """A batch of texts for `forward`."""
         features: dict[str, Any] = self.encoder.preprocess(texts)
-        return {name: value.to(device) for name, value in features.items() if isinstance(value, Tensor)}
+        return {name: move(value, device) for name, value in features.items() if isinstance(value, Tensor)}
 
-    def encode(self, texts: list[str], device: torch.device) -> Embeddings:
-        """Embeddings (N, D) of texts, in batches of like length."""
+    def encode(
+        self, texts: list[str], device: torch.device, on_texts: Callable[[int, int], None] = lambda done, total: None
+    ) -> Embeddings:
+        """Embeddings (N, D) of texts, in batches of like length; `on_texts` is called with the done and all of them."""
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         embeddings = np.empty((len(texts), self.head.in_features), dtype=np.float32)
         self.eval()
@@ -59,6 +63,7 @@ class TeacherModel(torch.nn.Module):  # type: ignore[misc]  # torch is not read 
                 rows = order[first : first + 64]
                 batch = self.tokenize([texts[i] for i in rows], device)
                 embeddings[rows] = self.embed(batch).cpu().numpy()
+                on_texts(first + len(rows), len(order))
         self.train()
         return embeddings
 

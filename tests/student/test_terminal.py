@@ -1,5 +1,7 @@
 """Progress of long commands: a log gets a line now and then, not thousands and not none."""
 
+import itertools
+
 import pytest
 
 from student.terminal import progress_bar
@@ -28,3 +30,40 @@ def test_what_comes_after_begins_again(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_nothing_is_said_before_it_is_known_how_much_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines(capsys, [(3, None, "encoding"), (0, 0, "nothing")]) == []
+
+
+def test_a_line_has_speed_and_time_left_of_what_is_done_now(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(0, 10)  # ten seconds pass from call to call
+    now = [0.0]
+
+    def tick() -> float:
+        return now[0]
+
+    monkeypatch.setattr("student.terminal.time.monotonic", tick)
+    with progress_bar("labelling", unit="texts") as show:
+        for done, now[0] in zip(range(8000, 10_001, 500), clock, strict=False):
+            show(done, 10_000, "labelling", kept=8000)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "labelling: 8500 of 10000, 50 texts/s, 30 s left"  # the 8,000 of before took no time now
+    assert said[-1] == "labelling: 10000 of 10000, 50 texts/s"
+    assert len(said) == 4
+
+
+def test_units_count_what_is_in_a_step(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("student.terminal.time.monotonic", lambda: now[0])
+    with progress_bar("distilling", unit="texts", units=64) as show:
+        for step in range(0, 101):
+            now[0] = step * 120.0
+            show(step, 10_000, "distilling")
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("distilling: 6 of 10000, 0.5 texts/s, 333 h")  # ten minutes without a twentieth
+    assert len(said) == 16
+
+
+def test_one_of_several_processes_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("distilling", is_silent=True) as show:
+        show(5, 10, "distilling", kept=2)
+    assert capsys.readouterr().err == ""

@@ -11,7 +11,13 @@ from student.bundle.linear_head import pack_head
 from student.bundle.manifest import Origin, created_at
 from student.bundle.query_adapter import pack_adapter
 from student.distill.continuing.carried_parts import CarriedParts, carry_parts, evenly
-from student.distill.export.encoder_export import ExportedEncoder, export_encoder, open_exported
+from student.distill.export.encoder_export import (
+    EXPORT_STEPS,
+    ExportedEncoder,
+    OnProgress,
+    export_encoder,
+    open_exported,
+)
 from student.distill.export.model_card import write_model_card
 from student.distill.export.probe_texts import PROBE_TEXTS
 from student.distill.pretrained import Pretrained, WeightsRefused
@@ -46,7 +52,7 @@ def export_trained_on(
     *,
     judge: Judge = lambda student, encoder: {},
     replace: bool = False,
-    on_step: Callable[[str], None] = lambda step: None,
+    on_progress: OnProgress = lambda done, total, what: None,
 ) -> Bundle:
     """Makes the bundle.
 
@@ -58,7 +64,7 @@ def export_trained_on(
         new: what it is called.
         judge: see `Judge`.
         replace: allow a bundle at `out` to be replaced.
-        on_step: called with the name of each step.
+        on_progress: progress callback.
 
     Raises:
         WeightsRefused: the student is no continuation of the bundle's: it makes other numbers.
@@ -72,12 +78,12 @@ def export_trained_on(
                 "name the bundle that it was trained on from, or export with --intents"
             )
         compared = [*PROBE_TEXTS, *(targets.texts[row] for row in evenly(len(targets.texts), _COMPARED))]
-        exported = export_encoder(pretrained, list(dict.fromkeys(compared)), on_step=on_step)
+        exported = export_encoder(pretrained, list(dict.fromkeys(compared)), on_progress=on_progress)
         encoder = open_exported(pretrained, exported.graph, exported.tokenizer)
         try:
-            on_step("measuring")
+            on_progress(4, EXPORT_STEPS, "measuring")
             figures = judge(student, encoder)
-            on_step("carrying the heads over")
+            on_progress(5, EXPORT_STEPS, "carrying the heads over")
             parts = carry_parts(student, encoder, targets)
             figures = exported.as_metrics() | figures | {"carried_over": parts.figures}
             fields = _fields(student, pretrained, parts, new, figures)

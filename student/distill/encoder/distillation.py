@@ -21,13 +21,16 @@ from student.distill.encoder.training import train_encoder
 from student.distill.encoder.vocabulary import make_tokenizer
 from student.distill.pretrained import Pretrained
 from student.distill.targets import Targets, describe_mix
-from student.distill.training.loop import LOG, TrainingProgress
+from student.distill.training.loop import LOG
 from student.distill.training.precision import autocast, choose_device
+from student.distill.training.processes import Processes
+from student.distill.training.supervision import Supervision
 from student.embeddings import Embeddings
 
 VALIDATION_TEXTS = 1000
 _MAP_TEXTS = 8000
 STUDENT_FOLDER = "model"
+_TOKENIZER = "tokenizer.json"
 
 
 def distill_student(
@@ -38,7 +41,8 @@ def distill_student(
     start: Pretrained,
     tokenizer: str | None = None,
     intent_head: LinearHead | None = None,
-    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+    supervision: Supervision = Supervision(),
+    processes: Processes = Processes(),
 ) -> Path:
     """Distills a student.
 
@@ -50,7 +54,8 @@ def distill_student(
         tokenizer: the content of the student's `tokenizer.json`, to repeat an earlier run: training WordPiece again
             gives slightly other pieces, since the library breaks ties at random.
         intent_head: the teacher's, where the recipe weighs intents.
-        on_progress: progress callback, every few steps.
+        supervision: of the training.
+        processes: that share every batch; the main one writes.
 
     Returns:
         The folder of the finished student, below `folder`.
@@ -63,7 +68,10 @@ def distill_student(
             "the recipe weighs intents, but the teacher or its targets have none; train the teacher on intents and "
             "label again, or set intent_weight = 0"
         )
-    own = _tokenizer(start, targets, recipe, folder / "tokenizer.json", tokenizer)
+    if processes.is_main:
+        _make_tokenizer(start, targets, recipe, folder / _TOKENIZER, tokenizer)
+    processes.wait()
+    own = (folder / _TOKENIZER).read_text(encoding="utf-8")
     training_part, validation_part = _split(targets)
     tokenize = Tokenizer.from_str(own)
     student = _first_student(start, recipe, own, training_part)
@@ -84,14 +92,17 @@ def distill_student(
         start=start.weights_sha256,
         intent_head=intent_head,
         validate=validate,
-        on_progress=on_progress,
+        supervision=supervision,
+        processes=processes,
     )
-    facts = {
-        **_origin_facts(targets, recipe, start, own),
-        "mix": describe_mix(training_part),
-        "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
-    }
-    save_sentence_transformer(student.cpu(), own, folder / STUDENT_FOLDER, max_tokens=max_tokens, facts=facts)
+    if processes.is_main:
+        facts = {
+            **_origin_facts(targets, recipe, start, own),
+            "mix": describe_mix(training_part),
+            "log": [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()],
+        }
+        save_sentence_transformer(student.cpu(), own, folder / STUDENT_FOLDER, max_tokens=max_tokens, facts=facts)
+    processes.wait()
     return folder / STUDENT_FOLDER
 
 
@@ -186,10 +197,10 @@ def _split(targets: Targets) -> tuple[Targets, Targets]:
     return targets.rows(np.flatnonzero(~is_validation)), targets.rows(np.flatnonzero(is_validation))
 
 
-def _tokenizer(start: Pretrained, targets: Targets, recipe: StudentRecipe, path: Path, given: str | None) -> str:
-    """The student's tokenizer, given, the start's own or made once, and kept beside the checkpoints."""
+def _make_tokenizer(start: Pretrained, targets: Targets, recipe: StudentRecipe, path: Path, given: str | None) -> None:
+    """Writes the student's tokenizer, given, the start's own or made once, beside the checkpoints."""
     if path.exists():
-        return path.read_text(encoding="utf-8")
+        return
     of_start = (start.path / "tokenizer.json").read_text(encoding="utf-8")
     if recipe.architecture.layers is None:
         made = of_start
@@ -197,4 +208,3 @@ def _tokenizer(start: Pretrained, targets: Targets, recipe: StudentRecipe, path:
         made = given or make_tokenizer(of_start, targets.texts, recipe.architecture)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_durably(path, made.encode())
-    return made

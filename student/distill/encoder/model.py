@@ -15,6 +15,7 @@ from transformers import BertConfig, BertModel
 from student.distill.encoder.recipe import Architecture, RecipeRefused
 from student.distill.encoder.vocabulary import initial_embeddings, pieces_of, read_pieces
 from student.distill.pretrained import DISTILLATION, Pretrained
+from student.distill.training.precision import move
 
 DENSE = "2_Dense"
 _RIDGE = 1e-3
@@ -131,7 +132,7 @@ def pad(tokens: Sequence[Sequence[int] | NDArray[np.int32]], device: torch.devic
     for row, ids in enumerate(tokens):
         input_ids[row, : len(ids)] = ids
     padded = torch.from_numpy(input_ids)
-    return padded.to(device), (padded != 0).long().to(device)
+    return move(padded, device), move((padded != 0).long(), device)
 
 
 def save_sentence_transformer(

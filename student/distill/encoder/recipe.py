@@ -37,7 +37,7 @@ class EncoderTraining(_Part):
     """Settings of the training.
 
     Attributes:
-        steps, batch_size: batches, and texts in each.
+        steps, batch_size: batches, and texts in each, over all processes.
         max_tokens: texts are cut there while training.
         learning_rate: after `warmup_steps`, then linearly to 0, in the last `decay_steps` if they are given: such a run
             may be made longer when it has ended. AdamW, no dropout.
@@ -53,6 +53,7 @@ class EncoderTraining(_Part):
         matryoshka_dimensions: first so many numbers.
         mix_weights: how often a text of each part of the mix is drawn, relative to its number; 1 by default.
         precision: `auto`, `bfloat16` or `float32`.
+        compile: `auto` (on a GPU), `on` or `off`; a first step takes a minute longer.
         checkpoint_steps, validation_steps: how often.
         seed: of everything drawn.
     """
@@ -75,13 +76,16 @@ class EncoderTraining(_Part):
     careless_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     mix_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    compile: Literal["auto", "on", "off"] = "auto"
     checkpoint_steps: Annotated[int, Field(ge=1)] = 500
     validation_steps: Annotated[int, Field(ge=1)] = 1000
     seed: int = 0
 
     def identity(self) -> dict[str, Any]:
         """The settings that no checkpoint may go on under others of; its length is none if it may be made longer."""
-        free = ["checkpoint_steps", "validation_steps"] + ["steps", "decay_steps"] * (self.decay_steps is not None)
+        free = ["checkpoint_steps", "validation_steps", "compile"] + ["steps", "decay_steps"] * (
+            self.decay_steps is not None
+        )
         return self.model_dump(exclude=set(free)) | {"may be made longer": self.decay_steps is not None}
 
 

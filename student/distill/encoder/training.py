@@ -2,6 +2,11 @@
 
 What is drawn at a step depends only on the seed and the step, so a run that was killed and continued from its last
 checkpoint sees the same texts as one that was not.
+
+Several processes share each batch. Each embeds its part; the embeddings are gathered, and every process computes the
+loss of the whole batch with a gradient for its own part alone. The sum of these gradients is that of one process with
+the whole batch: similarity and contrastive losses are of pairs of texts, and losses of parts would leave out the pairs
+across them. So a recipe means the same on any number of GPUs (docs/adr/0058).
 """
 
 from collections.abc import Callable
@@ -26,10 +31,12 @@ from student.distill.encoder.losses import (
     similarity_structure_loss,
 )
 from student.distill.encoder.model import StudentModel, pad
-from student.distill.encoder.recipe import EncoderTraining, StudentRecipe
+from student.distill.encoder.recipe import EncoderTraining, RecipeRefused, StudentRecipe
 from student.distill.targets import IntentTargets, Targets
-from student.distill.training.loop import Schedule, TrainingProgress, TrainingRun, run_training
-from student.distill.training.precision import autocast, choose_device
+from student.distill.training.loop import Schedule, TrainingRun, run_training
+from student.distill.training.precision import autocast, choose_device, compiled, move
+from student.distill.training.processes import Processes
+from student.distill.training.supervision import Supervision
 
 _PROGRESS_STEPS = 20
 _TOKENS_A_PASS = {"cpu": 2048, "cuda": 65_536}
@@ -46,7 +53,8 @@ def train_encoder(
     start: str,
     intent_head: LinearHead | None = None,
     validate: Callable[[StudentModel], dict[str, float]],
-    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+    supervision: Supervision = Supervision(),
+    processes: Processes = Processes(),
 ) -> None:
     """Trains a student in place.
 
@@ -60,14 +68,24 @@ def train_encoder(
         intent_head: the teacher's, for the intent loss: it is applied to the student's embeddings as to the teacher's
             (the reused classifier of Chen et al. 2022, arXiv 2203.14001).
         validate: figures of the student, for the log.
-        on_progress: progress callback, every few steps.
+        supervision: see `Supervision`.
+        processes: that take part; the main one validates and writes.
 
     Raises:
-        AnotherRun: the folder holds a run of another recipe or other targets.
+        AnotherRun: the folder holds a run of another recipe or other targets. RecipeRefused: a batch has fewer texts
+            than there are processes.
     """
     training, device = recipe.training, choose_device()
+    if training.batch_size < processes.count:
+        raise RecipeRefused(f"{processes.count} processes cannot share a batch of {training.batch_size}; launch fewer")
     torch.manual_seed(training.seed)
     student.to(device)
+    processes.share_weights(student)
+
+    def validated(step: int) -> dict[str, float]:
+        is_mine = processes.is_main
+        return {name: round(value, 4) for name, value in validate(student.eval()).items()} if is_mine else {}
+
     optimizer = torch.optim.AdamW(student.parameters(), lr=training.learning_rate, weight_decay=0.01)
     run_training(
         TrainingRun(
@@ -83,9 +101,11 @@ def train_encoder(
                 validation_steps=training.validation_steps,
                 progress_steps=_PROGRESS_STEPS,
             ),
-            compute_gradients=Gradients(student, tokenizer, targets, training, intent_head),
-            validate=lambda step: {name: round(value, 4) for name, value in validate(student.eval()).items()},
-            on_progress=on_progress,
+            compute_gradients=Gradients(student, tokenizer, targets, training, intent_head, processes=processes),
+            validate=validated,
+            supervision=supervision,
+            is_writer=processes.is_main,
+            agree_to_stop=processes.any_of,
         )
     )
     student.eval()
@@ -101,9 +121,12 @@ class Gradients:
         targets: Targets,
         training: EncoderTraining,
         intent_head: LinearHead | None,
+        *,
+        processes: Processes = Processes(),
     ) -> None:
         self._student, self._targets, self._training = student, targets, training
         self._device = next(student.parameters()).device
+        self._run, self._processes = compiled(student, self._device, training.compile), processes
         self._intent_loss = (
             _IntentLoss(intent_head, training, self._device) if training.intent_weight and intent_head else None
         )
@@ -114,15 +137,16 @@ class Gradients:
     def __call__(self, step: int) -> Tensor:
         """The loss of a step, its gradients added."""
         rows = self._batches.rows(step)
-        teacher = torch.from_numpy(self._targets.embeddings[rows].astype(np.float32)).to(self._device)
+        teacher = move(torch.from_numpy(self._targets.embeddings[rows].astype(np.float32)), self._device)
         teacher = normalize(teacher, dim=1)
-        embeddings = self._embed(self._tokens_of(rows, step))
+        embeddings = self._embed_together(self._tokens_of(rows, step))
         loss = _embedding_loss(embeddings, teacher, self._training)
         loss = loss + self._answer_loss(embeddings, teacher, rows)
         if self._intent_loss and self._targets.intents:
             intents = self._targets.intents.rows(rows)
             loss = loss + self._training.intent_weight * self._intent_loss(embeddings, intents)
         loss.backward()
+        self._processes.sum_gradients(self._student)
         return loss
 
     def _tokens_of(self, rows: NDArray[np.int64], step: int) -> list[NDArray[np.int32]]:
@@ -135,12 +159,21 @@ class Gradients:
             for row, draw in zip(rows.tolist(), draws, strict=True)
         ]
 
+    def _embed_together(self, tokens: list[NDArray[np.int32]]) -> Tensor:
+        """Embeddings (B, D), of which each process makes its part: every so many by length."""
+        if self._processes.count == 1:
+            return self._embed(tokens)
+        order = np.argsort([len(ids) for ids in tokens], kind="stable")
+        own = self._embed([tokens[order[i]] for i in self._processes.own(len(tokens))])
+        back = torch.from_numpy(np.argsort(order)).to(self._device)
+        return self._processes.gather(own, len(tokens))[back]
+
     def _embed(self, tokens: list[NDArray[np.int32]]) -> Tensor:
         """Embeddings (B, D), in passes of texts of like length."""
         lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
         parts = split_by_length(lengths, _TOKENS_A_PASS[self._device.type])
         with autocast(self._device, self._training.precision):
-            embedded = [self._student(*pad([tokens[i] for i in part], self._device)) for part in parts]
+            embedded = [self._run(*pad([tokens[i] for i in part], self._device)) for part in parts]
         back = np.argsort(np.concatenate(parts))
         return torch.cat(embedded)[torch.from_numpy(back).to(self._device)]
 

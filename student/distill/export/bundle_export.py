@@ -1,6 +1,5 @@
 """Export of a bundle from a pretrained encoder: graph, int8, comparison, intent head, files."""
 
-from collections.abc import Callable
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -9,7 +8,13 @@ from typing import Any
 from student.bundle.folder import Bundle, write_bundle
 from student.bundle.linear_head import INTENT, LinearHead, pack_head
 from student.bundle.query_adapter import QueryAdapter, pack_adapter
-from student.distill.export.encoder_export import export_encoder, open_exported
+from student.distill.export.encoder_export import (
+    EXPORT_STEPS,
+    OnProgress,
+    ShownEncoding,
+    export_encoder,
+    open_exported,
+)
 from student.distill.export.manifest_fields import manifest_fields, notice
 from student.distill.export.model_card import write_model_card
 from student.distill.export.probe_texts import PROBE_TEXTS
@@ -23,7 +28,6 @@ from student.runtime.probes import write_probes
 
 _ADAPTER_FILE = "adapter.safetensors"
 _MAX_SOFT_LABELS = 20_000
-_OnStep = Callable[[str], None]
 
 
 def export_bundle(
@@ -33,7 +37,7 @@ def export_bundle(
     *,
     now: datetime,
     replace: bool = False,
-    on_step: _OnStep = lambda step: None,
+    on_progress: OnProgress = lambda done, total, what: None,
 ) -> Bundle:
     """Makes a bundle.
 
@@ -43,7 +47,7 @@ def export_bundle(
         path: where the bundle goes.
         now: its time of making.
         replace: allow a bundle at `path` to be replaced.
-        on_step: called with the name of each step, for a progress display.
+        on_progress: progress callback.
 
     Raises:
         WeightsRefused: no bundle can be made of such an encoder.
@@ -52,12 +56,12 @@ def export_bundle(
     """
     require_exportable(pretrained)
     data = read_labelled(recipe.intents)
-    exported = export_encoder(pretrained, _comparison_texts(data.texts, recipe.passages), on_step=on_step)
+    exported = export_encoder(pretrained, _comparison_texts(data.texts, recipe.passages), on_progress=on_progress)
     encoder = open_exported(pretrained, exported.graph, exported.tokenizer)
-    on_step(f"training the intent head on {len(data.texts)} texts")
-    head, head_metrics = _train_head(recipe, data, encoder)
+    on_progress(4, EXPORT_STEPS, "training the intent head")
+    head, head_metrics = _train_head(recipe, data, encoder, on_progress)
     adapter = _distill_adapter(recipe, pretrained.dimension, encoder)
-    on_step("writing the bundle")
+    on_progress(5, EXPORT_STEPS, "writing the bundle")
     metrics = exported.as_metrics() | {"intent_head_on_held_out_texts": head_metrics.as_metrics()}
     fields: dict[str, Any] = manifest_fields(pretrained, recipe, head, metrics, now)
     contents = {
@@ -76,10 +80,13 @@ def export_bundle(
     return write_bundle(path, fields, contents, replace=replace)
 
 
-def _train_head(recipe: ExportRecipe, data: LabelledTexts, encoder: Encoder) -> tuple[LinearHead, HeadMetrics]:
+def _train_head(
+    recipe: ExportRecipe, data: LabelledTexts, encoder: Encoder, on_progress: OnProgress
+) -> tuple[LinearHead, HeadMetrics]:
     outside = read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
     soft = read_soft_labels(recipe.targets, encoder.encode, count=_MAX_SOFT_LABELS) if recipe.targets else None
-    return train_intent_head(data, outside, encoder.encode, soft=soft, seed=recipe.seed)
+    shown = ShownEncoding(len(data.texts) + len(outside), "encoding texts for the intent head", on_progress)
+    return train_intent_head(data, outside, shown.of(encoder.encode), soft=soft, seed=recipe.seed)
 
 
 def _distill_adapter(recipe: ExportRecipe, dimension: int, encoder: Encoder) -> QueryAdapter | None:

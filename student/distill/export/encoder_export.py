@@ -5,17 +5,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from student.distill.encoder.recipe import Bounds
 from student.distill.export.fidelity import (
     Fidelity,
     compare_embeddings,
-    encode_with_torch,
+    open_reference,
     require_fidelity,
     require_teacher_similarity,
 )
 from student.distill.export.onnx_graph import export_graph, quantize_graph
 from student.distill.pretrained import Pretrained, require_exportable
+from student.embeddings import Embeddings, Encode
 from student.runtime.encoder import Encoder
+
+EXPORT_STEPS = 5
+"""Of an export in all, of which the first three are the encoder's."""
+_SHOWN_TEXTS = 32
+OnProgress = Callable[[int, int, str], None]
+"""Called with how much is done, of how much, and of what: the steps of an export, and the texts of a long one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +45,14 @@ class ExportedEncoder:
 
 
 def export_encoder(
-    pretrained: Pretrained, texts: Sequence[str], *, on_step: Callable[[str], None] = lambda step: None
+    pretrained: Pretrained, texts: Sequence[str], *, on_progress: OnProgress = lambda done, total, what: None
 ) -> ExportedEncoder:
     """Exports and quantizes an encoder.
 
     Args:
         pretrained: the encoder, verified.
         texts: at least eleven, to compare on.
-        on_step: called with the name of each step.
+        on_progress: progress callback.
 
     Raises:
         WeightsRefused: no bundle can be made of such an encoder.
@@ -54,12 +63,13 @@ def export_encoder(
     bounds = _bounds(pretrained)
     tokenizer = (pretrained.path / "tokenizer.json").read_bytes()
     with tempfile.TemporaryDirectory() as folder:
-        on_step("exporting to ONNX")
+        on_progress(1, EXPORT_STEPS, "exporting to ONNX")
         float_graph = export_graph(pretrained, Path(folder))
-        on_step("quantizing to int8")
+        on_progress(2, EXPORT_STEPS, "quantizing to int8")
         graph = quantize_graph(float_graph)
-        on_step(f"comparing torch, ONNX and int8 on {len(texts)} texts")
-        fidelities = _compare_all(pretrained, float_graph.read_bytes(), graph, tokenizer, list(texts))
+        on_progress(3, EXPORT_STEPS, "comparing torch, ONNX and int8")
+        encoders = [open_exported(pretrained, each, tokenizer) for each in (float_graph.read_bytes(), graph)]
+        fidelities = _compare_all(open_reference(pretrained), encoders, list(texts), on_progress)
     require_fidelity(*fidelities, bounds)
     return ExportedEncoder(graph, tokenizer, *fidelities)
 
@@ -79,12 +89,34 @@ def _bounds(pretrained: Pretrained) -> Bounds:
 
 
 def _compare_all(
-    pretrained: Pretrained, float_graph: bytes, graph: bytes, tokenizer: bytes, texts: list[str]
+    reference: Encode, encoders: Sequence[Encoder], texts: list[str], on_progress: OnProgress
 ) -> tuple[Fidelity, Fidelity]:
-    """ONNX float32 against torch, and int8 against ONNX float32."""
-    torch_embeddings = encode_with_torch(pretrained, texts)
-    encoders = [open_exported(pretrained, each, tokenizer) for each in (float_graph, graph)]
-    float_embeddings, int8_embeddings = (encoder.encode(texts) for encoder in encoders)
+    """ONNX float32 against torch, and int8 against ONNX float32, by encoders that are closed then."""
+    runs = [reference, *(encoder.encode for encoder in encoders)]
+    what = f"comparing {len(texts)} texts of torch, ONNX and int8"
+    shown = ShownEncoding(len(runs) * len(texts), what, on_progress)
+    by_torch, by_float, by_int8 = (shown.of(run)(texts) for run in runs)
     for encoder in encoders:
         encoder.close()
-    return compare_embeddings(float_embeddings, torch_embeddings), compare_embeddings(int8_embeddings, float_embeddings)
+    return compare_embeddings(by_float, by_torch), compare_embeddings(by_int8, by_float)
+
+
+class ShownEncoding:
+    """Encoding of so many texts in all that says how far it is; a text's embedding must not depend on the others."""
+
+    def __init__(self, total: int, what: str, on_progress: OnProgress) -> None:
+        self._done, self._total, self._what, self._on_progress = 0, total, what, on_progress
+
+    def of(self, encode: Callable[[list[str]], Embeddings]) -> Encode:
+        """The same function, which says how far all texts are."""
+
+        def encode_some_by_some(texts: list[str]) -> Embeddings:
+            parts = []
+            for first in range(0, len(texts), _SHOWN_TEXTS):
+                part = texts[first : first + _SHOWN_TEXTS]
+                parts.append(encode(part))
+                self._done += len(part)
+                self._on_progress(self._done, self._total, self._what)
+            return np.concatenate(parts) if parts else encode([])
+
+        return encode_some_by_some

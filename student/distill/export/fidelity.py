@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from student.distill.encoder.recipe import Bounds
 from student.distill.pretrained import Pretrained
-from student.embeddings import Embeddings
+from student.embeddings import Embeddings, Encode
 from student.errors import OrillaError
 
 
@@ -38,13 +38,17 @@ class Fidelity:
         return {name: round(value, 6) for name, value in asdict(self).items()}
 
 
-def encode_with_torch(pretrained: Pretrained, texts: list[str]) -> Embeddings:
-    """Reference embeddings (N, D) by sentence-transformers on torch, one text at a time."""
+def open_reference(pretrained: Pretrained) -> Encode:
+    """The reference: texts to embeddings (N, D) by sentence-transformers on torch, one text at a time."""
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (seconds to import)
 
     model = SentenceTransformer(str(pretrained.path), device="cpu", local_files_only=True)
-    embeddings = model.encode(texts, prompt="", batch_size=1, normalize_embeddings=True, show_progress_bar=False)
-    return np.asarray(embeddings, dtype=np.float32)
+
+    def encode(texts: list[str]) -> Embeddings:
+        embeddings = model.encode(texts, prompt="", batch_size=1, normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(embeddings, dtype=np.float32)
+
+    return encode
 
 
 def compare_embeddings(embeddings: Embeddings, reference: Embeddings) -> Fidelity:

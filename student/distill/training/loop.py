@@ -8,12 +8,13 @@ Guarantees:
     A run that was killed and is started again takes the same steps from its last checkpoint as one that was not,
     if what `compute_gradients` does depends only on weights, step and `seed_step`.
     A finished run whose learning rate fell only in its last steps can be made longer: it goes on from where it fell.
+    Ctrl-C and SIGTERM end a run after the step at hand, with a checkpoint of it.
 """
 
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from torch import Tensor
 from student.artifacts.durable import write_durably
 from student.distill.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, steps_done
 from student.distill.training.early_stopping import EarlyStopping
+from student.distill.training.supervision import Supervision, TrainingProgress, listen_for_stop
+from student.errors import Interrupted
 
 CHECKPOINT, PLATEAU, LOG = "checkpoint.safetensors", "plateau.safetensors", "log.jsonl"
 _MAX_GRADIENT_NORM = 1.0
@@ -66,20 +69,6 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingProgress:
-    """A running training: the step of at most how many, the loss, the speed since the last report, the best score.
-
-    `best_score` is None where no run ends early.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    steps_per_s: float
-    best_score: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingRun:
     """A run of the loop.
 
@@ -93,8 +82,9 @@ class TrainingRun:
         seed_step: sets the random state of a step, where something random (dropout) happens in it.
         validate: number of steps done → figures for the log; may leave the model in evaluation mode.
         stopping: ends the run early; `validate` keeps it up to date.
-        on_progress: progress callback.
+        supervision: see `Supervision`; only the writer calls it.
         is_writer: True if this process writes log and checkpoints; one of several does.
+        agree_to_stop: whether this process was asked to stop → whether any of them was.
     """
 
     digest: str
@@ -106,8 +96,9 @@ class TrainingRun:
     seed_step: Callable[[int], object] = lambda step: None
     validate: Callable[[int], dict[str, float]] = lambda step: {}
     stopping: EarlyStopping | None = None
-    on_progress: Callable[[TrainingProgress], None] = lambda progress: None
+    supervision: Supervision = field(default_factory=Supervision)
     is_writer: bool = True
+    agree_to_stop: Callable[[bool], bool] = bool
 
 
 def run_training(run: TrainingRun) -> None:
@@ -115,28 +106,64 @@ def run_training(run: TrainingRun) -> None:
 
     Raises:
         AnotherRun: the folder holds the checkpoint of another run.
+        Interrupted: by Ctrl-C or SIGTERM, after a step; its checkpoint is written.
     """
-    schedule, optimizer, stopping = run.schedule, run.optimizer, run.stopping
+    schedule, stopping = run.schedule, run.stopping
     run.folder.mkdir(parents=True, exist_ok=True)
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    done = reported = _resume(run)
-    since = time.perf_counter()
-    while done < schedule.steps and not (stopping and stopping.is_over):
-        loss = _take_step(run, done, peaks)
-        done += 1
-        if schedule.is_due(done, schedule.validation_steps):
-            figures = run.validate(done)
-            if run.is_writer:
-                _log(run.folder / LOG, {"step": done, "loss": round(float(loss), 5), **figures})
-        if schedule.is_due(done, schedule.checkpoint_steps):
-            _save(run, CHECKPOINT, done)
-        if schedule.decay_steps is not None and done == schedule.decay_from:
-            _save(run, PLATEAU, done)
-        if schedule.is_due(done, schedule.progress_steps):
-            speed = (done - reported) / (time.perf_counter() - since)
-            best = stopping.best_score if stopping else None
-            run.on_progress(TrainingProgress(done, schedule.steps, float(loss), speed, best))
-            reported, since = done, time.perf_counter()
+    peaks = [group["lr"] for group in run.optimizer.param_groups]
+    done = _resume(run)
+    report, saved_at = _Reports(run, done), time.monotonic()
+    with listen_for_stop() as stop:
+        while done < schedule.steps and not (stopping and stopping.is_over):
+            loss = _take_step(run, done, peaks)
+            done += 1
+            if schedule.is_due(done, schedule.validation_steps):
+                report.validation(done, loss, run.validate(done))
+            is_stopped = run.agree_to_stop(stop.is_asked)
+            is_late = time.monotonic() - saved_at >= run.supervision.checkpoint_s
+            if is_stopped or is_late or schedule.is_due(done, schedule.checkpoint_steps):
+                _save(run, CHECKPOINT, done)
+                saved_at = time.monotonic()
+            if schedule.decay_steps is not None and done == schedule.decay_from:
+                _save(run, PLATEAU, done)
+            if schedule.is_due(done, schedule.progress_steps):
+                report.progress(done, loss)
+            if is_stopped and done < schedule.steps:
+                raise Interrupted(_how_to_go_on(run, done), stop.signal_number)
+
+
+class _Reports:
+    """Reports of a running training to its log and to who supervises it; of the writer alone."""
+
+    def __init__(self, run: TrainingRun, done: int) -> None:
+        self._run, self._kept = run, done
+        self._reported, self._since = done, time.perf_counter()
+        if run.is_writer:
+            run.supervision.on_resume(done)
+
+    def validation(self, done: int, loss: Tensor, figures: dict[str, float]) -> None:
+        """Notes the figures of a validation."""
+        if self._run.is_writer:
+            _log(self._run.folder / LOG, {"step": done, "loss": round(float(loss), 5), **figures})
+            self._run.supervision.on_figures(done, {f"validation/{name}": value for name, value in figures.items()})
+
+    def progress(self, done: int, loss: Tensor) -> None:
+        """Says how far the run is."""
+        run = self._run
+        if not run.is_writer:
+            return
+        now, best = time.perf_counter(), run.stopping.best_score if run.stopping else None
+        speed = (done - self._reported) / (now - self._since)
+        self._reported, self._since = done, now
+        rate = run.optimizer.param_groups[0]["lr"]
+        run.supervision.on_figures(done, {"loss": float(loss), "learning_rate": rate, "steps_per_s": speed})
+        run.supervision.on_progress(TrainingProgress(done, run.schedule.steps, float(loss), speed, best, self._kept))
+
+
+def _how_to_go_on(run: TrainingRun, done: int) -> str:
+    """The word to the person who stopped a run; one process of several says it."""
+    said = f"stopped after step {done} of {run.schedule.steps}, kept in {run.folder / CHECKPOINT}; the same command"
+    return f"{said} again goes on from there" if run.is_writer else ""
 
 
 def _save(run: TrainingRun, name: str, done: int) -> None:
@@ -185,6 +212,8 @@ def _forget_after(path: Path, step: int) -> None:
     """Drops entries of steps that are taken again."""
     if path.exists():
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):  # cut off by a crash
+            lines[-1] = json.dumps({"step": step + 1})
         kept = [line for line in lines if json.loads(line)["step"] <= step]
         if len(kept) < len(lines):
             write_durably(path, "".join(kept).encode())

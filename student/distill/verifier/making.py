@@ -10,7 +10,7 @@ import torch
 
 from student.artifacts.json_lines import is_held_out
 from student.bundle.folder import Bundle, open_bundle
-from student.distill.training.loop import TrainingProgress
+from student.distill.training.supervision import Supervision
 from student.distill.verifier.bundling import add_verifier
 from student.distill.verifier.examples import VerifierExample, read_example_origins, read_verifier_examples
 from student.distill.verifier.model import VerifierModel
@@ -32,8 +32,8 @@ def make_verifier(
     serial: int,
     now: datetime,
     replace: bool = False,
-    on_encode: Callable[[int], None] = lambda count: None,
-    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+    on_encode: Callable[[int, int], None] = lambda done, total: None,
+    supervision: Supervision = Supervision(),
 ) -> Bundle:
     """Trains a verifier for a bundle and writes the bundle with it.
 
@@ -46,8 +46,8 @@ def make_verifier(
         serial: the new bundle's.
         now: its time of making.
         replace: allow a bundle at `out` to be replaced.
-        on_encode: called with the number of texts to be encoded.
-        on_progress: progress callback, every step.
+        on_encode: called with the number of texts encoded and of all.
+        supervision: of the training.
 
     Raises:
         DataRefused: the examples cannot be used. AnotherRun: see `train_verifier`. BundleError: the bundle cannot be.
@@ -59,11 +59,11 @@ def make_verifier(
     encoder = Encoder.from_bundle(bundle)
     try:
         texts = list(dict.fromkeys(t for e in examples for t in (e.question, e.heading or "-", e.text)))
-        on_encode(len(texts))
         torch.manual_seed(recipe.seed)
         model = VerifierModel(encoder.dimension)
         learned = [example for example in examples if example.group not in groups]
-        train_verifier(model, learned, TokenTable(texts, encoder, folder), recipe, folder, on_progress=on_progress)
+        table = TokenTable(texts, encoder, folder, on_encode)
+        train_verifier(model, learned, table, recipe, folder, supervision=supervision)
         graph = export_verifier(model, encoder.dimension)
         metrics = measure_verifier(Verifier(graph, dimension=encoder.dimension), held_out, encoder) if held_out else {}
         origins = read_example_origins(examples_path)

@@ -1,6 +1,6 @@
 """Training an answerability verifier over token embeddings, by the loop of `student.distill.training.loop`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from student.artifacts.digests import digest_json
-from student.distill.training.loop import Schedule, TrainingProgress, TrainingRun, run_training
+from student.distill.training.loop import Schedule, TrainingRun, run_training
 from student.distill.training.precision import autocast
+from student.distill.training.supervision import Supervision
 from student.distill.verifier.batches import Batch, ExampleDraws, make_batch
 from student.distill.verifier.examples import VerifierExample
 from student.distill.verifier.model import VerifierModel
@@ -39,7 +40,7 @@ def train_verifier(
     recipe: VerifierRecipe,
     folder: Path,
     *,
-    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+    supervision: Supervision = Supervision(),
 ) -> None:
     """Trains a verifier in place; a killed run is continued from its checkpoint in `folder`.
 
@@ -67,7 +68,7 @@ def train_verifier(
             schedule=Schedule(recipe.steps, recipe.warmup_steps, recipe.checkpoint_steps),
             compute_gradients=compute_gradients,
             seed_step=lambda step: torch.manual_seed(recipe.seed * 1_000_003 + step),  # the same dropout after a kill
-            on_progress=on_progress,
+            supervision=supervision,
         )
     )
     model.eval()

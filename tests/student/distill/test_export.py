@@ -52,9 +52,17 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     recipe = ExportRecipe("test", 7, labelled, "made-up intents", "Apache-2.0", None, ())
-    steps: list[str] = []
-    bundle = export_bundle(find_minilm(), recipe, tmp_path_factory.mktemp("out") / "b", now=NOW, on_step=steps.append)
-    assert len(steps) >= 4
+    steps: list[tuple[int, int, str]] = []
+    bundle = export_bundle(
+        find_minilm(),
+        recipe,
+        tmp_path_factory.mktemp("out") / "b",
+        now=NOW,
+        on_progress=lambda done, total, what: steps.append((done, total, what)),
+    )
+    assert [done for done, total, _ in steps if total == 5] == [1, 2, 3, 4, 5]
+    ends = [step for step in steps if step[0] == step[1] != 5]
+    assert [what.split()[0] for _, _, what in ends] == ["comparing", "encoding"]
     return bundle
 
 

@@ -1,6 +1,11 @@
 """The training loop: its learning rate, its log and checkpoints, early stopping, and going on after a kill."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +19,12 @@ from student.distill.training.loop import (
     CHECKPOINT,
     LOG,
     Schedule,
-    TrainingProgress,
     TrainingRun,
     run_training,
 )
+from student.distill.training.supervision import Supervision, TrainingProgress
+from student.errors import Interrupted
+from tests.conftest import ROOT
 
 SCHEDULE = Schedule(steps=25, warmup_steps=4, checkpoint_steps=10, progress_steps=5, validation_steps=10)
 
@@ -64,7 +71,7 @@ def test_a_killed_run_takes_the_same_steps_from_its_last_checkpoint(tmp_path: Pa
             raise Killed
 
     with pytest.raises(Killed):
-        run_training(make_run(tmp_path / "killed", on_progress=kill))
+        run_training(make_run(tmp_path / "killed", supervision=Supervision(kill)))
     continued = make_run(tmp_path / "killed")
     run_training(continued)
     assert torch.equal(weights(whole), weights(continued))
@@ -89,7 +96,7 @@ def test_each_group_warms_up_to_its_own_rate_and_falls_to_zero(tmp_path: Path) -
 
 def test_log_progress_and_checkpoint_come_at_their_steps_and_at_the_last(tmp_path: Path) -> None:
     seen: list[TrainingProgress] = []
-    run_training(make_run(tmp_path, validate=lambda step: {"half": step / 2}, on_progress=seen.append))
+    run_training(make_run(tmp_path, validate=lambda step: {"half": step / 2}, supervision=Supervision(seen.append)))
     entries = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     assert [(entry["step"], entry["half"]) for entry in entries] == [(10, 5.0), (20, 10.0), (25, 12.5)]
     assert [progress.step for progress in seen] == [5, 10, 15, 20, 25]
@@ -113,7 +120,9 @@ def test_a_run_ends_early_and_remembers_its_best_over_a_kill(tmp_path: Path) -> 
             if progress.step == killed_at:
                 raise Killed
 
-        return make_run(tmp_path, schedule=schedule, validate=validate, stopping=stopping, on_progress=kill), stopping
+        return make_run(
+            tmp_path, schedule=schedule, validate=validate, stopping=stopping, supervision=Supervision(kill)
+        ), stopping
 
     with pytest.raises(Killed):
         run_training(make(killed_at=9)[0])
@@ -159,7 +168,7 @@ def test_a_finished_run_made_longer_takes_the_steps_of_one_that_was_long_at_once
 
     if killed_at:
         longer = make_run(
-            tmp_path / "longer", schedule=long, validate=lambda step: {"half": step / 2}, on_progress=kill
+            tmp_path / "longer", schedule=long, validate=lambda step: {"half": step / 2}, supervision=Supervision(kill)
         )
         with pytest.raises(Killed):
             run_training(longer)
@@ -167,3 +176,101 @@ def test_a_finished_run_made_longer_takes_the_steps_of_one_that_was_long_at_once
     run_training(longer)
     assert torch.equal(weights(whole), weights(longer))
     assert (tmp_path / "longer" / LOG).read_text() == (tmp_path / "whole" / LOG).read_text()
+
+
+@pytest.mark.parametrize("killed_at", [5, 13, 19])
+def test_a_checkpoint_by_time_is_gone_on_from_as_one_by_steps(tmp_path: Path, killed_at: int) -> None:
+    whole = make_run(tmp_path / "whole")
+    run_training(whole)
+    schedule = replace(SCHEDULE, checkpoint_steps=1000, progress_steps=1)
+
+    def kill(progress: TrainingProgress) -> None:
+        if progress.step == killed_at:
+            raise Killed
+
+    always = Supervision(kill, checkpoint_s=0)
+    with pytest.raises(Killed):
+        run_training(make_run(tmp_path / "killed", schedule=schedule, supervision=always))
+    resumed: list[int] = []
+    continued = make_run(tmp_path / "killed", supervision=Supervision(on_resume=resumed.append))
+    run_training(continued)
+    assert resumed == [killed_at]
+    assert torch.equal(weights(whole), weights(continued))
+
+
+def test_without_time_passed_a_checkpoint_waits_for_its_step(tmp_path: Path) -> None:
+    def look(progress: TrainingProgress) -> None:
+        assert (tmp_path / CHECKPOINT).exists() == (progress.step >= 10)
+
+    run_training(make_run(tmp_path, supervision=Supervision(look, checkpoint_s=3600)))
+
+
+_CHILD = """
+import dataclasses, sys, time
+from pathlib import Path
+from student.distill.training.loop import run_training
+from student.distill.training.supervision import Supervision
+from student.errors import Interrupted
+from tests.student.distill.test_training_loop import SCHEDULE, make_run
+run = make_run(Path(sys.argv[1]), schedule=dataclasses.replace(SCHEDULE, progress_steps=1, checkpoint_steps=1000))
+def slowly(step):
+    time.sleep(0.05)
+    return run.compute_gradients(step)
+say = Supervision(lambda progress: print(progress.step, flush=True))
+try:
+    run_training(dataclasses.replace(run, compute_gradients=slowly, supervision=say))
+except Interrupted as stopped:
+    print(stopped, flush=True)
+    sys.exit(stopped.exit_status)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_with_a_checkpoint_that_it_goes_on_from(tmp_path: Path, number: signal.Signals) -> None:
+    whole = make_run(tmp_path / "whole")
+    run_training(whole)
+    command = [sys.executable, "-c", _CHILD, str(tmp_path / "stopped")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.strip() == "7":
+                os.kill(child.pid, number)
+                break
+        said = child.stdout.read()
+        assert child.wait(timeout=60) == 128 + number
+    assert "again goes on from there" in said
+    stopped_after = int(said.split("stopped after step ")[1].split()[0])
+    assert 7 <= stopped_after < 25
+    resumed: list[int] = []
+    continued = make_run(tmp_path / "stopped", supervision=Supervision(on_resume=resumed.append))
+    run_training(continued)
+    assert resumed == [stopped_after]
+    assert torch.equal(weights(whole), weights(continued))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_process_stops_where_another_was_asked_to(tmp_path: Path) -> None:
+    run = make_run(tmp_path, is_writer=False, agree_to_stop=lambda is_asked: True)
+    with pytest.raises(Interrupted, match=r"^$"):
+        run_training(run)
+    assert not list(tmp_path.iterdir())
+
+
+def test_figures_come_at_reports_and_validations(tmp_path: Path) -> None:
+    seen: list[tuple[int, list[str]]] = []
+
+    def note(step: int, figures: Mapping[str, float]) -> None:
+        seen.append((step, sorted(figures)))
+
+    run_training(make_run(tmp_path, validate=lambda step: {"half": step / 2}, supervision=Supervision(on_figures=note)))
+    reported = ["learning_rate", "loss", "steps_per_s"]
+    assert [step for step, names in seen if names == reported] == [5, 10, 15, 20, 25]
+    assert [step for step, names in seen if names == ["validation/half"]] == [10, 20, 25]
+
+
+def test_a_line_of_the_log_that_a_crash_cut_off_is_dropped(tmp_path: Path) -> None:
+    run_training(make_run(tmp_path))
+    before = (tmp_path / LOG).read_text()
+    (tmp_path / LOG).write_text(before + '{"step": 2')
+    run_training(make_run(tmp_path))
+    assert (tmp_path / LOG).read_text() == before

@@ -11,7 +11,7 @@ from student.bundle import DEFAULT_BUNDLE
 from student.bundle.folder import open_bundle
 from student.bundle.manifest import Origin
 from student.distill.training.checkpoint import AnotherRun
-from student.distill.training.loop import TrainingProgress
+from student.distill.training.supervision import Supervision, TrainingProgress
 from student.distill.verifier.batches import make_batch
 from student.distill.verifier.bundling import VERIFIER_METRICS
 from student.distill.verifier.examples import (
@@ -85,7 +85,7 @@ def test_a_killed_run_ends_with_the_same_weights(table: TokenTable, tmp_path: Pa
         model = VerifierModel(384)
         if name == "killed":
             with pytest.raises(KeyboardInterrupt):
-                train_verifier(model, examples(), table, RECIPE, tmp_path / name, on_progress=killed_at_15)
+                train_verifier(model, examples(), table, RECIPE, tmp_path / name, supervision=Supervision(killed_at_15))
             model = VerifierModel(384)
         train_verifier(model, examples(), table, RECIPE, tmp_path / name)
         weights.append(torch.cat([value.flatten() for value in model.state_dict().values()]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from teacher.encoders.encoder import EncoderFacts
 from teacher.encoders.settings import Prompts
 from teacher.errors import LabelsDiffer, TeacherRefused
 from teacher.labelling import label as labelling
+from teacher.labelling.blocks import LabellingProgress
 from teacher.mixture.recipe import TeacherRecipe, VoiceSettings
 from teacher.mixture.teacher import Teacher, Voice, require_a_dimension, teacher_of
 from teacher.roles import Role
@@ -131,6 +133,63 @@ def test_a_killed_labelling_continues_and_ends_like_one_that_was_not(
     done = labelling.label(teacher, RECIPE, data, tmp_path / "killed")
     assert 0 < done.texts_encoded < done.rows
     assert read_targets(tmp_path / "killed").digest == read_targets(tmp_path / "whole").digest
+
+
+def test_progress_counts_what_is_kept_from_the_first_call(data: Path, tmp_path: Path) -> None:
+    one, other, third = voice("abcd"), voice("efgh"), voice("abefgh")
+    rows = labelling.label(several(one, other, dimension=8), RECIPE, data, tmp_path / "t", share=0.25).rows
+    seen: list[LabellingProgress] = []
+    three, again = several(third, one, other, dimension=8), list[LabellingProgress]()
+    labelling.label(three, RECIPE, data, tmp_path / "t", share=0.25, on_rows=seen.append)
+    assert seen[0] == LabellingProgress(2 * rows, 3 * rows, kept=2 * rows)  # of encoders that come later, too
+    assert seen[-1] == LabellingProgress(3 * rows, 3 * rows, kept=2 * rows)
+    assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
+    labelling.label(three, RECIPE, data, tmp_path / "t", share=0.25, on_rows=again.append)
+    assert again == [LabellingProgress(3 * rows, 3 * rows, kept=3 * rows)]
+
+
+_TWO = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from student.distill.pretrained import find_minilm
+from student.distill.training.processes import join_processes
+from teacher.labelling.label import label
+from teacher.mixture.teacher import teacher_of
+from tests.teacher.labelling.test_label import RECIPE, fake_free_encode
+processes, texts = join_processes(), 0
+def encode(batch):
+    global texts
+    texts += len(batch)
+    return fake_free_encode(batch)
+teacher = teacher_of(replace(find_minilm(), dimension=8), encode)
+done = label(teacher, RECIPE, Path(sys.argv[1]), Path(sys.argv[2]), processes=processes)
+Path(f"{sys.argv[2]}.{processes.rank}-of-{processes.count}").write_text(f"{texts} of {done.texts_encoded}")
+"""
+
+
+def test_two_processes_share_the_chunks_and_leave_what_one_leaves(data: Path, teacher: Teacher, tmp_path: Path) -> None:
+    """Under torchrun, with gloo on loopback."""
+    labelling.label(teacher, RECIPE, data, tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    shutil.copytree(tmp_path / "one" / "said", tmp_path / "two" / "said")
+    for chunk in sorted((tmp_path / "two" / "said").rglob("*.npy"))[:6]:  # four of ten are kept
+        chunk.unlink()
+    (tmp_path / "child.py").write_text(_TWO)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run(
+        [*command, str(tmp_path / "child.py"), str(data), str(tmp_path / "two")],
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        timeout=110,
+        stderr=subprocess.DEVNULL,
+    )
+    assert read_targets(tmp_path / "two").digest == read_targets(tmp_path / "one").digest
+    encoded = [(tmp_path / f"two.{rank}-of-2").read_text().split(" of ") for rank in (0, 1)]
+    assert encoded[0][1] == encoded[1][1]
+    assert int(encoded[0][0]) + int(encoded[1][0]) == int(encoded[0][1])
+    assert all(2 * 2048 <= int(texts) <= 3 * 2048 for texts, _ in encoded)
 
 
 def test_more_texts_or_another_share_are_added_to_what_is_there(data: Path, teacher: Teacher, tmp_path: Path) -> None:
