@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.distillation import RECIPE as EVALUATION
 from benchmarks.measure import describe_machine
 from student.bundle import DEFAULT_BUNDLE
-from student.distill.cli import STUDENT_RECIPES
+from student.distill.command_options import STUDENT_RECIPES
 from student.distill.encoder.distillation import distill_student
 from student.distill.encoder.recipe import read_student_recipe
 from student.distill.pretrained import find_minilm

@@ -11,7 +11,16 @@ from rich.console import Console
 
 from student.artifacts.digests import digest_file
 from student.bundle import DEFAULT_BUNDLE
-from student.bundle.folder import Bundle
+from student.distill.bundle_output import bundle_figures, print_bundle
+from student.distill.command_options import (
+    STUDENT_RECIPES,
+    CheckpointOption,
+    JsonOption,
+    ModelLicenseOption,
+    ModelNameOption,
+    ModelOption,
+    TrackOption,
+)
 from student.distill.training.supervision import CHECKPOINT_MINUTES
 from student.extras import import_extra
 from student.terminal import progress_bar
@@ -19,29 +28,6 @@ from student.tracking.choosing import TRACKING, tracked
 from student.tracking.tracked_run import digests_of
 
 app = typer.Typer()
-
-STUDENT_RECIPES = Path(__file__).parent / "recipes"
-
-ModelOption = Annotated[
-    Path | None,
-    typer.Option(exists=True, file_okay=False, help="A sentence-transformers folder.", show_default="all-MiniLM-L6-v2"),
-]
-ModelNameOption = Annotated[str, typer.Option(help="What that folder's model is called.")]
-ModelLicenseOption = Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")]
-TrackOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="STORE",
-        help="Also keep recipe, figures by step and digests of what is made, in csv or tensorboard (files in the run's "
-        "folder `tracking`), mlflow (./mlruns) or mlflow:URI. Several times for several.",
-    ),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print what was made as JSON, and progress in lines on stderr.")
-]
-CheckpointOption = Annotated[
-    float, typer.Option(min=0, help="Minutes between checkpoints at most: no crash costs more. Others come by steps.")
-]
 
 
 @app.command("export")
@@ -136,9 +122,9 @@ def export_command(
             bundle = export_trained_on(pretrained, parts_of, read, out, new, replace=force, on_progress=show)
         else:
             bundle = export_bundle(pretrained, recipe, out, now=now, replace=force, on_progress=show)
-        run.log(0, _bundle_figures(bundle))
+        run.log(0, bundle_figures(bundle))
         run.end("finished", {name: entry.sha256 for name, entry in bundle.manifest.files.items()})
-    _print_bundle(console, bundle, as_json=as_json)
+    print_bundle(console, bundle, as_json=as_json)
 
 
 def _require_one_head(intents: Path | None, parts_of: Path | None, targets: Path | None) -> None:
@@ -148,28 +134,6 @@ def _require_one_head(intents: Path | None, parts_of: Path | None, targets: Path
         )
     if parts_of and not targets:
         raise typer.BadParameter("--parts-of needs --targets: parts are carried over by the texts of the training")
-
-
-def _bundle_figures(bundle: Bundle) -> dict[str, float]:
-    """The numbers among a bundle's metrics."""
-    return {
-        f"{group}/{name}": value
-        for group, figures in bundle.manifest.metrics.items()
-        for name, value in figures.items()
-        if isinstance(value, int | float)
-    }
-
-
-def _print_bundle(console: Console, bundle: Bundle, *, as_json: bool) -> None:
-    if as_json:
-        manifest = bundle.manifest
-        facts = {"bundle": str(bundle.path), "serial": manifest.serial, "digest": bundle.digest}
-        typer.echo(json.dumps(facts | {"metrics": manifest.metrics}))
-        return
-    size_mb = sum(entry.size_bytes for entry in bundle.manifest.files.values()) / 1e6
-    console.print(f"bundle {bundle.path}: serial {bundle.manifest.serial}, {size_mb:.1f} MB, digest {bundle.digest}")
-    for group, figures in bundle.manifest.metrics.items():
-        console.print(f"  {group}: " + ", ".join(f"{key} {value}" for key, value in figures.items()))
 
 
 @app.command("export-onnx")
@@ -369,6 +333,6 @@ def verifier_command(
                 checkpoint_s=checkpoint_minutes * 60,
             ),
         )
-        tracked_run.log(verifier_recipe.steps, _bundle_figures(made))
+        tracked_run.log(verifier_recipe.steps, bundle_figures(made))
         tracked_run.end("finished", {name: entry.sha256 for name, entry in made.manifest.files.items()})
-    _print_bundle(console, made, as_json=as_json)
+    print_bundle(console, made, as_json=as_json)

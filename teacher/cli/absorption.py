@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from student.distill.cli import ModelLicenseOption, ModelNameOption
+from student.distill.command_options import ModelLicenseOption, ModelNameOption
 from teacher.cli.options import TEACHER_RECIPES, TeacherOption, import_teacher_extra
 
 

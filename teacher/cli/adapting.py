@@ -10,7 +10,7 @@ from rich.table import Table
 
 from student.bundle import DEFAULT_BUNDLE
 from student.bundle.folder import open_bundle
-from student.distill.cli import STUDENT_RECIPES
+from student.distill.command_options import STUDENT_RECIPES
 from student.terminal import progress_bar
 from teacher.cli.options import import_teacher_extra
 

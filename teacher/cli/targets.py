@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from student.distill.cli import JsonOption, ModelLicenseOption, ModelNameOption, TrackOption
+from student.distill.command_options import JsonOption, ModelLicenseOption, ModelNameOption, TrackOption
 from student.errors import Interrupted
 from student.terminal import progress_bar
 from student.tracking.choosing import TRACKING, tracked

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from student.distill.cli import (
+from student.distill.command_options import (
     CheckpointOption,
     JsonOption,
     ModelLicenseOption,
