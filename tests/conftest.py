@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import pytest
@@ -73,7 +74,10 @@ class Server:
         self.process.wait(timeout=30)
 
 
-ServeStore = Callable[[Path], Server]
+class ServeStore(Protocol):
+    """Starts a server on a store, with more options where they are given."""
+
+    def __call__(self, store: Path, *options: str) -> Server: ...
 
 
 @contextlib.contextmanager
@@ -81,8 +85,8 @@ def serving() -> Iterator[ServeStore]:
     """Starts servers on stores and ends them."""
     servers: list[Server] = []
 
-    def start(store: Path) -> Server:
-        command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", str(store), "--port", "0"]
+    def start(store: Path, *options: str) -> Server:
+        command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", str(store), "--port", "0", *options]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
         assert process.stderr is not None
         said = []

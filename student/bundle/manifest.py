@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from student.artifacts.digests import Digest
 from student.errors import BundleForeign, BundleTooNew, ManifestInvalid
@@ -84,12 +92,22 @@ class ProbesEntry(_Part):
 
 
 class Origin(_Part):
-    """A thing that an artefact was made from: a teacher, a data set, an earlier bundle, a release."""
+    """A thing that an artefact was made from: a teacher, a data set, an earlier bundle, a release.
+
+    Attributes:
+        attribution: whom and what the licence asks to name: authors, source, changes; None where nothing is asked.
+    """
 
     role: str
     name: str
     sha256: Digest
     license: str
+    attribution: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, write: Any) -> dict[str, Any]:
+        fields: dict[str, Any] = write(self)
+        return {name: value for name, value in fields.items() if name != "attribution" or value is not None}
 
 
 class PrivacySpent(_Part):

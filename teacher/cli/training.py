@@ -42,8 +42,8 @@ def train_command(
     recipe: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="How to fine-tune.")] = TEACHER_RECIPES
     / "fine-tuning.toml",
     model: ModelOption = None,
-    model_name: ModelNameOption = "local model",
-    model_license: ModelLicenseOption = "LicenseRef-unknown",
+    model_name: ModelNameOption = None,
+    model_license: ModelLicenseOption = None,
     checkpoint_minutes: CheckpointOption = CHECKPOINT_MINUTES,
     track: TrackOption = None,
     as_json: JsonOption = False,

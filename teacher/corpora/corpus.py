@@ -6,7 +6,7 @@ the beginning of a corpus is a fair sample of it, and a larger share begins with
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.json_lines import is_held_out
@@ -119,9 +119,19 @@ def corpus_lineage(recipe: CorpusRecipe, data: Path) -> list[Origin]:
             elif name:
                 path = data / name
                 origins[name] = Origin(
-                    role=CORPUS_ROLE, name=_shown(name), sha256=digest_file(path), license=source.license
+                    role=CORPUS_ROLE,
+                    name=_shown(name),
+                    sha256=digest_file(path),
+                    license=source.license,
+                    attribution=_attribution(recipe, name),
                 )
     return list(origins.values())
+
+
+def _attribution(recipe: CorpusRecipe, file: str) -> str | None:
+    """The attribution of a file, or else of the innermost folder that holds it, as the recipe says."""
+    places = (file, *(parent.as_posix() for parent in PurePosixPath(file).parents))
+    return next((recipe.attributions[place] for place in places if place in recipe.attributions), None)
 
 
 def _shown(name: str) -> str:

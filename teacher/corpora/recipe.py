@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from student.artifacts.json_lines import DataRefused
 from student.artifacts.settings import read_settings
+from student.distill.licenses import SpdxExpression
 from teacher.roles import Role
 
 Kind = Literal["texts", "pairs", "passages", "guides", "guide_pages", "guide_pairs", "answers", "folder"]
@@ -36,7 +37,7 @@ class Source(_Model):
         hold_out: share held out, by the row's text, or by the guide's `pair_id` or `id`; of `folder`, of its documents.
         share: of the rows to take, by the same key; the areas of `capped` take `capped_share`.
         language: of the texts; rows of another `lang` are left out.
-        license: of the file, an SPDX identifier.
+        license: of the file, an SPDX expression.
     """
 
     mix: str
@@ -54,7 +55,7 @@ class Source(_Model):
     capped: list[str] = []
     capped_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     language: str | None = None
-    license: str
+    license: SpdxExpression
 
 
 class CorpusRecipe(_Model):
@@ -66,12 +67,14 @@ class CorpusRecipe(_Model):
         areas_held_out: products, companies or subjects that no source brings in; of a row, the beginning of its `id`,
             `source` or `subject` (`sources.py`).
         guides_held_out: guides whose sentences no source may bring in by another way.
+        attributions: whom licences ask to name, and where their texts are found, by file or folder.
         source: its files.
     """
 
     name: str
     max_chars: Annotated[int, Field(ge=50)] = 1200
     areas_held_out: list[str] = []
+    attributions: dict[str, str] = {}
     guides_held_out: list[Source] = []
     source: Annotated[list[Source], Field(min_length=1)]
 

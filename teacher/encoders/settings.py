@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+from student.distill.licenses import SpdxExpression
+
 Kind = Literal["folder", "onnx", "endpoint"]
 
 _ONLY_FOR: dict[str, tuple[Kind, ...]] = {
@@ -34,7 +36,8 @@ class EncoderSettings(BaseModel):
     Attributes:
         name: of the encoder in lineage and model cards.
         model: a sentence-transformers folder, an `.onnx` file, or the http(s) base URL of an OpenAI-compatible server.
-        license: SPDX identifier.
+        license: SPDX expression.
+        attribution: whom the licence asks to name, for notices and model cards.
         prompts: by role. None takes a folder's own prompts by role; empty ones mean that there are none.
         dimensions: only the first so many numbers are used, scaled to unit norm (Matryoshka).
         max_tokens: longer texts are cut there; None takes what the encoder measurably reads, at most 2,048.
@@ -52,7 +55,8 @@ class EncoderSettings(BaseModel):
 
     name: str = Field(min_length=1)
     model: Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
-    license: str = Field(min_length=1)
+    license: SpdxExpression
+    attribution: str | None = None
     prompts: Prompts | None = None
     dimensions: PositiveInt | None = None
     max_tokens: int | None = Field(default=None, ge=8)

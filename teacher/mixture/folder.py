@@ -36,7 +36,12 @@ def open_teacher_folder(folder: Path) -> Teacher:
 
 
 def open_any_teacher(
-    path: Path | None, *, name: str, license_: str, precision: str = "auto", languages: list[str] | None = None
+    path: Path | None,
+    *,
+    name: str | None,
+    license_: str | None,
+    precision: str = "auto",
+    languages: list[str] | None = None,
 ) -> Teacher:
     """The teacher of a folder of any kind: see `open_teacher_folder`, and of a model's folder `open_folder_teacher`."""
     if path and states_a_teacher(path):

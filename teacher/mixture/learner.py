@@ -126,7 +126,7 @@ class MixtureFolder:
         return [*encoders, *name_learned(self.name, self.license, self.intent_head_sha256, adapter), *self.lineage]
 
 
-def read_learner(path: Path | None, *, name: str, license_: str) -> Learner:
+def read_learner(path: Path | None, *, name: str | None, license_: str | None) -> Learner:
     """The teacher of a folder; the official MiniLM if none is named. No encoder is opened.
 
     Args:

@@ -120,8 +120,16 @@ class Teacher:
         """Its encoders, and what they were made from."""
         if self.learner:
             return self.learner.as_teacher()
-        facts = [voice.encoder.facts for voice in self.voices]
-        return [Origin(role="teacher", name=each.name, sha256=each.digest, license=each.license) for each in facts]
+        return [
+            Origin(
+                role="teacher",
+                name=voice.encoder.facts.name,
+                sha256=voice.digest,
+                license=voice.encoder.facts.license,
+                attribution=voice.settings.attribution,
+            )
+            for voice in self.voices
+        ]
 
 
 def _block(voice: Voice, texts: list[str], role: Role, languages: Sequence[str | None]) -> Block:
@@ -147,14 +155,19 @@ def open_teacher(recipe: TeacherRecipe, pretrained: Pretrained | None = None) ->
 
 
 def open_folder_teacher(
-    path: Path | None, *, name: str, license_: str, precision: str = "auto", languages: list[str] | None = None
+    path: Path | None,
+    *,
+    name: str | None,
+    license_: str | None,
+    precision: str = "auto",
+    languages: list[str] | None = None,
 ) -> Teacher:
     """The teacher that is one sentence-transformers folder; the official MiniLM, which reads English, if none is named.
 
     Args:
         path: of the folder.
-        name: in lineage and model cards.
-        license_: SPDX identifier.
+        name: in lineage and model cards; None for what the folder says of itself.
+        license_: an SPDX expression; None likewise.
         precision: `auto`, `float32` or `bfloat16`.
         languages: that it reads; None for all.
 
@@ -167,6 +180,7 @@ def open_folder_teacher(
             "name": pretrained.name,
             "model": str(pretrained.path),
             "license": pretrained.license,
+            "attribution": pretrained.attribution,
             "precision": precision,
             "languages": languages if path else ["en"],
         }

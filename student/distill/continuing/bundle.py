@@ -18,6 +18,7 @@ from student.distill.export.encoder_export import (
     export_encoder,
     open_exported,
 )
+from student.distill.export.manifest_fields import DISTILLATION_FIELDS
 from student.distill.export.model_card import write_model_card
 from student.distill.export.probe_texts import PROBE_TEXTS
 from student.distill.pretrained import Pretrained, WeightsRefused
@@ -118,7 +119,7 @@ def _fields(
         "limits": limits,
         "metrics": dict(figures),
         "lineage": list({(o.role, o.sha256): o.model_dump() for o in _origins(pretrained)}.values()),
-        "distillation": {key: distillation[key] for key in ("recipe", "mix", "log") if key in distillation},
+        "distillation": {key: distillation[key] for key in DISTILLATION_FIELDS if key in distillation},
     }
     if parts.is_verified and manifest.verifier:
         fields["reader"] = manifest.verifier.model_dump()

@@ -32,14 +32,14 @@ _LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 _Tensors = dict[str, NDArray[np.float32]]
 
 
-def open_start(path: Path | None, folder: Path, *, name: str, license_: str) -> Pretrained:
+def open_start(path: Path | None, folder: Path, *, name: str | None, license_: str | None) -> Pretrained:
     """The weights that a student starts from.
 
     Args:
         path: a sentence-transformers folder, or a bundle, whose weights are unpacked; None for the official MiniLM.
         folder: of the unpacked weights.
         name: of a folder's model in lineage and model cards; a bundle has its own.
-        license_: of a folder's model, an SPDX identifier.
+        license_: of a folder's model, an SPDX expression. None for both: what the folder says of itself.
 
     Raises:
         BundleError: see `unpack_weights`. WeightsRefused: the folder holds no weights.
@@ -76,6 +76,8 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
     itself = Origin(role=BUNDLE_ROLE, name=manifest.name, sha256=bundle.digest, license=_license(bundle))
     told = manifest.model_dump().get("distillation") or {}
     return {
+        "name": manifest.name,
+        "license": _license(bundle),
         "embedding_space": manifest.embedding_space,
         "languages": manifest.languages,
         "recipe": told.get("recipe", {}),

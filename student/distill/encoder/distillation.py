@@ -19,6 +19,7 @@ from student.distill.encoder.model import StudentModel, fit_map, pad, save_sente
 from student.distill.encoder.recipe import RecipeRefused, StudentRecipe
 from student.distill.encoder.training import train_encoder
 from student.distill.encoder.vocabulary import make_tokenizer
+from student.distill.licenses import joined
 from student.distill.pretrained import Pretrained
 from student.distill.targets import Targets, describe_mix
 from student.distill.training.loop import LOG
@@ -29,6 +30,8 @@ from student.embeddings import Embeddings
 
 VALIDATION_TEXTS = 1000
 _MAP_TEXTS = 8000
+_OF_A_TEACHER = ("name", "license", "prompts", "weight", "languages", "is_centered")
+"""Published of each teacher; the place of its weights is not."""
 STUDENT_FOLDER = "model"
 _TOKENIZER = "tokenizer.json"
 
@@ -127,9 +130,14 @@ def _first_student(start: Pretrained, recipe: StudentRecipe, tokenizer: str, tar
 
 def _origin_facts(targets: Targets, recipe: StudentRecipe, start: Pretrained, tokenizer: str) -> dict[str, Any]:
     """The part of the student's `distillation.json` that is known before it is trained."""
+    links = targets.links
     return {
+        "name": recipe.name,
+        "license": joined([recipe.license, start.license]),
         "embedding_space": _embedding_space(targets, recipe, start),
         "languages": recipe.languages,
+        "teachers": [{key: said[key] for key in _OF_A_TEACHER if said.get(key)} for said in targets.manifest.teachers],
+        "links": {"answers": len(links.answers), "translations": len(links.translations)},
         "recipe": recipe.model_dump(),
         "lineage": [origin.model_dump() for origin in _lineage(targets, recipe, start, tokenizer)],
         "privacy": [each.model_dump() for each in targets.manifest.privacy],
@@ -145,15 +153,16 @@ def _embedding_space(targets: Targets, recipe: StudentRecipe, start: Pretrained)
 
 def _lineage(targets: Targets, recipe: StudentRecipe, start: Pretrained, tokenizer: str) -> list[Origin]:
     """Everything that the student is made from."""
-    own = {
-        ("vocabulary", "tokenizer.json"): digest_bytes(tokenizer.encode()),
-        ("targets", "targets.json"): targets.digest,
-        ("recipe", recipe.name): digest_json(recipe.model_dump()),
-    }
+    texts = joined(origin.license for origin in targets.manifest.lineage)
+    own = (
+        ("vocabulary", "tokenizer.json", digest_bytes(tokenizer.encode()), joined([recipe.license, start.license])),
+        ("targets", "targets.json", targets.digest, texts),
+        ("recipe", recipe.name, digest_json(recipe.model_dump()), recipe.license),
+    )
     return [
         *targets.manifest.lineage,
         start.as_origin("student started from"),
-        *(Origin(role=role, name=name, sha256=sha256, license="Apache-2.0") for (role, name), sha256 in own.items()),
+        *(Origin(role=role, name=name, sha256=sha256, license=spdx) for role, name, sha256, spdx in own),
     ]
 
 

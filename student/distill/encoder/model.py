@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from student.distill.encoder.recipe import Architecture, RecipeRefused
+from student.distill.encoder.student_card import write_student_card
 from student.distill.encoder.vocabulary import initial_embeddings, pieces_of, read_pieces
 from student.distill.pretrained import DISTILLATION, Pretrained
 from student.distill.training.precision import move
@@ -138,14 +139,15 @@ def pad(tokens: Sequence[Sequence[int] | NDArray[np.int32]], device: torch.devic
 def save_sentence_transformer(
     student: StudentModel, tokenizer: str, folder: Path, *, max_tokens: int, facts: dict[str, Any] | None = None
 ) -> None:
-    """Writes an ordinary sentence-transformers folder; `facts` (space, lineage, log) go into `distillation.json`.
+    """Writes an ordinary sentence-transformers folder.
 
     Args:
         student: the model, or any other of that form.
         tokenizer: the content of its `tokenizer.json`, WordPiece or Unigram.
         folder: is made.
         max_tokens: window, special tokens included.
-        facts: of a student; None for weights that were not distilled here.
+        facts: of a student (space, lineage, log), for `distillation.json` and its card, README.md; None for weights
+            that were not distilled here.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _save_tensors(folder / "model.safetensors", student.bert.state_dict())
@@ -161,6 +163,9 @@ def save_sentence_transformer(
     }
     if facts is not None:
         files[DISTILLATION] = _json(facts)
+        files["README.md"] = write_student_card(
+            facts, pieces=len(pieces_of(tokenizer)), dimension=student.dimension, max_tokens=max_tokens
+        )
     if student.map:
         modules.append("Dense")
         linear = {"in_features": hidden, "out_features": student.dimension, "bias": False}

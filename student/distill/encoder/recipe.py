@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from student.artifacts.settings import read_settings
+from student.distill.licenses import SpdxExpression
 from student.errors import OrillaError
 
 
@@ -96,6 +97,7 @@ class Bounds(_Part):
         teacher_similarity: least mean cosine to the teacher on the validation texts at the end of the run.
         export_max_difference: ONNX float32 against torch, a coordinate's largest difference.
         int8_mean_similarity, int8_min_similarity: int8 against float32, cosine of a text's two embeddings.
+        int8_ndcg_loss: int8 against float32, at finding a text by its beginning; what chance loses is allowed too.
         int8_top10_overlap: int8 against float32, share of a text's ten nearest that stay among them.
     """
 
@@ -104,6 +106,7 @@ class Bounds(_Part):
     int8_mean_similarity: Annotated[float, Field(ge=-1, le=1)] = 0.985
     int8_min_similarity: Annotated[float, Field(ge=-1, le=1)] = 0.95
     int8_top10_overlap: Annotated[float, Field(ge=0, le=1)] = 0.80
+    int8_ndcg_loss: Annotated[float, Field(ge=0, le=1)] = 0.005
 
 
 class StudentRecipe(_Part):
@@ -113,9 +116,12 @@ class StudentRecipe(_Part):
         languages: that it reads.
         leaves_space: its embeddings are not to be compared with those of other students of its targets: it learns from
             answers what its teacher does not say, and an index must be embedded again.
+        license: under which whoever trains it gives it away, an SPDX expression; that of the weights it starts from
+            applies beside it.
     """
 
     name: str
+    license: SpdxExpression = "LicenseRef-own"
     languages: Annotated[list[str], Field(min_length=1)]
     architecture: Architecture
     training: EncoderTraining

@@ -1,10 +1,10 @@
 """Export of a bundle from a pretrained encoder: graph, int8, comparison, intent head, files."""
 
+import dataclasses
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
+from student.artifacts.digests import digest_file
 from student.bundle.folder import Bundle, write_bundle
 from student.bundle.linear_head import INTENT, LinearHead, pack_head
 from student.bundle.query_adapter import QueryAdapter, pack_adapter
@@ -15,14 +15,18 @@ from student.distill.export.encoder_export import (
     export_encoder,
     open_exported,
 )
+from student.distill.export.limits import INTENT_FIGURES, MESSAGE_FIGURES, bundle_limits, near_copies
 from student.distill.export.manifest_fields import manifest_fields, notice
 from student.distill.export.model_card import write_model_card
 from student.distill.export.probe_texts import PROBE_TEXTS
 from student.distill.export.recipe import ExportRecipe
 from student.distill.heads.adapter_distillation import distill_adapter_from_targets
 from student.distill.heads.head_distillation import read_soft_labels
-from student.distill.heads.intent_head import HeadMetrics, LabelledTexts, read_labelled, read_texts, train_intent_head
+from student.distill.heads.intent_head import LabelledTexts, read_labelled, read_texts, train_intent_head
+from student.distill.heads.messages import measure_on_messages, read_messages
+from student.distill.licenses import joined, license_texts, spdx
 from student.distill.pretrained import Pretrained, read_query_adapter, require_exportable
+from student.distill.targets import read_targets_manifest
 from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
 
@@ -51,26 +55,35 @@ def export_bundle(
 
     Raises:
         WeightsRefused: no bundle can be made of such an encoder.
+        LicenseRefused: a licence of the recipe is no SPDX expression.
+        DataRefused: labelled texts or messages cannot be used.
         FidelityLost: the student is further from its teacher, or the quantized encoder from the pretrained one, than
             the student's recipe allows; nothing was written.
     """
     require_exportable(pretrained)
+    recipe = dataclasses.replace(
+        recipe, license=spdx(recipe.license), intents_license=spdx(recipe.intents_license)
+    )  # refused now, not after hours
     data = read_labelled(recipe.intents)
+    messages = read_messages(recipe.messages, _labels(data, recipe)) if recipe.messages else None
     exported = export_encoder(pretrained, _comparison_texts(data.texts, recipe.passages), on_progress=on_progress)
     encoder = open_exported(pretrained, exported.graph, exported.tokenizer)
     on_progress(4, EXPORT_STEPS, "training the intent head")
-    head, head_metrics = _train_head(recipe, data, encoder, on_progress)
+    head, figures = _train_head(recipe, data, encoder, on_progress)
+    if messages:
+        figures |= {MESSAGE_FIGURES: _measure_messages(recipe.messages, messages, head, encoder)}
     adapter = _distill_adapter(recipe, pretrained.dimension, encoder)
     on_progress(5, EXPORT_STEPS, "writing the bundle")
-    metrics = exported.as_metrics() | {"intent_head_on_held_out_texts": head_metrics.as_metrics()}
-    fields: dict[str, Any] = manifest_fields(pretrained, recipe, head, metrics, now)
+    metrics = exported.as_metrics() | figures
+    limits = bundle_limits(pretrained, exported.tokenizer, head, data, metrics)
+    fields = manifest_fields(pretrained, recipe, head, limits=limits, metrics=metrics, now=now)
     contents = {
         "encoder.onnx": exported.graph,
         "tokenizer.json": exported.tokenizer,
         "intent.safetensors": pack_head(head.weight, head.bias),
         "probes.json": write_probes(PROBE_TEXTS, encoder, {INTENT: head}),
-        "LICENSE.txt": (files("student.distill") / "apache-2.0.txt").read_bytes(),
-        "NOTICE.txt": notice(pretrained, recipe).encode(),
+        "LICENSE.txt": license_texts(joined([pretrained.license, recipe.license])).encode(),
+        "NOTICE.txt": notice(fields).encode(),
         "MODEL_CARD.md": write_model_card(fields).encode(),
     }
     if adapter:
@@ -80,13 +93,30 @@ def export_bundle(
     return write_bundle(path, fields, contents, replace=replace)
 
 
+def _labels(data: LabelledTexts, recipe: ExportRecipe) -> set[str]:
+    """The labels that the head will have."""
+    of_teacher = read_targets_manifest(recipe.targets)[0].intents if recipe.targets else []
+    return {*data.labels, *of_teacher}
+
+
+def _measure_messages(
+    path: Path | None, messages: LabelledTexts, head: LinearHead, encoder: Encoder
+) -> dict[str, float | str | None]:
+    if path is None:
+        return {}
+    return {"file": path.name, "sha256": digest_file(path), **measure_on_messages(head, messages, encoder.encode)}
+
+
 def _train_head(
     recipe: ExportRecipe, data: LabelledTexts, encoder: Encoder, on_progress: OnProgress
-) -> tuple[LinearHead, HeadMetrics]:
+) -> tuple[LinearHead, dict[str, dict[str, float | str | None]]]:
+    """The intent head, and its figures by group."""
     outside = read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
     soft = read_soft_labels(recipe.targets, encoder.encode, count=_MAX_SOFT_LABELS) if recipe.targets else None
     shown = ShownEncoding(len(data.texts) + len(outside), "encoding texts for the intent head", on_progress)
-    return train_intent_head(data, outside, shown.of(encoder.encode), soft=soft, seed=recipe.seed)
+    head, measured = train_intent_head(data, outside, shown.of(encoder.encode), soft=soft, seed=recipe.seed)
+    figures = {**measured.as_metrics(), "near_copies": near_copies(encoder.encode(data.texts))}
+    return head, {INTENT_FIGURES: {**figures}}
 
 
 def _distill_adapter(recipe: ExportRecipe, dimension: int, encoder: Encoder) -> QueryAdapter | None:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from student.distill.export.fidelity import (
     require_fidelity,
     require_teacher_similarity,
 )
+from student.distill.export.finding import Finding, compare_at_finding, require_finding
+from student.distill.export.limits import FINDING_FIGURES, TOKENIZER_FIGURES, measure_tokenizer
 from student.distill.export.onnx_graph import export_graph, quantize_graph
 from student.distill.pretrained import Pretrained, require_exportable
 from student.embeddings import Embeddings, Encode
@@ -35,12 +38,17 @@ class ExportedEncoder:
     tokenizer: bytes
     against_torch: Fidelity
     int8_against_float: Fidelity
+    finding: Finding | None
+    tokenizer_figures: dict[str, float]
 
-    def as_metrics(self) -> dict[str, dict[str, float]]:
+    def as_metrics(self) -> dict[str, Any]:
         """The groups of figures for a manifest."""
+        found = {FINDING_FIGURES: self.finding.as_metrics()} if self.finding else {}
         return {
             "onnx_against_torch": self.against_torch.as_metrics(),
             "int8_against_onnx": self.int8_against_float.as_metrics(),
+            **found,
+            TOKENIZER_FIGURES: self.tokenizer_figures,
         }
 
 
@@ -69,9 +77,14 @@ def export_encoder(
         graph = quantize_graph(float_graph)
         on_progress(3, EXPORT_STEPS, "comparing torch, ONNX and int8")
         encoders = [open_exported(pretrained, each, tokenizer) for each in (float_graph.read_bytes(), graph)]
-        fidelities = _compare_all(open_reference(pretrained), encoders, list(texts), on_progress)
-    require_fidelity(*fidelities, bounds)
-    return ExportedEncoder(graph, tokenizer, *fidelities)
+    of_float, of_int8 = encoders
+    against_torch, int8_against_float, finding = _compare_all(
+        open_reference(pretrained), of_float, of_int8, list(texts), on_progress
+    )
+    require_fidelity(against_torch, int8_against_float, bounds)
+    require_finding(finding, bounds)
+    figures = measure_tokenizer(tokenizer, texts, max_tokens=pretrained.max_tokens)
+    return ExportedEncoder(graph, tokenizer, against_torch, int8_against_float, finding, figures)
 
 
 def open_exported(pretrained: Pretrained, graph: bytes, tokenizer: bytes) -> Encoder:
@@ -89,16 +102,17 @@ def _bounds(pretrained: Pretrained) -> Bounds:
 
 
 def _compare_all(
-    reference: Encode, encoders: Sequence[Encoder], texts: list[str], on_progress: OnProgress
-) -> tuple[Fidelity, Fidelity]:
-    """ONNX float32 against torch, and int8 against ONNX float32, by encoders that are closed then."""
-    runs = [reference, *(encoder.encode for encoder in encoders)]
+    reference: Encode, of_float: Encoder, of_int8: Encoder, texts: list[str], on_progress: OnProgress
+) -> tuple[Fidelity, Fidelity, Finding | None]:
+    """ONNX float32 against torch, int8 against ONNX float32, and both at finding, by encoders that are closed then."""
+    runs = [reference, of_float.encode, of_int8.encode]
     what = f"comparing {len(texts)} texts of torch, ONNX and int8"
     shown = ShownEncoding(len(runs) * len(texts), what, on_progress)
     by_torch, by_float, by_int8 = (shown.of(run)(texts) for run in runs)
-    for encoder in encoders:
+    finding = compare_at_finding(texts, of_float.encode, of_int8.encode)
+    for encoder in (of_float, of_int8):
         encoder.close()
-    return compare_embeddings(by_float, by_torch), compare_embeddings(by_int8, by_float)
+    return compare_embeddings(by_float, by_torch), compare_embeddings(by_int8, by_float), finding
 
 
 class ShownEncoding:

@@ -7,15 +7,24 @@ from typing import Any
 from student.artifacts.digests import digest_file
 from student.bundle.linear_head import INTENT, LinearHead
 from student.bundle.manifest import Origin, created_at
+from student.distill.cards import attributions, share_alike
 from student.distill.export.recipe import ExportRecipe
+from student.distill.licenses import joined, spdx
 from student.distill.pretrained import Pretrained
 from student.distill.targets import TARGETS_MANIFEST, TargetsManifest, read_targets_manifest
 
 MIN_PROBE_SIMILARITY = 0.995
+DISTILLATION_FIELDS = ("recipe", "mix", "log", "teachers", "links")
 
 
 def manifest_fields(
-    pretrained: Pretrained, recipe: ExportRecipe, head: LinearHead, metrics: Mapping[str, Any], now: datetime
+    pretrained: Pretrained,
+    recipe: ExportRecipe,
+    head: LinearHead,
+    *,
+    limits: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    now: datetime,
 ) -> dict[str, Any]:
     """The manifest of a bundle, without `files` and `adapter`.
 
@@ -23,6 +32,7 @@ def manifest_fields(
         pretrained: the encoder.
         recipe: the bundle's.
         head: its intent head.
+        limits: of `student.distill.export.limits`.
         metrics: groups of figures.
         now: its time of making.
     """
@@ -51,16 +61,20 @@ def manifest_fields(
             }
         },
         "probes": {"file": "probes.json", "min_similarity": MIN_PROBE_SIMILARITY},
-        "limits": _limits(pretrained),
+        "limits": dict(limits),
         "metrics": dict(metrics),
         "lineage": _lineage(pretrained, recipe, targets),
         "licenses": [
-            {"spdx": pretrained.license, "applies_to": "encoder.onnx, tokenizer.json", "file": "LICENSE.txt"},
-            {"spdx": "Apache-2.0", "applies_to": "everything else", "file": "LICENSE.txt"},
+            {"spdx": joined([pretrained.license]), "applies_to": "encoder.onnx, tokenizer.json", "file": "LICENSE.txt"},
+            {"spdx": spdx(recipe.license), "applies_to": "everything else", "file": "LICENSE.txt"},
         ],
         "model_card": "MODEL_CARD.md",
         **({"privacy": list(spent.values())} if spent else {}),
-        **({"distillation": {key: distillation[key] for key in ("recipe", "mix", "log")}} if distillation else {}),
+        **(
+            {"distillation": {key: distillation[key] for key in DISTILLATION_FIELDS if key in distillation}}
+            if distillation
+            else {}
+        ),
     }
 
 
@@ -75,45 +89,46 @@ def _lineage(
     ]
     if recipe.query_adapter:
         digest = digest_file(recipe.query_adapter)
-        origins.append(_origin("teacher's query adapter", recipe.query_adapter.name, digest, "Apache-2.0"))
+        origins.append(_origin("teacher's query adapter", recipe.query_adapter.name, digest, _of_teachers(targets)))
     if targets:
         manifest, digest = targets
-        origins.append(_origin("targets", TARGETS_MANIFEST, digest, "Apache-2.0"))
+        licenses = joined(origin.license for origin in manifest.lineage)
+        origins.append(_origin("targets", TARGETS_MANIFEST, digest, licenses))
         origins += [origin.model_dump() for origin in manifest.lineage]
     return list({(o["role"], o["sha256"]): o for o in origins}.values())
+
+
+def _of_teachers(targets: tuple[TargetsManifest, str] | None) -> str:
+    """The licence of what a teacher's folder holds beside its weights."""
+    lineage = targets[0].lineage if targets else []
+    return joined(origin.license for origin in lineage if origin.role == "teacher")
 
 
 def _origin(role: str, name: str, sha256: str, spdx: str) -> dict[str, Any]:
     return Origin(role=role, name=name, sha256=sha256, license=spdx).model_dump()
 
 
-def _limits(pretrained: Pretrained) -> dict[str, Any]:
-    """The intended use and the known limits, for the model card."""
-    known = [
-        "The intents are general ones of customer support, in English; a deployment trains its own.",
-        "The intent texts hold many near-copies of each other, so the accuracy below is higher than messages of real "
-        "customers will see.",
+def notice(fields: Mapping[str, Any]) -> str:
+    """The bundle's NOTICE.txt: what it holds, what it was made from, and whom the licences ask to name.
+
+    Args:
+        fields: of the manifest.
+    """
+    lineage = fields["lineage"]
+    held = next(origin for origin in lineage if origin["role"] == "encoder")
+    intents = [f"{o['name']} ({o['license']})" for o in lineage if o["role"] == "intent texts"]
+    made_from = [o for o in lineage if o["role"] not in ("encoder", "intent texts")]
+    parts = [
+        f"This bundle holds {held['name']} ({held['license']}), converted to ONNX and quantized to int8.\n"
+        "The licences are in LICENSE.txt.\n",
+        f"The intent head was trained on {', '.join(intents)}; the texts themselves\nare not part of the bundle.\n",
     ]
-    if pretrained.distillation:
-        summary = f"{pretrained.name}, distilled from a teacher on public texts, in ONNX, quantized to int8."
-        known.append("It learned from help centers and technical documentation; other subjects are understood less.")
-    else:
-        summary = f"{pretrained.name} in ONNX, quantized to int8, not distilled, with an intent head."
-        known.append("The encoder was trained on English; Spanish is found mostly through words both languages share.")
-    use = "Finding and citing passages of a branch's own documents, and naming a message's intent."
-    return {"summary": summary, "intended_use": use, "known": known}
-
-
-def notice(pretrained: Pretrained, recipe: ExportRecipe) -> str:
-    """The bundle's NOTICE.txt: what it holds and what it was made from."""
-    distillation = pretrained.distillation
-    made_from = "".join(
-        f"  {o['role']}: {o['name']} ({o['license']})\n" for o in (distillation or {}).get("lineage", [])
+    if made_from:
+        lines = "".join(f"  {o['role']}: {o['name']} ({o['license']})\n" for o in made_from)
+        parts.insert(1, f"It was made from:\n{lines}The texts themselves are not part of it.\n")
+    parts += ["\n".join(paragraph for paragraph in share_alike(lineage) if paragraph) + "\n"] * bool(
+        share_alike(lineage)
     )
-    return (
-        f"This bundle holds {pretrained.name} ({pretrained.license}), converted to ONNX and quantized to int8.\n"
-        "The licence is in LICENSE.txt.\n\n"
-        + (f"It was distilled from:\n{made_from}The texts themselves are not part of it.\n\n" if made_from else "")
-        + f"The intent head was trained on {recipe.intents_name} ({recipe.intents_license}); the texts themselves\n"
-        "are not part of the bundle.\n"
-    )
+    if named := attributions(lineage):
+        parts.append("Attribution:\n" + "".join(f"  {line}\n" for line in named))
+    return "\n".join(parts)

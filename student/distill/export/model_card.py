@@ -1,13 +1,37 @@
 """The model card of a bundle, generated from its manifest's own fields so that the two cannot disagree."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from student.bundle.linear_head import INTENT
+from student.distill.cards import CardFacts, Measured, attributions, front_matter, origins_table, share_alike
+from student.distill.encoder.student_card import distillation_section, similarity_measured
+from student.distill.export.limits import FINDING_FIGURES, INTENT_FIGURES, MESSAGE_FIGURES
+from student.distill.licenses import joined
+
+USAGE = """\
+from pathlib import Path
+
+from student.runtime.student import load_student
+
+student = load_student(Path("."))  # this folder; verifies every byte and runs the probes
+print(student.encoder.encode(["How do I reset my password?"]).shape)
+print({name: head.classify(student.encoder.encode(["Where is my invoice?"])[0]).label
+       for name, head in student.heads.items()})
+"""
+SERVER = """\
+orilla edge ingest DOCUMENTS --store STORE --bundle .
+orilla edge serve --store STORE --bundle . --port 8080
+"""
+REQUEST = """\
+curl -s http://127.0.0.1:8080/v1/query -H 'content-type: application/json' \\
+     -d '{"text": "How do I reset my password?"}'
+"""
 
 
 def write_model_card(fields: Mapping[str, Any]) -> str:
     """The Markdown model card (after Mitchell et al. 2019, arXiv 1810.03993) of a manifest's fields."""
-    limits, encoder = fields["limits"], fields["encoder"]
+    limits, encoder, lineage = fields["limits"], fields["encoder"], fields["lineage"]
     lines = [
         f"# {fields['name']}, serial {fields['serial']}",
         "",
@@ -20,6 +44,7 @@ def write_model_card(fields: Mapping[str, Any]) -> str:
         f"| embedding | {encoder['dimension']} numbers, unit norm, window of {encoder['max_tokens']} tokens |",
         f"| embedding space | `{fields['embedding_space']}` |",
         "",
+        *_usage(),
         "## Meant for",
         "",
         limits["intended_use"],
@@ -30,9 +55,10 @@ def write_model_card(fields: Mapping[str, Any]) -> str:
         "",
         "## Made from",
         "",
-        "| role | name | licence | SHA-256 |",
-        "|---|---|---|---|",
-        *(f"| {o['role']} | {o['name']} | {o['license']} | `{o['sha256']}` |" for o in fields["lineage"]),
+        *origins_table(lineage),
+        "",
+        *share_alike(lineage),
+        *(f"- {line}" for line in attributions(lineage)),
         "",
         "## Measured",
         "",
@@ -42,38 +68,57 @@ def write_model_card(fields: Mapping[str, Any]) -> str:
     ]
     lines += [line for name, head in fields["heads"].items() for line in _head(name, head)]
     if distillation := fields.get("distillation"):
-        lines += _distillation(distillation)
-    lines += [
-        "## Privacy",
-        "",
-        *_privacy(fields.get("privacy", [])),
-    ]
-    return "\n".join(lines) + "\n"
+        lines += [*distillation_section(distillation), "Then `orilla student export` makes the bundle.", ""]
+    lines += ["## Licences", "", *(f"- {one['applies_to']}: {one['spdx']}" for one in fields["licenses"]), ""]
+    lines += ["## Privacy", "", *_privacy(fields.get("privacy", []))]
+    return _front_matter(fields) + "\n" + "\n".join(lines) + "\n"
+
+
+def _usage() -> list[str]:
+    blocks = [("python", USAGE), ("sh", SERVER), ("sh", REQUEST)]
+    lines = ["## Use", "", "In Python, in this folder; no torch is needed:", ""]
+    for number, (language, code) in enumerate(blocks):
+        if number == 1:
+            lines += ["As a server, with answers from your own documents, and what it is asked:", ""]
+        lines += [f"```{language}", code.rstrip(), "```", ""]
+    return lines
+
+
+def _front_matter(fields: Mapping[str, Any]) -> str:
+    return front_matter(
+        CardFacts(
+            name=f"{fields['name']} {fields['serial']}",
+            languages=fields["languages"],
+            license=joined(one["spdx"] for one in fields["licenses"]),
+            library="onnx",
+            tags=("onnx", "int8", "sentence-similarity", "text-classification", "customer-support", "orilla"),
+            lineage=fields["lineage"],
+            measured=_measured(fields),
+        )
+    )
+
+
+def _measured(fields: Mapping[str, Any]) -> list[Measured]:
+    """The figures of a manifest that hubs show."""
+    metrics, measured = fields["metrics"], similarity_measured(fields.get("distillation") or {})
+    texts = next((o["name"] for o in fields["lineage"] if o["role"] == "intent texts"), "labelled texts")
+    task = "text-classification"
+    if INTENT in fields["heads"] and (held_out := metrics.get(INTENT_FIGURES)):
+        data = f"{texts}, held out"
+        measured.append(Measured(task, data, "accuracy", "accuracy on held-out texts", held_out["accuracy"]))
+        measured.append(Measured(task, data, "f1", "macro-F1 on held-out texts", held_out["macro_f1"]))
+    if real := metrics.get(MESSAGE_FIGURES):
+        measured.append(Measured(task, real["file"], "f1", "macro-F1 on messages of users", real["macro_f1"]))
+    if finding := metrics.get(FINDING_FIGURES):
+        what = "nDCG@10 of finding a text by its beginning, in int8"
+        measured.append(Measured("text-retrieval", "comparison texts", "ndcg_at_10", what, finding["int8_ndcg"]))
+    return measured
 
 
 def _head(name: str, head: Mapping[str, Any]) -> list[str]:
     return [
         f"**{name}**: {len(head['labels'])} labels, temperature {head['temperature']}, out of scope below "
         f"{head['threshold']}: {', '.join(head['labels'])}.",
-        "",
-    ]
-
-
-def _distillation(distillation: Mapping[str, Any]) -> list[str]:
-    return [
-        "## Distillation",
-        "",
-        "Texts of each part of the mix: " + ", ".join(f"{n} {mix}" for mix, n in distillation["mix"].items()) + ".",
-        "",
-        "To make it again: `orilla teacher label` on the files above, `orilla student distill` with the recipe "
-        "below and `--vocabulary` this bundle's tokenizer.json, then `orilla student export`.",
-        "",
-        "The recipe, and the last entry of the log (similarity to the teacher's embeddings on held-out texts):",
-        "",
-        "```json",
-        json.dumps(distillation["recipe"], indent=2),
-        json.dumps(distillation["log"][-1], indent=2),
-        "```",
         "",
     ]
 

@@ -11,16 +11,27 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import onnx
+
 from student.distill.pretrained import Pretrained
+
+SENTENCE_EMBEDDING = "sentence_embedding"
+"""The output of a text's embedding: a runtime that is asked for no output by name gives it first."""
 
 
 def export_graph(pretrained: Pretrained, folder: Path) -> Path:
-    """Exports to float32 ONNX with outputs `token_embeddings` and `sentence_embedding`.
+    """Exports to float32 ONNX with outputs `sentence_embedding`, the first, and `token_embeddings`.
 
     Returns:
         The graph's path, below `folder`.
     """
-    return _export(pretrained, folder, task="sentence-similarity", library="sentence_transformers")
+    path = _export(pretrained, folder, task="sentence-similarity", library="sentence_transformers")
+    model = onnx.load(path)
+    outputs = sorted(model.graph.output, key=lambda output: output.name != SENTENCE_EMBEDDING)
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
+    onnx.save(model, path)
+    return path
 
 
 def export_plain_graph(pretrained: Pretrained, folder: Path) -> Path:

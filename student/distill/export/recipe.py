@@ -11,6 +11,8 @@ class ExportRecipe:
     Attributes:
         name, serial: the bundle's own.
         intents: JSON lines of labelled texts for the intent head, and where they come from.
+        license: of the bundle's own parts, the intent head among them; an SPDX expression.
+        messages: JSON lines of labelled messages of users, to measure the intent head on; or None.
         out_of_scope: JSON lines of texts of no intent, to measure; or None.
         passages: Markdown files or folders; their paragraphs are compared too, besides the labelled texts.
         targets: of a teacher with an intent head, whose soft labels the head is trained on too; or None.
@@ -27,4 +29,6 @@ class ExportRecipe:
     passages: tuple[Path, ...]
     targets: Path | None = None
     query_adapter: Path | None = None
+    messages: Path | None = None
+    license: str = "Apache-2.0"
     seed: int = 0

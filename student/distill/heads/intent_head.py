@@ -76,6 +76,19 @@ def read_labelled(path: Path) -> LabelledTexts:
         DataRefused: a line is not such an object, a text is empty or has two labels, or a label has fewer than eight
             texts.
     """
+    labelled = read_labelled_rows(path)
+    counts = Counter(labelled.labels)
+    rare = sorted(label for label, count in counts.items() if count < MIN_TEXTS)
+    if rare or len(counts) < 2:
+        raise DataRefused(
+            f"{path} has {len(counts)} label(s), {len(rare)} of them with fewer than {MIN_TEXTS} texts "
+            f"({', '.join(rare[:3])}); expected at least 2 labels of {MIN_TEXTS} texts: add texts or merge labels"
+        )
+    return labelled
+
+
+def read_labelled_rows(path: Path) -> LabelledTexts:
+    """The same with any number of texts a label, one at least in all. Raises `DataRefused`."""
     row_of: dict[str, tuple[str, str, str]] = {}
     for row in read_rows(path):
         text = column(row, "text", path).strip()
@@ -84,13 +97,8 @@ def read_labelled(path: Path) -> LabelledTexts:
         row_facts = label, language, segment
         if not text or row_of.setdefault(text, row_facts)[0] != label:
             raise DataRefused(f"{path} has a text that is empty or has two labels; expected texts with one label each")
-    counts = Counter(label for label, _, _ in row_of.values())
-    rare = sorted(label for label, count in counts.items() if count < MIN_TEXTS)
-    if rare or len(counts) < 2:
-        raise DataRefused(
-            f"{path} has {len(counts)} label(s), {len(rare)} of them with fewer than {MIN_TEXTS} texts "
-            f"({', '.join(rare[:3])}); expected at least 2 labels of {MIN_TEXTS} texts: add texts or merge labels"
-        )
+    if not row_of:
+        raise DataRefused(f"{path} has no texts; expected JSON lines with text and label")
     labels, languages, segments = zip(*row_of.values(), strict=True)
     return LabelledTexts(list(row_of), list(labels), list(languages), list(segments))
 

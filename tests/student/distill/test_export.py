@@ -1,16 +1,21 @@
 """Making a bundle from the real weights, and the refusals on the way."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from student.artifacts.json_lines import DataRefused
 from student.bundle import DEFAULT_BUNDLE
 from student.bundle.folder import Bundle, open_bundle
+from student.bundle.linear_head import LinearHead
 from student.distill.encoder.recipe import Bounds
 from student.distill.export.bundle_export import export_bundle
 from student.distill.export.fidelity import (
@@ -20,9 +25,11 @@ from student.distill.export.fidelity import (
     require_fidelity,
     require_teacher_similarity,
 )
+from student.distill.export.finding import Finding, compare_at_finding, require_finding, split_texts
 from student.distill.export.plain_onnx import OutputExists, export_onnx
 from student.distill.export.recipe import ExportRecipe
-from student.distill.heads.intent_head import calibration_error, read_labelled, train_intent_head
+from student.distill.heads.intent_head import LabelledTexts, calibration_error, read_labelled, train_intent_head
+from student.distill.heads.messages import measure_on_messages, read_messages
 from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained, require_exportable
 from student.runtime.student import load_student
 from tests.tiny import make_tiny_teacher
@@ -73,6 +80,18 @@ def test_export_keeps_torch_onnx_and_int8_within_bounds(exported: Bundle) -> Non
     assert metrics["int8_against_onnx"]["min_similarity"] >= 0.95
 
 
+def test_the_graphs_first_output_is_the_embedding_of_the_text(exported: Bundle) -> None:
+    session = onnxruntime.InferenceSession(exported.path / "encoder.onnx")
+    assert [output.name for output in session.get_outputs()] == ["sentence_embedding", "token_embeddings"]
+    first = session.run(
+        None,
+        {name: np.array([[101, 2054, 102]]) for name in ("input_ids",)}
+        | {"attention_mask": np.ones((1, 3), dtype=np.int64)},
+    )[0]
+    assert first.shape == (1, 384)
+    assert np.linalg.norm(first) == pytest.approx(1, abs=1e-5)
+
+
 def test_exported_bundle_loads_and_classifies(exported: Bundle) -> None:
     student = load_student(exported.path)
     said = student.heads["intent"].classify(student.encoder.encode(["I need my money back"])[0])
@@ -98,6 +117,61 @@ def test_quantization_outside_the_bounds_is_refused() -> None:
         require_fidelity(perfect, bad, Bounds())
     with pytest.raises(FidelityLost, match="ONNX against torch"):
         require_fidelity(bad, perfect, Bounds())
+
+
+def test_a_quantization_that_finds_less_is_refused_unless_chance_explains_it() -> None:
+    lost = Finding(texts=400, float_ndcg=0.90, int8_ndcg=0.89, loss=0.01, standard_error=0.002)
+    require_finding(replace(lost, loss=0.005), Bounds())
+    require_finding(replace(lost, standard_error=0.005), Bounds())
+    require_finding(None, Bounds())
+    with pytest.raises(FidelityLost, match=r"int8 finds 0\.8900 .* float32 0\.9000; allowed is a loss of 0\.005"):
+        require_finding(lost, Bounds())
+
+
+def test_finding_is_measured_text_by_text() -> None:
+    """Against a hand computation: int8 ranks every fourth passage second, float32 all first."""
+    texts = [f"{number} " + " ".join(f"word{number}.{place}" for place in range(19)) for number in range(80)]
+    known = {text.split()[0]: int(text.split()[0]) for text in texts}
+    queries, passages = split_texts(texts)
+    assert (queries[0].split()[-1], passages[0].split()[0]) == ("word0.5", "word0.6")
+
+    def encode(some: list[str]) -> NDArray[np.float32]:
+        return np.eye(80, dtype=np.float32)[[int(re.findall(r"word(\d+)", text)[0]) for text in some]]
+
+    def worse(some: list[str]) -> NDArray[np.float32]:
+        made = encode(some)
+        if some[0].split()[0] in known:  # queries
+            for row in range(0, 80, 4):
+                made[row, (row + 1) % 80] = 2
+        return made
+
+    found = compare_at_finding(texts, encode, worse)
+    assert found is not None
+    assert found.float_ndcg == pytest.approx(1)
+    assert found.int8_ndcg == pytest.approx(0.75 + 0.25 / np.log2(3))
+    assert found.loss == pytest.approx(1 - found.int8_ndcg)
+    assert compare_at_finding(texts[:49], encode, encode) is None
+    assert compare_at_finding(["short text"] * 100, encode, encode) is None
+
+
+def test_messages_outside_the_heads_labels_are_rightly_refused() -> None:
+    head = LinearHead(np.eye(2, dtype=np.float32) * 10, np.zeros(2, np.float32), ("a", "b"), 1.0, 0.9)
+    rows = {"1": (1, 0), "2": (0, 1), "3": (0.1, 0.1), "4": (1, 0)}
+    messages = LabelledTexts(list(rows), ["a", "b", "other", "b"], ["en", "en", "es", "es"], [""] * 4)
+    figures = measure_on_messages(head, messages, lambda texts: np.array([rows[t] for t in texts], dtype=np.float32))
+    assert figures["accuracy"] == 0.75  # 4 is wrong, 3 is refused
+    assert figures["macro_f1"] == pytest.approx(2 / 3, abs=1e-4)
+    assert figures["labels_unknown_to_the_head"] == 1
+    assert figures["accuracy_en"] == 1
+    assert figures["macro_f1_es"] == 0
+    assert figures["in_scope_refused"] == 0
+
+
+def test_messages_of_other_labels_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"text": "hello", "label": "greeting"}\n')
+    with pytest.raises(DataRefused, match=r"none of them among the 2 of the intent texts; .* such as a, b"):
+        read_messages(tmp_path / "m.jsonl", ["a", "b"])
+    assert read_messages(tmp_path / "m.jsonl", ["greeting"]).texts == ["hello"]
 
 
 def test_a_student_too_far_from_its_teacher_is_refused(labelled: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ from tests.teacher.absorption import KNOWN, NEW, RECIPE, files_of, make_release,
 from tests.teacher.mixture.tiny_mixture import write_mixture
 
 CORPUS = CorpusRecipe(
-    name="public", source=[Source(mix="public", kind="texts", file="public.jsonl", role=Role.QUERY, license="x")]
+    name="public", source=[Source(mix="public", kind="texts", file="public.jsonl", role=Role.QUERY, license="MIT")]
 )
 
 

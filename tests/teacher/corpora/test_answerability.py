@@ -84,9 +84,9 @@ def test_an_answer_is_asked_of_its_passage_and_of_the_passage_without_it(tmp_pat
     (tmp_path / "messages.jsonl").write_text(json.dumps({"text": "a message of elsewhere"}))
     recipe = QuestionsRecipe(
         name="tiny",
-        guides=[Guides(file="guides.jsonl", license="x")],
-        messages=[Messages(file="messages.jsonl", license="x", hold_out=0)],
-        segments=[Segments(file="segments.jsonl", license="x")],
+        guides=[Guides(file="guides.jsonl", license="MIT")],
+        messages=[Messages(file="messages.jsonl", license="MIT", hold_out=0)],
+        segments=[Segments(file="segments.jsonl", license="MIT")],
     )
     text = "Backups are kept for fourteen days. They are made every night. Nobody has to ask for them."
     asked = {"id": "q", "text": "how long?", "kind": "answered", "group": "a" * 12, "quote_start": 21, "quote_end": 34}

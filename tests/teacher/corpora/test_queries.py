@@ -33,7 +33,7 @@ def test_titles_headings_and_first_sentences_ask_for_what_follows(tmp_path: Path
     row = {"id": "x:en:pay", "lang": "en", "title": "Pay an invoice", "body_markdown": GUIDE}
     other = row | {"id": "x:es:pay", "lang": "es"}
     (tmp_path / "guides.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(other) + "\n")
-    source = Source(mix="m", kind="guides", file="guides.jsonl", language="en", license="x")
+    source = Source(mix="m", kind="guides", file="guides.jsonl", language="en", license="MIT")
     pairs = list(make_pairs(CorpusRecipe(name="r", source=[source]), tmp_path))
     assert {pair.maker for pair in pairs} == {"title", "heading", "first sentence"}
     assert {pair.guide for pair in pairs} == {"x:en:pay"}

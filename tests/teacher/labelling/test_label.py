@@ -79,7 +79,7 @@ class Letters:
 
 
 def voice(letters: str, **settings: object) -> Voice:
-    fields = {"name": letters, "model": letters, "license": "x", **settings}
+    fields = {"name": letters, "model": letters, "license": "MIT", **settings}
     return Voice(Letters(letters), VoiceSettings.model_validate(fields))
 
 
@@ -224,7 +224,7 @@ def test_a_centered_encoder_loses_its_mean_by_role(tmp_path: Path) -> None:
     rows = [{"text": "ab"[n % 2] * (1 + n % 7) + "c" * (n % 5)} for n in range(400)]
     (tmp_path / "q.jsonl").write_text("".join(json.dumps({"text": row["text"] + "?"}) + "\n" for row in rows))
     (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    sources = [Source(mix=r, kind="texts", file=f"{r[0]}.jsonl", role=r, license="x") for r in Role]
+    sources = [Source(mix=r, kind="texts", file=f"{r[0]}.jsonl", role=r, license="MIT") for r in Role]
     recipe = CorpusRecipe(name="roles", source=sources)
     labelling.label(several(voice("abcdefgh", is_centered=True)), recipe, tmp_path, tmp_path / "t")
     targets = read_targets(tmp_path / "t")
@@ -249,7 +249,7 @@ def test_a_text_that_no_encoder_can_read_is_left_out(tmp_path: Path) -> None:
         {"text": f"texto {n}", "lang": "es"} for n in range(9)
     ]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    recipe = CorpusRecipe(name="x", source=[Source(mix="m", kind="texts", file="t.jsonl", license="x")])
+    recipe = CorpusRecipe(name="x", source=[Source(mix="m", kind="texts", file="t.jsonl", license="MIT")])
     done = labelling.label(several(voice("abcdefgh", languages=["en"])), recipe, tmp_path, tmp_path / "t")
     assert done.rows == 30
 
@@ -258,7 +258,7 @@ def test_the_others_stand_in_for_an_encoder_that_says_nothing(tmp_path: Path) ->
     words = ["abc", "aab", "bcc", "abd", "ddc"]
     rows = [{"text": words[n % 5] * (1 + n % 3) + str(n), "lang": "en" if n % 3 else "es"} for n in range(600)]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    recipe = CorpusRecipe(name="x", source=[Source(mix="m", kind="texts", file="t.jsonl", license="x")])
+    recipe = CorpusRecipe(name="x", source=[Source(mix="m", kind="texts", file="t.jsonl", license="MIT")])
     both, english = voice("abcd"), voice("dcba", languages=["en"])
     labelling.label(several(both, english, dimension=10), recipe, tmp_path, tmp_path / "t")
     targets = read_targets(tmp_path / "t")
@@ -303,7 +303,7 @@ def test_a_teacher_with_an_intent_head_gives_logits_and_the_known_intents(
     (tmp_path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     weight = np.random.default_rng(0).normal(size=(2, 8)).astype(np.float32)
     knowing = replace(pretrained, intent_head=LinearHead(weight, np.ones(2, np.float32), ("x", "y"), 1.0, 0.0))
-    source = Source(mix="m", kind="texts", file="texts.jsonl", intent_field="label", license="x")
+    source = Source(mix="m", kind="texts", file="texts.jsonl", intent_field="label", license="MIT")
     recipe = CorpusRecipe(name="intents", source=[source])
     labelling.label(teacher_of(knowing, fake_free_encode), recipe, tmp_path, tmp_path / "targets")
     targets = read_targets(tmp_path / "targets")

@@ -28,7 +28,7 @@ SOURCE: dict[str, Any] = {
     "field": "question",
     "answer": ["answer"],
     "language": "en",
-    "license": "x",
+    "license": "MIT",
 }
 CORPUS = CorpusRecipe(name="tiny", source=[Source.model_validate(SOURCE)])
 WORDS = "red blue server mail domain invoice backup restore password login cloud key".split()
@@ -55,7 +55,7 @@ def two(folder: Path, **changes: Any) -> TeacherRecipe:
     mpnet = {"name": "mpnet", "model": str(make_folder(folder / "mpnet", "mpnet")), "is_centered": True}
     mpnet |= {"prompts": {"query": "ask: ", "passage": "say: "}, **changes}
     bert = {"name": "bert", "model": str(make_folder(folder / "bert", "bert")), "weight": 3.0}
-    encoders = [each | {"license": "x", "precision": "float32"} for each in (mpnet, bert)]
+    encoders = [each | {"license": "MIT", "precision": "float32"} for each in (mpnet, bert)]
     return TeacherRecipe.model_validate({"name": "two", "dimension": 24, "encoder": encoders})
 
 

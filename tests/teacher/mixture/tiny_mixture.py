@@ -11,7 +11,7 @@ from tests.tiny import sentences
 DIMENSION = 24
 ROLES = CorpusRecipe(
     name="roles",
-    source=[Source(mix=role, kind="texts", file=f"{role}.jsonl", role=role, license="x") for role in Role],
+    source=[Source(mix=role, kind="texts", file=f"{role}.jsonl", role=role, license="MIT") for role in Role],
 )
 
 
