@@ -19,6 +19,7 @@ from student.artifacts.durable import making_folder
 from student.bundle.folder import Bundle, open_bundle
 from student.bundle.manifest import MANIFEST, Origin
 from student.distill.encoder.model import StudentModel, pad, save_sentence_transformer
+from student.distill.export.embedding_table import ROW_SCALES, ROWS
 from student.distill.pretrained import Pretrained, open_model, open_pretrained
 from student.errors import BundleUnusable
 from student.runtime.probes import read_probes
@@ -122,6 +123,9 @@ def _read_tensors(bundle: Bundle) -> tuple[_Tensors, NDArray[np.float32] | None,
             epsilon = next((each.f for each in node.attribute if each.name == "epsilon"), epsilon)
         elif node.op_type == "Gather" and node.input[0] in stored and node.input[0].endswith(_QUANTIZED):
             tensors[f"{module}.weight"] = _dequantized(stored, node.input[0])
+        elif node.op_type == "Gather" and node.input[0] in stored and node.input[0].endswith(ROWS):
+            scales = stored[node.input[0].removesuffix(ROWS) + ROW_SCALES]  # (V, 1)
+            tensors[f"{module}.weight"] = np.asarray(stored[node.input[0]] * scales, dtype=np.float32)
         elif node.op_type == "Add" and module and any(name in stored for name in node.input):
             bias = next(stored[name] for name in node.input if name in stored)
             if bias.ndim == 1:

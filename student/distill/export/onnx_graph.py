@@ -1,8 +1,8 @@
 """Export of a sentence-transformers folder to one ONNX graph, float32 and then int8.
 
 Pooling and normalization are inside the graph, so that nobody downstream can pool wrongly. Quantization is
-dynamic int8 by output channel, the embedding table included, with weights in 7 bits (`reduce_range`): the sums
-of 8-bit products of CPUs without VNNI saturate otherwise, silently (onnxruntime issues 5849, 6004).
+dynamic int8 by output channel, with weights in 7 bits (`reduce_range`): the sums of 8-bit products of CPUs without
+VNNI saturate otherwise, silently (onnxruntime issues 5849, 6004). Tables of embeddings are in int8 by row.
 """
 
 import logging
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import onnx
 
+from student.distill.export.embedding_table import quantize_tables
 from student.distill.pretrained import Pretrained
 
 SENTENCE_EMBEDDING = "sentence_embedding"
@@ -60,10 +61,13 @@ def quantize_graph(graph: Path, *, is_reduced: bool = True) -> bytes:
     logging.getLogger().addFilter(_is_not_preprocessing_advice)
     try:
         with tempfile.TemporaryDirectory() as folder:
+            model = onnx.load(graph)
+            made = quantize_tables(model)
             quantized = Path(folder) / "int8.onnx"
             quantize_dynamic(
-                graph,
+                model,
                 quantized,
+                nodes_to_exclude=made,
                 weight_type=QuantType.QInt8,
                 per_channel=True,
                 reduce_range=is_reduced,

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from sentence_transformers import SentenceTransformer
 
 from student.artifacts.json_lines import DataRefused
@@ -18,6 +20,7 @@ from student.bundle.folder import Bundle, open_bundle
 from student.bundle.linear_head import LinearHead
 from student.distill.encoder.recipe import Bounds
 from student.distill.export.bundle_export import export_bundle
+from student.distill.export.embedding_table import quantize_tables
 from student.distill.export.fidelity import (
     Fidelity,
     FidelityLost,
@@ -288,3 +291,24 @@ def test_calibration_error_matches_a_hand_computation() -> None:
     confidence = np.array([0.95, 0.95, 0.55, 0.55])
     is_right = np.array([True, False, True, True])
     assert calibration_error(confidence, is_right) == pytest.approx(0.5 * 0.45 + 0.5 * 0.45)
+
+
+def test_a_table_is_quantized_by_row_so_that_a_large_piece_spoils_no_other(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).normal(size=(500, 256)).astype(np.float32) * 0.01
+    rows[7] *= 1000
+    table = numpy_helper.from_array(rows, "table")
+    lookup = helper.make_node("Gather", ["table", "ids"], ["looked_up"], name="lookup")
+    graph = helper.make_graph(
+        [lookup],
+        "g",
+        [helper.make_tensor_value_info("ids", TensorProto.INT64, [None])],
+        [helper.make_tensor_value_info("looked_up", TensorProto.FLOAT, [None, 256])],
+        [table],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    quantize_tables(model)
+    onnx.checker.check_model(model)
+    (found,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"ids": np.arange(500)})
+    errors = np.abs(found - rows).max(axis=1) / np.abs(rows).max(axis=1)
+    assert errors.max() < 0.5 / 127 + 1e-6
+    assert len(model.SerializeToString()) < rows.nbytes / 3
