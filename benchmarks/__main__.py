@@ -29,6 +29,7 @@ from benchmarks import (
     scale,
     serving,
     targets_scale,
+    teachers,
 )
 from benchmarks.measure import describe_machine
 from benchmarks.pages.loop import draw
@@ -59,6 +60,7 @@ BENCHMARKS = {
     "closed_loop": closed_loop.run,
     "closed_loop_words": closed_loop_words.run,
     "targets_scale": targets_scale.run,
+    "teachers": teachers.run,
 }
 NEED_DATA = (
     "known_items",
@@ -73,6 +75,7 @@ NEED_DATA = (
     "federated_scale",
     "closed_loop",
     "closed_loop_words",
+    "teachers",
 )
 
 
@@ -93,6 +96,9 @@ def main(names: list[str]) -> None:
             continue
         if name == "document_files" and "ORILLA_CORPUS" not in os.environ:
             print(f"{name}: skipped, ORILLA_CORPUS names no folder of files")
+            continue
+        if name == "teachers" and (missing := teachers.missing_weights()):
+            print(f"{name}: skipped, {missing} is not here; run orilla teacher weights")
             continue
         print(f"{name}: running", flush=True)
         started = time.perf_counter()

@@ -15,14 +15,16 @@ from benchmarks.pages.robustness import render_concurrency, render_fairness, ren
 from benchmarks.pages.scale import render_large_base, render_million, render_targets
 from benchmarks.pages.speed import render_serving
 from benchmarks.pages.student import render_distillation
+from benchmarks.pages.teachers import render_teachers
 
 ROOT = Path(__file__).parents[2]
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 Render = Callable[[dict[str, Any]], str]
-# Page → the results it shows, in this order. `machine` is shown once a page, from the first of them.
+# Page, found from docs/benchmarks → the results it shows, in this order; `machine` once a page, of the first.
 PAGES: Mapping[str, Mapping[str, Render]] = {
     "speed": {"serving": render_serving},
     "student": {"distillation": render_distillation},
+    "../evaluation/teachers": {"teachers": render_teachers},
     "retrieval": {
         "hybrid": render_hybrid,
         "known_items": render_guides,
