@@ -110,6 +110,10 @@ class Origin(_Part):
         return {name: value for name, value in fields.items() if name != "attribution" or value is not None}
 
 
+OWN_DOCUMENTS = "own documents"
+"""Role in a lineage of a folder of documents that may not be public."""
+
+
 class PrivacySpent(_Part):
     """Privacy that one release behind this bundle cost a customer of a branch, at most.
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.json_lines import is_held_out
-from student.bundle.manifest import Origin
+from student.bundle.manifest import OWN_DOCUMENTS, Origin
 from student.distill.targets import Links
 from teacher.corpora.documents import digest_folder
 from teacher.corpora.recipe import CorpusRecipe
@@ -18,8 +18,6 @@ from teacher.corpora.sources import Entry, HeldOutText, guide_texts, read_entrie
 from teacher.roles import Role
 
 CORPUS_ROLE = "distillation texts"
-OWN_ROLE = "own documents"
-"""Role in a lineage of a folder of documents that may not be public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ def corpus_lineage(recipe: CorpusRecipe, data: Path) -> list[Origin]:
             if name and source.kind == "folder":
                 folder = data / name
                 own = {"name": folder.resolve().name, "sha256": digest_folder(folder)}
-                origins[name] = Origin(role=OWN_ROLE, license=source.license, **own)
+                origins[name] = Origin(role=OWN_DOCUMENTS, license=source.license, **own)
             elif name:
                 path = data / name
                 origins[name] = Origin(

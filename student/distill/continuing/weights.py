@@ -6,6 +6,7 @@ graph: it is the one with which the bundle's probes come out.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +122,8 @@ def _read_tensors(bundle: Bundle) -> tuple[_Tensors, NDArray[np.float32] | None,
         elif node.op_type == "LayerNormalization":
             tensors |= {f"{module}.weight": stored[node.input[1]], f"{module}.bias": stored[node.input[2]]}
             epsilon = next((each.f for each in node.attribute if each.name == "epsilon"), epsilon)
-        elif node.op_type == "Gather" and node.input[0] in stored and node.input[0].endswith(_QUANTIZED):
-            tensors[f"{module}.weight"] = _dequantized(stored, node.input[0])
-        elif node.op_type == "Gather" and node.input[0] in stored and node.input[0].endswith(ROWS):
-            scales = stored[node.input[0].removesuffix(ROWS) + ROW_SCALES]  # (V, 1)
-            tensors[f"{module}.weight"] = np.asarray(stored[node.input[0]] * scales, dtype=np.float32)
+        elif node.op_type == "Gather" and module and (table := read_table(stored, node.input[0])) is not None:
+            tensors[f"{module}.weight"] = table
         elif node.op_type == "Add" and module and any(name in stored for name in node.input):
             bias = next(stored[name] for name in node.input if name in stored)
             if bias.ndim == 1:
@@ -133,7 +131,17 @@ def _read_tensors(bundle: Bundle) -> tuple[_Tensors, NDArray[np.float32] | None,
     return tensors, linear, epsilon
 
 
-def _dequantized(stored: dict[str, NDArray[Any]], quantized: str) -> NDArray[np.float32]:
+def read_table(stored: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float32] | None:
+    """The table (V, H) that rows are looked up in: float, of one scale, or of a scale for each row; None for others."""
+    if name.endswith(_QUANTIZED) and name in stored:
+        return _dequantized(stored, name)
+    if name.endswith(ROWS) and name in stored:
+        return np.asarray(stored[name] * stored[name.removesuffix(ROWS) + ROW_SCALES], dtype=np.float32)
+    is_table = name in stored and stored[name].ndim == 2 and stored[name].shape[1] > 1
+    return np.asarray(stored[name], dtype=np.float32) if is_table else None
+
+
+def _dequantized(stored: Mapping[str, NDArray[Any]], quantized: str) -> NDArray[np.float32]:
     """`(number - zero) * scale`; a scale for each column of a matrix, or one for all of it."""
     name = quantized.removesuffix(_QUANTIZED)
     whole, zero = (stored[f"{name}_{part}"].astype(np.float32) for part in ("quantized", "zero_point"))

@@ -75,7 +75,7 @@ def distill_student(
         _make_tokenizer(start, targets, recipe, folder / _TOKENIZER, tokenizer)
     processes.wait()
     own = (folder / _TOKENIZER).read_text(encoding="utf-8")
-    training_part, validation_part = _split(targets)
+    training_part, validation_part = _split(targets, recipe.training.validation_share)
     tokenize = Tokenizer.from_str(own)
     student = _first_student(start, recipe, own, training_part)
     precision, max_tokens = recipe.training.precision, recipe.architecture.max_tokens
@@ -197,10 +197,10 @@ def retention(embeddings: Embeddings, targets: Targets) -> dict[str, float]:
     return {"similarity": float(similarities.mean()), "finds its target first": float(own.mean()), **figures}
 
 
-def _split(targets: Targets) -> tuple[Targets, Targets]:
+def _split(targets: Targets, share: float) -> tuple[Targets, Targets]:
     """The rows to train on and those to validate on: the texts of the lowest digests."""
     digests = [digest_bytes(text.encode()) for text in targets.texts]
-    count = min(VALIDATION_TEXTS, len(digests) // 10)
+    count = min(VALIDATION_TEXTS, int(len(digests) * share))
     is_validation = np.zeros(len(digests), dtype=bool)
     is_validation[sorted(range(len(digests)), key=digests.__getitem__)[:count]] = True
     return targets.rows(np.flatnonzero(~is_validation)), targets.rows(np.flatnonzero(is_validation))

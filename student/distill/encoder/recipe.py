@@ -56,6 +56,7 @@ class EncoderTraining(_Part):
         precision: `auto`, `bfloat16` or `float32`.
         compile: `auto` (on a GPU), `on` or `off`; a first step takes a minute longer.
         checkpoint_steps, validation_steps: how often.
+        validation_share: of the texts, a thousand at most, that are not trained on; links to them are lost.
         seed: of everything drawn.
     """
 
@@ -80,6 +81,7 @@ class EncoderTraining(_Part):
     compile: Literal["auto", "on", "off"] = "auto"
     checkpoint_steps: Annotated[int, Field(ge=1)] = 500
     validation_steps: Annotated[int, Field(ge=1)] = 1000
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
     seed: int = 0
 
     def identity(self) -> dict[str, Any]:

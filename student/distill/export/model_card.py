@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from student.bundle.linear_head import INTENT
+from student.bundle.manifest import OWN_DOCUMENTS
 from student.distill.cards import CardFacts, Measured, attributions, front_matter, origins_table, share_alike
 from student.distill.encoder.student_card import distillation_section, similarity_measured
 from student.distill.export.limits import FINDING_FIGURES, INTENT_FIGURES, MESSAGE_FIGURES
@@ -70,7 +71,7 @@ def write_model_card(fields: Mapping[str, Any]) -> str:
     if distillation := fields.get("distillation"):
         lines += [*distillation_section(distillation), "Then `orilla student export` makes the bundle.", ""]
     lines += ["## Licences", "", *(f"- {one['applies_to']}: {one['spdx']}" for one in fields["licenses"]), ""]
-    lines += ["## Privacy", "", *_privacy(fields.get("privacy", []))]
+    lines += ["## Privacy", "", *_own_documents(fields["lineage"]), *_privacy(fields.get("privacy", []))]
     return _front_matter(fields) + "\n" + "\n".join(lines) + "\n"
 
 
@@ -119,6 +120,18 @@ def _head(name: str, head: Mapping[str, Any]) -> list[str]:
     return [
         f"**{name}**: {len(head['labels'])} labels, temperature {head['temperature']}, out of scope below "
         f"{head['threshold']}: {', '.join(head['labels'])}.",
+        "",
+    ]
+
+
+def _own_documents(lineage: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Whose documents the encoder learned, where these may not be public."""
+    folders = [origin["name"] for origin in lineage if origin["role"] == OWN_DOCUMENTS]
+    if not folders:
+        return []
+    return [
+        f"The encoder learned the documents of its maker's folder {', '.join(folders)}, without differential privacy. "
+        "Give the bundle to nobody who may not read them. Besides:",
         "",
     ]
 

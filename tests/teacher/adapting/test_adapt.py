@@ -92,6 +92,7 @@ def test_a_killed_adaptation_goes_on_and_ends_in_a_better_bundle(documents: Path
     assert made.embedding_space != began.embedding_space
     assert {"own documents", "bundle"} <= {origin.role for origin in made.lineage}
     assert any("without differential privacy" in limit for limit in made.limits["known"])
+    assert "without differential privacy. Give the bundle to nobody" in (out / "MODEL_CARD.md").read_text()
     student = load_student(out)  # its probes hold
     student.close()
     assert list(student.heads) == ["intent"]

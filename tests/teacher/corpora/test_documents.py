@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from student.artifacts.json_lines import DataRefused
-from teacher.corpora.corpus import OWN_ROLE, corpus_lineage, read_corpus
+from student.bundle.manifest import OWN_DOCUMENTS
+from teacher.corpora.corpus import corpus_lineage, read_corpus
 from teacher.corpora.documents import asked_and_answered, digest_folder, read_documents
 from teacher.corpora.recipe import CorpusRecipe, Source
 
@@ -76,7 +77,7 @@ def test_a_corpus_of_a_folder_links_pairs_and_keeps_out_what_is_held_out(folder:
 def test_the_lineage_names_a_folder_by_the_digest_of_its_documents(folder: Path) -> None:
     recipe = CorpusRecipe(name="own", source=[Source(mix="own", kind="folder", file=".", license="LicenseRef-own")])
     (origin,) = corpus_lineage(recipe, folder)
-    assert (origin.role, origin.name, origin.license) == (OWN_ROLE, "guides", "LicenseRef-own")
+    assert (origin.role, origin.name, origin.license) == (OWN_DOCUMENTS, "guides", "LicenseRef-own")
     before = digest_folder(folder)
     assert origin.sha256 == before
     (folder / "code.py").write_text("changed", encoding="utf-8")

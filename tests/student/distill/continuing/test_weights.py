@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 
 from student.bundle.folder import open_bundle, write_bundle
 from student.bundle.manifest import MANIFEST
-from student.distill.continuing.weights import open_start, unpack_weights
+from student.distill.continuing.weights import open_start, read_table, unpack_weights
 from student.distill.encoder.model import start_student
 from student.distill.encoder.recipe import Architecture
 from student.distill.export.half_precision import TooLargeForHalf, write_half
@@ -51,6 +52,25 @@ def test_weights_of_a_bundle_come_back_as_a_float_student(made: Path, tmp_path: 
     assert unpacked.lineage[0].role == "bundle"
     config = json.loads((unpacked.path / "config.json").read_text())
     assert config["num_attention_heads"] == 4  # found by the probes; the graph does not say it
+
+
+def test_tables_of_every_form_are_read() -> None:
+    rows = np.array([[-2, 4], [127, 0]], dtype=np.int8)
+    stored: dict[str, NDArray[Any]] = {
+        "t_quantized": rows,
+        "t_zero_point": np.array(2, dtype=np.int8),
+        "t_scale": np.array(0.5, dtype=np.float32),
+        "r_int8": rows,
+        "r_scale": np.array([[0.5], [2.0]], dtype=np.float32),
+        "f": np.ones((3, 2), dtype=np.float32),
+        "index": np.array([0, 1]),
+    }
+    np.testing.assert_array_equal(read_table(stored, "t_quantized"), [[-2, 1], [62.5, -1]])
+    np.testing.assert_array_equal(read_table(stored, "r_int8"), [[-1, 2], [254, 0]])
+    np.testing.assert_array_equal(read_table(stored, "f"), np.ones((3, 2)))
+    assert read_table(stored, "r_scale") is None  # looked up beside the rows
+    assert read_table(stored, "index") is None
+    assert read_table(stored, "elsewhere") is None
 
 
 def test_unpacking_again_opens_what_is_there(made: Path, tmp_path: Path) -> None:
