@@ -26,7 +26,8 @@ from student.runtime.encoder import Encoder
 from student.runtime.student import Student
 from student.terminal import Show
 from teacher.adapting.measuring import Comparison, compare, questions_of, read_questions
-from teacher.corpora.documents import OwnDocuments, digest_folder, read_documents
+from teacher.corpora.corpus import corpus_lineage
+from teacher.corpora.documents import OwnDocuments, read_documents
 from teacher.corpora.guide_passages import WRITTEN_QUESTIONS
 from teacher.corpora.recipe import CorpusRecipe, Source
 from teacher.errors import NotBetter, TooLittleToLearn
@@ -146,8 +147,8 @@ def _train(settings: Adaptation, show: Show) -> tuple[Pretrained, Path]:
     else:
         start = unpack_weights(settings.base, settings.run / "start")
     corpus = own_corpus(settings.hold_out)
-    digest = digest_folder(settings.documents)
-    parts = [digest, corpus.model_dump(mode="json"), settings.recipe.model_dump(mode="json"), start.weights_sha256]
+    read = [origin.model_dump() for origin in corpus_lineage(corpus, settings.documents)]  # wherever the files are
+    parts = [read, settings.hold_out, settings.recipe.model_dump(mode="json"), start.weights_sha256]
     work = settings.run / digest_json(parts)[:12]
     targets = work / "targets"
     teacher = teacher_of(start, open_torch_encoder(start, precision="auto"))
