@@ -60,15 +60,15 @@ def test_tables_of_every_form_are_read() -> None:
         "t_quantized": rows,
         "t_zero_point": np.array(2, dtype=np.int8),
         "t_scale": np.array(0.5, dtype=np.float32),
-        "r_int8": rows,
-        "r_scale": np.array([[0.5], [2.0]], dtype=np.float32),
+        "r_rows": rows,
+        "r_row_scales": np.array([[0.5], [2.0]], dtype=np.float32),
         "f": np.ones((3, 2), dtype=np.float32),
         "index": np.array([0, 1]),
     }
     np.testing.assert_array_equal(read_table(stored, "t_quantized"), [[-2, 1], [62.5, -1]])
-    np.testing.assert_array_equal(read_table(stored, "r_int8"), [[-1, 2], [254, 0]])
+    np.testing.assert_array_equal(read_table(stored, "r_rows"), [[-1, 2], [254, 0]])
     np.testing.assert_array_equal(read_table(stored, "f"), np.ones((3, 2)))
-    assert read_table(stored, "r_scale") is None  # looked up beside the rows
+    assert read_table(stored, "r_row_scales") is None  # looked up beside the rows
     assert read_table(stored, "index") is None
     assert read_table(stored, "elsewhere") is None
 
