@@ -27,6 +27,7 @@ from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.isolation import IsolatedParser
 from edge_agent.settings import AgentSettings, ParsingLimits
+from student.bundle import DEFAULT_BUNDLE
 
 QUESTIONS = 1_000
 DOCUMENT_BYTES, DOCUMENT_CHARS = 20_000_000, 500_000
@@ -51,7 +52,7 @@ def run() -> dict[str, Any]:
         store = Path(folder) / "store"
         with Agent(AgentSettings(store)) as agent:
             ingest_demo(agent)
-        with _served(store) as url, httpx.Client(base_url=url, timeout=120, trust_env=False) as http:
+        with served(store) as url, httpx.Client(base_url=url, timeout=120, trust_env=False) as http:
             _ask(http, QUESTIONS // 10, mark="warm")
             alone = _ask(http, QUESTIONS, mark="alone")
             with _uploading(url) as uploads:
@@ -88,8 +89,10 @@ def make_document(chars: int, size: int) -> bytes:
 
 
 @contextmanager
-def _served(store: Path) -> Iterator[str]:
+def served(store: Path, *, bundle: Path = DEFAULT_BUNDLE) -> Iterator[str]:
+    """The URL of a server of a store and a bundle, a process of its own."""
     command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", str(store), "--port", "0"]
+    command += ["--bundle", str(bundle)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert server.stderr is not None

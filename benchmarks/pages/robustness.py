@@ -81,3 +81,40 @@ def render_fairness(result: dict[str, Any]) -> str:
             *hostile,
         ]
     )
+
+
+def render_reembedding(result: dict[str, Any]) -> str:
+    """Questions while a large base is embedded again for a bundle of another space."""
+    names = {
+        "before": "former bundle, before",
+        "while_embedding": "former bundle, while embedding",
+        "after": "next bundle",
+    }
+    asked = {
+        "before": result["requests"] - result["answered_by_former"] - result["answered_by_next"],
+        "while_embedding": result["answered_by_former"],
+        "after": result["answered_by_next"],
+    }
+    latency = result["latency"]
+    rows = [
+        f"| {shown} | {asked[name]:,} | {latency[name]['p50_ms']:.1f} | {latency[name]['p95_ms']:.1f} | "
+        f"{result['found_something'][name]:.1%} |"
+        for name, shown in names.items()
+    ]
+    what = "a copy of the default bundle under another space" if result["next_is_a_renamed_copy"] else result["next"]
+    return "\n".join(
+        [
+            "## A bundle of another embedding space",
+            "",
+            f"A server with {result['passages']:,} passages is restarted with {what} ({result['restart_s']} s), embeds "
+            f"all of them again in {result['seconds']:.0f} s and goes over, while {result['questions_per_s']:g} new "
+            f"questions a second come over HTTP: {result['requests']:,} requests, {result['failed']} failed, "
+            f"{result['former_after_next']} answers of the former bundle after the first of the next. The median "
+            f"answer takes {latency['p50_ratio']} times what it takes before, the slowest "
+            f"{latency['slowest_while_embedding_ms']:.0f} ms.",
+            "",
+            "| answers of | questions | median ms | p95 ms | with a citation |",
+            "|---|---|---|---|---|",
+            *rows,
+        ]
+    )

@@ -11,7 +11,13 @@ from benchmarks.pages.federation import render_adapter, render_audit, render_hea
 from benchmarks.pages.loop import render_loop, render_words
 from benchmarks.pages.readme import render_summary
 from benchmarks.pages.retrieval import render_guides, render_hybrid, render_recommendations
-from benchmarks.pages.robustness import render_concurrency, render_fairness, render_fuzz, render_kills
+from benchmarks.pages.robustness import (
+    render_concurrency,
+    render_fairness,
+    render_fuzz,
+    render_kills,
+    render_reembedding,
+)
 from benchmarks.pages.scale import render_large_base, render_million, render_targets
 from benchmarks.pages.speed import render_serving
 from benchmarks.pages.student import render_distillation
@@ -46,6 +52,7 @@ PAGES: Mapping[str, Mapping[str, Render]] = {
         "fuzz": render_fuzz,
         "concurrency": render_concurrency,
         "fairness": render_fairness,
+        "reembedding": render_reembedding,
     },
 }
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from student.artifacts.digests import digest_bytes
+from student.distill.pretrained import open_model
 from teacher.errors import WeightsUnreadable
 from teacher.weights.known import KNOWN_WEIGHTS, KnownWeights
 from teacher.weights.nano_e5 import read_container, tokenizer_of
@@ -114,6 +115,10 @@ def test_e5_becomes_a_folder_and_an_int8_graph(tmp_path: Path) -> None:
     model = SentenceTransformer(str(made), device="cpu", local_files_only=True)
     assert model.encode(["pay the bill"]).shape == (1, HIDDEN)
     assert (made / "model_int8.onnx").is_file()
+    opened = open_model(made, name=None, license_=None)
+    assert (opened.name, opened.license) == ("intfloat/multilingual-e5-small", "MIT")
+    assert "Copyright (c) Microsoft Corporation" in (opened.as_origin("student started from").attribution or "")
+    assert open_model(made, name="mine", license_="apache-2.0").license == "Apache-2.0"
 
 
 def test_a_graph_is_copied_and_parts_are_joined(tmp_path: Path) -> None:
