@@ -26,7 +26,7 @@ from student.distill.heads.intent_head import calibrate
 from student.distill.pretrained import TEACHER_TRAINING, Pretrained, write_intent_head
 from student.distill.training.early_stopping import EarlyStopping
 from student.distill.training.loop import Schedule, TrainingRun, run_training
-from student.distill.training.precision import is_bfloat16_wanted
+from student.distill.training.precision import autocast
 from student.distill.training.processes import join_processes
 from student.distill.training.supervision import Supervision
 from student.embeddings import Embeddings
@@ -137,10 +137,8 @@ class _Run:
         folder: Path,
     ) -> None:
         self.processes, self.show = join_processes(), _show_nothing
-        is_bfloat16 = is_bfloat16_wanted(recipe.precision)
-        self.accelerator = Accelerator(
-            cpu=not torch.cuda.is_available(), mixed_precision="bf16" if is_bfloat16 else "no"
-        )
+        # Precision is the recipe's own: accelerate keeps the first one of a process for all its runs.
+        self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
         torch.manual_seed(recipe.seed)
         self.recipe, self.parts, self.intents, self.folder = recipe, parts, intents, folder
         self.model = TeacherModel(pretrained, len(intents), max_tokens=recipe.max_tokens)
@@ -211,8 +209,9 @@ class _Run:
             [messages.texts[i] for i in message_rows] if messages else [pairs[pair_rows[0]].query],
         ]
         device = self.accelerator.device
-        with self.accelerator.autocast():
-            queries, passages, _, logits = self._parallel(*(self.model.tokenize(batch, device) for batch in texts))
+        with autocast(device, self.recipe.precision):
+            made = self._parallel(*(self.model.tokenize(batch, device) for batch in texts))
+        queries, passages, _, logits = (part.float() for part in made)
         guides = self._guides
         is_same = guides[pair_rows][:, None] == guides[np.concatenate([pair_rows, negative_rows])][None, :]
         count = len(pair_rows)
@@ -221,7 +220,7 @@ class _Run:
         )
         if messages:
             labels = torch.from_numpy(self._labels[message_rows]).to(device)
-            return loss + self.recipe.intent_weight * cross_entropy(logits.float(), labels)
+            return loss + self.recipe.intent_weight * cross_entropy(logits, labels)
         return loss + 0 * logits.sum()
 
     def _draw_negative(self, row: int, generator: np.random.Generator) -> int:
@@ -251,7 +250,7 @@ class _Run:
 
     def encode(self, texts: list[str]) -> Embeddings:
         """Embeddings (N, D) by the model as it is."""
-        with self.accelerator.autocast():
+        with autocast(self.accelerator.device, self.recipe.precision):
             return self.model.encode(texts, self.accelerator.device, self.show)
 
     def head(self) -> LinearHead | None:

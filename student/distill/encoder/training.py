@@ -86,7 +86,7 @@ def train_encoder(
         is_mine = processes.is_main
         return {name: round(value, 4) for name, value in validate(student.eval()).items()} if is_mine else {}
 
-    optimizer = torch.optim.AdamW(student.parameters(), lr=training.learning_rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=training.learning_rate, weight_decay=0.01, fused=True)
     run_training(
         TrainingRun(
             digest=digest_json([recipe.architecture.model_dump(), training.identity(), targets.digest, start]),

@@ -196,13 +196,13 @@ def test_a_mixture_that_has_labelled_nothing_encodes_nothing(labelled: Path) -> 
 
 def test_targets_of_one_models_folder_open_that_model(labelled: Path, tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "model", "bert", normalize=True)
-    teacher = open_folder_teacher(folder, name="bert", license_="x", precision="float32")
+    teacher = open_folder_teacher(folder, name="bert", license_="MIT", precision="float32")
     label(teacher, ROLES, labelled / "texts", tmp_path / "t")
     opened, targets = open_teacher_folder(tmp_path / "t"), read_targets(tmp_path / "t")
     rows = rows_of(targets, Role.PASSAGE)
     made = opened.encode([targets.texts[row] for row in rows], Role.PASSAGE)
     assert np.abs(made - targets.embeddings[rows].astype(np.float32)).max() < 1e-3
-    assert opened.embedding_space(None) == open_pretrained(folder, name="x", license_="x").embedding_space
+    assert opened.embedding_space(None) == open_pretrained(folder, name="x", license_="MIT").embedding_space
     make_folder(tmp_path / "other", "bert", "cls")
     shutil.rmtree(folder)
     (tmp_path / "other").rename(folder)

@@ -87,7 +87,7 @@ def test_a_mixture_says_of_each_text_what_it_labelled(labelled: Path) -> None:
 
 def test_a_single_folder_is_measured_as_itself(data: Path, tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "one")
-    label(open_folder_teacher(folder, name="one", license_="x", precision="float32"), CORPUS, data, tmp_path / "t")
+    label(open_folder_teacher(folder, name="one", license_="MIT", precision="float32"), CORPUS, data, tmp_path / "t")
     targets = read_targets(tmp_path / "t")
     system = as_system("teacher", open_teacher_folder(tmp_path / "t"))
     assert system.embedding_space == targets.manifest.embedding_space

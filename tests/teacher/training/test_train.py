@@ -71,7 +71,7 @@ def test_a_teacher_learns_retrieval_and_intents(teacher: Pretrained, tmp_path: P
     assert after["intents"]["accuracy"] > 0.9
     assert set(after["intents"]["F1 by class"]) == set(WORDS[:4])
     assert after["intents"]["accuracy by language"] == {"en": after["intents"]["accuracy"]}
-    made = open_pretrained(tmp_path / TEACHER_FOLDER, name="made", license_="x")
+    made = open_pretrained(tmp_path / TEACHER_FOLDER, name="made", license_="MIT")
     assert made.intent_head is not None
     assert made.intent_head.labels == tuple(sorted(WORDS[:4]))
     assert made.embedding_space != teacher.embedding_space
@@ -88,7 +88,7 @@ def test_training_stops_when_validation_gains_no_more(teacher: Pretrained, tmp_p
 
 def test_a_teacher_whose_layers_training_would_lose_is_refused(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "model", dense=24, normalize=True)
-    teacher = open_pretrained(folder, name="dense", license_="x")
+    teacher = open_pretrained(folder, name="dense", license_="MIT")
     with pytest.raises(TrainingRefused, match="layers after it would be lost"):
         fine_tune(teacher, make_data(), RECIPE, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -99,7 +99,7 @@ def test_accumulation_and_no_intents_work(teacher: Pretrained, tmp_path: Path) -
     short = RECIPE.model_copy(update={"steps": 20, "accumulation": 4})
     report = fine_tune(teacher, TrainingData(data.pairs, None, []), short, tmp_path)
     assert "intents" not in report["after"]
-    assert open_pretrained(tmp_path / TEACHER_FOLDER, name="made", license_="x").intent_head is None
+    assert open_pretrained(tmp_path / TEACHER_FOLDER, name="made", license_="MIT").intent_head is None
 
 
 _CHILD = """
@@ -151,7 +151,7 @@ def test_two_processes_teach_one_teacher(teacher: Pretrained, tmp_path: Path) ->
     )
     report = json.loads((tmp_path / "run" / TRAINING_REPORT).read_text())
     assert report["after"]["retrieval"]["nDCG@10"] > report["before"]["retrieval"]["nDCG@10"] + 0.2
-    assert open_pretrained(tmp_path / "run" / TEACHER_FOLDER, name="made", license_="x").intent_head is not None
+    assert open_pretrained(tmp_path / "run" / TEACHER_FOLDER, name="made", license_="MIT").intent_head is not None
 
 
 def test_another_run_is_not_continued(teacher: Pretrained, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_damaged_intent_head_is_refused(teacher: Pretrained, tmp_path: Path) -
     content = json.loads(facts.read_text())
     facts.write_text(json.dumps(content | {"labels": content["labels"][1:]}))
     with pytest.raises(WeightsRefused, match="expected"):
-        open_pretrained(tmp_path / TEACHER_FOLDER, name="made", license_="x")
+        open_pretrained(tmp_path / TEACHER_FOLDER, name="made", license_="MIT")
 
 
 def test_no_guide_is_in_two_parts_and_every_label_is_in_each() -> None:
