@@ -79,8 +79,8 @@ adapted: .venv/all.stamp ## adapt the teacher to help centers and distill a stud
 	$(BIN)/orilla student evaluate .run/teacher/model .run/adapted/model --recipe benchmarks/evaluation.toml \
 	  --out .run/adapted-evaluation
 
-bilingual: .venv/all.stamp ## label with two teachers that read Spanish, and distill a student of six layers (many hours)
-	for name in multilingual-e5-small universal-sentence-encoder-multilingual; do \
+bilingual: .venv/all.stamp ## label with teachers that read Spanish too, and distill a student of six layers (many hours)
+	for name in multilingual-e5-small universal-sentence-encoder-multilingual all-MiniLM-L6-v2; do \
 	  test -d .run/weights/$$name || $(BIN)/orilla teacher weights $$name --out .run/weights/$$name || exit 1; done
 	$(BIN)/orilla teacher label --data $(DATA) --recipe teacher/recipes/bilingual.toml \
 	  --teacher teacher/recipes/bilingual-teacher.toml --out .run/bilingual-targets

