@@ -61,9 +61,10 @@ def load_checkpoint(
     return Checkpoint(int(metadata.pop("step")), metadata)
 
 
-def steps_done(path: Path) -> int:
-    """Steps of a checkpoint; 0 when there is none."""
+def look_at_checkpoint(path: Path) -> Checkpoint:
+    """Steps and facts of a checkpoint without its tensors; step 0 when there is none."""
     if not path.exists():
-        return 0
+        return Checkpoint(0, {})
     with safe_open(path, framework="pt") as file:
-        return int(file.metadata()["step"])
+        metadata: dict[str, str] = file.metadata()
+    return Checkpoint(int(metadata.pop("step")), metadata)

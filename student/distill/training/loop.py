@@ -22,13 +22,14 @@ import torch
 from torch import Tensor
 
 from student.artifacts.durable import write_durably
-from student.distill.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, steps_done
+from student.distill.training.checkpoint import Checkpoint, load_checkpoint, look_at_checkpoint, save_checkpoint
 from student.distill.training.early_stopping import EarlyStopping
 from student.distill.training.supervision import Supervision, TrainingProgress, listen_for_stop
 from student.errors import Interrupted
 
 CHECKPOINT, PLATEAU, LOG = "checkpoint.safetensors", "plateau.safetensors", "log.jsonl"
 _MAX_GRADIENT_NORM = 1.0
+_DECAY_FROM = "decay_from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def _how_to_go_on(run: TrainingRun, done: int) -> str:
 
 def _save(run: TrainingRun, name: str, done: int) -> None:
     if run.is_writer:
-        facts = run.stopping.as_facts() if run.stopping else {}
+        facts = {_DECAY_FROM: str(run.schedule.decay_from)} | (run.stopping.as_facts() if run.stopping else {})
         save_checkpoint(run.folder / name, run.digest, Checkpoint(done, facts), run.model, run.optimizer)
 
 
@@ -186,8 +187,9 @@ def _resume(run: TrainingRun) -> int:
 
 def _is_made_longer(run: TrainingRun) -> bool:
     """True if the learning rate of the last checkpoint had fallen for an earlier end than the run has now."""
-    plateau, last = (steps_done(run.folder / name) for name in (PLATEAU, CHECKPOINT))
-    return 0 < plateau < last and plateau < run.schedule.decay_from
+    last = look_at_checkpoint(run.folder / CHECKPOINT)
+    decay_from = int(last.facts.get(_DECAY_FROM, last.step))
+    return decay_from < min(last.step, run.schedule.decay_from)
 
 
 def _take_step(run: TrainingRun, step: int, peaks: list[float]) -> Tensor:

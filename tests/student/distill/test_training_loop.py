@@ -172,8 +172,15 @@ def test_a_finished_run_made_longer_takes_the_steps_of_one_that_was_long_at_once
         )
         with pytest.raises(Killed):
             run_training(longer)
-    longer = make_run(tmp_path / "longer", schedule=long, validate=lambda step: {"half": step / 2})
+    resumed: list[int] = []
+    longer = make_run(
+        tmp_path / "longer",
+        schedule=long,
+        validate=lambda step: {"half": step / 2},
+        supervision=Supervision(on_resume=resumed.append),
+    )
     run_training(longer)
+    assert resumed == [20 if killed_at else 12]  # no step of its own is taken twice
     assert torch.equal(weights(whole), weights(longer))
     assert (tmp_path / "longer" / LOG).read_text() == (tmp_path / "whole" / LOG).read_text()
 
