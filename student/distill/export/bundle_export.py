@@ -15,7 +15,7 @@ from student.distill.export.encoder_export import (
     export_encoder,
     open_exported,
 )
-from student.distill.export.limits import INTENT_FIGURES, MESSAGE_FIGURES, bundle_limits, near_copies
+from student.distill.export.limits import INTENT_FIGURES, MESSAGE_FIGURES, bundle_limits
 from student.distill.export.manifest_fields import manifest_fields, notice
 from student.distill.export.model_card import write_model_card
 from student.distill.export.probe_texts import PROBE_TEXTS
@@ -115,8 +115,7 @@ def _train_head(
     soft = read_soft_labels(recipe.targets, encoder.encode, count=_MAX_SOFT_LABELS) if recipe.targets else None
     shown = ShownEncoding(len(data.texts) + len(outside), "encoding texts for the intent head", on_progress)
     head, measured = train_intent_head(data, outside, shown.of(encoder.encode), soft=soft, seed=recipe.seed)
-    figures = {**measured.as_metrics(), "near_copies": near_copies(encoder.encode(data.texts))}
-    return head, {INTENT_FIGURES: {**figures}}
+    return head, {INTENT_FIGURES: {**measured.as_metrics()}}
 
 
 def _distill_adapter(recipe: ExportRecipe, dimension: int, encoder: Encoder) -> QueryAdapter | None:

@@ -10,14 +10,11 @@ from tokenizers import Tokenizer
 from student.bundle.linear_head import LinearHead
 from student.distill.encoder.student_card import weakest_parts
 from student.distill.encoder.vocabulary import pieces_of
-from student.distill.heads.intent_head import LabelledTexts
+from student.distill.heads.intent_head import NEAR_COPY, LabelledTexts
 from student.distill.pretrained import Pretrained
-from student.embeddings import Embeddings
 
 TOKENIZER_FIGURES, MESSAGE_FIGURES = "tokenizer_on_comparison_texts", "intent_head_on_messages"
 INTENT_FIGURES, FINDING_FIGURES = "intent_head_on_held_out_texts", "int8_against_float_at_finding_passages"
-NEAR_COPY = 0.95
-"""Cosine from which two labelled texts count as copies of each other."""
 _MANY_COPIES = 0.2
 
 
@@ -37,13 +34,6 @@ def measure_tokenizer(tokenizer: bytes, texts: Sequence[str], *, max_tokens: int
         "tokens_a_word": round(len(ids) / max(1, sum(len(text.split()) for text in texts)), 3),
         "longer_than_the_window": round(float(np.mean([len(e.ids) > max_tokens for e in encodings])), 4),
     }
-
-
-def near_copies(embeddings: Embeddings) -> float:
-    """The share of labelled texts, of embeddings (N, D), that have a near copy among the others."""
-    similarities = embeddings @ embeddings.T  # (N, N)
-    np.fill_diagonal(similarities, -1)
-    return round(float((similarities.max(axis=1) >= NEAR_COPY).mean()), 4)
 
 
 def bundle_limits(

@@ -19,6 +19,9 @@ from student.embeddings import Embeddings
 
 KEPT_IN_SCOPE = 0.95
 """Share of validation texts that the threshold lets through."""
+NEAR_COPY = 0.95
+"""Cosine from which two labelled texts count as copies of each other."""
+_ROWS_AT_ONCE = 1024
 _COLUMN_NAMES = (("language", "lang"), ("segment", "category"))
 MIN_TEXTS = 8
 """Texts that a label needs, so that training, validation and test part each get some."""
@@ -41,7 +44,7 @@ class LabelledTexts:
 
 @dataclass(frozen=True, slots=True)
 class HeadMetrics:
-    """On the held-out test part.
+    """On the held-out test part, but for the number of texts in each part and their near copies.
 
     Attributes:
         train, validation, test: texts in each part.
@@ -50,6 +53,7 @@ class HeadMetrics:
         in_scope_kept: share of test texts above the threshold.
         out_of_scope_refused: share of out-of-scope texts below it, None without such texts.
         out_of_scope_auroc: of the best probability, in scope against out of scope.
+        near_copies: share of all labelled texts that have a near copy among the others.
     """
 
     train: int
@@ -61,6 +65,7 @@ class HeadMetrics:
     in_scope_kept: float
     out_of_scope_refused: float | None
     out_of_scope_auroc: float | None
+    near_copies: float
 
     def as_metrics(self) -> dict[str, float | None]:
         """The figures, rounded for a manifest."""
@@ -145,7 +150,18 @@ def train_intent_head(
     head = calibrate(head, x_val, y_val)
     sizes = (len(y_train), len(y_val), len(y_test))
     outside = encode(out_of_scope) if out_of_scope else None
-    return head, _measure(head, x_test, y_test, outside, sizes)
+    return head, _measure(head, x_test, y_test, outside, sizes=sizes, copies=near_copies(x))
+
+
+def near_copies(embeddings: Embeddings) -> float:
+    """The share of texts, of embeddings (N, D), that have a near copy among the others."""
+    found = 0
+    for first in range(0, len(embeddings), _ROWS_AT_ONCE):  # all similarities at once would need much memory
+        similarities = embeddings[first : first + _ROWS_AT_ONCE] @ embeddings.T  # (b, N)
+        rows = np.arange(len(similarities))
+        similarities[rows, first + rows] = -1
+        found += int((similarities.max(axis=1) >= NEAR_COPY).sum())
+    return found / len(embeddings)
 
 
 def _fit(x: Embeddings, y: NDArray[np.int64], labels: tuple[str, ...], inverse_penalty: float) -> LinearHead:
@@ -180,7 +196,9 @@ def _measure(
     x: Embeddings,
     y: NDArray[np.int64],
     outside: Embeddings | None,
+    *,
     sizes: tuple[int, int, int],
+    copies: float,
 ) -> HeadMetrics:
     from sklearn.metrics import f1_score, roc_auc_score  # noqa: PLC0415
 
@@ -200,6 +218,7 @@ def _measure(
         in_scope_kept=float((confidence >= head.threshold).mean()),
         out_of_scope_refused=refused,
         out_of_scope_auroc=auroc,
+        near_copies=copies,
     )
 
 

@@ -31,7 +31,14 @@ from student.distill.export.fidelity import (
 from student.distill.export.finding import Finding, compare_at_finding, require_finding, split_texts
 from student.distill.export.plain_onnx import OutputExists, export_onnx
 from student.distill.export.recipe import ExportRecipe
-from student.distill.heads.intent_head import LabelledTexts, calibration_error, read_labelled, train_intent_head
+from student.distill.heads.intent_head import (
+    NEAR_COPY,
+    LabelledTexts,
+    calibration_error,
+    near_copies,
+    read_labelled,
+    train_intent_head,
+)
 from student.distill.heads.messages import measure_on_messages, read_messages
 from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained, require_exportable
 from student.runtime.student import load_student
@@ -285,6 +292,20 @@ def test_head_figures_are_of_texts_it_was_not_trained_on(labelled: Path) -> None
     assert metrics.out_of_scope_auroc > 0.8
     assert head.temperature > 0
     student.close()
+
+
+def test_near_copies_are_counted_alike_in_parts_and_at_once() -> None:
+    embeddings = np.random.default_rng(3).normal(size=(2500, 8)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    similarities = embeddings @ embeddings.T
+    np.fill_diagonal(similarities, -1)
+    found = near_copies(embeddings)
+    assert found == pytest.approx((similarities.max(axis=1) >= NEAR_COPY).mean(), abs=1e-3)
+    assert 0.1 < found < 0.9
+    apart = np.eye(1100, dtype=np.float32)
+    assert near_copies(apart) == 0
+    apart[1050] = apart[3]  # in another part of the rows
+    assert near_copies(apart) == 2 / 1100
 
 
 def test_calibration_error_matches_a_hand_computation() -> None:
