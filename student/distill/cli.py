@@ -253,7 +253,8 @@ def distill_command(
         processes = join_processes()
         student_recipe = read_student_recipe(recipe)
         whose = start if start or student_recipe.architecture.layers else DEFAULT_BUNDLE
-        weights = open_start(whose, out / "start", name=start_name, license_=start_license)
+        with processes.main_first():  # a bundle's weights are unpacked once
+            weights = open_start(whose, out / "start", name=start_name, license_=start_license)
         labelled = read_targets(targets)
         head = read_intent_head(teacher, labelled.manifest.dimension) if teacher else None
     tracking = tracked(

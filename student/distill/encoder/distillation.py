@@ -71,9 +71,8 @@ def distill_student(
             "the recipe weighs intents, but the teacher or its targets have none; train the teacher on intents and "
             "label again, or set intent_weight = 0"
         )
-    if processes.is_main:
+    with processes.main_first():
         _make_tokenizer(start, targets, recipe, folder / _TOKENIZER, tokenizer)
-    processes.wait()
     own = (folder / _TOKENIZER).read_text(encoding="utf-8")
     training_part, validation_part = _split(targets, recipe.training.validation_share)
     tokenize = Tokenizer.from_str(own)

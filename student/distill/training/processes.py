@@ -4,6 +4,8 @@ accelerate finds devices and backend and joins the processes. One that was start
 nothing. All of them see the same folders.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -39,6 +41,15 @@ class Processes:
         """Returns when all processes have come here."""
         if self.count > 1:
             torch.distributed.barrier()
+
+    @contextmanager
+    def main_first(self) -> Iterator[None]:
+        """Runs a block in the main process before the others, which find the files that it wrote there."""
+        if not self.is_main:
+            self.wait()
+        yield
+        if self.is_main:
+            self.wait()
 
     def from_main(self, value: Value) -> Value:
         """The main process's value, in all of them; a small one."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from student.bundle.manifest import Origin
 from student.distill.encoder.distillation import distill_student
 from student.distill.encoder.recipe import Architecture, EncoderTraining, RecipeRefused, StudentRecipe
-from student.distill.pretrained import Pretrained
+from student.distill.pretrained import DISTILLATION, Pretrained, open_pretrained
 from student.distill.targets import (
     Links,
     Targets,
@@ -27,7 +27,7 @@ from student.distill.targets import (
 from student.distill.training.loop import CHECKPOINT, LOG
 from student.distill.training.processes import Processes
 from tests.conftest import ROOT
-from tests.tiny import make_tiny_teacher, sentences
+from tests.tiny import make_tiny_bundle, make_tiny_teacher, sentences
 
 RECIPE = StudentRecipe(
     name="tiny",
@@ -97,11 +97,11 @@ distillation.distill_student(read_targets(targets), RECIPE, out, start=pretraine
 """
 
 
-def launch(script: Path, *arguments: object) -> None:
-    """Two processes under torchrun, with gloo on loopback."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+def launch(*script: object) -> None:
+    """Two processes of a script under torchrun, with gloo on loopback."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--"]
     subprocess.run(
-        [*command, *map(str, arguments)],
+        [*command, *map(str, script)],
         check=True,
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
@@ -129,6 +129,19 @@ def test_two_processes_end_with_the_weights_of_one(teacher: Pretrained, targets_
     for one, two in zip(*logs, strict=True):
         assert two == pytest.approx(one, abs=2e-4)
     assert (tmp_path / "two" / CHECKPOINT).exists()
+
+
+def test_two_processes_go_on_from_the_weights_of_a_bundle(targets_folder: Path, tmp_path: Path) -> None:
+    bundle = make_tiny_bundle(tmp_path)
+    (tmp_path / "recipe.toml").write_text(
+        'name = "own"\nlanguages = ["en"]\n[architecture]\nmax_tokens = 32\n[training]\nsteps = 2\nwarmup_steps = 1\n',
+        encoding="utf-8",
+    )
+    words = ("--recipe", tmp_path / "recipe.toml", "--targets", targets_folder, "--start", bundle)
+    launch(ROOT / "orilla.py", "student", "distill", *words, "--out", tmp_path / "run")
+    unpacked = open_pretrained(tmp_path / "run" / "start", name="start", license_="Apache-2.0")
+    facts = json.loads((tmp_path / "run" / "model" / DISTILLATION).read_text())
+    assert unpacked.weights_sha256 in [origin["sha256"] for origin in facts["lineage"]]
 
 
 def test_more_processes_than_texts_in_a_batch_are_refused(
