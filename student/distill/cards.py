@@ -77,11 +77,20 @@ def front_matter(facts: CardFacts) -> str:
     return f"---\n{data.to_yaml()}\n---\n"
 
 
-def origins_table(lineage: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A table of all that something was made from, and below it whom the licences ask to name."""
-    lines = ["| role | name | licence | SHA-256 |", "|---|---|---|---|"]
-    lines += [f"| {o['role']} | {o['name']} | {o['license']} | `{o['sha256']}` |" for o in lineage]
-    return lines
+def made_from_section(lineage: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A table of all that a model was made from, and below it what and whom the licences ask to name."""
+    bound = share_alike(lineage)
+    return [
+        "## Made from",
+        "",
+        "| role | name | licence | SHA-256 |",
+        "|---|---|---|---|",
+        *(f"| {o['role']} | {o['name']} | {o['license']} | `{o['sha256']}` |" for o in lineage),
+        "",
+        *((bound, "") if bound else ()),
+        *(f"- {line}" for line in attributions(lineage)),
+        "",
+    ]
 
 
 def attributions(lineage: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -93,17 +102,16 @@ def attributions(lineage: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"{', '.join(dict.fromkeys(names))} ({spdx}): {said}" for (said, spdx), names in named.items()]
 
 
-def share_alike(lineage: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A paragraph that names the texts under share-alike licences, where there are some."""
+def share_alike(lineage: Iterable[Mapping[str, Any]]) -> str:
+    """A paragraph that names the texts under share-alike licences; empty where there are none."""
     bound = [o for o in lineage if o["role"] in CORPUS_ROLES and is_share_alike(o["license"])]
     if not bound:
-        return []
+        return ""
     named = ", ".join(f"{o['name']} ({o['license']})" for o in bound)
-    return [
+    return (
         f"Under share-alike licences, and used for training only: {named}. No text of theirs is part of this model; "
-        "whoever shares adapted texts of theirs shares them under the same licence.",
-        "",
-    ]
+        "whoever shares adapted texts of theirs shares them under the same licence."
+    )
 
 
 def _is_single(expression: str) -> bool:

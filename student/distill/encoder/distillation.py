@@ -15,6 +15,7 @@ from student.artifacts.digests import digest_bytes, digest_json
 from student.artifacts.durable import write_durably
 from student.bundle.linear_head import LinearHead
 from student.bundle.manifest import Origin
+from student.distill.cards import START_ROLE
 from student.distill.encoder.model import StudentModel, fit_map, pad, save_sentence_transformer, start_student
 from student.distill.encoder.recipe import RecipeRefused, StudentRecipe
 from student.distill.encoder.training import train_encoder
@@ -160,7 +161,7 @@ def _lineage(targets: Targets, recipe: StudentRecipe, start: Pretrained, tokeniz
     )
     return [
         *targets.manifest.lineage,
-        start.as_origin("student started from"),
+        start.as_origin(START_ROLE),
         *(Origin(role=role, name=name, sha256=sha256, license=spdx) for role, name, sha256, spdx in own),
     ]
 

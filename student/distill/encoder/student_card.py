@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from student.distill.cards import CardFacts, Measured, attributions, front_matter, origins_table, share_alike
+from student.distill.cards import CardFacts, Measured, front_matter, made_from_section
 
 USAGE = """\
 from sentence_transformers import SentenceTransformer
@@ -23,7 +23,6 @@ def write_student_card(facts: Mapping[str, Any], *, pieces: int, dimension: int,
         dimension: D.
         max_tokens: window, special tokens included.
     """
-    lineage = facts["lineage"]
     lines = [
         f"# {facts['name']}",
         "",
@@ -44,13 +43,7 @@ def write_student_card(facts: Mapping[str, Any], *, pieces: int, dimension: int,
         *(f"- {limit}" for limit in _limits(facts, max_tokens)),
         "",
         *distillation_section(facts),
-        "## Made from",
-        "",
-        *origins_table(lineage),
-        "",
-        *share_alike(lineage),
-        *(f"- {line}" for line in attributions(lineage)),
-        "",
+        *made_from_section(facts["lineage"]),
         "## Licence",
         "",
         f"The weights: {facts['license']}. The texts that it learned from are not part of it.",

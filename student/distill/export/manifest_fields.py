@@ -126,9 +126,8 @@ def notice(fields: Mapping[str, Any]) -> str:
     if made_from:
         lines = "".join(f"  {o['role']}: {o['name']} ({o['license']})\n" for o in made_from)
         parts.insert(1, f"It was made from:\n{lines}The texts themselves are not part of it.\n")
-    parts += ["\n".join(paragraph for paragraph in share_alike(lineage) if paragraph) + "\n"] * bool(
-        share_alike(lineage)
-    )
+    if bound := share_alike(lineage):
+        parts.append(f"{bound}\n")
     if named := attributions(lineage):
         parts.append("Attribution:\n" + "".join(f"  {line}\n" for line in named))
     return "\n".join(parts)

@@ -5,7 +5,7 @@ from typing import Any
 
 from student.bundle.linear_head import INTENT
 from student.bundle.manifest import OWN_DOCUMENTS
-from student.distill.cards import CardFacts, Measured, attributions, front_matter, origins_table, share_alike
+from student.distill.cards import CardFacts, Measured, front_matter, made_from_section
 from student.distill.encoder.student_card import distillation_section, similarity_measured
 from student.distill.export.limits import FINDING_FIGURES, INTENT_FIGURES, MESSAGE_FIGURES
 from student.distill.licenses import joined
@@ -32,7 +32,7 @@ curl -s http://127.0.0.1:8080/v1/query -H 'content-type: application/json' \\
 
 def write_model_card(fields: Mapping[str, Any]) -> str:
     """The Markdown model card (after Mitchell et al. 2019, arXiv 1810.03993) of a manifest's fields."""
-    limits, encoder, lineage = fields["limits"], fields["encoder"], fields["lineage"]
+    limits, encoder = fields["limits"], fields["encoder"]
     lines = [
         f"# {fields['name']}, serial {fields['serial']}",
         "",
@@ -54,13 +54,7 @@ def write_model_card(fields: Mapping[str, Any]) -> str:
         "",
         *(f"- {limit}" for limit in limits["known"]),
         "",
-        "## Made from",
-        "",
-        *origins_table(lineage),
-        "",
-        *share_alike(lineage),
-        *(f"- {line}" for line in attributions(lineage)),
-        "",
+        *made_from_section(fields["lineage"]),
         "## Measured",
         "",
         *_metric_tables(fields["metrics"]),
