@@ -1,4 +1,4 @@
-"""A bundle that was just made, as commands show it."""
+"""A bundle that was just made, as commands track and show it."""
 
 import json
 
@@ -6,16 +6,20 @@ import typer
 from rich.console import Console
 
 from student.bundle.folder import Bundle
+from student.tracking.tracked_run import TrackedRun
 
 
-def bundle_figures(bundle: Bundle) -> dict[str, float]:
-    """The numbers among a bundle's metrics."""
-    return {
+def end_with_bundle(run: TrackedRun, step: int, bundle: Bundle) -> None:
+    """Ends a tracked run with the numbers among a bundle's metrics, at a step, and the digests of its files."""
+    manifest = bundle.manifest
+    figures = {
         f"{group}/{name}": value
-        for group, figures in bundle.manifest.metrics.items()
-        for name, value in figures.items()
+        for group, values in manifest.metrics.items()
+        for name, value in values.items()
         if isinstance(value, int | float)
     }
+    run.log(step, figures)
+    run.end("finished", {name: entry.sha256 for name, entry in manifest.files.items()})
 
 
 def print_bundle(console: Console, bundle: Bundle, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from student.artifacts.digests import digest_file
 from student.bundle import DEFAULT_BUNDLE
-from student.distill.bundle_output import bundle_figures, print_bundle
+from student.distill.bundle_output import end_with_bundle, print_bundle
 from student.distill.command_options import (
     STUDENT_RECIPES,
     CheckpointOption,
@@ -21,7 +21,7 @@ from student.distill.command_options import (
     ModelOption,
     TrackOption,
 )
-from student.distill.training.supervision import CHECKPOINT_MINUTES
+from student.distill.training.supervision import CHECKPOINT_MINUTES, supervise
 from student.extras import import_extra
 from student.terminal import progress_bar
 from student.tracking.choosing import TRACKING, tracked
@@ -135,8 +135,7 @@ def export_command(
             bundle = export_trained_on(pretrained, parts_of, read, out, new, replace=force, on_progress=show)
         else:
             bundle = export_bundle(pretrained, recipe, out, now=now, replace=force, on_progress=show)
-        run.log(0, bundle_figures(bundle))
-        run.end("finished", {name: entry.sha256 for name, entry in bundle.manifest.files.items()})
+        end_with_bundle(run, 0, bundle)
     print_bundle(console, bundle, as_json=as_json)
 
 
@@ -248,7 +247,6 @@ def distill_command(
         from student.distill.pretrained import read_intent_head
         from student.distill.targets import read_targets
         from student.distill.training.processes import join_processes
-        from student.distill.training.supervision import Supervision
 
         processes = join_processes()
         student_recipe = read_student_recipe(recipe)
@@ -274,11 +272,8 @@ def distill_command(
             start=weights,
             tokenizer=tokenizer.read_text(encoding="utf-8") if tokenizer else None,
             intent_head=head[0] if head else None,
-            supervision=Supervision(
-                on_progress=lambda p: show(p.step, p.steps, f"distilling, loss {p.loss:.4f}", kept=p.kept_steps),
-                on_figures=run.log,
-                on_resume=run.resume,
-                checkpoint_s=checkpoint_minutes * 60,
+            supervision=supervise(
+                show, run, lambda p: f"distilling, loss {p.loss:.4f}", checkpoint_minutes=checkpoint_minutes
             ),
             processes=processes,
         )
@@ -316,7 +311,6 @@ def verifier_command(
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra("training a verifier")
-        from student.distill.training.supervision import Supervision
         from student.distill.verifier.making import make_verifier
         from student.distill.verifier.recipe import read_verifier_recipe
 
@@ -339,13 +333,9 @@ def verifier_command(
             now=datetime.now(UTC),
             replace=force,
             on_encode=lambda done, total: show(done, total, "encoding texts"),
-            supervision=Supervision(
-                on_progress=lambda p: show(p.step, p.steps, f"training, loss {p.loss:.4f}", kept=p.kept_steps),
-                on_figures=tracked_run.log,
-                on_resume=tracked_run.resume,
-                checkpoint_s=checkpoint_minutes * 60,
+            supervision=supervise(
+                show, tracked_run, lambda p: f"training, loss {p.loss:.4f}", checkpoint_minutes=checkpoint_minutes
             ),
         )
-        tracked_run.log(verifier_recipe.steps, bundle_figures(made))
-        tracked_run.end("finished", {name: entry.sha256 for name, entry in made.manifest.files.items()})
+        end_with_bundle(tracked_run, verifier_recipe.steps, made)
     print_bundle(console, made, as_json=as_json)

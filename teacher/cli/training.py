@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,14 +15,11 @@ from student.distill.command_options import (
     ModelOption,
     TrackOption,
 )
-from student.distill.training.supervision import CHECKPOINT_MINUTES
+from student.distill.training.supervision import CHECKPOINT_MINUTES, TrainingProgress, supervise
 from student.terminal import progress_bar
 from student.tracking.choosing import TRACKING, tracked
 from student.tracking.tracked_run import digests_of
 from teacher.cli.options import TEACHER_RECIPES, import_teacher_extra
-
-if TYPE_CHECKING:
-    from student.distill.training.supervision import TrainingProgress
 
 _FIGURES = (("retrieval", "nDCG@10"), ("intents", "accuracy"), ("intents", "macro-F1"))
 
@@ -61,7 +58,6 @@ def train_command(
     import_teacher_extra("fine-tuning")
     from student.distill.pretrained import open_model
     from student.distill.training.processes import join_processes
-    from student.distill.training.supervision import Supervision
     from teacher.training.fine_tuning import fine_tune
     from teacher.training.recipe import read_fine_tuning_recipe
     from teacher.training.training_data import read_training_data
@@ -85,12 +81,7 @@ def train_command(
             data,
             fine_tuning,
             out,
-            supervision=Supervision(
-                on_progress=lambda p: show(p.step, p.steps, _in_words(p), kept=p.kept_steps),
-                on_figures=run.log,
-                on_resume=run.resume,
-                checkpoint_s=checkpoint_minutes * 60,
-            ),
+            supervision=supervise(show, run, _in_words, checkpoint_minutes=checkpoint_minutes),
             on_encode=show,
         )
         if processes.is_main:
@@ -103,7 +94,7 @@ def train_command(
     _print_figures(console, report["before"], report["after"])
 
 
-def _in_words(progress: "TrainingProgress") -> str:
+def _in_words(progress: TrainingProgress) -> str:
     best = f", best validation {progress.best_score:.4f}" if progress.best_score and progress.best_score > 0 else ""
     return f"fine-tuning, loss {progress.loss:.3f}{best}"
 

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from student.terminal import Show
+from student.tracking.tracked_run import TrackedRun
+
 CHECKPOINT_MINUTES = 10.0
 _ONE_REQUEST_S = 2.0
 """A terminal and a launcher may each pass on the same Ctrl-C."""
@@ -47,6 +50,25 @@ class Supervision:
     on_figures: Callable[[int, Mapping[str, float]], None] = lambda step, figures: None
     on_resume: Callable[[int], None] = lambda step: None
     checkpoint_s: float = CHECKPOINT_MINUTES * 60
+
+
+def supervise(
+    show: Show, run: TrackedRun, describe: Callable[[TrainingProgress], str], *, checkpoint_minutes: float
+) -> Supervision:
+    """The supervision by a command.
+
+    Args:
+        show: its display of progress.
+        run: its tracked run.
+        describe: a running training in words.
+        checkpoint_minutes: between two checkpoints at most.
+    """
+    return Supervision(
+        on_progress=lambda p: show(p.step, p.steps, describe(p), kept=p.kept_steps),
+        on_figures=run.log,
+        on_resume=run.resume,
+        checkpoint_s=checkpoint_minutes * 60,
+    )
 
 
 class StopRequest:
