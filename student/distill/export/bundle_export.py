@@ -70,7 +70,7 @@ def export_bundle(
     encoder = open_exported(pretrained, exported.graph, exported.tokenizer)
     on_progress(4, EXPORT_STEPS, "training the intent head")
     head, figures = _train_head(recipe, data, encoder, on_progress)
-    if messages:
+    if recipe.messages and messages:
         figures |= {MESSAGE_FIGURES: _measure_messages(recipe.messages, messages, head, encoder)}
     adapter = _distill_adapter(recipe, pretrained.dimension, encoder)
     on_progress(5, EXPORT_STEPS, "writing the bundle")
@@ -100,10 +100,8 @@ def _labels(data: LabelledTexts, recipe: ExportRecipe) -> set[str]:
 
 
 def _measure_messages(
-    path: Path | None, messages: LabelledTexts, head: LinearHead, encoder: Encoder
+    path: Path, messages: LabelledTexts, head: LinearHead, encoder: Encoder
 ) -> dict[str, float | str | None]:
-    if path is None:
-        return {}
     return {"file": path.name, "sha256": digest_file(path), **measure_on_messages(head, messages, encoder.encode)}
 
 
