@@ -65,9 +65,12 @@ class TensorBoardStore:
         """Adds what was made, and closes the file."""
         if self._writer is None:
             return
-        if facts.artifacts:
-            self._writer.add_text("artifacts", _table("artifact", facts.artifacts), 0)
-        self._writer.close()
+        try:
+            if facts.artifacts:
+                self._writer.add_text("artifacts", _table("artifact", facts.artifacts), 0)
+            self._writer.close()
+        except OSError as error:
+            raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> TrackingFailed:
         return TrackingFailed(f"{self._folder} cannot be written: {error.strerror}; see to the folder, or leave it out")

@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +71,7 @@ class Store(Protocol):
 class TrackedRun:
     """A run and its stores, which are opened at the first call: a run that is refused before it begins leaves nothing.
 
-    A store that fails while the run goes on is left out from then on, with a warning: hours of training are worth more.
+    A store that fails later is left out from then on, with a warning: hours of training are worth more.
 
     Attributes:
         folder: of `run.json`, made where it is missing.
@@ -100,12 +100,8 @@ class TrackedRun:
     def log(self, step: int, figures: Mapping[str, float]) -> None:
         """Adds figures of a step, by name."""
         self._begun()
-        for store in list(self.stores):
-            try:
-                store.log(step, {plain_name(name): float(value) for name, value in figures.items()})
-            except TrackingFailed as error:
-                self.stores.remove(store)
-                logging.getLogger(__name__).warning("%s; the run goes on without it", error)
+        plain = {plain_name(name): float(value) for name, value in figures.items()}
+        self._in_each(lambda store: store.log(step, plain))
 
     def end(self, status: Status = "finished", artifacts: Mapping[str, str] | None = None) -> None:
         """Ends the run, with the SHA-256 of what was made by name; one that never began leaves nothing."""
@@ -114,10 +110,17 @@ class TrackedRun:
         if self._facts is None:
             return
         changed = {"status": status, "ended": datetime.now(UTC), "artifacts": dict(artifacts or {})}
-        self._facts = self._facts.model_copy(update=changed)
-        for store in self.stores:
-            store.end(self._facts)
+        facts = self._facts = self._facts.model_copy(update=changed)
+        self._in_each(lambda store: store.end(facts))
         self._write()
+
+    def _in_each(self, call: Callable[[Store], None]) -> None:
+        for store in list(self.stores):
+            try:
+                call(store)
+            except TrackingFailed as error:
+                self.stores.remove(store)
+                logging.getLogger(__name__).warning("%s; the run goes on without it", error)
 
     def _begun(self) -> None:
         if self._facts is None:

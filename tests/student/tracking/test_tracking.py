@@ -153,26 +153,35 @@ def test_an_event_that_a_crash_cut_off_is_dropped(tmp_path: Path) -> None:
 
 
 class Full:
-    """A store whose disk fills up while the run goes on."""
+    """A store whose disk fills up while the run goes on, or at its end."""
+
+    def __init__(self, *, is_full_at_end: bool) -> None:
+        self.is_full_at_end = is_full_at_end
 
     def begin(self, facts: RunFacts, step: int) -> None:
         """Works."""
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
-        """Does not."""
-        raise TrackingFailed("the disk is full")
+        """Does not where it is full now."""
+        if not self.is_full_at_end:
+            raise TrackingFailed("the disk is full")
 
     def end(self, facts: RunFacts) -> None:
-        """Is not reached."""
-        raise AssertionError
+        """Is not reached by one that is full before."""
+        assert self.is_full_at_end
+        raise TrackingFailed("the disk is full")
 
 
-def test_a_store_that_fails_does_not_end_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    run = TrackedRun(tmp_path, "c", "n", {}, [Full()])
+@pytest.mark.parametrize("is_full_at_end", [False, True])
+def test_a_store_that_fails_does_not_end_the_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, is_full_at_end: bool
+) -> None:
+    run = TrackedRun(tmp_path, "c", "n", {}, [Full(is_full_at_end=is_full_at_end)])
     run.log(1, {"loss": 1.0})
     run.log(2, {"loss": 1.0})
     run.end()
     assert [record.message for record in caplog.records] == ["the disk is full; the run goes on without it"]
+    assert json.loads((tmp_path / RUN_FILE).read_bytes())["status"] == "finished"
 
 
 def test_nothing_is_written_where_nothing_is_asked_for(tmp_path: Path) -> None:
