@@ -46,7 +46,7 @@ def _held_out_guides(entry: GuidesEntry, folder: Path) -> Iterator[list[dict[str
     if len(entry.languages) > 1:
         raise DataRefused(f"{folder} has no pairs.jsonl, so its guides have no translations; name one of languages")
     for name, guide in guides.items():
-        if guide.get("lang") == entry.languages[0] and is_held_out(name.split(":")[-1], entry.hold_out):
+        if guide.get("lang") == entry.languages[0] and is_page_held_out(name, entry.hold_out):
             yield [guide]
 
 

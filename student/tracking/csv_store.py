@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class CsvStore:
         return TrackingFailed(f"{self._path} cannot be written: {error.strerror}; see to the folder, or leave it out")
 
 
-def _lines(rows: list[tuple[object, ...] | list[str] | tuple[str, ...]]) -> str:
+def _lines(rows: Sequence[Sequence[object]]) -> str:
     held = io.StringIO()
     csv.writer(held, lineterminator="\n").writerows(rows)
     return held.getvalue()

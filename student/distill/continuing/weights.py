@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
@@ -98,8 +99,6 @@ def _license(bundle: Bundle) -> str:
 
 def _read_tensors(bundle: Bundle) -> tuple[_Tensors, NDArray[np.float32] | None, float]:
     """The BERT's tensors by the names that it has in transformers, the map after it, and the layer norm's epsilon."""
-    import onnx  # noqa: PLC0415  (half a second to import)
-
     try:
         graph = onnx.load_from_string(bundle.read(bundle.manifest.encoder.graph)).graph
     except Exception as error:  # protobuf's own errors share no public base class
