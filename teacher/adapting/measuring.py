@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from edge_agent.ingest.chunking import passage_input
 from edge_agent.storage.records import HEADING_GAP
 from student.artifacts.json_lines import DataRefused, column, read_rows
-from student.embeddings import Embeddings
+from student.evaluation.figures import gains_of, ranks_of
 from student.runtime.encoder import Encoder
 from teacher.corpora.documents import OwnDocument
-
-_RANKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +119,5 @@ def compare(
     scores = []
     for encoder in (before, after):
         asked, searched = encoder.encode([question.text for question in questions]), encoder.encode(texts)
-        scores.append(_scores(asked, searched, owners, right))
+        scores.append(gains_of(ranks_of(asked, searched, right, owners)))  # as near as its nearest passage
     return Comparison(*scores)
-
-
-def _scores(
-    asked: Embeddings, searched: Embeddings, owners: NDArray[np.int64], right: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """nDCG@10 (N,) of questions (N, D) over passages (P, D) of documents (P,); `right` (N,) names the right one."""
-    scores = np.zeros(len(asked))
-    for number, similarities in enumerate(asked @ searched.T):
-        best = np.full(owners.max() + 1, -np.inf)  # a document is as near as its nearest passage
-        np.maximum.at(best, owners, similarities)
-        rank = int((best > best[right[number]]).sum())
-        scores[number] = 1 / np.log2(rank + 2) if rank < _RANKS else 0.0
-    return scores
