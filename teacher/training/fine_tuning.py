@@ -1,7 +1,7 @@
 """Fine-tuning of a teacher on the center's data: retrieval by contrast and intents by cross-entropy, together.
 
-Runs as one process or, under `torchrun` or `accelerate launch`, as several: accelerate sets up devices, precision and
-data parallelism. What is drawn at a step depends only on the seed and the step, so a killed run that is continued
+Runs as one process or, under `torchrun` or `accelerate launch`, as several: accelerate sets up devices and data
+parallelism. What is drawn at a step depends only on the seed and the step, so a killed run that is continued
 from its last checkpoint sees the same texts.
 """
 
@@ -98,7 +98,7 @@ def fine_tune(
             validate=run.validate,
             stopping=run.stopping,
             supervision=supervision,
-            is_writer=run.accelerator.is_main_process,
+            is_writer=run.processes.is_main,
             agree_to_stop=run.processes.any_of,
         )
     )
@@ -106,9 +106,9 @@ def fine_tune(
     run.show = lambda done, total: on_encode(done, total, "measuring the trained teacher")
     after = run.measure("test", run.head())
     report = {"recipe": recipe.name, "best_step": run.stopping.best_step, "before": before, "after": after}
-    if run.accelerator.is_main_process:
+    if run.processes.is_main:
         _write_result(run, pretrained, data, report)
-    run.accelerator.wait_for_everyone()
+    run.processes.wait()
     return report
 
 
@@ -159,7 +159,7 @@ class _Run:
     def mine_once(self) -> None:
         """Hard negatives for every training pair, by the model the run begins with, kept in the run's folder."""
         path = self.folder / _NEGATIVES
-        if self.accelerator.is_main_process and not path.exists():
+        if self.processes.is_main and not path.exists():
             pairs = self.parts["train"].pairs
             mined = mine_negatives(
                 pairs,
@@ -169,21 +169,21 @@ class _Run:
                 share=self.recipe.negatives_share,
             )
             write_durably(path, json.dumps(mined).encode())
-        self.accelerator.wait_for_everyone()
+        self.processes.wait()
         self._negatives = json.loads(path.read_bytes())
 
     def seed_step(self, step: int) -> None:
         """Seeds the dropout of a step: another one in each process."""
-        rank = self.accelerator.process_index
-        torch.manual_seed(int(np.random.default_rng([self.recipe.seed, step, rank]).integers(2**62)))
+        generator = np.random.default_rng([self.recipe.seed, step, self.processes.rank])
+        torch.manual_seed(int(generator.integers(2**62)))
 
     def compute_gradients(self, step: int) -> Tensor:
         """Adds the gradients of a step's batch in `accumulation` parts; returns the loss of the last part."""
         recipe, loss = self.recipe, torch.zeros(())
-        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
+        processes = self.processes
         pair_rows, negative_rows, message_rows = self._draw(step)
         for part in range(recipe.accumulation):
-            mine = slice(rank * recipe.accumulation + part, None, processes * recipe.accumulation)
+            mine = slice(processes.rank * recipe.accumulation + part, None, processes.count * recipe.accumulation)
             loss = self._loss(pair_rows[mine], negative_rows[mine], message_rows[mine])
             self.accelerator.backward(loss / recipe.accumulation)
         return loss
@@ -233,10 +233,10 @@ class _Run:
         figures = self.measure("validation", self.head())
         score = overall_score(figures)
         is_best = self.stopping.is_best(step, score)
-        if is_best and self.accelerator.is_main_process:
+        if is_best and self.processes.is_main:
             state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
             write_durably(self.folder / _BEST, save(state, metadata={"step": str(step)}))
-        self.accelerator.wait_for_everyone()
+        self.processes.wait()
         intents = {"macro-F1": figures["intents"]["macro-F1"]} if "intents" in figures else {}
         return {"score": round(score, 4), "nDCG@10": figures["retrieval"]["nDCG@10"], **intents}
 
