@@ -40,7 +40,7 @@ def open_start(path: Path | None, folder: Path, *, name: str | None, license_: s
 
     Args:
         path: a sentence-transformers folder, or a bundle, whose weights are unpacked; None for the official MiniLM.
-        folder: of the unpacked weights.
+        folder: below which weights of bundles are unpacked.
         name: of a folder's model in lineage and model cards; a bundle has its own.
         license_: of a folder's model, an SPDX expression. None for both: what the folder says of itself.
 
@@ -57,20 +57,21 @@ def unpack_weights(path: Path, folder: Path) -> Pretrained:
 
     Args:
         path: of the bundle.
-        folder: of the weights.
+        folder: below which they go, by the bundle's digest: another bundle at the same path is another start.
 
     Raises:
         BundleError: the bundle cannot be opened, or its graph is no BERT that this project exported.
     """
     bundle = open_bundle(path)
-    if not folder.exists():
+    own = folder / bundle.digest[:12]
+    if not own.exists():
         tensors, linear, epsilon = _read_tensors(bundle)
         student = _with_probed_heads(bundle, tensors, linear, epsilon)
         tokenizer = bundle.read(bundle.manifest.encoder.tokenizer).decode()
         window = bundle.manifest.encoder.max_tokens
-        with making_folder(folder) as new:
+        with making_folder(own) as new:
             save_sentence_transformer(student, tokenizer, new, max_tokens=window, facts=_facts(bundle))
-    return open_pretrained(folder, name=bundle.manifest.name, license_=_license(bundle))
+    return open_pretrained(own, name=bundle.manifest.name, license_=_license(bundle))
 
 
 def _facts(bundle: Bundle) -> dict[str, Any]:

@@ -81,6 +81,18 @@ def test_unpacking_again_opens_what_is_there(made: Path, tmp_path: Path) -> None
     assert (first.path / "model.safetensors").stat().st_mtime_ns == written
 
 
+def test_another_bundle_at_the_same_path_is_another_start(made: Path, tmp_path: Path) -> None:
+    bundle = open_bundle(made / "bundle")
+    contents = {name: bundle.read(name) for name in bundle.manifest.files}
+    fields = json.loads((made / "bundle" / MANIFEST).read_text())
+    path, digests = tmp_path / "installed", []
+    for serial in (1, 2):
+        changed = {k: v for k, v in fields.items() if k != "files"} | {"serial": serial}
+        digests.append(write_bundle(path, changed, contents, replace=True).digest)
+        assert unpack_weights(path, tmp_path / "start").lineage[0].sha256 == digests[-1]
+    assert digests[0] != digests[1]
+
+
 def test_a_start_may_be_a_folder_too(made: Path, tmp_path: Path) -> None:
     opened = open_start(made / "teacher", tmp_path / "start", name="float", license_="MIT")
     assert (opened.name, opened.license, opened.path) == ("float", "MIT", made / "teacher")
