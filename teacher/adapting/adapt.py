@@ -14,11 +14,11 @@ from typing import Any
 from student.artifacts.digests import digest_json
 from student.bundle.folder import Bundle
 from student.distill.continuing.bundle import NewBundle, export_trained_on
-from student.distill.continuing.weights import unpack_weights
+from student.distill.continuing.weights import open_start
 from student.distill.encoder.distillation import distill_student
 from student.distill.encoder.recipe import StudentRecipe
 from student.distill.encoder.torch_encoder import open_torch_encoder
-from student.distill.pretrained import Pretrained, open_pretrained
+from student.distill.pretrained import Pretrained, open_model
 from student.distill.targets import read_targets
 from student.distill.training.supervision import Supervision
 from student.errors import BundleExists
@@ -142,10 +142,7 @@ def adapt(
 def _train(settings: Adaptation, show: Show) -> tuple[Pretrained, Path]:
     """The trained student, and the folder of the targets that it was trained on."""
     show(0, None, "reading the student's weights")
-    if settings.start:
-        start = open_pretrained(settings.start, name=settings.start.name, license_="Apache-2.0")
-    else:
-        start = unpack_weights(settings.base, settings.run / "start")
+    start = open_start(settings.start or settings.base, settings.run / "start", name=None, license_=None)
     corpus = own_corpus(settings.hold_out)
     read = [origin.model_dump() for origin in corpus_lineage(corpus, settings.documents)]  # wherever the files are
     parts = [read, settings.hold_out, settings.recipe.model_dump(mode="json"), start.weights_sha256]
@@ -166,7 +163,7 @@ def _train(settings: Adaptation, show: Show) -> tuple[Pretrained, Path]:
         start=start,
         supervision=Supervision(lambda p: show(p.step, p.steps, "training", kept=p.kept_steps)),
     )
-    return open_pretrained(trained, name=settings.name, license_=start.license), targets
+    return open_model(trained, name=settings.name, license_=None), targets
 
 
 def own_corpus(hold_out: float) -> CorpusRecipe:

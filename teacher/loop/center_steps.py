@@ -9,7 +9,7 @@ from student.distill.encoder.distillation import STUDENT_FOLDER, distill_student
 from student.distill.encoder.vocabulary import read_pieces, tokenizer_json
 from student.distill.export.bundle_export import export_bundle
 from student.distill.export.recipe import ExportRecipe
-from student.distill.pretrained import Pretrained, open_pretrained
+from student.distill.pretrained import Pretrained, open_model
 from student.distill.targets import TARGETS_MANIFEST, read_targets
 from teacher.corpora.recipe import CorpusRecipe, Source
 from teacher.labelling.label import label, relabel
@@ -51,7 +51,7 @@ def distill_first_student(recipe: IterationRecipe, inputs: IterationInputs, path
         tokenizer = tokenizer_json(_used_pieces(start, targets.texts), recipe.student.architecture.max_tokens)
         head = learner.intent_head if learner else None
         distill_student(targets, recipe.student, paths.student, start=start, tokenizer=tokenizer, intent_head=head)
-    return open_pretrained(paths.student / STUDENT_FOLDER, name=recipe.student.name, license_="Apache-2.0")
+    return open_model(paths.student / STUDENT_FOLDER, name=None, license_=None)
 
 
 def export_first_bundle(student: Pretrained, scenario: Scenario, out: Path) -> None:

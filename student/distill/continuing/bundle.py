@@ -8,7 +8,7 @@ from typing import Any
 
 from student.bundle.folder import Bundle, write_bundle
 from student.bundle.linear_head import pack_head
-from student.bundle.manifest import Origin, created_at
+from student.bundle.manifest import Manifest, Origin, created_at
 from student.bundle.query_adapter import pack_adapter
 from student.distill.continuing.carried_parts import CarriedParts, carry_parts, evenly
 from student.distill.export.encoder_export import (
@@ -21,6 +21,7 @@ from student.distill.export.encoder_export import (
 from student.distill.export.manifest_fields import DISTILLATION_FIELDS
 from student.distill.export.model_card import write_model_card
 from student.distill.export.probe_texts import PROBE_TEXTS
+from student.distill.licenses import joined
 from student.distill.pretrained import Pretrained, WeightsRefused
 from student.distill.targets import Targets
 from student.distill.verifier.bundling import PROBE_PASSAGES
@@ -117,6 +118,7 @@ def _fields(
         "embedding_space": pretrained.embedding_space,
         "encoder": manifest.encoder.model_dump() | {"max_tokens": pretrained.max_tokens},
         "limits": limits,
+        "licenses": _licenses(manifest, pretrained),
         "metrics": dict(figures),
         "lineage": list({(o.role, o.sha256): o.model_dump() for o in _origins(pretrained)}.values()),
         "distillation": {key: distillation[key] for key in DISTILLATION_FIELDS if key in distillation},
@@ -126,6 +128,13 @@ def _fields(
     if parts.adapter and manifest.adapter:
         fields["adapter"] = manifest.adapter.model_dump()
     return fields
+
+
+def _licenses(base: Manifest, pretrained: Pretrained) -> list[dict[str, Any]]:
+    """The encoder's is that of the student that was trained on, the other parts' are the base's."""
+    graph, others = base.encoder.graph, [each.model_dump() for each in base.licenses]
+    own = {"spdx": joined([pretrained.license]), "applies_to": f"{graph}, {base.encoder.tokenizer}"}
+    return [others[0] | own, *(each for each in others if graph not in each["applies_to"])]
 
 
 def _contents(

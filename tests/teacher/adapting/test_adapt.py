@@ -1,6 +1,6 @@
 """One command from a folder of documents to a bundle that finds them better: tiny weights, real files and processes."""
 
-import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from student.bundle.folder import open_bundle
+from student.distill.pretrained import ORIGIN
 from student.runtime.student import load_student
 from tests.conftest import ROOT
 from tests.teacher.adapting.own_documents import write_documents
@@ -90,6 +91,7 @@ def test_a_killed_adaptation_goes_on_and_ends_in_a_better_bundle(documents: Path
     assert figures["questions"] >= 10
     assert figures["ndcg_at_10_after"] > figures["ndcg_at_10_before"] + 0.1
     assert made.embedding_space != began.embedding_space
+    assert [each.spdx for each in made.licenses] == ["LicenseRef-own AND Apache-2.0", "Apache-2.0"]
     assert {"own documents", "bundle"} <= {origin.role for origin in made.lineage}
     assert any("without differential privacy" in limit for limit in made.limits["known"])
     assert "without differential privacy. Give the bundle to nobody" in (out / "MODEL_CARD.md").read_text()
@@ -108,10 +110,16 @@ def test_a_student_that_is_no_better_is_not_written_unless_asked_for(
     assert done.returncode == 2
     assert "keep that bundle" in " ".join(done.stderr.split())
     assert not (tmp_path / "own").exists()
-    command.append("--even-if-no-better")
+    start = Path(shutil.copytree(base.parent / "teacher", tmp_path / "start"))
+    (start / ORIGIN).write_text('{"name": "float", "license": "MIT"}', encoding="utf-8")
+    command += ["--even-if-no-better", "--start", str(start)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "own" / "manifest.json").read_text())["metrics"]["held_out_documents"]["gain"] <= 0.05
+    made = open_bundle(tmp_path / "own").manifest
+    assert made.metrics["held_out_documents"]["gain"] <= 0.05
+    assert made.licenses[0].spdx == "LicenseRef-own AND MIT"  # as the folder that it started from says
+    began = next(origin for origin in made.lineage if origin.role == "student started from")
+    assert (began.name, began.license) == ("float", "MIT")
 
 
 def test_too_few_documents_are_refused_before_anything_is_trained(base: Path, tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ def test_an_iteration_killed_in_every_step_and_started_again_completes(home: Pat
     assert len(following.heads["intent"].labels) == 4
     assert len(open_bundle(paths.first_bundle).manifest.heads["intent"].labels) == 3
     assert following.embedding_space == open_bundle(paths.first_bundle).manifest.embedding_space
+    assert following.licenses[0].spdx == "LicenseRef-own AND Apache-2.0"  # the student's recipe, what it started from
 
 
 def test_it_spends_no_more_than_its_recipe_says_and_every_ledger_is_sound(home: Path) -> None:
