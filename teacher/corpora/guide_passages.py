@@ -18,6 +18,7 @@ from edge_agent.settings import ParsingLimits
 from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.json_lines import DataRefused, column, read_rows
 from student.bundle.manifest import Origin
+from student.distill.licenses import UNKNOWN
 from student.distill.verifier.examples import VERIFIER_ROLE
 from student.runtime.encoder import Encoder
 from teacher.corpora.documents import OwnDocument, digest_folder, read_documents
@@ -25,7 +26,7 @@ from teacher.corpora.questions_recipe import QuestionsRecipe
 
 WRITTEN_QUESTIONS = Path(__file__).parents[1] / "data" / "answerability.jsonl"
 _FEWEST_CHARS = 150
-_OWN_LICENSE = "Apache-2.0"
+_OUR_LICENSE = "Apache-2.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,9 @@ def examples_lineage(recipe: QuestionsRecipe, data: Path) -> list[Origin]:
     origins = []
     if recipe.written:
         own = recipe.written
-        name = "teacher/data/answerability.jsonl" if own.samefile(WRITTEN_QUESTIONS) else own.name
-        origins.append(Origin(role=VERIFIER_ROLE, name=name, sha256=digest_file(own), license=_OWN_LICENSE))
+        is_ours = own.samefile(WRITTEN_QUESTIONS)
+        name, license_ = ("teacher/data/answerability.jsonl", _OUR_LICENSE) if is_ours else (own.name, UNKNOWN)
+        origins.append(Origin(role=VERIFIER_ROLE, name=name, sha256=digest_file(own), license=license_))
     for each in (*recipe.guides, *recipe.segments, *recipe.messages):
         path = data / each.file
         digest = digest_folder(path) if path.is_dir() else digest_file(path)
@@ -96,9 +98,11 @@ class _Guide:
 
 
 def _read_file(path: Path) -> list[_Guide]:
-    return [
-        _Guide(row["id"], str(row.get("lang") or "en"), row["title"], partial(_extract, row)) for row in read_rows(path)
-    ]
+    guides = []
+    for row in read_rows(path):
+        name, title, body = (column(row, key, path) for key in ("id", "title", "body_markdown"))
+        guides.append(_Guide(name, str(row.get("lang") or "en"), title, partial(_extract, title, body)))
+    return guides
 
 
 def _read_folder(path: Path) -> list[_Guide]:
@@ -126,7 +130,7 @@ def read_written(path: Path, data: Path) -> Iterator[tuple[dict[str, Any], Guide
         if name not in guides:
             guides[name] = {guide["id"]: guide for guide in read_rows(data / name)}
         guide = guides[name].get(row["guide"], {"title": "", "body_markdown": ""})
-        made = _extract(guide)
+        made = _extract(guide["title"], guide["body_markdown"])
         text = made.text[row["start"] : row["end"]] if made else ""
         if made is None or digest_bytes(text.encode()) != row["sha256"]:
             raise DataRefused(
@@ -143,10 +147,9 @@ def _heading_at(made: Extract, start: int) -> str:
     return next((span.heading for span in sections if span.start <= start < span.end), "")
 
 
-def _extract(row: dict[str, Any]) -> Extract | None:
+def _extract(title: str, body: str) -> Extract | None:
     """A guide as text below its title, None where it cannot be read."""
-    markdown = f"# {row['title']}\n\n{row['body_markdown']}"
     try:
-        return extract(markdown.encode(), DocumentFormat.MARKDOWN, ParsingLimits())
+        return extract(f"# {title}\n\n{body}".encode(), DocumentFormat.MARKDOWN, ParsingLimits())
     except AgentError:
         return None

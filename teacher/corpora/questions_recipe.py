@@ -7,13 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from student.artifacts.json_lines import DataRefused
 from student.artifacts.settings import read_settings
+from student.distill.licenses import SpdxExpression
 
 
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
-    license: str
+    license: SpdxExpression
 
 
 class Guides(_File):
@@ -21,7 +22,7 @@ class Guides(_File):
 
     Attributes:
         file: below the data folder; JSON lines of `id`, `title`, `body_markdown` and maybe `lang`, or a folder.
-        license: of it, an SPDX identifier.
+        license: of it, an SPDX expression.
         count: at most so many guides are drawn.
         is_about_messages: some of its passages may answer some of the messages; none is paired with one then.
     """
@@ -35,7 +36,7 @@ class Messages(_File):
 
     Attributes:
         file: below the data folder.
-        license: of it, an SPDX identifier.
+        license: of it, an SPDX expression.
         hold_out: share held out, by the text, to measure with.
         count: at most so many are drawn.
     """

@@ -154,4 +154,33 @@ def test_own_documents_alone_make_examples_of_both_answers(tmp_path: Path) -> No
     assert {example.kind for example in made} >= {"heading", "words"}
     assert {example.span is None for example in made} == {True, False}
     (origin,) = examples_lineage(recipe, tmp_path)
-    assert origin.name == "guides"
+    assert (origin.name, origin.license) == ("guides", "LicenseRef-own")
+
+
+def test_written_questions_are_under_our_licence_only_where_they_are_ours(tmp_path: Path) -> None:
+    write_guides(tmp_path, "Backups are kept.")
+    own = tmp_path / "own.jsonl"
+    own.write_text("")
+    guides = [Guides(file="guides.jsonl", license="MIT")]
+    for path, expected in ((WRITTEN_QUESTIONS, "Apache-2.0"), (own, "LicenseRef-unknown")):
+        recipe = QuestionsRecipe(name="tiny", guides=guides, written=path)
+        assert examples_lineage(recipe, tmp_path)[0].license == expected
+
+
+def test_a_licence_that_is_no_spdx_expression_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text('name = "own"\n[[guides]]\nfile = "guides"\nlicense = "ours, sort of"\n')
+    with pytest.raises(DataRefused, match="no SPDX expression"):
+        read_questions_recipe(tmp_path / "recipe.toml")
+
+
+@pytest.mark.parametrize("missing", ["id", "title", "body_markdown"])
+def test_a_guide_without_a_column_is_refused(tmp_path: Path, missing: str) -> None:
+    guide = {"id": "g1", "title": "Backups", "body_markdown": "Backups are kept."}
+    (tmp_path / "guides.jsonl").write_text(json.dumps({k: v for k, v in guide.items() if k != missing}))
+    recipe = QuestionsRecipe(name="tiny", guides=[Guides(file="guides.jsonl", license="MIT")])
+    student = load_student()
+    try:
+        with pytest.raises(DataRefused, match=f"without the text column '{missing}'"):
+            read_guide_passages(recipe, tmp_path, student.encoder, random.Random(0))
+    finally:
+        student.close()
