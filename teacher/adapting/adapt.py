@@ -19,7 +19,7 @@ from student.distill.encoder.distillation import distill_student
 from student.distill.encoder.recipe import StudentRecipe
 from student.distill.encoder.torch_encoder import open_torch_encoder
 from student.distill.pretrained import Pretrained, open_model
-from student.distill.targets import read_targets
+from student.distill.targets import Targets, read_targets
 from student.distill.training.supervision import Supervision
 from student.errors import BundleExists
 from student.runtime.encoder import Encoder
@@ -28,7 +28,7 @@ from student.terminal import Show
 from teacher.adapting.measuring import Comparison, compare, questions_of, read_questions
 from teacher.corpora.corpus import corpus_lineage
 from teacher.corpora.documents import OwnDocuments, read_documents
-from teacher.corpora.guide_passages import WRITTEN_QUESTIONS
+from teacher.corpora.guide_passages import WRITTEN_LICENSE, WRITTEN_QUESTIONS
 from teacher.corpora.recipe import CorpusRecipe, Source
 from teacher.errors import NotBetter, TooLittleToLearn
 from teacher.labelling.label import label
@@ -37,6 +37,7 @@ from teacher.roles import Role
 
 FEWEST_QUESTIONS = 10
 _OWN, _GENERAL = "own documents", "general questions"
+_HELD_OUT = "held-out documents"
 _LIMIT = (
     "The encoder learned from the documents named under the role 'own documents', without differential privacy: give "
     "the bundle to nobody who may not read them."
@@ -73,12 +74,11 @@ class Adaptation:
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """Outcome of an adaptation: the bundle, what of the folder was read, and the comparisons by what was asked."""
+    """Outcome of an adaptation: the bundle, what of the folder was read, and how many documents were held out."""
 
     bundle: Bundle
     documents: OwnDocuments
     held_out: int
-    comparisons: dict[str, Comparison]
 
 
 def adapt(
@@ -111,53 +111,54 @@ def adapt(
     show(0, None, "reading documents")
     own = read_documents(settings.documents, on_document=lambda done, total: show(done, total, "reading documents"))
     _, held_out = own.split(settings.hold_out)
-    asked = {"held-out documents": (questions_of(own.documents, held_out), True)}
-    _require_questions(len(asked["held-out documents"][0]), own, settings)
+    asked = {_HELD_OUT: (questions_of(own.documents, held_out), True)}
+    _require_questions(len(asked[_HELD_OUT][0]), own, settings)
     if settings.questions:
         asked["own questions"] = (read_questions(settings.questions, own.documents), False)
-    comparisons: dict[str, Comparison] = {}
 
     def judge(base: Student, encoder: Encoder) -> dict[str, Any]:
-        for name, (questions, is_bare) in asked.items():
-            comparisons[name] = compare(base.encoder, encoder, own.documents, questions, is_bare=is_bare)
+        comparisons = {
+            name: compare(base.encoder, encoder, own.documents, questions, is_bare=is_bare)
+            for name, (questions, is_bare) in asked.items()
+        }
         on_compared(comparisons)
-        if not (comparisons["held-out documents"].is_better or settings.is_forced):
-            raise NotBetter(_no_gain(comparisons["held-out documents"]))
+        if not (comparisons[_HELD_OUT].is_better or settings.is_forced):
+            raise NotBetter(_no_gain(comparisons[_HELD_OUT]))
         return {name.replace(" ", "_").replace("-", "_"): each.as_metrics() for name, each in comparisons.items()}
 
     trained, targets = _train(settings, show)
     bundle = export_trained_on(
         trained,
         settings.base,
-        read_targets(targets),
+        targets,
         out,
         NewBundle(settings.name, settings.serial, now, limits=(_LIMIT,)),
         judge=judge,
         replace=replace,
         on_progress=show,
     )
-    return Adapted(bundle, own, len(held_out), comparisons)
+    return Adapted(bundle, own, len(held_out))
 
 
-def _train(settings: Adaptation, show: Show) -> tuple[Pretrained, Path]:
-    """The trained student, and the folder of the targets that it was trained on."""
+def _train(settings: Adaptation, show: Show) -> tuple[Pretrained, Targets]:
+    """The trained student, and the targets that it was trained on."""
     show(0, None, "reading the student's weights")
     start = open_start(settings.start or settings.base, settings.run / "start", name=None, license_=None)
-    corpus = own_corpus(settings.hold_out)
+    corpus = _own_corpus(settings.hold_out)
     read = [origin.model_dump() for origin in corpus_lineage(corpus, settings.documents)]  # wherever the files are
     parts = [read, settings.hold_out, settings.recipe.model_dump(mode="json"), start.weights_sha256]
     work = settings.run / digest_json(parts)[:12]
-    targets = work / "targets"
     teacher = teacher_of(start, open_torch_encoder(start, precision="auto"))
     label(
         teacher,
         corpus,
         settings.documents,
-        targets,
+        work / "targets",
         on_rows=lambda rows: show(rows.done, rows.total, "embedding texts", kept=rows.kept),
     )
+    targets = read_targets(work / "targets")
     trained = distill_student(
-        read_targets(targets),
+        targets,
         settings.recipe,
         work / "student",
         start=start,
@@ -166,10 +167,10 @@ def _train(settings: Adaptation, show: Show) -> tuple[Pretrained, Path]:
     return open_model(trained, name=settings.name, license_=None), targets
 
 
-def own_corpus(hold_out: float) -> CorpusRecipe:
+def _own_corpus(hold_out: float) -> CorpusRecipe:
     """The corpus of an adaptation: the documents, and the questions on public guides that come with this package."""
     own = Source(mix=_OWN, kind="folder", file=".", hold_out=hold_out, license="LicenseRef-own")
-    general = Source(mix=_GENERAL, kind="texts", file=str(WRITTEN_QUESTIONS), role=Role.QUERY, license="Apache-2.0")
+    general = Source(mix=_GENERAL, kind="texts", file=str(WRITTEN_QUESTIONS), role=Role.QUERY, license=WRITTEN_LICENSE)
     return CorpusRecipe(name=_OWN, source=[own, general])
 
 

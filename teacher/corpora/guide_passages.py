@@ -24,9 +24,9 @@ from student.runtime.encoder import Encoder
 from teacher.corpora.documents import OwnDocument, digest_folder, read_documents
 from teacher.corpora.questions_recipe import QuestionsRecipe
 
+WRITTEN_LICENSE = "Apache-2.0"
 WRITTEN_QUESTIONS = Path(__file__).parents[1] / "data" / "answerability.jsonl"
 _FEWEST_CHARS = 150
-_OUR_LICENSE = "Apache-2.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def examples_lineage(recipe: QuestionsRecipe, data: Path) -> list[Origin]:
     if recipe.written:
         own = recipe.written
         is_ours = own.samefile(WRITTEN_QUESTIONS)
-        name, license_ = ("teacher/data/answerability.jsonl", _OUR_LICENSE) if is_ours else (own.name, UNKNOWN)
+        name, license_ = ("teacher/data/answerability.jsonl", WRITTEN_LICENSE) if is_ours else (own.name, UNKNOWN)
         origins.append(Origin(role=VERIFIER_ROLE, name=name, sha256=digest_file(own), license=license_))
     for each in (*recipe.guides, *recipe.segments, *recipe.messages):
         path = data / each.file

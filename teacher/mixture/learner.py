@@ -14,6 +14,7 @@ from student.artifacts.settings import to_json
 from student.bundle.linear_head import LinearHead
 from student.bundle.manifest import Origin, PrivacySpent
 from student.bundle.query_adapter import QueryAdapter
+from student.distill.licenses import joined
 from student.distill.pretrained import (
     INTENT_HEAD_FILES,
     QUERY_ADAPTER_FILE,
@@ -103,7 +104,7 @@ class MixtureFolder:
     @property
     def license(self) -> str:
         """Of all its encoders."""
-        return " AND ".join(dict.fromkeys(voice.license for voice in self.facts.recipe.encoder))
+        return joined(voice.license for voice in self.facts.recipe.encoder)
 
     @property
     def embedding_space(self) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from student.artifacts.digests import digest_bytes, digest_json
 from student.bundle.manifest import Origin
+from student.distill.licenses import joined
 from student.distill.pretrained import Pretrained, open_model
 from student.embeddings import Embeddings
 from teacher.encoders.encoder import EncoderFacts, TeacherEncoder
@@ -76,7 +77,7 @@ class Teacher:
         reduced_by = digest_bytes(self._fitted().packed())
         return EncoderFacts(
             name=self.recipe.name,
-            license=" AND ".join(dict.fromkeys(facts.license for facts in each)),
+            license=joined(facts.license for facts in each),
             digest=self.embedding_space(reduced_by),
             dimension=self.dimension,
             max_tokens=min((facts.max_tokens for facts in each if facts.max_tokens), default=None),

@@ -16,8 +16,10 @@ from student.errors import OrillaError
 from teacher.corpora.recipe import CorpusRecipe
 from teacher.errors import EncoderRefused, TeacherRefused
 from teacher.labelling.label import label
+from teacher.mixture.facts import TeacherFacts
 from teacher.mixture.folder import open_teacher_folder
-from teacher.mixture.recipe import as_seen_from, found_from, read_teacher_recipe
+from teacher.mixture.learner import MixtureFolder
+from teacher.mixture.recipe import TeacherRecipe, as_seen_from, found_from, read_teacher_recipe
 from teacher.mixture.reduction import REDUCTION_FILE, unpack_reduction
 from teacher.mixture.teacher import open_folder_teacher, open_teacher
 from teacher.roles import Role
@@ -72,6 +74,13 @@ def test_its_facts_name_the_space_of_its_targets(labelled: Path) -> None:
     facts, manifest = open_teacher_folder(labelled / "t").facts, read_targets_manifest(labelled / "t")[0]
     assert facts.digest == manifest.embedding_space
     assert (facts.name, facts.license, facts.dimension) == ("two", "MIT AND Apache-2.0", DIMENSION)
+
+
+def test_a_choice_of_licences_stays_a_choice_beside_others(tmp_path: Path) -> None:
+    encoders = [{"name": name, "model": name, "license": name} for name in ("MIT OR Apache-2.0", "CC-BY-4.0")]
+    recipe = TeacherRecipe.model_validate({"name": "two", "encoder": encoders})
+    facts = TeacherFacts(embedding_space="0" * 64, recipe=recipe, encoders=["1" * 64, "2" * 64])
+    assert MixtureFolder(tmp_path, facts).license == "(MIT OR Apache-2.0) AND CC-BY-4.0"
 
 
 def test_a_reduction_is_read_as_it_was_packed(labelled: Path) -> None:
