@@ -126,7 +126,7 @@ def adapt(
             raise NotBetter(_no_gain(comparisons[_HELD_OUT]))
         return {name.replace(" ", "_").replace("-", "_"): each.as_metrics() for name, each in comparisons.items()}
 
-    trained, targets = _train(settings, show)
+    trained, targets = _train(settings, own, show)
     bundle = export_trained_on(
         trained,
         settings.base,
@@ -140,7 +140,7 @@ def adapt(
     return Adapted(bundle, own, len(held_out))
 
 
-def _train(settings: Adaptation, show: Show) -> tuple[Pretrained, Targets]:
+def _train(settings: Adaptation, own: OwnDocuments, show: Show) -> tuple[Pretrained, Targets]:
     """The trained student, and the targets that it was trained on."""
     show(0, None, "reading the student's weights")
     start = open_start(settings.start or settings.base, settings.run / "start", name=None, license_=None)
@@ -155,6 +155,7 @@ def _train(settings: Adaptation, show: Show) -> tuple[Pretrained, Targets]:
         settings.documents,
         work / "targets",
         on_rows=lambda rows: show(rows.done, rows.total, "embedding texts", kept=rows.kept),
+        read_folder=lambda folder: own,  # parsing takes long; and what is held out is held out of these
     )
     targets = read_targets(work / "targets")
     trained = distill_student(

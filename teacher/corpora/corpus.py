@@ -12,7 +12,7 @@ from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.json_lines import is_held_out
 from student.bundle.manifest import OWN_DOCUMENTS, Origin
 from student.distill.targets import Links
-from teacher.corpora.documents import digest_folder
+from teacher.corpora.documents import ReadFolder, digest_folder, read_documents
 from teacher.corpora.recipe import CorpusRecipe
 from teacher.corpora.sources import Entry, HeldOutText, guide_texts, read_entries
 from teacher.roles import Role
@@ -47,10 +47,18 @@ class Corpus:
     links: Links
 
 
-def read_corpus(recipe: CorpusRecipe, data: Path, *, share: float = 1.0) -> Corpus:
+def read_corpus(
+    recipe: CorpusRecipe, data: Path, *, share: float = 1.0, read_folder: ReadFolder = read_documents
+) -> Corpus:
     """The corpus of a recipe, each text once; of it a share chosen by digest, all by default.
 
     Empty texts are left out; texts longer than `max_chars` are cut. Texts of an entry stay together.
+
+    Args:
+        recipe: of the corpus.
+        data: where its files are.
+        share: of the corpus to take.
+        read_folder: reads folders of documents.
 
     Raises:
         DataRefused: a file is missing, is not UTF-8 JSON lines, or lacks a column.
@@ -59,7 +67,7 @@ def read_corpus(recipe: CorpusRecipe, data: Path, *, share: float = 1.0) -> Corp
     entries = [
         (digest_bytes(f"share:{entry.key}".encode()), source.mix, entry)
         for source in recipe.source
-        for entry in read_entries(source, recipe, data, held_out)
+        for entry in read_entries(source, recipe, data, held_out, read_folder=read_folder)
         if is_held_out(f"share:{entry.key}", share)
     ]
     entries.sort(key=lambda item: item[0])  # stable: of equal keys the earlier source comes first

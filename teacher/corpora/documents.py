@@ -89,6 +89,10 @@ class OwnDocuments:
         )
 
 
+ReadFolder = Callable[[Path], OwnDocuments]
+"""A folder → its documents, as `read_documents` reads them."""
+
+
 def read_documents(folder: Path, *, on_document: Callable[[int, int], None] = lambda done, total: None) -> OwnDocuments:
     """Reads a folder with all below it.
 

@@ -26,7 +26,14 @@ from student.artifacts.json_lines import (
     page_of,
     read_rows,
 )
-from teacher.corpora.documents import OwnDocument, asked_and_answered, passages_in, read_documents
+from teacher.corpora.documents import (
+    OwnDocument,
+    OwnDocuments,
+    ReadFolder,
+    asked_and_answered,
+    passages_in,
+    read_documents,
+)
 from teacher.corpora.recipe import CorpusRecipe, Source
 from teacher.roles import Role
 
@@ -68,9 +75,20 @@ class HeldOutText:
         return squeezed != "" and (len(squeezed) < _GRAM or squeezed[:_GRAM] in self._grams) and squeezed in self._text
 
 
-def read_entries(source: Source, recipe: CorpusRecipe, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+def read_entries(
+    source: Source,
+    recipe: CorpusRecipe,
+    data: Path,
+    held_out: HeldOutText,
+    *,
+    read_folder: ReadFolder = read_documents,
+) -> Iterator[Entry]:
     """The entries of one source that are neither held out nor left out by its share. Raises `DataRefused`."""
-    for entry in _READERS[source.kind](source, data, held_out):
+    if source.kind == "folder":
+        entries = _folder_entries(source, read_folder(data / source.file))
+    else:
+        entries = _READERS[source.kind](source, data, held_out)
+    for entry in entries:
         share = source.capped_share if entry.area in source.capped else source.share
         if entry.area not in recipe.areas_held_out and is_held_out(f"source:{entry.key}", share):
             yield entry
@@ -182,8 +200,8 @@ def _read_answers(source: Source, data: Path, held_out: HeldOutText) -> Iterator
         yield Entry(f"{page} {question}", tuple(texts), ((0, 1), (2, 1)), (sides,), area=area_of(row))
 
 
-def _read_folder(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
-    learned, _ = read_documents(data / source.file).split(source.hold_out)
+def _folder_entries(source: Source, documents: OwnDocuments) -> Iterator[Entry]:
+    learned, _ = documents.split(source.hold_out)
     for document in learned:
         yield _own_document(document, document.language or source.language)
 
@@ -223,5 +241,4 @@ _READERS: dict[str, Callable[[Source, Path, HeldOutText], Iterator[Entry]]] = {
     "guide_pages": _read_guide_pages,
     "guide_pairs": _read_guide_pairs,
     "answers": _read_answers,
-    "folder": _read_folder,
 }

@@ -30,6 +30,7 @@ from student.distill.targets import (
 from student.distill.training.processes import Processes
 from student.embeddings import Embeddings
 from teacher.corpora.corpus import CORPUS_ROLE, Corpus, Example, corpus_lineage, read_corpus
+from teacher.corpora.documents import ReadFolder, read_documents
 from teacher.corpora.recipe import CorpusRecipe
 from teacher.errors import LabelsDiffer
 from teacher.labelling.blocks import OnRows, encode_blocks, keep_spoken_for
@@ -60,6 +61,7 @@ def label(
     share: float = 1.0,
     on_rows: OnRows = lambda progress: None,
     processes: Processes = Processes(),
+    read_folder: ReadFolder = read_documents,
 ) -> Labelled:
     """Labels a corpus.
 
@@ -71,13 +73,14 @@ def label(
         share: of the corpus to label, chosen by digest.
         on_rows: progress callback, after every batch.
         processes: that take chunks of the corpus in turn; the main one writes the targets.
+        read_folder: reads the corpus's folders of documents.
 
     Raises:
         DataRefused: see `teacher.corpora.corpus`. LabelsDiffer: the folder holds something else.
     """
     if processes.is_main:
         _require_own_folder(folder)
-    corpus = keep_spoken_for(read_corpus(recipe, data, share=share), teacher.voices)
+    corpus = keep_spoken_for(read_corpus(recipe, data, share=share, read_folder=read_folder), teacher.voices)
     if not corpus.examples:
         raise LabelsDiffer(f"the corpus {recipe.name} holds no text at share {share}; raise --share or check the files")
     (folder / SAID).mkdir(parents=True, exist_ok=True)

@@ -5,13 +5,18 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from student.bundle.folder import open_bundle
+from student.distill.encoder.recipe import read_student_recipe
 from student.distill.pretrained import ORIGIN
+from student.distill.targets import read_targets
 from student.runtime.student import load_student
+from teacher.adapting.adapt import Adaptation
+from teacher.adapting.adapt import adapt as adapt_student
 from tests.conftest import ROOT
 from tests.teacher.adapting.own_documents import write_documents
 from tests.tiny import make_tiny_bundle
@@ -120,6 +125,35 @@ def test_a_student_that_is_no_better_is_not_written_unless_asked_for(
     assert made.licenses[0].spdx == "LicenseRef-own AND MIT"  # as the folder that it started from says
     began = next(origin for origin in made.lineage if origin.role == "student started from")
     assert (began.name, began.license) == ("float", "MIT")
+
+
+def test_a_document_that_comes_during_the_training_is_not_learned(base: Path, tmp_path: Path) -> None:
+    """The folder is read once: what is held out to measure with is held out of what was read then."""
+    write_documents(tmp_path / "guides", 40)
+    recipe, shown = read_student_recipe(write_recipe(tmp_path, 1)), set[str]()
+    settings = Adaptation(
+        documents=tmp_path / "guides",
+        base=base,
+        start=None,
+        recipe=recipe,
+        run=tmp_path / "run",
+        hold_out=0.4,
+        questions=None,
+        name="own",
+        serial=1,
+        is_forced=True,
+    )
+
+    def show(done: float, total: float | None, what: str, *, kept: float = 0) -> None:
+        if what == "reading the student's weights":
+            (tmp_path / "guides" / "late.md").write_text("# Late\n\nThe zebra came late, long after all others.\n")
+        shown.add(what)
+
+    adapted = adapt_student(settings, tmp_path / "own", now=datetime(2026, 11, 30, tzinfo=UTC), show=show)
+    assert {"reading documents", "embedding texts", "training"} <= shown
+    (targets,) = (tmp_path / "run").glob("*/targets")
+    assert (len(adapted.documents.documents), adapted.held_out) == (40, 16)
+    assert not any("zebra" in text for text in read_targets(targets).texts)
 
 
 def test_too_few_documents_are_refused_before_anything_is_trained(base: Path, tmp_path: Path) -> None:
