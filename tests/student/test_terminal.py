@@ -67,3 +67,14 @@ def test_one_of_several_processes_shows_nothing(capsys: pytest.CaptureFixture[st
     with progress_bar("distilling", is_silent=True) as show:
         show(5, 10, "distilling", kept=2)
     assert capsys.readouterr().err == ""
+
+
+def test_beside_json_progress_is_in_lines_at_a_terminal_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as at a terminal
+    for is_plain in (True, False):
+        with progress_bar("distilling", is_plain=is_plain) as show:
+            show(10, 10, "distilling")
+        is_line = capsys.readouterr().err == "distilling: 10 of 10\n"
+        assert is_line is is_plain

@@ -157,6 +157,13 @@ def test_answers_count_by_their_weight() -> None:
     assert twice - once == pytest.approx(once - without, rel=1e-3)
 
 
+def test_a_student_that_teaches_itself_takes_every_other_text_for_a_negative() -> None:
+    asking, alone = (
+        float(gradients(answer_weight=1.0, asks_teacher_of_negatives=asks)[0](0).detach()) for asks in (True, False)
+    )
+    assert alone > asking + 0.1  # a random teacher holds half of the others to answer as well
+
+
 def test_a_share_of_texts_is_seen_as_it_is_typed_in_a_hurry() -> None:
     proper, hurried = (float(gradients("¿", careless_share=share)[0](0).detach()) for share in (0.0, 1.0))
     assert hurried == pytest.approx(float(gradients("")[0](0).detach()), abs=1e-5)

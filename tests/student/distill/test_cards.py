@@ -232,6 +232,7 @@ def test_limits_are_those_of_the_bundle(bundle: Bundle) -> None:
     assert "only the first 32 tokens" in known
     assert "3 intents, learned from 60 texts in en" in known
     assert "not measured on messages" not in known
+    assert "finding passages was not measured" not in known
     assert "have a near copy" in known
 
 

@@ -1,5 +1,6 @@
 """Making a bundle from the real weights, and the refusals on the way."""
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -12,6 +13,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
 from student.artifacts.json_lines import DataRefused
@@ -21,6 +23,7 @@ from student.bundle.linear_head import LinearHead
 from student.distill.encoder.recipe import Bounds
 from student.distill.export.bundle_export import export_bundle
 from student.distill.export.embedding_table import quantize_tables
+from student.distill.export.encoder_export import export_encoder
 from student.distill.export.fidelity import (
     Fidelity,
     FidelityLost,
@@ -42,6 +45,7 @@ from student.distill.heads.intent_head import (
 from student.distill.heads.messages import measure_on_messages, read_messages
 from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained, require_exportable
 from student.runtime.student import load_student
+from tests.tiny import WORDS as TINY_WORDS
 from tests.tiny import make_tiny_teacher
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -115,6 +119,8 @@ def test_the_distilled_default_bundle_lives_in_its_teachers_space(exported: Bund
 
 def test_model_card_says_what_the_manifest_says(exported: Bundle) -> None:
     card = exported.read("MODEL_CARD.md").decode()
+    assert "What int8 loses at finding passages was not measured" in card
+    assert "Its intents were not measured on messages" in card
     assert exported.manifest.lineage[1].sha256 in card
     assert str(exported.manifest.metrics["int8_against_onnx"]["min_similarity"]) in card
 
@@ -136,6 +142,27 @@ def test_a_quantization_that_finds_less_is_refused_unless_chance_explains_it() -
     require_finding(None, Bounds())
     with pytest.raises(FidelityLost, match=r"int8 finds 0\.8900 .* float32 0\.9000; allowed is a loss of 0\.005"):
         require_finding(lost, Bounds())
+
+
+def test_an_encoder_that_finds_less_in_int8_is_not_exported(tmp_path: Path) -> None:
+    """One large number makes the int8 of those beside it coarse, in the layer that decides."""
+    tiny = make_tiny_teacher(tmp_path / "tiny")
+    texts = [" ".join(words * 6) for words in itertools.islice(itertools.combinations(TINY_WORDS, 3), 0, None, 3)]
+    loose = {"export_max_difference": 1, "int8_mean_similarity": -1, "int8_min_similarity": -1, "int8_top10_overlap": 0}
+    facts = {"recipe": {"bounds": loose}, "log": [{"similarity": 1.0}]}
+    weights = load_file(tiny.path / "model.safetensors")
+    weights["embeddings.position_embeddings.weight"][:] = 0  # texts of the same words are near each other
+    save_file(weights, tiny.path / "model.safetensors", metadata={"format": "pt"})
+    found = export_encoder(replace(tiny, distillation=facts), texts).finding
+    assert found is not None
+    assert found.float_ndcg > 0.9
+    weights["encoder.layer.1.attention.output.LayerNorm.weight"][0] = 4000
+    weights["encoder.layer.1.output.dense.weight"] *= 100
+    save_file(weights, tiny.path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(FidelityLost, match=r"int8 finds .* of 187 texts by their beginnings"):
+        export_encoder(replace(tiny, distillation=facts), texts)
+    with pytest.raises(FidelityLost, match="int8 against float32, lowest similarity"):
+        export_encoder(tiny, texts)
 
 
 def test_finding_is_measured_text_by_text() -> None:

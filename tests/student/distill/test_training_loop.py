@@ -22,8 +22,10 @@ from student.distill.training.loop import (
     TrainingRun,
     run_training,
 )
-from student.distill.training.supervision import Supervision, TrainingProgress
+from student.distill.training.supervision import StopRequest, Supervision, TrainingProgress, supervise
 from student.errors import Interrupted
+from student.tracking.choosing import tracked
+from student.tracking.csv_store import METRICS_FILE
 from tests.conftest import ROOT
 
 SCHEDULE = Schedule(steps=25, warmup_steps=4, checkpoint_steps=10, progress_steps=5, validation_steps=10)
@@ -255,6 +257,33 @@ def test_a_signal_ends_a_run_with_a_checkpoint_that_it_goes_on_from(tmp_path: Pa
     assert resumed == [stopped_after]
     assert torch.equal(weights(whole), weights(continued))
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_signal_ends_the_process_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("student.distill.training.supervision.time.monotonic", lambda: now[0])
+    request = StopRequest()
+    for _ in range(2):  # a terminal and a launcher pass on the same one
+        request.ask(signal.SIGTERM, None)
+    assert (request.is_asked, request.signal_number) == (True, signal.SIGTERM)
+    now[0] += 3
+    with pytest.raises(KeyboardInterrupt):
+        request.ask(signal.SIGTERM, None)
+
+
+def test_a_command_shows_tracks_and_keeps_what_it_trains(tmp_path: Path) -> None:
+    shown: list[tuple[int, int | None, str, int]] = []
+
+    def show(done: int, total: int | None, what: str, *, kept: int = 0) -> None:
+        shown.append((done, total, what, kept))
+
+    with tracked(["csv"], folder=tmp_path / "tracking", command="c", name="n", parameters={}) as run:
+        supervision = supervise(show, run, lambda progress: f"step {progress.step}", checkpoint_minutes=2)
+        run_training(make_run(tmp_path, supervision=supervision))
+    assert supervision.checkpoint_s == 120
+    assert shown == [(step, 25, f"step {step}", 0) for step in (5, 10, 15, 20, 25)]
+    lines = (tmp_path / "tracking" / METRICS_FILE).read_text().splitlines()
+    assert [line.split(",")[0] for line in lines if ",loss," in line] == ["5", "10", "15", "20", "25"]
 
 
 def test_a_process_stops_where_another_was_asked_to(tmp_path: Path) -> None:

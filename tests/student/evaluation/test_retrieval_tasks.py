@@ -110,6 +110,28 @@ def test_questions_of_two_languages_are_searched_in_all_directions_among_distrac
     assert set(held_out) & seen
 
 
+def test_answers_may_be_of_some_areas_alone_and_of_a_sample(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"{area}:{n}", "question": f"{area} {n}?", "passage": f"{area} is {n}."}
+        for area in ("shop", "bank")
+        for n in range(100)
+    ]
+    write_rows(tmp_path / "rows.jsonl", rows)
+    entry = """kind = "answers"
+        name = "qa"
+        files = ["rows.jsonl"]
+        question = {en = "question"}
+        answer = {en = "passage"}
+        hold_out = 0.5
+        """
+    everything = read(tmp_path, entry)["qa en-en"].queries
+    of_shop = read(tmp_path, entry + 'areas = ["shop"]')["qa en-en"].queries
+    assert of_shop == [query for query in everything if query.startswith("shop")] != everything
+    sample = read(tmp_path, entry + "sample = 0.5")["qa en-en"].queries
+    assert set(sample) < set(everything)
+    assert 0.3 < len(sample) / len(everything) < 0.7
+
+
 def test_customers_questions_are_searched_in_the_guides_of_their_product(tmp_path: Path) -> None:
     guides = [
         {"id": f"{product}:en:{n}", "title": f"{product} {n}", "body_markdown": f"one {n}\n" + "word " * 400}

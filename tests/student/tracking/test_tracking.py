@@ -118,6 +118,18 @@ def test_other_parameters_are_another_run_and_drop_steps_that_come_again(tmp_pat
     assert [step for step, name, _ in points("csv", tmp_path) if name == "loss"] == [5, 10, 15, 20, 25, 30]
 
 
+def test_a_run_that_is_not_continued_is_another_and_its_figures_replace_those_of_before(tmp_path: Path) -> None:
+    ids = []
+    for size in (1.0, 2.0):
+        run = tracked(["csv"], folder=tmp_path / "run", command="c", name="n", parameters={}, is_continued=False)
+        with run as tracked_run:
+            tracked_run.log(0, {"size": size})
+            tracked_run.end("finished")
+        ids.append(json.loads((tmp_path / "run" / RUN_FILE).read_bytes())["id"])
+    assert len(set(ids)) == 2
+    assert points("csv", tmp_path) == [(0, "size", 2.0)]
+
+
 def test_a_run_that_is_refused_before_it_begins_leaves_nothing(tmp_path: Path) -> None:
     run = tracked(["csv"], folder=tmp_path / "run", command="c", name="n", parameters={})
     with pytest.raises(ValueError, match="refused"), run:
