@@ -151,6 +151,15 @@ class Targets:
         embeddings = self.embeddings[rows]
         return replace(self, texts=texts, mixes=mixes, embeddings=embeddings, intents=intents, links=links)
 
+    def evenly(self, most: int) -> "Targets":
+        """The targets of at most so many rows, evenly drawn."""
+        return self.rows(evenly(len(self.texts), most))
+
+
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """At most so many of the numbers below `count`, evenly drawn."""
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
+
 
 def write_shard(
     path: Path,

@@ -10,7 +10,7 @@ from student.bundle.folder import Bundle, write_bundle
 from student.bundle.linear_head import pack_head
 from student.bundle.manifest import Manifest, Origin, created_at
 from student.bundle.query_adapter import pack_adapter
-from student.distill.continuing.carried_parts import CarriedParts, carry_parts, evenly
+from student.distill.continuing.carried_parts import CarriedParts, carry_parts
 from student.distill.export.encoder_export import (
     EXPORT_STEPS,
     ExportedEncoder,
@@ -79,7 +79,7 @@ def export_trained_on(
                 f"{pretrained.name} makes {pretrained.dimension} numbers, bundle {base} {student.encoder.dimension}; "
                 "name the bundle that it was trained on from, or export with --intents"
             )
-        compared = [*PROBE_TEXTS, *(targets.texts[row] for row in evenly(len(targets.texts), _COMPARED))]
+        compared = [*PROBE_TEXTS, *targets.evenly(_COMPARED).texts]
         exported = export_encoder(pretrained, list(dict.fromkeys(compared)), on_progress=on_progress)
         encoder = open_exported(pretrained, exported.graph, exported.tokenizer)
         try:

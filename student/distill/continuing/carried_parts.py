@@ -5,10 +5,7 @@ The heads and the query adapter read the new embeddings through maps that lead b
 still tells what answers from what does not, else it is left out.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from student.bundle.linear_head import LinearHead
 from student.bundle.query_adapter import QueryAdapter
@@ -41,14 +38,12 @@ class CarriedParts:
 
 def carry_parts(base: Student, encoder: Encoder, targets: Targets) -> CarriedParts:
     """Carries the parts of a bundle over to a new encoder by the texts of its targets."""
-    rows = evenly(len(targets.texts), _TEXTS)
-    texts = [targets.texts[row] for row in rows]
-    old, new = base.encoder.encode(texts), encoder.encode(texts)
+    among = targets.evenly(_TEXTS)
+    old, new = base.encoder.encode(among.texts), encoder.encode(among.texts)
     carried = {name: carry_head(head, old, new) for name, head in base.heads.items()}
     figures = {f"{name}_labels_kept": each.agreement for name, each in carried.items()}
     is_verified = False
     if base.verifier:
-        among = targets.rows(np.array(rows))
         cases = near_misses(among.texts, among.links.answers, old, count=_CASES)
         if cases:
             before, after = (share_told_apart(base.verifier, each, cases) for each in (base.encoder, encoder))
@@ -60,8 +55,3 @@ def carry_parts(base: Student, encoder: Encoder, targets: Targets) -> CarriedPar
         is_verified=is_verified,
         figures={name: round(value, 4) for name, value in figures.items()},
     )
-
-
-def evenly(count: int, most: int) -> Sequence[int]:
-    """At most so many of `count` rows, evenly drawn."""
-    return [int(row) for row in np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))]

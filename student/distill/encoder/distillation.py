@@ -120,8 +120,7 @@ def _first_student(start: Pretrained, recipe: StudentRecipe, tokenizer: str, tar
         is_same_space=is_same_space,
     )
     if not is_same_space:
-        rows = np.linspace(0, len(targets.texts) - 1, min(_MAP_TEXTS, len(targets.texts))).astype(np.int64)
-        some = targets.rows(rows)
+        some = targets.evenly(_MAP_TEXTS)
         student.to(choose_device())
         means = _encode(student.mean, Tokenizer.from_str(tokenizer), some.texts, recipe.training.precision)
         fit_map(student, means, some.embeddings.astype(np.float32))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from student.distill.targets import evenly
 from student.embeddings import Embeddings
 from student.runtime.encoder import Encoder
 from student.runtime.verifier import Verifier
@@ -44,7 +45,7 @@ def near_misses(
     answering = {question: set(links[links[:, 0] == question, 1].tolist()) for question in set(links[:, 0].tolist())}
     others = np.unique(links[:, 1])
     cases = []
-    for question, answer in links[np.unique(np.linspace(0, len(links) - 1, count).astype(int))] if len(links) else []:
+    for question, answer in links[evenly(len(links), count)]:
         order = others[np.argsort(-(embeddings[others] @ embeddings[question]))]
         near = next((int(row) for row in order if row not in answering[question]), None)
         if near is not None:
