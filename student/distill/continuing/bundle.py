@@ -10,6 +10,7 @@ from student.bundle.folder import Bundle, write_bundle
 from student.bundle.linear_head import pack_head
 from student.bundle.manifest import Manifest, Origin, created_at
 from student.bundle.query_adapter import pack_adapter
+from student.distill.cards import attributions
 from student.distill.continuing.carried_parts import CarriedParts, carry_parts
 from student.distill.export.encoder_export import (
     EXPORT_STEPS,
@@ -24,7 +25,7 @@ from student.distill.export.probe_texts import PROBE_TEXTS
 from student.distill.licenses import joined
 from student.distill.pretrained import Pretrained, WeightsRefused
 from student.distill.targets import Targets
-from student.distill.verifier.bundling import PROBE_PASSAGES
+from student.distill.verifier.bundling import PROBE_PASSAGES, without_verifier
 from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
 from student.runtime.student import Student, load_student
@@ -110,7 +111,10 @@ def _fields(
     kept = manifest.model_dump(exclude={"files", "verifier", "adapter", "distillation"}, by_alias=True)
     distillation = pretrained.distillation or {}
     summary = f"{manifest.name}, serial {manifest.serial}, trained on with documents of its maker's."
-    limits = kept["limits"] | {"summary": summary, "known": [*kept["limits"].get("known", []), *new.limits]}
+    known = kept["limits"].get("known", [])
+    if not parts.is_verified:
+        known = without_verifier(known)
+    limits = kept["limits"] | {"summary": summary, "known": [*known, *new.limits]}
     fields = kept | {
         "name": new.name,
         "serial": new.serial,
@@ -163,6 +167,11 @@ def _origins(pretrained: Pretrained) -> Sequence[Origin]:
 def _notice(base: Student, before: str, pretrained: Pretrained) -> bytes:
     manifest = base.bundle.manifest
     known = {origin.sha256 for origin in manifest.lineage}
-    own = "".join(f"  {o.role}: {o.name} ({o.license})\n" for o in pretrained.lineage if o.sha256 not in known)
+    added = [origin for origin in pretrained.lineage if origin.sha256 not in known]
+    own = "".join(f"  {o.role}: {o.name} ({o.license})\n" for o in added)
+    named = "".join(f"  {line}\n" for line in attributions([origin.model_dump() for origin in added]))
     opening = f"This bundle was trained on from {manifest.name}, serial {manifest.serial}, with:\n"
-    return f"{opening}{own}The texts themselves are not part of it. The notice of {manifest.name}:\n\n{before}".encode()
+    asked = f"Attribution:\n{named}" if named else ""
+    return (
+        f"{opening}{own}{asked}The texts themselves are not part of it. The notice of {manifest.name}:\n\n{before}"
+    ).encode()

@@ -66,8 +66,7 @@ def add_verifier(
     heads = {name: read_head(bundle, name) for name in bundle.manifest.heads}
     fields = bundle.manifest.model_dump(exclude={"files"})
     limits = dict(fields["limits"])
-    others = [limit for limit in limits.get("known", []) if not _EARLIER_LIMIT.match(limit)]
-    limits["known"] = [*others, _limit(origins, metrics)]
+    limits["known"] = [*without_verifier(limits.get("known", [])), _limit(origins, metrics)]
     fields |= {
         "serial": serial,
         "created": created_at(now),
@@ -83,6 +82,11 @@ def add_verifier(
         bundle.manifest.model_card: write_model_card(fields).encode(),
     }
     return write_bundle(out, fields, contents, replace=replace)
+
+
+def without_verifier(limits: Sequence[str]) -> list[str]:
+    """The known limits of a bundle but for that of its verifier."""
+    return [limit for limit in limits if not _EARLIER_LIMIT.match(limit)]
 
 
 _FILE = "reader.onnx"

@@ -8,19 +8,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from student.bundle import DEFAULT_BUNDLE
 from student.bundle.folder import open_bundle
+from student.bundle.manifest import Origin
 from student.distill.continuing.bundle import NewBundle, export_trained_on
 from student.distill.continuing.carried_parts import carry_parts
+from student.distill.continuing.weights import unpack_weights
 from student.distill.pretrained import WeightsRefused
 from student.distill.targets import Links, Targets, TargetsManifest, evenly
+from student.distill.verifier.bundling import add_verifier
 from student.distill.verifier.checking import near_misses
+from student.distill.verifier.examples import VERIFIER_ROLE
+from student.distill.verifier.model import VerifierModel
+from student.distill.verifier.onnx_export import export_verifier
 from student.embeddings import TokenEmbeddings
 from student.runtime.encoder import Encoder
 from student.runtime.student import Student, load_student
 from tests.conftest import ROOT
-from tests.tiny import make_tiny_teacher
+from tests.tiny import make_tiny_bundle, make_tiny_teacher, sentences
 
 MANIFEST = TargetsManifest.model_construct(embedding_space="ab" * 32, dimension=384)
 
@@ -83,6 +90,31 @@ def test_a_near_miss_is_the_nearest_text_that_does_not_answer() -> None:
 @pytest.mark.parametrize(("count", "most", "expected"), [(10, 3, [0, 4, 9]), (3, 10, [0, 1, 2]), (0, 5, [])])
 def test_rows_are_drawn_evenly(count: int, most: int, expected: list[int]) -> None:
     assert evenly(count, most).tolist() == expected
+
+
+def test_a_bundle_that_was_trained_on_says_only_what_is_true_of_it(tmp_path: Path) -> None:
+    """Its base has a verifier; the texts that it learned have no answers to check a verifier with."""
+    bundle, now = open_bundle(make_tiny_bundle(tmp_path)), datetime(2026, 11, 30, tzinfo=UTC)
+    encoder = Encoder.from_bundle(bundle)
+    torch.manual_seed(0)
+    graph = export_verifier(VerifierModel(32), 32)
+    asked = [Origin(role=VERIFIER_ROLE, name="asked.jsonl", sha256="3" * 64, license="MIT")]
+    out = tmp_path / "verified"
+    verified = add_verifier(bundle, graph, asked, {}, out, encoder=encoder, serial=2, now=now, replace=False)
+    encoder.close()
+    assert "The verifier learned from asked.jsonl." in verified.manifest.limits["known"]
+    start = unpack_weights(verified.path, tmp_path / "start")
+    guides = Origin(role="distillation texts", name="guides", sha256="4" * 64, license="CC-BY-4.0", attribution="A. B.")
+    facts = {"recipe": {"bounds": {"teacher_similarity": -1}}, "log": []}
+    trained = replace(start, distillation=(start.distillation or {}) | facts, lineage=(guides, *start.lineage))
+    texts = [english for english, _ in dict.fromkeys(sentences(80))]
+    targets = Targets(MANIFEST, "d", texts, ["x"] * len(texts), np.zeros((len(texts), 32), np.float16))
+    made = export_trained_on(trained, verified.path, targets, tmp_path / "own", NewBundle("own", 3, now, ("Mine.",)))
+    assert made.manifest.verifier is None
+    assert set(made.manifest.files) == set(bundle.manifest.files)
+    assert made.manifest.limits["known"] == [*bundle.manifest.limits["known"], "Mine."]
+    assert "guides (CC-BY-4.0): A. B." in made.read("NOTICE.txt").decode()
+    load_student(made.path).close()  # its probes hold
 
 
 def test_a_student_of_other_numbers_than_the_bundle_is_refused(targets: Targets, tmp_path: Path) -> None:
