@@ -28,7 +28,7 @@ def as_system(name: str, teacher: Teacher) -> System:
         name=name,
         encode=lambda texts: encode_as(texts, Role.QUERY),
         size_bytes=sum(_size_bytes(voice.settings.model) for voice in teacher.voices),
-        embedding_space=teacher.facts.digest if teacher.is_reduced else teacher.embedding_space(None),
+        embedding_space=teacher.own_space,
         encode_documents=lambda texts: encode_as(texts, Role.PASSAGE),
     )
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from student.artifacts.digests import digest_bytes, digest_json
 from student.bundle.manifest import Origin
-from student.distill.licenses import joined
 from student.distill.pretrained import Pretrained, open_model
 from student.embeddings import Embeddings
 from teacher.encoders.encoder import EncoderFacts, TeacherEncoder
@@ -36,7 +35,7 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """One or several encoders that label together; a `TeacherEncoder` once its reduction is known.
+    """One or several encoders that label together; they encode new texts once their reduction is known.
 
     Attributes:
         recipe: see `TeacherRecipe`.
@@ -69,21 +68,9 @@ class Teacher:
         return digest_json([[voice.digest for voice in self.voices], reduction_sha256, self.recipe.translation_pull])
 
     @property
-    def facts(self) -> EncoderFacts:
-        """Facts of the whole. The window is the shortest of its encoders'; each has prompts of its own."""
-        each = [voice.encoder.facts for voice in self.voices]
-        if not self.is_reduced:
-            return each[0]
-        reduced_by = digest_bytes(self._fitted().packed())
-        return EncoderFacts(
-            name=self.recipe.name,
-            license=joined(facts.license for facts in each),
-            digest=self.embedding_space(reduced_by),
-            dimension=self.dimension,
-            max_tokens=min((facts.max_tokens for facts in each if facts.max_tokens), default=None),
-            prompts=Prompts(),
-            notes=tuple(note for facts in each for note in facts.notes),
-        )
+    def own_space(self) -> str:
+        """Digest of its space, by the reduction that it has. Raises `TeacherRefused` where none is fitted yet."""
+        return self.embedding_space(digest_bytes(self._fitted().packed()) if self.is_reduced else None)
 
     def encode(self, texts: list[str], role: Role, languages: Sequence[str | None] | None = None) -> Embeddings:
         """Embeddings (N, D) of new texts in the space of its targets, float32 of unit norm, in their order.

@@ -70,10 +70,13 @@ def test_one_text_is_encoded_as_among_many(labelled: Path) -> None:
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
 
 
-def test_its_facts_name_the_space_of_its_targets(labelled: Path) -> None:
-    facts, manifest = open_teacher_folder(labelled / "t").facts, read_targets_manifest(labelled / "t")[0]
-    assert facts.digest == manifest.embedding_space
-    assert (facts.name, facts.license, facts.dimension) == ("two", "MIT AND Apache-2.0", DIMENSION)
+def test_it_names_the_space_of_its_targets(labelled: Path) -> None:
+    teacher, manifest = open_teacher_folder(labelled / "t"), read_targets_manifest(labelled / "t")[0]
+    assert teacher.own_space == manifest.embedding_space
+    assert teacher.learner is not None
+    assert teacher.learner.embedding_space == manifest.embedding_space
+    named = (teacher.learner.name, teacher.learner.license, teacher.dimension)
+    assert named == ("two", "MIT AND Apache-2.0", DIMENSION)
 
 
 def test_a_choice_of_licences_stays_a_choice_beside_others(tmp_path: Path) -> None:
@@ -201,6 +204,8 @@ def test_a_mixture_that_has_labelled_nothing_encodes_nothing(labelled: Path) -> 
     teacher = open_teacher(read_teacher_recipe(labelled / "teacher.toml"))
     with pytest.raises(TeacherRefused, match="not fitted yet; label a corpus"):
         teacher.encode(["red"], Role.QUERY)
+    with pytest.raises(TeacherRefused, match="not fitted yet; label a corpus"):
+        _ = teacher.own_space
 
 
 def test_targets_of_one_models_folder_open_that_model(labelled: Path, tmp_path: Path) -> None:
