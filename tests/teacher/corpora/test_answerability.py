@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from student.artifacts.json_lines import DataRefused, read_rows
+from student.artifacts.json_lines import DataRefused, is_held_out, read_rows
 from student.runtime.student import load_student
 from teacher.cli.options import TEACHER_RECIPES
 from teacher.corpora.answerability import ask, make_examples, shorten
@@ -120,6 +120,25 @@ def test_an_answer_is_asked_of_its_passage_and_of_the_passage_without_it(tmp_pat
                 and e.group == example.group
                 and len(e.text) < len(example.text)
             )
+
+
+def test_messages_are_paired_with_guides_on_other_subjects_and_held_out_ones_with_none(tmp_path: Path) -> None:
+    texts = [f"message number {number}" for number in range(60)]
+    (tmp_path / "messages.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    recipe = QuestionsRecipe(
+        name="tiny",
+        guides=[Guides(file="guides.jsonl", license="MIT")],
+        messages=[Messages(file="messages.jsonl", license="MIT", hold_out=0.5)],
+    )
+    passages = [GuidePassage("help", f"g{n}", "en", "T", "", f"Text {n}.", is_about_messages=n < 3) for n in range(6)]
+
+    def encode(texts: Any) -> Any:
+        return np.full((len(texts), 4), 0.5, dtype=np.float32)
+
+    made = list(make_examples(passages, [], encode, random.Random(0), recipe=recipe, data=tmp_path))
+    outside = [example for example in made if example.kind == "outside"]
+    assert {example.question for example in outside} == {text for text in texts if not is_held_out(text, 0.5)}
+    assert {example.text for example in outside} == {"Text 3.", "Text 4.", "Text 5."}
 
 
 def test_shortened_sentences_keep_some_of_their_words_and_nothing_else() -> None:

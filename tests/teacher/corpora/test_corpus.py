@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from student.artifacts.json_lines import DataRefused, is_held_out
-from teacher.corpora.corpus import Corpus, Example, read_corpus
+from teacher.corpora.corpus import Corpus, Example, corpus_lineage, read_corpus
 from teacher.corpora.recipe import CorpusRecipe, Source, read_corpus_recipe
 from teacher.roles import Role
 from tests.conftest import ROOT, require_data
@@ -125,6 +125,26 @@ def test_what_is_held_out_comes_in_by_no_way(tmp_path: Path) -> None:
     for key in keys:
         came_in = f"{key} " in everything or f"{key}*" in everything
         assert came_in == (key not in held_out)
+
+
+def test_the_lineage_names_whom_the_innermost_attribution_names(tmp_path: Path) -> None:
+    files = ("a/b/one.jsonl", "a/b/two.jsonl", "a/three.jsonl", "four.jsonl", str(tmp_path / "five.jsonl"))
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        write_rows(tmp_path / file, {"text": file})
+    recipe = CorpusRecipe(
+        name="test",
+        attributions={"a": "outer", "a/b": "inner", "a/b/two.jsonl": "its own"},
+        source=[source("texts", file) for file in files],
+    )
+    found = {origin.name: origin.attribution for origin in corpus_lineage(recipe, tmp_path)}
+    assert found == {
+        "a/b/one.jsonl": "inner",
+        "a/b/two.jsonl": "its own",
+        "a/three.jsonl": "outer",
+        "four.jsonl": None,
+        "five.jsonl": None,  # of a whole path the name alone
+    }
 
 
 def test_holding_out_depends_on_the_key_alone() -> None:

@@ -46,6 +46,12 @@ def test_documents_of_all_formats_are_read_mail_is_not_and_broken_ones_are_named
     assert list(own.unread) == ["broken.docx"]
 
 
+def test_folders_that_are_not_listed_are_named(folder: Path) -> None:
+    folder.joinpath(*["d"] * 101).mkdir(parents=True)
+    reasons = [reason for source, reason in read_documents(folder).unread.items() if source != "broken.docx"]
+    assert reasons == ["more than 100 folders deep"]
+
+
 def test_titles_headings_questions_and_sentences_ask_for_what_answers_them(folder: Path) -> None:
     pairs = list(asked_and_answered(read_documents(folder).documents[0]))
     asked = {pair.question: pair.answer for pair in pairs}

@@ -18,7 +18,7 @@ from teacher.errors import EncoderRefused, TeacherRefused
 from teacher.labelling.label import label
 from teacher.mixture.facts import TeacherFacts
 from teacher.mixture.folder import open_teacher_folder
-from teacher.mixture.learner import MixtureFolder
+from teacher.mixture.learner import MixtureFolder, read_learner
 from teacher.mixture.recipe import TeacherRecipe, as_seen_from, found_from, read_teacher_recipe
 from teacher.mixture.reduction import REDUCTION_FILE, unpack_reduction
 from teacher.mixture.teacher import open_folder_teacher, open_teacher
@@ -244,6 +244,16 @@ def test_a_role_without_texts_is_centered_by_the_mean_of_all(tmp_path: Path) -> 
     assert reduction.means[0].any()
     np.testing.assert_array_equal(reduction.means[0][0], reduction.means[0][1])
     assert not reduction.means[1].any()
+
+
+def test_targets_of_a_teacher_that_has_absorbed_an_adapter_do_not_stand_for_it(labelled: Path, tmp_path: Path) -> None:
+    spent = {"federation": "lab", "serial": 1, "sha256": "7" * 64, "run_id": "run-1", "rounds": 2, "fewest_branches": 3}
+    spent |= {"epsilon": 3.0, "delta": 1e-5, "unit": "customer", "neighboring": "add-or-remove", "accountant": "exact"}
+    spent |= {"mechanism": "secure", "largest_ledger_epsilon": 3.0}
+    folder = targets_of(labelled, tmp_path, lambda value: value.update(privacy=[spent]))
+    with pytest.raises(TeacherRefused, match="by a teacher that has learned; name the folder of that teacher"):
+        read_learner(folder, name=None, license_=None)
+    assert open_teacher_folder(folder).learner is None
 
 
 def test_paths_of_a_recipe_survive_a_move_into_another_folder(labelled: Path, tmp_path: Path) -> None:
