@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from student.distill.heads.intent_head import LabelledTexts
 from student.distill.pretrained import INTENT_HEAD_FILES, Pretrained, WeightsRefused, open_pretrained
 from student.distill.training.checkpoint import AnotherRun
-from student.distill.training.loop import LOG
+from student.distill.training.loop import CHECKPOINT, LOG
 from teacher.corpora.queries import Pair
 from teacher.errors import TrainingRefused
 from teacher.training.fine_tuning import TEACHER_FOLDER, TRAINING_REPORT, fine_tune
@@ -136,12 +136,12 @@ def test_a_killed_run_continues_and_ends_like_one_that_was_not(teacher: Pretrain
         assert torch.allclose(value, continued[name], atol=1e-5), name
 
 
-def test_two_processes_teach_one_teacher(teacher: Pretrained, tmp_path: Path) -> None:
-    """Under torchrun, with gloo on loopback."""
-    (tmp_path / "child.py").write_text(_CHILD)
+def run_two(child: str, teacher: Pretrained, folder: Path) -> None:
+    """Runs a script under torchrun in two processes, with gloo on loopback; their run's folder is `run`."""
+    (folder / "child.py").write_text(child)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     subprocess.run(
-        [*command, str(tmp_path / "child.py"), str(teacher.path), str(tmp_path / "run")],
+        [*command, str(folder / "child.py"), str(teacher.path), str(folder / "run")],
         check=True,
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
@@ -149,6 +149,43 @@ def test_two_processes_teach_one_teacher(teacher: Pretrained, tmp_path: Path) ->
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+_ONE_IS_STOPPED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from student.distill.pretrained import open_pretrained
+from student.distill.training.supervision import Supervision
+from student.errors import Interrupted
+from teacher.training.fine_tuning import fine_tune
+from tests.teacher.training.test_train import RECIPE, make_data
+rank, started = os.environ["RANK"], Path(sys.argv[2] + ".started")
+def stop_this_one():
+    while not started.exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+if rank == "1":
+    threading.Thread(target=stop_this_one, daemon=True).start()
+teacher = open_pretrained(Path(sys.argv[1]), name="tiny teacher", license_="Apache-2.0")
+watched = Supervision(on_progress=lambda progress: started.touch())
+try:
+    fine_tune(teacher, make_data(), RECIPE, Path(sys.argv[2]), supervision=watched)
+except Interrupted as stopped:
+    Path(f"{sys.argv[2]}.stopped-{rank}").write_text(str(stopped))
+"""
+
+
+def test_a_signal_to_one_of_two_processes_stops_both_after_the_same_step(teacher: Pretrained, tmp_path: Path) -> None:
+    run_two(_ONE_IS_STOPPED, teacher, tmp_path)
+    said = [(tmp_path / f"run.stopped-{rank}").read_text() for rank in (0, 1)]
+    assert "again goes on from there" in said[0]
+    assert said[1] == ""
+    assert (tmp_path / "run" / CHECKPOINT).exists()
+    assert not (tmp_path / "run" / TEACHER_FOLDER).exists()
+
+
+def test_two_processes_teach_one_teacher(teacher: Pretrained, tmp_path: Path) -> None:
+    run_two(_CHILD, teacher, tmp_path)
     report = json.loads((tmp_path / "run" / TRAINING_REPORT).read_text())
     assert report["after"]["retrieval"]["nDCG@10"] > report["before"]["retrieval"]["nDCG@10"] + 0.2
     assert open_pretrained(tmp_path / "run" / TEACHER_FOLDER, name="made", license_="MIT").intent_head is not None
