@@ -5,9 +5,6 @@ between the question and its answer, and its quote is what stands at its offsets
 """
 
 import random
-import re
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -15,10 +12,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from benchmarks.server import served
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.settings import ParsingLimits
@@ -66,17 +65,8 @@ class Load:
 
 def run() -> dict[str, Any]:
     """A minute of it on a server of its own; ends with an error if anything went wrong."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", folder, "--port", "0"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stderr is not None
-                url = next(m[1] for line in server.stderr if (m := re.search(r"on (http://\S+)", line)))
-                threading.Thread(target=server.stderr.read, daemon=True).start()
-                return put_under_load(url, readers=READERS, writers=WRITERS, seconds=SECONDS)
-            finally:
-                server.terminate()
-                server.wait(timeout=30)
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as server:
+        return put_under_load(server.url, readers=READERS, writers=WRITERS, seconds=SECONDS)
 
 
 def put_under_load(url: str, *, readers: int, writers: int, seconds: float) -> dict[str, Any]:

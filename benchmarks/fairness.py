@@ -6,13 +6,9 @@ is asked for meanwhile.
 """
 
 import random
-import re
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,11 +19,11 @@ import numpy as np
 import psutil
 
 from benchmarks.demo import DEMO, ingest_demo, read
+from benchmarks.server import served
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.isolation import IsolatedParser
 from edge_agent.settings import AgentSettings, ParsingLimits
-from student.bundle import DEFAULT_BUNDLE
 
 QUESTIONS = 1_000
 DOCUMENT_BYTES, DOCUMENT_CHARS = 20_000_000, 500_000
@@ -52,15 +48,15 @@ def run() -> dict[str, Any]:
         store = Path(folder) / "store"
         with Agent(AgentSettings(store)) as agent:
             ingest_demo(agent)
-        with served(store) as url, httpx.Client(base_url=url, timeout=120, trust_env=False) as http:
+        with served(store) as server, httpx.Client(base_url=server.url, timeout=120, trust_env=False) as http:
             _ask(http, QUESTIONS // 10, mark="warm")
             alone = _ask(http, QUESTIONS, mark="alone")
-            with _uploading(url) as uploads:
+            with _uploading(server.url) as uploads:
                 beside = _ask(http, QUESTIONS, mark="beside")
                 while not uploads:  # all of a document's way is measured, also its last step
                     beside += _ask(http, QUESTIONS // 10, mark=f"beside {len(beside)}")
             after = _ask(http, QUESTIONS // 2, mark="after")
-            health = {name: _health_beside(url, HOSTILE[name]) for name in INGESTED}
+            health = {name: _health_beside(server.url, HOSTILE[name]) for name in INGESTED}
     figures = {"alone": _figures(alone), "beside_ingest": _figures(beside), "with_the_document": _figures(after)}
     return {
         "document_bytes": DOCUMENT_BYTES,
@@ -86,22 +82,6 @@ def make_document(chars: int, size: int) -> bytes:
         length += sum(len(line) + 2 for line in some)
     padding = (size - sum(len(part.encode()) for part in parts)) // len(parts) - 40
     return "\n".join(f'<section data-x="{"x" * padding}">{part}</section>' for part in parts).encode()
-
-
-@contextmanager
-def served(store: Path, *, bundle: Path = DEFAULT_BUNDLE) -> Iterator[str]:
-    """The URL of a server of a store and a bundle, a process of its own."""
-    command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", str(store), "--port", "0"]
-    command += ["--bundle", str(bundle)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr is not None
-            url = next(m[1] for line in server.stderr if (m := re.search(r"on (http://\S+)", line)))
-            threading.Thread(target=deque, args=(server.stderr, 0), daemon=True).start()
-            yield url
-        finally:
-            server.terminate()
-            server.wait(timeout=60)
 
 
 @contextmanager

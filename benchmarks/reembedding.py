@@ -23,8 +23,8 @@ import httpx
 from rich.progress import track
 
 from benchmarks.demo import DEMO, ingest_demo, read
-from benchmarks.fairness import served
 from benchmarks.measure import describe_machine, percentiles
+from benchmarks.server import served, wait_until_ready
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
@@ -77,21 +77,22 @@ def run(
             shutil.copytree(base, store)
         held = _fill(store, documents, passages)
         questions = _questions()
-        with served(store) as url:
-            before = [_ask(url, next(questions)) for _ in range(BEFORE_AND_AFTER // 10 + BEFORE_AND_AFTER)]
+        with served(store) as server:
+            before = [_ask(server.url, next(questions)) for _ in range(BEFORE_AND_AFTER // 10 + BEFORE_AND_AFTER)]
             before = before[BEFORE_AND_AFTER // 10 :]
         restarted = time.monotonic()
-        with served(store, bundle=following.path) as url:
-            gap_s = _wait_until_ready(url, restarted)
-            during, remaining = _ask_until_promoted(url, questions, following.digest)
-            after = [_ask(url, next(questions)) for _ in range(BEFORE_AND_AFTER)]
+        with served(store, bundle=following.path) as server:
+            wait_until_ready(server.url)
+            restart_s = time.monotonic() - restarted
+            during, remaining = _ask_until_promoted(server.url, questions, following.digest)
+            after = [_ask(server.url, next(questions)) for _ in range(BEFORE_AND_AFTER)]
     return {
         "passages": held,
         "former_dimension": former.manifest.encoder.dimension,
         "next": f"{following.manifest.name} serial {following.manifest.serial}",
         "next_is_a_renamed_copy": next_bundle is None,
         "questions_per_s": QUESTIONS_PER_S,
-        "restart_s": round(gap_s, 2),
+        "restart_s": round(restart_s, 2),
         **_figures(before, during, after, former.digest, following.digest),
         "passages_remaining": remaining,
     }
@@ -212,18 +213,6 @@ def _ask_until_promoted(url: str, questions: Iterator[str], following: str) -> t
         if asked[-1].bundle == following:
             return asked, remaining
     raise SystemExit(f"the next bundle did not answer within {_PATIENCE_S} s; {remaining[-1]} passages remained")
-
-
-def _wait_until_ready(url: str, since: float) -> float:
-    """Seconds since a moment until the server is ready."""
-    while time.monotonic() < since + 120:
-        try:
-            if httpx.get(f"{url}/readyz", timeout=60, trust_env=False).is_success:
-                return time.monotonic() - since
-        except httpx.TransportError:
-            pass
-        time.sleep(0.02)
-    raise SystemExit("the server was not ready after 120 s")
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -23,6 +22,7 @@ import psutil
 
 from benchmarks.demo import DEMO, ingest_demo, read
 from benchmarks.measure import percentiles
+from benchmarks.server import served, wait_until_ready
 from edge_agent.agent import Agent
 from edge_agent.ingest.chunking import passage_input
 from edge_agent.settings import AgentSettings
@@ -85,43 +85,24 @@ def _inside(agent: Agent, questions: list[str]) -> dict[str, Any]:
 
 def _over_http(store: Path, questions: list[str]) -> dict[str, Any]:
     started = time.perf_counter()
-    command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", str(store), "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr is not None
-            url = next(m[1] for line in server.stderr if (m := re.search(r"on (http://\S+)", line)))
-            threading.Thread(target=deque, args=(server.stderr, 0), daemon=True).start()
-            with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
-                _wait_until_ready(http)
-                cold_start_s = time.perf_counter() - started
+    with served(store) as server:
+        wait_until_ready(server.url)
+        cold_start_s = time.perf_counter() - started
+        with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as http:
 
-                def ask(path: str, text: str) -> None:
-                    http.post(path, json={"text": text}).raise_for_status()
+            def ask(path: str, text: str) -> None:
+                http.post(path, json={"text": text}).raise_for_status()
 
-                figures: dict[str, Any] = {
-                    "cold_start_s": round(cold_start_s, 3),
-                    "search": _timed(lambda text: ask("/v1/search", text), questions),
-                    "query": _timed(lambda text: ask("/v1/query", text), questions, warm=_WARM),
-                    "query_repeated": _timed(lambda text: ask("/v1/query", text), questions),
-                    "classify": _timed(lambda text: ask("/v1/classify", text), questions),
-                    "queries_per_s_with_4_clients": _throughput(url, questions),
-                }
-            figures["resident_after_mb"] = round(psutil.Process(server.pid).memory_info().rss / 1e6, 1)
-            return figures
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def _wait_until_ready(http: httpx.Client) -> None:
-    for _ in range(500):
-        try:
-            if http.get("/readyz").is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.02)
-    raise TimeoutError("the server was not ready after 10 s")
+            figures: dict[str, Any] = {
+                "cold_start_s": round(cold_start_s, 3),
+                "search": _timed(lambda text: ask("/v1/search", text), questions),
+                "query": _timed(lambda text: ask("/v1/query", text), questions, warm=_WARM),
+                "query_repeated": _timed(lambda text: ask("/v1/query", text), questions),
+                "classify": _timed(lambda text: ask("/v1/classify", text), questions),
+                "queries_per_s_with_4_clients": _throughput(server.url, questions),
+            }
+        figures["resident_after_mb"] = round(psutil.Process(server.pid).memory_info().rss / 1e6, 1)
+        return figures
 
 
 def _timed(call: Any, texts: list[str], *, warm: Sequence[str] = ()) -> dict[str, float]:
