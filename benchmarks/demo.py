@@ -61,6 +61,17 @@ def ingest_demo(agent: Agent) -> None:
         agent.add_document(path.relative_to(root).as_posix(), path.read_bytes(), format_of(path.name))
 
 
+def question_texts() -> list[str]:
+    """The demo's questions of both halves, to ask for the time that it takes."""
+    return [row["text"] for split in ("dev", "test") for row in read("questions.jsonl", split=split)]
+
+
+def article_lines() -> list[str]:
+    """Lines of the demo's articles, those of a few words left out, to make documents of."""
+    paths = sorted((DEMO / "knowledge_base").rglob("*.md"))
+    return [line for path in paths for line in path.read_text(encoding="utf-8").split("\n") if len(line) > 40]
+
+
 def read(name: str, *, split: str) -> list[dict[str, Any]]:
     """The rows of a demo file in one split."""
     return [row for row in read_rows(DEMO / name) if row["split"] == split]

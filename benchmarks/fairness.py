@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 import psutil
 
-from benchmarks.demo import DEMO, ingest_demo, read
+from benchmarks.demo import article_lines, ingest_demo, question_texts
 from benchmarks.server import served
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
@@ -72,8 +72,7 @@ def run() -> dict[str, Any]:
 def make_document(chars: int, size: int) -> bytes:
     """An HTML page of so many bytes with so many characters of text: sentences of the demo's articles, shuffled."""
     generator = random.Random(0)  # noqa: S311
-    paths = sorted((DEMO / "knowledge_base").rglob("*.md"))
-    lines = [line for path in paths for line in path.read_text(encoding="utf-8").split("\n") if len(line) > 40]
+    lines = article_lines()
     parts: list[str] = []
     length = 0
     while length < chars:
@@ -118,7 +117,7 @@ def _uploading(url: str) -> Iterator[list[float]]:
 
 def _ask(http: httpx.Client, count: int, *, mark: str) -> list[float]:
     """Seconds that each of some new questions took."""
-    questions = [row["text"] for split in ("dev", "test") for row in read("questions.jsonl", split=split)]
+    questions = question_texts()
     seconds = []
     for number in range(count):
         text = f"{questions[number % len(questions)]} ({mark} {number // len(questions)})"

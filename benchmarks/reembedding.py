@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 from rich.progress import track
 
-from benchmarks.demo import DEMO, ingest_demo, read
+from benchmarks.demo import article_lines, ingest_demo, question_texts
 from benchmarks.measure import describe_machine, percentiles
 from benchmarks.server import Server, served, wait_until_ready
 from edge_agent.agent import Agent
@@ -168,8 +168,7 @@ def _public(path: Path) -> Iterator[tuple[str, str]]:
 def _made() -> Iterator[tuple[str, str]]:
     """Guides without end: sections of sentences of the demo's articles, drawn at random, each with a number."""
     generator = random.Random(0)  # noqa: S311
-    paths = sorted((DEMO / "knowledge_base").rglob("*.md"))
-    lines = [line for path in paths for line in path.read_text(encoding="utf-8").split("\n") if len(line) > 40]
+    lines = article_lines()
     for number in itertools.count():
         sections = [
             f"## Case {number}.{section}\n\n" + "\n\n".join(generator.sample(lines, _SECTION_LINES))
@@ -180,9 +179,9 @@ def _made() -> Iterator[tuple[str, str]]:
 
 def _questions() -> Iterator[str]:
     """The demo's questions over and over, each time new, so that none is answered from the cache."""
-    rows = [row["text"] for split in ("dev", "test") for row in read("questions.jsonl", split=split)]
+    texts = question_texts()
     for number in itertools.count():
-        yield f"{rows[number % len(rows)]} ({number // len(rows)})"
+        yield f"{texts[number % len(texts)]} ({number // len(texts)})"
 
 
 def _client_of(server: Server) -> httpx.Client:

@@ -20,7 +20,7 @@ import httpx
 import numpy as np
 import psutil
 
-from benchmarks.demo import DEMO, ingest_demo, read
+from benchmarks.demo import DEMO, ingest_demo, question_texts
 from benchmarks.measure import percentiles
 from benchmarks.server import served, wait_until_ready
 from edge_agent.agent import Agent
@@ -37,7 +37,7 @@ SYSTEMS = ("bundle", "minilm-int8", "sentence-transformers")
 
 def run() -> dict[str, Any]:
     """All serving figures."""
-    questions = [row["text"] for split in ("dev", "test") for row in read("questions.jsonl", split=split)]
+    questions = question_texts()
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
         with Agent(AgentSettings(store)) as agent:
