@@ -4,7 +4,7 @@ A real server answers from the base with its bundle, is restarted with the next 
 passage again in the background and goes over to the next bundle. Questions come over HTTP at a steady rate all the
 while; a request that fails, or an answer of the former bundle after the first of the next, ends with an error.
 
-With its own arguments `python -m benchmarks.reembedding` tries any bundle and any base.
+With its own arguments `python -m benchmarks.reembedding` tries any bundle and any base, and keeps nothing.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import httpx
 from rich.progress import track
 
 from benchmarks.demo import article_lines, ingest_demo, question_texts
-from benchmarks.measure import describe_machine, percentiles
+from benchmarks.measure import percentiles
 from benchmarks.server import Server, served, wait_until_ready
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
@@ -93,12 +93,12 @@ def run(
         "next_is_a_renamed_copy": next_bundle is None,
         "questions_per_s": QUESTIONS_PER_S,
         "restart_s": round(restart_s, 2),
-        **_figures(before, during, after, former.digest, following.digest),
+        **figures_of(before, during, after, former.digest, following.digest),
         "passages_remaining": remaining,
     }
 
 
-def _figures(
+def figures_of(
     before: list[Asked], during: list[Asked], after: list[Asked], former: str, following: str
 ) -> dict[str, Any]:
     """The figures of what was asked; ends with an error where a promise was broken."""
@@ -220,18 +220,14 @@ def _ask_until_promoted(http: httpx.Client, questions: Iterator[str], following:
 
 
 def main() -> None:
-    """Runs it with the arguments given and writes the result."""
+    """Runs it with the arguments given and prints the figures; `python -m benchmarks reembedding` writes its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--next-bundle", type=Path, help="a bundle of another embedding space")
     parser.add_argument("--documents", type=Path, help="JSON lines with title and body_markdown")
     parser.add_argument("--base", type=Path, help="a store to begin with; it is copied")
     parser.add_argument("--passages", type=int, default=PASSAGES, help=f"{PASSAGES} by default")
     arguments = parser.parse_args()
-    figures = run(arguments.next_bundle, arguments.documents, arguments.passages, arguments.base)
-    result = {"machine": describe_machine(), **figures}
-    path = Path(__file__).parent / "results" / "reembedding.json"
-    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=2))
+    print(json.dumps(run(arguments.next_bundle, arguments.documents, arguments.passages, arguments.base), indent=2))
 
 
 if __name__ == "__main__":
