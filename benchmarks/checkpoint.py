@@ -15,12 +15,12 @@ from typing import Any
 
 from student.bundle import DEFAULT_BUNDLE
 from student.bundle.manifest import MANIFEST
+from student.distill.export.encoder_export import open_exported
 from student.distill.export.onnx_graph import export_graph, quantize_graph
 from student.distill.pretrained import open_pretrained
 from student.evaluation.evaluate import System, measure_system, open_system
 from student.evaluation.recipe import read_evaluation_recipe
 from student.evaluation.task_files import read_tasks
-from student.runtime.encoder import Encoder
 
 RECIPE = Path(__file__).parent / "quick.toml"
 REFERENCES = Path(__file__).parent / "results" / "teachers.json"
@@ -50,12 +50,7 @@ def _open(name: str, folder: Path, precision: str) -> System:
     pretrained = open_pretrained(folder, name=name, license_="LicenseRef-unknown")
     with tempfile.TemporaryDirectory() as temporary:
         graph = quantize_graph(export_graph(pretrained, Path(temporary)))
-    encoder = Encoder(
-        graph,
-        (folder / "tokenizer.json").read_bytes(),
-        dimension=pretrained.dimension,
-        max_tokens=pretrained.max_tokens,
-    )
+    encoder = open_exported(pretrained, graph, (folder / "tokenizer.json").read_bytes())
     return System(name, encoder.encode, len(graph), pretrained.embedding_space)
 
 

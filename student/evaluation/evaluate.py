@@ -125,7 +125,7 @@ def _measure_system(
     dimensions: Sequence[int],
     on_step: Callable[[str], None],
 ) -> _Figures:
-    """_Figures of one system, whole and with each number of dimensions.
+    """Figures of one system, whole and with each number of dimensions.
 
     `teacher_documents` holds the teacher's embeddings of each task's documents in its language; it is the first to be
     measured, and puts them there. Systems of its space are measured with them too.

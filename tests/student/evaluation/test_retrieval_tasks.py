@@ -9,12 +9,12 @@ import pytest
 
 from student.artifacts.json_lines import DataRefused, is_page_held_out
 from student.evaluation.figures import measure_retrieval, ranks_of
-from student.evaluation.recipe import read_evaluation_recipe
+from student.evaluation.recipe import AnswersEntry, GuidesEntry, TaskEntry, TranslationsEntry, read_evaluation_recipe
 from student.evaluation.retrieval_tasks import split_guide
 from student.evaluation.task_files import files_of, read_tasks
 from student.evaluation.tasks import RetrievalTask
 from teacher.corpora.corpus import read_corpus
-from teacher.corpora.recipe import CorpusRecipe
+from teacher.corpora.recipe import CorpusRecipe, read_corpus_recipe
 from tests.conftest import ROOT
 
 
@@ -220,3 +220,57 @@ def test_the_halves_of_the_customers_questions_are_apart_and_each_names_a_guide_
     for name, half in (("evaluation", "dev"), ("quick", "dev"), ("evaluation-test", "test")):
         recipe = read_evaluation_recipe(ROOT / "benchmarks" / f"{name}.toml")
         assert [entry.where for entry in recipe.task if entry.kind == "guide_questions"] == [{"half": half}]
+
+
+def benchmark_tasks(name: str) -> list[TaskEntry]:
+    return read_evaluation_recipe(ROOT / "benchmarks" / f"{name}.toml").task
+
+
+def split_shares(value: Any) -> tuple[Any, list[float]]:
+    """An entry without its shares, and these in order; a share that is not given is of everything."""
+    if isinstance(value, dict):
+        rest = {name: split_shares(each) for name, each in sorted(value.items())}
+        shares = [value[name] for name in ("hold_out", "sample", "share") if name in value]
+        kept = {name: each for name, (each, _) in rest.items() if name not in ("hold_out", "sample", "share")}
+        return kept, shares + [share for name in kept for share in rest[name][1]]
+    if isinstance(value, list):
+        parts = [split_shares(each) for each in value]
+        return [each for each, _ in parts], [share for _, shares in parts for share in shares]
+    return value, []
+
+
+def test_the_quick_recipe_is_a_part_of_the_whole_one() -> None:
+    whole = [split_shares(entry.model_dump(mode="json")) for entry in benchmark_tasks("evaluation")]
+    for entry in benchmark_tasks("quick"):
+        what, quick = split_shares(entry.model_dump(mode="json"))
+        (shares,) = (shares for other, shares in whole if other == what)
+        assert all(part <= all_of_it for part, all_of_it in zip(quick, shares, strict=True)), entry.name
+
+
+def held_out_of(entry: TaskEntry) -> list[tuple[str, float]]:
+    """Files and folders below the data's, and the share that an entry takes for not learned."""
+    if isinstance(entry, GuidesEntry):
+        return [(folder, entry.hold_out) for folder in entry.folders]
+    if isinstance(entry, AnswersEntry):
+        return [(file, entry.hold_out) for file in entry.files]
+    return [(entry.file, entry.hold_out)] if isinstance(entry, TranslationsEntry) else []
+
+
+@pytest.mark.parametrize("name", ["bilingual", "public"])
+def test_training_holds_out_what_is_evaluated(name: str) -> None:
+    corpus = read_corpus_recipe(ROOT / "teacher" / "recipes" / f"{name}.toml")
+    sources = [*corpus.source, *corpus.guides_held_out]
+    compared = 0
+    for entry in [*benchmark_tasks("evaluation"), *benchmark_tasks("quick")]:
+        for file, share in held_out_of(entry):
+            known = file.removeprefix("../../shared/data/")
+            shares = [each.hold_out for each in sources if known in (each.file, each.file.rpartition("/")[0])]
+            assert all(each >= share for each in shares), (entry.name, file)
+            compared += len(shares)
+    assert compared > 0
+
+
+def test_training_has_no_product_that_customers_ask_about() -> None:
+    corpus = read_corpus_recipe(ROOT / "teacher" / "recipes" / "bilingual.toml")
+    lines = (ROOT / "benchmarks" / "questions" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["guide"].split(":")[0] for line in lines} == set(corpus.areas_held_out)
