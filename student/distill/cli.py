@@ -191,11 +191,12 @@ def export_float_command(
     console = Console(stderr=True)
     with console.status("loading torch"):
         import_extra("reading a student's weights")
-        from student.distill.continuing.weights import open_start
+        from student.distill.continuing.weights import open_start, unpack_weights
         from student.distill.export.half_precision import write_half
 
-        with TemporaryDirectory() as unpacked:
-            write_half(open_start(model or bundle, Path(unpacked) / "start", name="", license_=""), out)
+        with TemporaryDirectory() as temporary:
+            start = Path(temporary) / "start"
+            write_half(open_start(model, start, name="", license_="") if model else unpack_weights(bundle, start), out)
     size_mb = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 1e6
     console.print(f"float student in {out}, {size_mb:.1f} MB")
 

@@ -27,7 +27,7 @@ from student.runtime.student import Student
 from student.terminal import Show
 from teacher.adapting.measuring import Comparison, compare, questions_of, read_questions
 from teacher.corpora.corpus import corpus_lineage
-from teacher.corpora.documents import OwnDocuments, read_documents
+from teacher.corpora.documents import OwnDocuments, first_unread, read_documents
 from teacher.corpora.guide_passages import WRITTEN_LICENSE, WRITTEN_QUESTIONS
 from teacher.corpora.recipe import CorpusRecipe, Source
 from teacher.errors import NotBetter, TooLittleToLearn
@@ -179,8 +179,8 @@ def _require_questions(count: int, own: OwnDocuments, settings: Adaptation) -> N
     if count < FEWEST_QUESTIONS:
         raise TooLittleToLearn(
             f"the held-out documents of {settings.documents} ask {count} questions (titles and headings), expected "
-            f"at least {FEWEST_QUESTIONS}: {len(own.documents)} documents were read, {len(own.unread)} could not be; "
-            "add documents or raise --hold-out"
+            f"at least {FEWEST_QUESTIONS}: {len(own.documents)} documents were read, {len(own.unread)} could not be"
+            f"{first_unread(own.unread)}; add documents or raise --hold-out"
         )
 
 

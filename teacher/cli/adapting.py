@@ -61,9 +61,12 @@ def adapt_command(
       orilla edge serve --bundle bundles/own
     """
     import_teacher_extra("adapting a student")
+    from transformers import logging
+
     from student.distill.encoder.recipe import read_student_recipe
     from teacher.adapting.adapt import Adaptation, adapt
 
+    logging.set_verbosity_error()  # which weights a pooler lacks is no news
     console = Console(stderr=True)
     settings = Adaptation(
         documents=documents,

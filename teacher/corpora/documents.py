@@ -7,7 +7,7 @@ by the branch's own code, each document in a process of its own. Mail is left ou
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,10 +124,15 @@ def read_documents(folder: Path, *, on_document: Callable[[int, int], None] = la
         parser.close()
     if not documents:
         raise DataRefused(
-            f"{folder} holds no document that can be read, {len(unread)} that cannot; expected Markdown, HTML, Word, "
-            "PDF or another format of docs/documents.md"
+            f"{folder} holds no document that can be read, {len(unread)} that cannot{first_unread(unread)}; expected "
+            "Markdown, HTML, Word, PDF or another format of docs/documents.md"
         )
     return OwnDocuments(documents, unread)
+
+
+def first_unread(unread: Mapping[str, str]) -> str:
+    """The first document that cannot be read and the reason, to go on a message with; nothing where all can."""
+    return next((f" (first {source}: {reason})" for source, reason in unread.items()), "")
 
 
 def digest_folder(folder: Path) -> str:

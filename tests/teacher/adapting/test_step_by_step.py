@@ -50,3 +50,10 @@ def test_a_bundle_is_made_step_by_step_with_the_parts_of_another(tmp_path: Path)
     done = run_orilla("student", "export", "--model", f"{run}/model", *parts, "--out", str(tmp_path / "other"))
     assert done.returncode == 2
     assert "needs --targets" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_folder_that_is_no_bundle_is_called_so_by_export_float(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run_orilla("student", "export-float", "--bundle", str(tmp_path / "empty"), "--out", str(tmp_path / "float"))
+    assert (done.returncode, (tmp_path / "float").exists()) == (2, False)
+    assert "is not an Orilla bundle" in done.stderr

@@ -95,5 +95,8 @@ def test_the_lineage_names_a_folder_by_the_digest_of_its_documents(folder: Path)
 def test_a_folder_without_documents_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataRefused, match="holds no document that can be read"):
         read_documents(tmp_path)
+    (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.4 cut off")
+    with pytest.raises(DataRefused, match=r"1 that cannot \(first scan\.pdf: the PDF is damaged"):
+        read_documents(tmp_path)
     with pytest.raises(DataRefused, match="is no folder"):
         read_documents(tmp_path / "nowhere")
