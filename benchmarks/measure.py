@@ -64,3 +64,9 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in packages},
     }
+
+
+def machine_in_words(machine: dict[str, Any]) -> str:
+    """Cores, processor and date of what `describe_machine` gave, to be read after "on"."""
+    cores = "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
+    return f"{cores} of an {machine['cpu']} ({machine['date']})"

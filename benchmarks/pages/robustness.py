@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from benchmarks.measure import machine_in_words
+
 
 def render_kills(result: dict[str, Any]) -> str:
     """Changes lost and stores damaged by kills."""
@@ -106,7 +108,8 @@ def render_reembedding(result: dict[str, Any]) -> str:
         [
             "## A bundle of another embedding space",
             "",
-            f"A server with {result['passages']:,} passages is restarted with {what} ({result['restart_s']} s), embeds "
+            f"On {machine_in_words(result['machine'])} "
+            f"a server with {result['passages']:,} passages is restarted with {what} ({result['restart_s']} s), embeds "
             f"all of them again in {result['seconds']:.0f} s and goes over, while {result['questions_per_s']:g} new "
             f"questions a second come over HTTP: {result['requests']:,} requests, {result['failed']} failed, "
             f"{result['former_after_next']} answers of the former bundle after the first of the next. The median "

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from benchmarks.measure import machine_in_words
+
 
 def render_serving(result: dict[str, Any]) -> str:
     """Speed and size beside MiniLM in two runtimes."""
@@ -29,10 +31,9 @@ def render_serving(result: dict[str, Any]) -> str:
             "## Speed and size",
             "",
             f"The same {result['passages']} passages and {result['questions']} questions, "
-            f"medians of {result['repetitions']} repetitions on {machine['cores']} cores of an {machine['cpu']} ("
-            f"{machine['date']}, "
-            f"sentence-transformers {machine['packages']['sentence-transformers']}, torch "
-            f"{machine['packages']['torch']}). The two MiniLM columns have the same weights:",
+            f"medians of {result['repetitions']} repetitions on {machine_in_words(machine)}, by "
+            f"sentence-transformers {machine['packages']['sentence-transformers']} and torch "
+            f"{machine['packages']['torch']}. The two MiniLM columns have the same weights:",
             "",
             "| | default bundle | MiniLM int8, same runtime | MiniLM, sentence-transformers | bundle / s-t "
             "| MiniLM int8 / s-t |",

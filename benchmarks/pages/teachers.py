@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from benchmarks.measure import machine_in_words
+
 _TITLES = {"development": "Development: compared before", "second": "A second set, which nobody tuned on"}
 _DIRECTIONS = {"en": "English → English", "es": "Spanish → Spanish", "across": "across languages"}
 
@@ -19,7 +21,7 @@ def render_teachers(result: dict[str, Any]) -> str:
             "",
             *_table(["set", "direction", *heads], _mean_rows(result, names)),
             "",
-            "Passages of English a second, one core of the machine above, other work beside it: "
+            f"Passages of English a second, on {machine_in_words(result['machine'])}, other work beside it: "
             + ", ".join(f"{name.removesuffix(' en')} {speed:g}" for name, speed in result["texts_a_second"].items())
             + ".",
             *(line for set_, title in _TITLES.items() for line in _set(result, set_, title, names, heads)),

@@ -26,7 +26,7 @@ from benchmarks.pages.teachers import render_teachers
 ROOT = Path(__file__).parents[2]
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 Render = Callable[[dict[str, Any]], str]
-# Page, found from docs/benchmarks → the results it shows, in this order; `machine` once a page, of the first.
+# Page, found from docs/benchmarks → the results it shows, in this order.
 PAGES: Mapping[str, Mapping[str, Render]] = {
     "speed": {"serving": render_serving},
     "student": {"distillation": render_distillation},
