@@ -19,7 +19,6 @@ import numpy as np
 
 from student.artifacts.durable import write_durably
 from student.bundle import DEFAULT_BUNDLE
-from student.distill.pretrained import find_minilm
 from student.distill.targets import Links
 from student.distill.training.processes import Processes
 from student.embeddings import Embeddings
@@ -104,7 +103,7 @@ def run() -> dict[str, Any]:
         "chosen": CHOSEN,
         "references": [CHOSEN, "bundle"],
         "figures": figures,
-        "means": {name: _means(measured, tasks) for name, measured in figures.items()},
+        "means": {name: means_of(measured, tasks) for name, measured in figures.items()},
         "texts_a_second": _speeds({name: voices[name] for name in (MINILM, E5, USE, "mpnet en")}, corpus),
     }
 
@@ -120,6 +119,7 @@ def _models() -> dict[str, str]:
     return {
         E5: str(weights / "multilingual-e5-small" / "model_int8.onnx"),
         USE: str(weights / "universal-sentence-encoder-multilingual" / "model.onnx"),
+        MINILM: str(weights / "all-MiniLM-L6-v2" / "model_int8.onnx"),
         MPNET: str(weights / "all-mpnet-base-v2"),
     }
 
@@ -131,25 +131,33 @@ def _tasks() -> list[RetrievalTask]:
 
 
 def _voices() -> dict[str, Voice]:
-    """Every encoder, by the names in `CANDIDATES`."""
-    models, recipe = _models(), read_teacher_recipe(RECIPES / "bilingual-teacher.toml")
-    e5, use = (
-        voice.model_copy(update={"model": models[name]}) for name, voice in zip((E5, USE), recipe.encoder, strict=True)
+    """Every encoder, by the names in `CANDIDATES`; those of the default teacher as its recipe has them."""
+    settings = voice_settings(read_teacher_recipe(RECIPES / "bilingual-teacher.toml"), _models())
+    opened = {model: open_encoder(each) for model, each in {each.model: each for each in settings.values()}.items()}
+    return {name: Voice(opened[each.model], each) for name, each in settings.items()}
+
+
+def voice_settings(recipe: TeacherRecipe, models: Mapping[str, str]) -> dict[str, VoiceSettings]:
+    """Settings of every encoder.
+
+    Args:
+        recipe: of e5, USE, and MiniLM for English.
+        models: where the weights of each are.
+    """
+    e5, use, minilm = (
+        voice.model_copy(update={"model": models[name]})
+        for name, voice in zip((E5, USE, MINILM), recipe.encoder, strict=True)
     )
-    minilm = VoiceSettings(
-        name=MINILM, model=str(find_minilm().path), license="Apache-2.0", max_tokens=256, is_centered=False
-    )
-    mpnet = minilm.model_copy(update={"name": MPNET, "model": models[MPNET]})
-    settings = {
+    return {
         E5: e5,
         "e5 raw": e5.model_copy(update={"is_centered": False}),
         USE: use,
-        MINILM: minilm,
-        "MiniLM en": minilm.model_copy(update={"languages": ["en"]}),
-        "mpnet en": mpnet.model_copy(update={"languages": ["en"]}),
+        MINILM: minilm.model_copy(update={"languages": None}),
+        "MiniLM en": minilm,
+        "mpnet en": VoiceSettings(
+            name=MPNET, model=models[MPNET], license="Apache-2.0", max_tokens=256, languages=["en"]
+        ),
     }
-    opened = {model: open_encoder(each) for model, each in {each.model: each for each in settings.values()}.items()}
-    return {name: Voice(opened[each.model], each) for name, each in settings.items()}
 
 
 def _corpus_sample() -> Corpus:
@@ -194,7 +202,7 @@ def _measure(teacher: Teacher, task: RetrievalTask) -> dict[str, float]:
     return measure_task(TaskEmbeddings(task, (queries, documents)))
 
 
-def _means(measured: dict[str, dict[str, float]], tasks: Sequence[RetrievalTask]) -> dict[str, dict[str, float]]:
+def means_of(measured: dict[str, dict[str, float]], tasks: Sequence[RetrievalTask]) -> dict[str, dict[str, float]]:
     """Mean nDCG@10 of each set over its groups: English, Spanish and across; only of what was measured whole."""
     means: dict[str, dict[str, float]] = {}
     for set_, groups in SETS.items():
