@@ -12,7 +12,7 @@ from student.artifacts.json_lines import DataRefused, is_held_out
 from student.bundle import DEFAULT_BUNDLE
 from student.distill.heads.intent_head import LabelledTexts
 from student.embeddings import Embeddings
-from student.evaluation.evaluate import SHORT_QUERY, System, evaluate_systems
+from student.evaluation.evaluate import SHORT_QUERY, System, evaluate_systems, measure_system
 from student.evaluation.figures import TaskEmbeddings, measure_intents, measure_retrieval
 from student.evaluation.recipe import read_evaluation_recipe
 from student.evaluation.report import draw_plots, render_table
@@ -76,6 +76,36 @@ def test_asymmetric_search_uses_the_teachers_documents() -> None:
     assert result["systems"]["s"]["size_mb"] == 1.0
     assert "s, first 1" in result["systems"]
     assert "| g en-en | nDCG@10 | 1.0000 | 0.6309 (63.1%) |" in render_table(result)
+
+
+def test_a_system_of_another_space_is_not_asked_about_the_teachers_documents() -> None:
+    task = RetrievalTask("g", "en", "en", ["a"], ["x", "y"], [0])
+    encode = encode_by({"a": [1.0, 0.0], "x": [1.0, 0.0], "y": [0.0, 1.0], SHORT_QUERY: [1.0, 0.0]}).encode
+    teacher = System("teacher", encode, 1, "space")
+    systems = [System("same", encode, 1, "space"), System("other", encode, 1, "another space")]
+    measured = evaluate_systems(teacher, systems, [task], teacher_language="en")["systems"]
+    assert "g en-en asymmetric" in measured["same"]["figures"]
+    assert "g en-en asymmetric" not in measured["other"]["figures"]
+
+
+def test_documents_are_encoded_as_documents_and_equal_lists_once() -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def encode_queries(texts: list[str]) -> Embeddings:
+        asked.append(("queries", *texts))
+        return np.array([[1.0, 0.0]] * len(texts), dtype=np.float32)
+
+    def encode_documents(texts: list[str]) -> Embeddings:
+        asked.append(("documents", *texts))
+        return np.array([[0.0, 1.0], [1.0, 0.0]], dtype=np.float32)
+
+    tasks = [RetrievalTask("g", "en", language, ["a"], ["x", "y"], [1]) for language in ("en", "es")]
+    system = System("s", encode_queries, 1, encode_documents=encode_documents)
+    assert {task: each["accuracy@1"] for task, each in measure_system(system, tasks).items()} == {
+        "g en-en": 1.0,
+        "g en-es": 1.0,
+    }
+    assert asked == [("queries", "a"), ("documents", "x", "y")]
 
 
 def write_set(folder: Path) -> Path:
