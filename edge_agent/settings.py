@@ -52,6 +52,21 @@ class Chunking:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How the server is reached.
+
+    Attributes:
+        hosts: names that it is asked by, beside those of this machine's loopback and the address that is connected to.
+        origins: of web pages of other servers that may ask it, such as `https://intranet.example`.
+        root_path: under which a proxy shows it, such as `/orilla`; "" where it stands at the top.
+    """
+
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    root_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSettings:
     """One branch server.
 

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,70 +11,13 @@ from edge_agent.cli.base import add_base_commands
 from edge_agent.cli.opening import AgentOpener, opened_agent, require_store
 from edge_agent.cli.options import DEFAULT_STORE, BundleOption, JsonOption, StoreOption, TagsOption, VerboseOption
 from edge_agent.cli.output import shortened, show_answer, show_changes, show_synced
+from edge_agent.cli.serve import serve
 from edge_agent.errors import InputInvalid
 from student.bundle import DEFAULT_BUNDLE
 from student.terminal import progress_bar
 
-_SWITCH_INTERVAL_S = 0.0005
-"""Time that a thread of the server may compute while others wait; by default 5 ms, and a question waits ten times."""
-
 app = typer.Typer(no_args_is_help=True, help="The branch server: ingest documents, answer questions.")
-
-
-@app.command()
-def serve(
-    store: StoreOption = DEFAULT_STORE,
-    bundle: BundleOption = DEFAULT_BUNDLE,
-    host: Annotated[str, typer.Option(envvar="ORILLA_HOST", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="ORILLA_PORT", min=0, max=65535, help="0 for any free one.")] = 8080,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Texts encoded side by side.", show_default="one a core")
-    ] = None,
-    review: Annotated[
-        bool, typer.Option("--review", help="Queue what the agent is unsure of, masked, for staff to label.")
-    ] = False,
-) -> None:
-    """Serve a store over HTTP until interrupted.
-
-    Then ask it:  curl -s localhost:8080/v1/query -H 'content-type: application/json' -d '{"text": "…"}'
-    """
-    import signal
-    import socket
-
-    import uvicorn
-
-    from edge_agent.agent import Agent
-    from edge_agent.http.app import create_app
-    from edge_agent.ingest.jobs import Jobs
-    from edge_agent.settings import AgentSettings
-    from edge_agent.storage.lock import StoreLock
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has ended: so all is closed
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise InputInvalid(f"cannot listen on {host} port {port}: {error.strerror}; pass another --port") from error
-        shown = f"[{host}]" if family is socket.AF_INET6 else host
-        settings = AgentSettings(store, bundle, workers, is_reviewing=review)
-        url = f"http://{shown}:{listener.getsockname()[1]}"
-        with (
-            StoreLock(store, url=url),
-            Agent(settings) as agent,
-            Jobs(store / "jobs", agent.ingest_job) as jobs,
-        ):
-            listener.listen(2048)
-            ready = agent.readiness()
-            typer.echo(f"serving {ready.documents} documents ({ready.passages} passages) on {url}", err=True)
-            config = uvicorn.Config(
-                create_app(agent, jobs), log_config=None, access_log=False, timeout_graceful_shutdown=10
-            )
-            uvicorn.Server(config).run(sockets=[listener])
+app.command()(serve)
 
 
 @app.command()

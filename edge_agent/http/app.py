@@ -3,6 +3,8 @@
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 import edge_agent
 from edge_agent.agent import Agent
@@ -12,28 +14,46 @@ from edge_agent.http.documents import add_document_routes, add_upload_routes
 from edge_agent.http.feedback import add_feedback_routes
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
 from edge_agent.http.operations import add_operation_routes
+from edge_agent.http.origins import HostAndOriginMiddleware
 from edge_agent.http.problems import Problem
 from edge_agent.http.questions import add_question_routes
+from edge_agent.http.response_headers import ResponseHeadersMiddleware
 from edge_agent.http.roots import add_root_routes
 from edge_agent.ingest.jobs import Jobs
+from edge_agent.settings import HttpSettings
 
 _INGESTS_AT_ONCE = 4
 """Documents; more wait, in no thread that a question needs."""
 
 
-def create_app(agent: Agent, jobs: Jobs) -> FastAPI:
+def create_app(agent: Agent, jobs: Jobs, settings: HttpSettings) -> ASGIApp:
     """The application that serves an agent and its jobs; whoever made them closes them."""
+    metrics = Metrics(agent, jobs)
+    app = create_routes(agent, jobs, metrics, settings)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=agent.settings.limits.max_request_bytes)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Prefer"],
+            expose_headers=["Location", "Retry-After"],
+        )
+    app.add_middleware(HostAndOriginMiddleware, settings=settings)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    return ResponseHeadersMiddleware(app)
+
+
+def create_routes(agent: Agent, jobs: Jobs, metrics: Metrics, settings: HttpSettings) -> FastAPI:
+    """The routes by themselves, with the problems that they answer."""
     app = FastAPI(
         title="Orilla edge agent",
         version=edge_agent.VERSION,
         summary="Answers from a branch's own documents, with citations, offline.",
+        root_path=settings.root_path,
         docs_url=None,  # the pages would load scripts from the internet
         redoc_url=None,
     )
-    metrics = Metrics(agent, jobs)
-    limits = agent.settings.limits
-    app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_request_bytes)
-    app.add_middleware(MetricsMiddleware, metrics=metrics)
     problems.install(app)
     add_question_routes(app, agent, metrics)
     add_feedback_routes(app, agent)

@@ -183,7 +183,7 @@ def add_upload_routes(app: FastAPI, agent: Agent, jobs: Jobs, limiter: CapacityL
         accept = partial(jobs.accept, name, content, document_format, title=title, tags=given)
         job = await run_in_threadpool(accept, root=root, file_date=file_date)
         headers = {
-            "Location": f"/v1/jobs/{job.job_id}",
+            "Location": f"{app.root_path}/v1/jobs/{job.job_id}",
             "Preference-Applied": "respond-async",
             "Retry-After": "1",
         }

@@ -6,10 +6,10 @@ from fastapi import FastAPI, Response
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse, JSONResponse
 
-import edge_agent
 from edge_agent.agent import Agent, Readiness
 from edge_agent.http.metrics import Metrics
 from edge_agent.http.problems import describe
+from edge_agent.http.response_headers import PAGE_POLICY
 from edge_agent.reporting.base_report import BaseReport
 from edge_agent.reporting.page import report_page
 from edge_agent.reporting.words import ReportLanguage
@@ -24,11 +24,13 @@ class Health(BaseModel):
 def add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     """Adds the routes of health, readiness, metrics and the report."""
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", tags=["operation"])
     async def healthz() -> Health:
         """A sign that the process answers."""
         return Health()
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", tags=["operation"], responses={503: {"model": Readiness, "description": "Not ready."}})
     def readyz(response: Response) -> Readiness:
         """The agreement of store and index, and the result of the bundle's probes."""
@@ -50,7 +52,7 @@ def add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     )
     def report_as_page(language: ReportLanguage = "en") -> HTMLResponse:
         """The same as a page, in Spanish or English."""
-        return HTMLResponse(report_page(agent.report(), language))
+        return HTMLResponse(report_page(agent.report(), language), headers={"Content-Security-Policy": PAGE_POLICY})
 
     @app.get("/metrics", tags=["operation"], response_class=Response)
     def metrics_text() -> Response:
@@ -59,4 +61,4 @@ def add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
 
     @app.get("/", include_in_schema=False)
     async def index() -> JSONResponse:
-        return JSONResponse({"name": "Orilla edge agent", "version": edge_agent.VERSION, "openapi": "/openapi.json"})
+        return JSONResponse({"name": "Orilla edge agent", "openapi": f"{app.root_path}/openapi.json"})

@@ -11,9 +11,11 @@ from types import FrameType
 from fastapi.routing import APIRoute
 
 from edge_agent.agent import Agent
-from edge_agent.http.app import create_app
+from edge_agent.http.app import create_routes
+from edge_agent.http.metrics import Metrics
 from edge_agent.http.questions import QueryRequest
 from edge_agent.ingest.jobs import Jobs
+from edge_agent.settings import HttpSettings
 from tests.conftest import ROOT
 
 MOST_FILES = 17
@@ -47,7 +49,7 @@ def test_a_questions_way_from_the_route_to_its_answer_touches_at_most_seventeen_
     demo_agent: Agent, tmp_path: Path
 ) -> None:
     with Jobs(tmp_path / "jobs", demo_agent.ingest_job) as jobs:
-        app = create_app(demo_agent, jobs)
+        app = create_routes(demo_agent, jobs, Metrics(demo_agent, jobs), HttpSettings())
         (endpoint,) = (r.endpoint for r in app.routes if isinstance(r, APIRoute) and r.path == "/v1/query")
         with files_called() as files:
             answers = [endpoint(QueryRequest(text=text)) for text in QUESTIONS]

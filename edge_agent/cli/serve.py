@@ -1,0 +1,122 @@
+"""`orilla edge serve`: the server of a store, and how it is reached."""
+
+import logging
+import socket
+import sys
+from typing import Annotated
+
+import typer
+
+from edge_agent.cli.options import DEFAULT_STORE, BundleOption, StoreOption
+from edge_agent.errors import InputInvalid
+from edge_agent.settings import AgentSettings, HttpSettings
+from student.bundle import DEFAULT_BUNDLE
+
+_SWITCH_INTERVAL_S = 0.0005
+"""Time that a thread of the server may compute while others wait; by default 5 ms, and a question waits ten times."""
+_REACHED = "Who may ask"
+
+
+def serve(
+    store: StoreOption = DEFAULT_STORE,
+    bundle: BundleOption = DEFAULT_BUNDLE,
+    host: Annotated[str, typer.Option(envvar="ORILLA_HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="ORILLA_PORT", min=0, max=65535, help="0 for any free one.")] = 8080,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Texts encoded side by side.", show_default="one a core")
+    ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Queue what the agent is unsure of, masked, for staff to label.")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="ORILLA_ALLOW_HOST",
+            rich_help_panel=_REACHED,
+            help="Name that the server is asked by, beside localhost and its address; may be given again.",
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="ORILLA_ALLOW_ORIGIN",
+            rich_help_panel=_REACHED,
+            help="Origin of a web page that may ask the server, such as https://intranet.example; may be given again.",
+        ),
+    ] = None,
+    root_path: Annotated[
+        str,
+        typer.Option(
+            envvar="ORILLA_ROOT_PATH", rich_help_panel=_REACHED, help="Path that a proxy shows the server under."
+        ),
+    ] = "",
+) -> None:
+    """Serve a store over HTTP until interrupted.
+
+    Then ask it:  curl -s localhost:8080/v1/query -H 'content-type: application/json' -d '{"text": "…"}'
+
+    It answers to localhost, to its address, and to the names of --allow-host. Web pages of other servers can change
+    nothing, and read nothing unless --allow-origin names them.
+    """
+    from edge_agent.http.origins import checked_host, checked_origin, checked_root_path
+
+    http = HttpSettings(
+        hosts=tuple(checked_host(name) for name in allow_host or ()),
+        origins=tuple(checked_origin(origin) for origin in allow_origin or ()),
+        root_path=checked_root_path(root_path),
+    )
+    _serve(AgentSettings(store, bundle, workers, is_reviewing=review), http, host, port)
+
+
+def _serve(settings: AgentSettings, http: HttpSettings, host: str, port: int) -> None:
+    import signal
+
+    import uvicorn
+
+    from edge_agent.agent import Agent
+    from edge_agent.http.app import create_app
+    from edge_agent.ingest.jobs import Jobs
+    from edge_agent.storage.lock import StoreLock
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has ended: so all is closed
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    with _bound(host, port) as listener:
+        url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+        with (
+            StoreLock(settings.store, url=url),
+            Agent(settings) as agent,
+            Jobs(settings.store / "jobs", agent.ingest_job) as jobs,
+        ):
+            listener.listen(2048)
+            ready = agent.readiness()
+            typer.echo(f"serving {ready.documents} documents ({ready.passages} passages) on {url}", err=True)
+            config = uvicorn.Config(
+                create_app(agent, jobs, http),
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=10,
+                server_header=False,
+                proxy_headers=False,
+                ws="none",
+            )
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that has an address and does not listen yet. Raises `InputInvalid`."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise InputInvalid(f"cannot listen on {host} port {port}: {error.strerror}; pass another --port") from error
+    return listener
+
+
+def _shown(host: str) -> str:
+    """A host as commands of this machine reach it."""
+    reached = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"[{reached}]" if ":" in reached else reached
