@@ -1,9 +1,9 @@
 """The recipe of a student: its architecture and how it is trained. A TOML file in `student/distill/recipes`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from student.artifacts.settings import read_settings
 from student.distill.licenses import SpdxExpression
@@ -42,6 +42,8 @@ class EncoderTraining(_Part):
         max_tokens: texts are cut there while training.
         learning_rate: after `warmup_steps`, then linearly to 0, in the last `decay_steps` if they are given: such a run
             may be made longer when it has ended. AdamW, no dropout.
+        int8_steps: the last so many compute as the int8 graph will, which then loses less; at most `decay_steps`, where
+            these are given.
         similarity_weight, matryoshka_weight, intent_weight: of those losses beside the alignment; the last needs
             targets with intent logits.
         intent_temperature: divides the logits of student and teacher in the intent loss.
@@ -66,6 +68,7 @@ class EncoderTraining(_Part):
     learning_rate: Annotated[float, Field(gt=0)] = 3e-4
     warmup_steps: Annotated[int, Field(ge=0)] = 100
     decay_steps: Annotated[int, Field(ge=1)] | None = None
+    int8_steps: Annotated[int, Field(ge=0)] = 0
     similarity_weight: Annotated[float, Field(ge=0)] = 5.0
     matryoshka_weight: Annotated[float, Field(ge=0)] = 1.0
     matryoshka_dimensions: list[int] = [128, 256]
@@ -84,11 +87,16 @@ class EncoderTraining(_Part):
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
     seed: int = 0
 
+    @model_validator(mode="after")
+    def _only_the_last_steps_are_rounded(self) -> Self:
+        if self.decay_steps is not None and self.int8_steps > self.decay_steps:
+            raise ValueError("int8_steps is more than decay_steps: a run made longer could not go on from before them")
+        return self
+
     def identity(self) -> dict[str, Any]:
         """The settings that no checkpoint may go on under others of; its length is none if it may be made longer."""
-        free = ["checkpoint_steps", "validation_steps", "compile"] + ["steps", "decay_steps"] * (
-            self.decay_steps is not None
-        )
+        length = ["steps", "decay_steps", "int8_steps"] if self.decay_steps is not None else []
+        free = ["checkpoint_steps", "validation_steps", "compile", *length]
         return self.model_dump(exclude=set(free)) | {"may be made longer": self.decay_steps is not None}
 
 

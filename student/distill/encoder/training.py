@@ -32,6 +32,7 @@ from student.distill.encoder.losses import (
 )
 from student.distill.encoder.model import StudentModel, pad
 from student.distill.encoder.recipe import EncoderTraining, RecipeRefused, StudentRecipe
+from student.distill.encoder.rounding import train_rounded
 from student.distill.targets import IntentTargets, Targets
 from student.distill.training.loop import Schedule, TrainingRun, run_training
 from student.distill.training.precision import autocast, choose_device, compiled, move
@@ -136,6 +137,8 @@ class Gradients:
 
     def __call__(self, step: int) -> Tensor:
         """The loss of a step, its gradients added."""
+        if step >= self._training.steps - self._training.int8_steps:
+            train_rounded(self._student)
         rows = self._batches.rows(step)
         teacher = move(torch.from_numpy(self._targets.embeddings[rows].astype(np.float32)), self._device)
         teacher = normalize(teacher, dim=1)
