@@ -30,12 +30,14 @@ class Limits:
     Attributes:
         max_query_chars: of a question or a message.
         parsing: of a document, as it comes in and as it comes out.
-        max_request_bytes: of an HTTP body; a little more than a document, for its envelope.
+        max_request_bytes: of an HTTP body.
+        max_document_request_bytes: of one that holds a document; a little more than that, for its envelope.
     """
 
     max_query_chars: int = 4_000
     parsing: ParsingLimits = field(default_factory=ParsingLimits)
-    max_request_bytes: int = 21_000_000
+    max_request_bytes: int = 256_000
+    max_document_request_bytes: int = 21_000_000
 
 
 @dataclass(frozen=True, slots=True)

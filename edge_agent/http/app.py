@@ -10,8 +10,9 @@ import edge_agent
 from edge_agent.agent import Agent
 from edge_agent.http import problems
 from edge_agent.http.body_limit import BodyLimitMiddleware
-from edge_agent.http.documents import add_document_routes, add_upload_routes
+from edge_agent.http.documents import DOCUMENT_BODIES, add_document_routes, add_upload_routes
 from edge_agent.http.feedback import add_feedback_routes
+from edge_agent.http.json_bodies import JsonBodyRoute
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
 from edge_agent.http.operations import add_operation_routes
 from edge_agent.http.origins import HostAndOriginMiddleware
@@ -30,7 +31,9 @@ def create_app(agent: Agent, jobs: Jobs, settings: HttpSettings) -> ASGIApp:
     """The application that serves an agent and its jobs; whoever made them closes them."""
     metrics = Metrics(agent, jobs)
     app = create_routes(agent, jobs, metrics, settings)
-    app.add_middleware(BodyLimitMiddleware, max_bytes=agent.settings.limits.max_request_bytes)
+    limits = agent.settings.limits
+    max_bytes_of = dict.fromkeys(DOCUMENT_BODIES, limits.max_document_request_bytes)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_request_bytes, max_bytes_of=max_bytes_of)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -54,6 +57,7 @@ def create_routes(agent: Agent, jobs: Jobs, metrics: Metrics, settings: HttpSett
         docs_url=None,  # the pages would load scripts from the internet
         redoc_url=None,
     )
+    app.router.route_class = JsonBodyRoute
     problems.install(app)
     add_question_routes(app, agent, metrics)
     add_feedback_routes(app, agent)

@@ -27,6 +27,8 @@ BAD, LARGE, TYPE, INVALID = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
+DOCUMENT_BODIES = ("/v1/documents", "/v1/documents/upload")
+"""Paths whose bodies hold a document."""
 
 
 class DocumentRequest(Request):

@@ -2,7 +2,7 @@
 
 import errno
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -48,6 +48,7 @@ STATUS_OF: Mapping[type[Exception], HTTPStatus] = {
     StoreFull: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 RETRY_AFTER_S = "5"
+_MAX_SHOWN = 20  # errors of fields
 
 
 class Request(BaseModel):
@@ -130,11 +131,22 @@ def _request_invalid(request: fastapi.Request, error: Exception) -> JSONResponse
     assert isinstance(error, RequestValidationError)  # noqa: S101
     if any(item["type"] == "json_invalid" for item in error.errors()):
         return problem(HTTPStatus.BAD_REQUEST, "json-invalid", "the body is not valid JSON; send UTF-8 JSON")
-    problems = [
-        FieldProblem(field=".".join(str(part) for part in item["loc"]), message=item["msg"]) for item in error.errors()
-    ]
-    detail = f"{len(problems)} field(s) of the request are not as expected; see errors and /openapi.json"
+    problems = _field_problems(error.errors())
+    detail = f"{len(error.errors())} field(s) of the request are not as expected; see errors and /openapi.json"
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, problems)
+
+
+def _field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
+    """The first errors, those of unknown fields as one: their names may be a customer's text."""
+    known = [item for item in errors if item["type"] != "extra_forbidden"]
+    shown = [
+        FieldProblem(field=".".join(str(part) for part in item["loc"]), message=item["msg"])
+        for item in known[:_MAX_SHOWN]
+    ]
+    if len(known) < len(errors):
+        message = f"{len(errors) - len(known)} unknown; see /openapi.json for those that are known"
+        shown = [*shown[: _MAX_SHOWN - 1], FieldProblem(field="body", message=message)]
+    return shown
 
 
 def _http_exception(request: fastapi.Request, error: Exception) -> JSONResponse:

@@ -100,7 +100,7 @@ class Store:
         change = Change([], [])
         with self.database.transaction(lambda changes: on_change(change, changes)) as db:
             if document.root and not db.execute("SELECT 1 FROM roots WHERE label = ?", [document.root]).fetchone():
-                raise unknown_root(document.root)
+                raise unknown_root()
             known = read_in(db, self.path).document_of(document.source, document.root)
             if known is not None and known.container_id is not None:
                 raise InputInvalid("an attachment of another document has that source; give this one another")
@@ -124,7 +124,7 @@ class Store:
         with self.database.transaction(lambda changes: on_change(change, changes)) as db:
             row = db.execute("SELECT container_id FROM documents WHERE id = ?", [document_id]).fetchone()
             if row is None:
-                raise unknown_document(document_id)
+                raise unknown_document()
             if row["container_id"] is not None:
                 raise InputInvalid("the document is an attachment; delete the document that holds it")
             removed, _ = delete_document(db, document_id)

@@ -71,7 +71,7 @@ class FeedbackTable:
             queued = "SELECT 1 FROM reviews WHERE id = ?"
             is_id = review_id is not None and 0 < review_id <= MAX_ID
             if review_id is not None and not (is_id and db.execute(queued, [review_id]).fetchone()):
-                raise ReviewUnknown(f"no review has the id {review_id}; list them with GET /v1/review")
+                raise ReviewUnknown("no review has that id; list them with GET /v1/review")
             helpful = None if is_helpful is None else int(is_helpful)
             row = db.execute(
                 "INSERT INTO feedback (at, text, is_helpful, intent, source, document_id, customer, review_id, "

@@ -49,24 +49,22 @@ class RootTable:
         with self._database.transaction() as db:
             _require_outside(place, [root for row in db.execute(_ROOTS) if (root := Root(**row)).label != label])
             if not db.execute("UPDATE roots SET path = ? WHERE label = ?", [str(place), label]).rowcount:
-                raise unknown_root(label)
+                raise unknown_root()
 
     def forget(self, label: str, *, on_change: OnChange = ignore_change) -> None:
         """Deletes a root and all its documents, for good. Raises `RootUnknown`."""
         change = Change([], [])
         with self._database.transaction(lambda changes: on_change(change, changes)) as db:
             if not db.execute("DELETE FROM roots WHERE label = ?", [label]).rowcount:
-                raise unknown_root(label)
+                raise unknown_root()
             query = "SELECT id FROM documents WHERE root = ? AND container_id IS NULL"
             for row in db.execute(query, [label]).fetchall():
                 change.removed.extend(delete_document(db, row["id"])[0])
 
 
-def unknown_root(label: str) -> RootUnknown:
+def unknown_root() -> RootUnknown:
     """The refusal of a label that no root has."""
-    return RootUnknown(
-        f"no root has the label {label[:40]!r}; list them with GET /v1/roots, add it with POST /v1/roots"
-    )
+    return RootUnknown("no root has that label; list them with GET /v1/roots, add it with POST /v1/roots")
 
 
 def _checked(path: str) -> PurePosixPath:

@@ -81,7 +81,7 @@ class StoreSnapshot:
         """One document. Raises `DocumentUnknown`."""
         documents = self._documents("d.id = ?", [document_id])
         if not documents:
-            raise unknown_document(document_id)
+            raise unknown_document()
         return documents[0]
 
     def document_with_text(self, document_id: str) -> tuple[Document, str]:
@@ -89,7 +89,7 @@ class StoreSnapshot:
         query = f"SELECT d.text, d.text_checksum, {_DOCUMENT_COLUMNS} FROM documents d WHERE d.id = ?"
         rows = self.rows(query, [document_id])
         if not rows:
-            raise unknown_document(document_id)
+            raise unknown_document()
         text, text_checksum = rows[0].pop("text"), rows[0].pop("text_checksum")
         if checksum(text) != text_checksum:
             raise damaged(self.path, "the text of a document")
@@ -288,9 +288,9 @@ def match_any(terms: Sequence[str]) -> str:
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 
-def unknown_document(document_id: str) -> DocumentUnknown:
+def unknown_document() -> DocumentUnknown:
     """The refusal of an id that no document has."""
-    return DocumentUnknown(f"no document has the id {document_id[:40]!r}; list them with GET /v1/documents")
+    return DocumentUnknown("no document has that id; list them with GET /v1/documents")
 
 
 def _condition(where: Filter) -> tuple[str, list[object]]:

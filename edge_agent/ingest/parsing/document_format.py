@@ -141,7 +141,7 @@ def format_of(source: str) -> DocumentFormat:
     suffix = PurePosixPath(source).suffix.lower()
     if suffix not in FORMAT_OF_SUFFIX:
         raise FormatUnsupported(
-            f"documents of type {suffix or 'without a suffix'} cannot be read; expected one of "
+            f"documents of that type, or without a suffix that says it, cannot be read; expected one of "
             f"{', '.join(FORMAT_OF_SUFFIX)}; convert the document first"
         )
     return FORMAT_OF_SUFFIX[suffix]

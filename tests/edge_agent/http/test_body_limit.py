@@ -26,6 +26,6 @@ def test_a_body_past_the_limit_is_read_no_further() -> None:
         await send({"type": "http.response.body", "body": b"fine"})
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-    asyncio.run(BodyLimitMiddleware(read_all, max_bytes=250)(scope, receive, send))
+    asyncio.run(BodyLimitMiddleware(read_all, max_bytes=250, max_bytes_of={})(scope, receive, send))
     assert len(received) == 3
     assert [message.get("status") for message in sent if message["type"] == "http.response.start"] == [413]

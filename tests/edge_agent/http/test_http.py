@@ -262,15 +262,6 @@ def test_unknown_paths_and_methods_get_a_problem(shared_http: httpx.Client) -> N
     assert problem(shared_http.get("/v1/documents?limit=0"))["status"] == 422
 
 
-def test_problems_never_repeat_what_was_sent(shared_http: httpx.Client) -> None:
-    card = "4111-1111-1111-1111"
-    for body in ({"text": [card]}, {"text": "x", card: 1}, {"text": card + "\0"}):
-        response = shared_http.post("/v1/query", json=body)
-        assert response.status_code == 422
-        assert card not in response.text.replace(f"body.{card}", "")
-    assert card not in shared_http.get("/metrics").text
-
-
 def test_health_readiness_and_metrics(shared_http: httpx.Client) -> None:
     shared_http.post("/v1/query", json={"text": "hello"})
     assert shared_http.get("/healthz").json() == {"status": "ok"}

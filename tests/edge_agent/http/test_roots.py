@@ -58,9 +58,9 @@ def test_refusals_say_what_to_do(remote: RemoteAgent, tmp_path: Path) -> None:
     remote.add_root(tmp_path / "manuals")
     with pytest.raises(RefusedByServer, match="lies in the root 'manuals'"):
         remote.add_root(tmp_path / "manuals" / "faq")
-    with pytest.raises(RefusedByServer, match="no root has the label"):
+    with pytest.raises(RefusedByServer, match="no root has that label"):
         remote.add_document("a.md", b"Text.", MARKDOWN, root="absent")
-    with pytest.raises(RefusedByServer, match="no document has the id"):
+    with pytest.raises(RefusedByServer, match="no document has that id"):
         remote.move_document("0" * 20, "b.md")
 
 

@@ -78,7 +78,7 @@ def test_pages_go_through_all_roots_in_order(store: Store) -> None:
 
 
 def test_a_document_of_an_unknown_root_is_refused(store: Store) -> None:
-    with pytest.raises(RootUnknown, match="no root has the label 'absent'"):
+    with pytest.raises(RootUnknown, match="no root has that label"):
         put(store, "absent", "text")
     assert documents_of(store) == []
 

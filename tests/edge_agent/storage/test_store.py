@@ -97,7 +97,7 @@ def test_deleting_leaves_nothing(store: Store) -> None:
     store.delete(document_id_of("a.md"))
     counts = store.snapshots.read(lambda s: s.counts())
     assert (counts.documents, counts.passages, len(store.embeddings.all(SPACE, 4)[0])) == (0, 0, 0)
-    with pytest.raises(DocumentUnknown, match="no document has the id"):
+    with pytest.raises(DocumentUnknown, match="no document has that id"):
         store.delete(document_id_of("a.md"))
 
 
