@@ -7,9 +7,11 @@ twice.
 from dataclasses import dataclass
 
 from edge_agent.errors import InputInvalid
-from edge_agent.feedback.masking import mask_identifiers
 from edge_agent.storage.database import Database
 from edge_agent.storage.feedback import Feedback, FeedbackTable, MaskedText, Review
+from student.masking.credentials import RANDOM
+from student.masking.identifiers import find_identifiers
+from student.masking.pseudonyms import mask_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,14 @@ class FeedbackLog:
     """The feedback and reviews of a database.
 
     Guarantees:
-        No identifier that `masking` finds reaches the disk, in whichever field it was given.
+        No identifier that `student.masking` finds reaches the disk, in whichever field it was given.
     """
 
     def __init__(self, database: Database) -> None:
         self._table = FeedbackTable(database)
 
     def add(self, feedback: NewFeedback, bundle_digest: str, *, document_id: str | None = None) -> int:
-        """Writes a row, its text masked; durable when this returns its id.
+        """Writes a row, its text masked before the transaction begins; durable when this returns its id.
 
         Args:
             feedback: what was said.
@@ -63,7 +65,7 @@ class FeedbackLog:
         _require_no_identifier(feedback.source, "source", "a document whose name holds none; rename it")
         _require_no_identifier(feedback.customer, "customer", "a pseudonym")
         return self._table.append(
-            MaskedText(mask_identifiers(feedback.text)),
+            MaskedText(mask_text(feedback.text)),
             bundle_digest,
             is_helpful=feedback.is_helpful,
             intent=feedback.intent,
@@ -79,7 +81,7 @@ class FeedbackLog:
 
     def queue(self, text: str, why: str, intent: str | None, confidence: float, bundle_digest: str) -> None:
         """Queues a text, masked, for review; one that is waiting already is not queued again."""
-        self._table.queue(MaskedText(mask_identifiers(text)), why, intent, confidence, bundle_digest)
+        self._table.queue(MaskedText(mask_text(text)), why, intent, confidence, bundle_digest)
 
     def pending(self, *, after: int = 0, limit: int = 100) -> list[Review]:
         """Queued items that no feedback has answered, oldest first, those after an id."""
@@ -87,5 +89,8 @@ class FeedbackLog:
 
 
 def _require_no_identifier(value: str | None, name: str, expected: str) -> None:
-    if value is not None and mask_identifiers(value) != value:
-        raise InputInvalid(f"{name} holds an e-mail, phone, card, account or identity number; expected {expected}")
+    """Refuses a name that holds an identifier; what only looks random may be a pseudonym and is none."""
+    if value is not None and any(span.reason != RANDOM for span in find_identifiers(value)):
+        raise InputInvalid(
+            f"{name} holds personal data, such as an e-mail, phone or identity number; expected {expected}"
+        )

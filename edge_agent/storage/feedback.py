@@ -1,6 +1,6 @@
 """The tables of feedback and of what waits to be reviewed: append-only, read by the federation in order.
 
-Texts come here masked (`edge_agent.feedback.masking`), which their type says. A row names the bundle that had answered.
+Texts come here masked (`student.masking`), which their type says. A row names the bundle that had answered.
 """
 
 from dataclasses import dataclass

@@ -38,7 +38,7 @@ def test_identifiers_never_reach_the_disk(log: FeedbackLog, tmp_path: Path) -> N
     log.add(NewFeedback("soy ana@correo.example, DNI 12345678Z", intent="refund"), "ab" * 32)
     log.queue("tarjeta 4111 1111 1111 1111", "abstained", None, 0.1, "ab" * 32)
     on_disk = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    assert b"soy <email>, DNI <id>" in on_disk
+    assert b"soy [EMAIL_1], DNI [ID_1]" in on_disk
     for secret in (b"ana@correo", b"12345678Z", b"4111"):
         assert secret not in on_disk
 
@@ -51,7 +51,7 @@ def test_a_name_that_holds_an_identifier_is_refused_and_never_reaches_the_disk(
     log: FeedbackLog, tmp_path: Path, field: str, secret: str
 ) -> None:
     said: dict[str, Any] = {"text": "question", "is_helpful": True, field: f"refund {secret}"}
-    with pytest.raises(InputInvalid, match=f"{field} holds an e-mail, phone, card") as refused:
+    with pytest.raises(InputInvalid, match=f"{field} holds personal data") as refused:
         log.add(NewFeedback(**said), "ab" * 32)
     assert secret not in str(refused.value)
     assert log.read_since(0) == []
@@ -92,7 +92,7 @@ def test_a_reviewing_agent_queues_what_it_was_unsure_of(tmp_path: Path) -> None:
         agent.add_document("a.md", b"# Refunds\n\nRefunds are paid within ten working days.\n", DocumentFormat.MARKDOWN)
         assert agent.questions.query(" what is  the capital\nof France? mail me at a@b.example ").abstained
         (review,) = agent.feedback.pending()
-        assert review.text == "what is  the capital\nof France? mail me at <email>"  # as it was written
+        assert review.text == "what is  the capital\nof France? mail me at [EMAIL_1]"  # as it was written
         assert not agent.questions.query("when are refunds paid?").abstained
         assert all(item.why != "abstained" for item in agent.feedback.pending()[1:])
 

@@ -1,0 +1,104 @@
+"""Values after their word: `CVV 123`, `pasaporte nº AAB123456`, `nací el 3 de mayo de 1980`.
+
+A word that names a thing makes of a value of its shape that thing, also where a check digit is wrong: people mistype.
+Each word of a text is looked up once; only words that may name something are looked at further, in a bounded stretch.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from student.masking.context import is_amount, is_service_number, numbers_a_thing
+from student.masking.label_words import DATE, LABELS, Label
+from student.masking.plain_text import PlainText
+from student.masking.spans import Kind, Span
+
+_WORD = re.compile(r"(?<![a-z0-9])[a-zº]+[0-9]?(?![a-z])")
+_BEFORE_CHARS = 44
+_LINK = (
+    r"[\s\"')\],.:-]{0,3}(?:(?:es|is|era|como|as|como es)[ ])?(?:(?:el|la|mi|my|su|the|un|mis)[ ])?"
+    r"(?:(?:numero|number|n[.]?[oº]?) (?:de |of )?)?[(]?$"
+)
+_A_DATE = re.compile(DATE)
+_COUNTRIES = frozenset(
+    """AD AE AF AG AL AM AO AR AT AU AZ BA BB BD BE BG BH BM BN BO BR BS BY BZ CA CH CI CL CM CN CO CR CU CY CZ DE DK DO
+    DZ EC EE EG ES ET FI FR GB GE GH GI GR GT HK HN HR HU ID IE IL IN IQ IR IS IT JM JO JP KE KR KW KY KZ LB LI LK LT LU
+    LV LY MA MC MD ME MK MO MT MU MX MY NG NI NL NO NP NZ OM PA PE PH PK PL PR PS PT PY QA RO RS RU SA SE SG SI SK SM SN
+    SV SY TH TN TR TT TW TZ UA US UY UZ VA VE VG VN ZA ZM ZW""".split()
+)
+
+
+class _Rule(NamedTuple):
+    label: Label
+    phrase: re.Pattern[str]
+    after: re.Pattern[str]  # than the phrase
+    before: re.Pattern[str]
+
+
+def _pattern(phrase: str) -> str:
+    return re.escape(phrase).replace(r"\.", r"\.?\ ?").replace(r"\ ", r"[ ]?" if "." in phrase else r"[ ]")
+
+
+def _rules() -> dict[str, list[_Rule]]:
+    """The rules by the first word of what they begin with."""
+    rules: dict[str, list[_Rule]] = {}
+    for label in LABELS:
+        by_word: dict[str, list[str]] = {}
+        for phrase in label.words.split("|"):
+            first = _WORD.match(phrase)
+            if first is None:
+                raise ValueError(f"{phrase!r} does not begin with a word")
+            by_word.setdefault(first[0], []).append(phrase)
+        after = re.compile(f"{label.gap}(?P<value>{label.value})")
+        before = re.compile(f"(?P<value>{label.value}){_LINK}")
+        for word, phrases in by_word.items():
+            longest = sorted(phrases, key=len, reverse=True)
+            named = re.compile(rf"(?:{'|'.join(map(_pattern, longest))})(?![a-z0-9])")
+            rules.setdefault(word, []).append(_Rule(label, named, after, before))
+    return rules
+
+
+_RULES = _rules()
+
+
+def find_labelled(plain: PlainText) -> Iterator[Span]:
+    """The values of a text that a word beside them names."""
+    for word in _WORD.finditer(plain.lower):
+        for rule in _RULES.get(word[0], ()):
+            phrase = rule.phrase.match(plain.lower, word.start())
+            if phrase is None:
+                continue
+            found = rule.after.match(plain.lower, phrase.end())
+            if found is not None and _is_value(rule.label, plain, *found.span("value")):
+                start, end = found.span("value")
+            elif rule.label.also_before and (place := _value_before(rule, plain, word.start())):
+                start, end = place
+            else:
+                continue
+            yield Span(start, end, rule.label.kind, f"after its word ({word[0]})")
+
+
+def _value_before(rule: _Rule, plain: PlainText, end: int) -> tuple[int, int] | None:
+    """The value that ends right before a word which names it, within a bounded stretch of its line."""
+    start = max(0, end - _BEFORE_CHARS, plain.lower.rfind("\n", max(0, end - _BEFORE_CHARS), end) + 1)
+    found = rule.before.search(plain.lower[start:end])
+    if found is None or plain.lower[start + found.start("value") - 1 : start + found.start("value")].isalnum():
+        return None
+    first, last = start + found.start("value"), start + found.end("value")
+    return (first, last) if _is_value(rule.label, plain, first, last) else None
+
+
+def _is_value(label: Label, plain: PlainText, start: int, end: int) -> bool:
+    """Whether a value can be what a label names, beyond its shape."""
+    value = plain.chars[start:end]
+    if label.kind is Kind.BIRTH_DATE:
+        return True
+    if label.kind is Kind.PHONE and is_service_number(re.sub(r"\D", "", value)):
+        return False
+    if label.kind is Kind.BIC:
+        return value.isupper() and value[4:6] in _COUNTRIES
+    if label.kind is Kind.PLATE:
+        return not value.islower() and not numbers_a_thing(plain.lower, start)
+    if is_amount(plain.lower, start, end) or _A_DATE.fullmatch(plain.lower, start, end):
+        return False
+    return label.kind in {Kind.PIN, Kind.CVV, Kind.CARD} or not numbers_a_thing(plain.lower, start)
