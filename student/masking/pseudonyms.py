@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from student.masking.identifiers import MASK, find_identifiers
 from student.masking.spans import Kind, Span
@@ -38,7 +38,7 @@ class Pseudonyms:
         self._masks: dict[tuple[Kind, str], str] = {}
         self._last = Counter[str]()
 
-    def mask(self, text: str, also: Sequence[Span] = ()) -> Masked:
+    def mask(self, text: str, also: Sequence[Span] = (), *, name: str = "") -> Masked:
         """A text with its personal data masked.
 
         Guarantees:
@@ -47,10 +47,11 @@ class Pseudonyms:
         Args:
             text: any text.
             also: see `find_identifiers`.
+            name: of the field that the text is the value of, such as a column's: it may say what a number is.
         """
         for kind, number in MASK.findall(text):
             self._last[kind] = max(self._last[kind], int(number))
-        spans = find_identifiers(text, also)
+        spans = find_identifiers(text, also) if not name else _find_in_field(text, also, name)
         parts, masks, position = [], [], 0
         for span in spans:
             masks.append(self._mask_of(span, text))
@@ -66,6 +67,18 @@ class Pseudonyms:
             self._last[name] += 1
             known = self._masks[span.kind, value] = f"[{name}_{self._last[name]}]"
         return known
+
+
+def _find_in_field(text: str, also: Sequence[Span], name: str) -> list[Span]:
+    """The personal data of a value, read as it would be after the name of its field."""
+    before = f"{name.replace('_', ' ')}: "
+    shifted = [replace(span, start=span.start + len(before), end=span.end + len(before)) for span in also]
+    found = find_identifiers(before + text, shifted)
+    return [
+        replace(span, start=max(0, span.start - len(before)), end=span.end - len(before))
+        for span in found
+        if span.end > len(before)
+    ]
 
 
 def mask_text(text: str, also: Sequence[Span] = ()) -> str:
@@ -91,11 +104,3 @@ def moved(masked: Masked, places: Sequence[int]) -> list[int]:
         else:
             moved_places.append(place + shift)
     return moved_places
-
-
-def total(counts: Sequence[Mapping[Kind, int]]) -> Counter[Kind]:
-    """Counts of several texts together."""
-    together = Counter[Kind]()
-    for each in counts:
-        together.update(each)
-    return together
