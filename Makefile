@@ -20,7 +20,7 @@ run: .venv/base.stamp ## serve the demo on http://127.0.0.1:8080 (PORT=…)
 	@printf '\nOrilla on http://127.0.0.1:$(PORT) with the demo knowledge base. In another terminal:\n\n'
 	@printf "  curl -s http://127.0.0.1:$(PORT)/v1/query -H 'content-type: application/json' \\\\\n"
 	@printf "       -d '{\"text\": \"How long are backups kept on the Marea plan?\"}'\n\n"
-	@exec $(BIN)/orilla edge serve --store $(STORE) --port $(PORT)
+	@exec $(BIN)/orilla edge serve --store $(STORE) --port $(PORT) --trust-this-machine
 
 test: .venv/all.stamp ## every check, as CI runs them: about six minutes on two cores
 	$(BIN)/ruff format --check .

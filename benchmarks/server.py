@@ -30,7 +30,7 @@ class Server:
 def served(store: Path, *, bundle: Path = DEFAULT_BUNDLE) -> Iterator[Server]:
     """A server of a store and a bundle on a free port; it is ended with the block."""
     command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", str(store), "--port", "0"]
-    command += ["--bundle", str(bundle)]
+    command += ["--trust-this-machine", "--bundle", str(bundle)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None

@@ -52,9 +52,16 @@ class RemoteQuestions:
 class RemoteAgent:
     """The part of `Agent` that commands use, served elsewhere."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str = "") -> None:
+        """Connects at the first call.
+
+        Args:
+            url: of the server.
+            key: sent with each request; "" for a server that needs none.
+        """
         self._url = url
-        self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(10, read=300), trust_env=False)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=httpx.Timeout(10, read=300), trust_env=False)
         self.questions = RemoteQuestions(self._ask)
 
     def add_document(
@@ -172,6 +179,9 @@ def _refusal(problem: dict[str, Any]) -> AgentError:
 
 _OF_THE_SERVER = {
     "job-queue-full": JobQueueFull,
+    "key-missing": ServerUnreachable,
+    "key-refused": ServerUnreachable,
+    "scope-missing": ServerUnreachable,
     "store-damaged": StoreDamaged,
     "store-full": StoreFull,
     "store-unavailable": StoreUnavailable,

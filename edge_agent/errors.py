@@ -11,6 +11,7 @@
         ├── RootUnknown            no folder with that label                     (HTTP 404)
         ├── ReviewUnknown          no queued item with that id                   (HTTP 404)
         ├── JobUnknown             no job with that id                           (HTTP 404)
+        ├── KeyUnknown             no active API key with that id                (HTTP 404)
         ├── JobQueueFull           too many documents wait to be ingested        (HTTP 503)
         ├── StoreForeign           a file that is not our store
         ├── StoreTooNew            a store of a later version
@@ -65,6 +66,10 @@ class ReviewUnknown(AgentError):
 
 class JobUnknown(AgentError):
     """No job has that id."""
+
+
+class KeyUnknown(AgentError):
+    """No active API key has that id."""
 
 
 class JobQueueFull(AgentError):

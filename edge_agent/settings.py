@@ -61,11 +61,13 @@ class HttpSettings:
         hosts: names that it is asked by, beside those of this machine's loopback and the address that is connected to.
         origins: of web pages of other servers that may ask it, such as `https://intranet.example`.
         root_path: under which a proxy shows it, such as `/orilla`; "" where it stands at the top.
+        trusts_machine: whether whoever reaches it without a key may do everything; for loopback alone.
     """
 
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     root_path: str = ""
+    trusts_machine: bool = False
 
 
 @dataclass(frozen=True, slots=True)

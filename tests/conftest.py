@@ -86,7 +86,8 @@ def serving() -> Iterator[ServeStore]:
     servers: list[Server] = []
 
     def start(store: Path, *options: str) -> Server:
-        command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", str(store), "--port", "0", *options]
+        command = [sys.executable, "-m", "orilla", "edge", "serve", "--store", str(store), "--port", "0"]
+        command += ["--trust-this-machine", *options]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
         assert process.stderr is not None
         said = []

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import edge_agent.cli.keys
 from edge_agent.cli.base import add_base_commands
 from edge_agent.cli.opening import AgentOpener, opened_agent, require_store
 from edge_agent.cli.options import DEFAULT_STORE, BundleOption, JsonOption, StoreOption, TagsOption, VerboseOption
@@ -18,6 +19,7 @@ from student.terminal import progress_bar
 
 app = typer.Typer(no_args_is_help=True, help="The branch server: ingest documents, answer questions.")
 app.command()(serve)
+app.add_typer(edge_agent.cli.keys.app, name="keys")
 
 
 @app.command()

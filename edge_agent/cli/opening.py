@@ -1,9 +1,13 @@
 """The agent that a command works with: in this process where the store is free, else the server that has it."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+KEY, KEY_FILE = "ORILLA_KEY", "ORILLA_KEY_FILE"
+"""Names in the environment of the key that commands send to a running server, and of a file that holds it."""
 
 if TYPE_CHECKING:
     from edge_agent.agent import Agent
@@ -38,10 +42,25 @@ def opened_agent(store: Path, bundle: Path, *, makes_store: bool = True) -> "Ite
             url = holder_url(store)
             if url is None:
                 raise
-            opened: Agent | RemoteAgent = stack.enter_context(contextlib.closing(RemoteAgent(url)))
+            opened: Agent | RemoteAgent = stack.enter_context(contextlib.closing(RemoteAgent(url, _key(store))))
         else:
             opened = stack.enter_context(Agent(AgentSettings(store, bundle)))
         yield opened
+
+
+def _key(store: Path) -> str:
+    """The key to send to the server of a store: the environment's, else the one that it left beside the store."""
+    from edge_agent.errors import InputInvalid
+    from edge_agent.storage.lock import holder_key
+
+    if path := os.environ.get(KEY_FILE):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputInvalid(
+                f"the key in {path} ({KEY_FILE}) cannot be read; expected a file with one key"
+            ) from error
+    return os.environ.get(KEY) or holder_key(store)
 
 
 def require_store(store: Path) -> None:
@@ -81,5 +100,5 @@ class AgentOpener:
             raise ServerUnreachable(
                 "the server that had the store has ended; start it again, or start this command again"
             )
-        with contextlib.closing(RemoteAgent(url)) as remote:
+        with contextlib.closing(RemoteAgent(url, _key(self._store))) as remote:
             yield remote

@@ -1,5 +1,6 @@
 """`orilla edge serve`: the server of a store, and how it is reached."""
 
+import ipaddress
 import logging
 import socket
 import sys
@@ -50,20 +51,35 @@ def serve(
             envvar="ORILLA_ROOT_PATH", rich_help_panel=_REACHED, help="Path that a proxy shows the server under."
         ),
     ] = "",
+    trust_this_machine: Annotated[
+        bool,
+        typer.Option(
+            "--trust-this-machine/--require-keys",
+            envvar="ORILLA_TRUST_THIS_MACHINE",
+            rich_help_panel=_REACHED,
+            help="Whether everybody on this machine may do everything, without a key. Only on loopback.",
+        ),
+    ] = False,
 ) -> None:
     """Serve a store over HTTP until interrupted.
 
-    Then ask it:  curl -s localhost:8080/v1/query -H 'content-type: application/json' -d '{"text": "…"}'
+    Callers need a key, made by `orilla edge keys create`, also while it runs. Commands on the same store need none.
+
+    \b
+      orilla edge keys create intranet --scope ask
+      curl -s localhost:8080/v1/query -H "Authorization: Bearer KEY" \\
+           -H 'content-type: application/json' -d '{"text": "…"}'
 
     It answers to localhost, to its address, and to the names of --allow-host. Web pages of other servers can change
     nothing, and read nothing unless --allow-origin names them.
-    """
+    """  # noqa: D301  (the backspace keeps the lines of the examples apart)
     from edge_agent.http.origins import checked_host, checked_origin, checked_root_path
 
     http = HttpSettings(
         hosts=tuple(checked_host(name) for name in allow_host or ()),
         origins=tuple(checked_origin(origin) for origin in allow_origin or ()),
         root_path=checked_root_path(root_path),
+        trusts_machine=trust_this_machine,
     )
     _serve(AgentSettings(store, bundle, workers, is_reviewing=review), http, host, port)
 
@@ -73,6 +89,8 @@ def _serve(settings: AgentSettings, http: HttpSettings, host: str, port: int) ->
 
     import uvicorn
 
+    from edge_agent.access.authentication import Authentication
+    from edge_agent.access.key_file import KeyFile
     from edge_agent.agent import Agent
     from edge_agent.http.app import create_app
     from edge_agent.ingest.jobs import Jobs
@@ -83,17 +101,25 @@ def _serve(settings: AgentSettings, http: HttpSettings, host: str, port: int) ->
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has ended: so all is closed
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with _bound(host, port) as listener:
+        if http.trusts_machine and not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+            raise InputInvalid(
+                f"--trust-this-machine opens everything without a key, and {host} is reached from elsewhere too; "
+                "listen on 127.0.0.1, or leave it away and make keys with `orilla edge keys create`"
+            )
+        authentication = Authentication(KeyFile(settings.store))
         url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         with (
-            StoreLock(settings.store, url=url),
+            StoreLock(settings.store, url=url, key=authentication.command_key),
             Agent(settings) as agent,
             Jobs(settings.store / "jobs", agent.ingest_job) as jobs,
         ):
             listener.listen(2048)
             ready = agent.readiness()
             typer.echo(f"serving {ready.documents} documents ({ready.passages} passages) on {url}", err=True)
+            if not http.trusts_machine and not authentication.keys.all():
+                typer.echo("no key yet; make one:  orilla edge keys create NAME --scope ask", err=True)
             config = uvicorn.Config(
-                create_app(agent, jobs, http),
+                create_app(agent, jobs, http, authentication),
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=10,

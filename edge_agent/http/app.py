@@ -2,21 +2,24 @@
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import edge_agent
+from edge_agent.access.authentication import Authentication
+from edge_agent.access.key_file import KeyFile
 from edge_agent.agent import Agent
 from edge_agent.http import problems
+from edge_agent.http.authentication import AuthenticationMiddleware
 from edge_agent.http.body_limit import BodyLimitMiddleware
 from edge_agent.http.documents import DOCUMENT_BODIES, add_document_routes, add_upload_routes
 from edge_agent.http.feedback import add_feedback_routes
 from edge_agent.http.json_bodies import JsonBodyRoute
+from edge_agent.http.keys import add_key_routes
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
+from edge_agent.http.openapi import describe_api
 from edge_agent.http.operations import add_operation_routes
 from edge_agent.http.origins import HostAndOriginMiddleware
-from edge_agent.http.problems import Problem
 from edge_agent.http.questions import add_question_routes
 from edge_agent.http.response_headers import ResponseHeadersMiddleware
 from edge_agent.http.roots import add_root_routes
@@ -27,13 +30,19 @@ _INGESTS_AT_ONCE = 4
 """Documents; more wait, in no thread that a question needs."""
 
 
-def create_app(agent: Agent, jobs: Jobs, settings: HttpSettings) -> ASGIApp:
-    """The application that serves an agent and its jobs; whoever made them closes them."""
+def create_app(agent: Agent, jobs: Jobs, settings: HttpSettings, authentication: Authentication) -> ASGIApp:
+    """The application that serves an agent and its jobs to callers with a key; whoever made them closes them."""
     metrics = Metrics(agent, jobs)
-    app = create_routes(agent, jobs, metrics, settings)
+    app = create_routes(agent, jobs, metrics, settings, authentication.keys)
     limits = agent.settings.limits
     max_bytes_of = dict.fromkeys(DOCUMENT_BODIES, limits.max_document_request_bytes)
     app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_request_bytes, max_bytes_of=max_bytes_of)
+    app.add_middleware(
+        AuthenticationMiddleware,
+        routes=app.router.routes,
+        authentication=authentication,
+        trusts_machine=settings.trusts_machine,
+    )
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -47,7 +56,7 @@ def create_app(agent: Agent, jobs: Jobs, settings: HttpSettings) -> ASGIApp:
     return ResponseHeadersMiddleware(app)
 
 
-def create_routes(agent: Agent, jobs: Jobs, metrics: Metrics, settings: HttpSettings) -> FastAPI:
+def create_routes(agent: Agent, jobs: Jobs, metrics: Metrics, settings: HttpSettings, keys: KeyFile) -> FastAPI:
     """The routes by themselves, with the problems that they answer."""
     app = FastAPI(
         title="Orilla edge agent",
@@ -66,22 +75,6 @@ def create_routes(agent: Agent, jobs: Jobs, metrics: Metrics, settings: HttpSett
     add_upload_routes(app, agent, jobs, limiter)
     add_root_routes(app, agent)
     add_operation_routes(app, agent, metrics)
-    _document_problems(app)
+    add_key_routes(app, keys)
+    describe_api(app)
     return app
-
-
-def _document_problems(app: FastAPI) -> None:
-    """Puts `Problem` into the OpenAPI document in the place of FastAPI's own error schema."""
-
-    def openapi() -> dict[str, object]:
-        if app.openapi_schema is None:
-            schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-            schemas = schema["components"]["schemas"]
-            schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(schemas["Problem"].pop("$defs"))
-            for name in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(name, None)
-            app.openapi_schema = schema
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -2,11 +2,12 @@
 
 from http import HTTPStatus
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse, JSONResponse
 
 from edge_agent.agent import Agent, Readiness
+from edge_agent.http.authentication import CALLER
 from edge_agent.http.metrics import Metrics
 from edge_agent.http.problems import describe
 from edge_agent.http.response_headers import PAGE_POLICY
@@ -21,6 +22,12 @@ class Health(BaseModel):
     status: str = "ok"
 
 
+class Ready(BaseModel):
+    """The server can answer, or cannot yet."""
+
+    is_ready: bool
+
+
 def add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     """Adds the routes of health, readiness, metrics and the report."""
 
@@ -31,13 +38,13 @@ def add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
         return Health()
 
     @app.head("/readyz", include_in_schema=False)
-    @app.get("/readyz", tags=["operation"], responses={503: {"model": Readiness, "description": "Not ready."}})
-    def readyz(response: Response) -> Readiness:
-        """The agreement of store and index, and the result of the bundle's probes."""
+    @app.get("/readyz", tags=["operation"], responses={503: {"model": Readiness | Ready, "description": "Not ready."}})
+    def readyz(request: Request, response: Response) -> Readiness | Ready:
+        """The agreement of store and index, and the bundle's probes; without a key, whether they are so and no more."""
         readiness = agent.readiness()
         if not readiness.is_ready:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-        return readiness
+        return readiness if request.scope.get(CALLER) else Ready(is_ready=readiness.is_ready)
 
     @app.get("/v1/report", tags=["operation"])
     def report() -> BaseReport:

@@ -22,6 +22,7 @@ from edge_agent.errors import (
     InputInvalid,
     JobQueueFull,
     JobUnknown,
+    KeyUnknown,
     ReviewUnknown,
     RootUnknown,
     StoreDamaged,
@@ -41,6 +42,7 @@ STATUS_OF: Mapping[type[Exception], HTTPStatus] = {
     ReviewUnknown: HTTPStatus.NOT_FOUND,
     RootUnknown: HTTPStatus.NOT_FOUND,
     JobUnknown: HTTPStatus.NOT_FOUND,
+    KeyUnknown: HTTPStatus.NOT_FOUND,
     JobQueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
     DocumentUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
     StoreDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -86,6 +88,14 @@ def problem(status: int, name: str, detail: str, errors: list[FieldProblem] | No
     )
 
 
+def problem_of_error(error: Exception) -> JSONResponse:
+    """The response for an error of the agent; those of the server itself are logged."""
+    status = STATUS_OF.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s", error)
+    return problem(status, _name_of(type(error).__name__), str(error))
+
+
 def problem_of(refusal: str, detail: str) -> Problem:
     """The answer that an error of this class, met by a job, would have been given."""
     status = next((s for kind, s in STATUS_OF.items() if kind.__name__ == refusal), HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -121,10 +131,7 @@ def install(app: FastAPI) -> None:
 
 
 def _agent_error(request: fastapi.Request, error: Exception) -> JSONResponse:
-    status = STATUS_OF.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("%s %s: %s", request.method, request.scope.get("path"), error)
-    return problem(status, _name_of(type(error).__name__), str(error))
+    return problem_of_error(error)
 
 
 def _request_invalid(request: fastapi.Request, error: Exception) -> JSONResponse:

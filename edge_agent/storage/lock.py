@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from edge_agent.errors import StoreLocked
 from edge_agent.storage.failures import named_failures
+from student.artifacts.durable import write_durably
 
 HOLDER = "agent.json"
 """The note beside the lock."""
@@ -19,12 +20,13 @@ _LOCK = "agent.lock"
 class StoreLock:
     """Holds a store until it is released or the process ends, however it ends."""
 
-    def __init__(self, folder: Path, *, url: str | None = None) -> None:
+    def __init__(self, folder: Path, *, url: str | None = None, key: str = "") -> None:
         """Takes the lock.
 
         Args:
             folder: the store's folder, made if it is missing.
             url: where the holder answers HTTP; None for a command that serves nothing.
+            key: that it accepts from commands which can read this folder.
 
         Raises:
             StoreLocked: another process holds it. StoreFull, StoreUnavailable: the folder cannot be written.
@@ -37,7 +39,8 @@ class StoreLock:
             except Timeout:
                 raise _locked(folder) from None
             opened.callback(self._lock.release)
-            (folder / HOLDER).write_text(json.dumps({"pid": os.getpid(), "url": url}))
+            note = json.dumps({"pid": os.getpid(), "url": url, "key": key})
+            write_durably(folder / HOLDER, note.encode(), mode=0o600)
             opened.pop_all()
 
     def release(self) -> None:
@@ -55,6 +58,11 @@ def holder_url(folder: Path) -> str | None:
     """The address where the process that holds the store's lock answers HTTP; None when it does not say."""
     url = _read_holder(folder).get("url")
     return str(url) if url else None
+
+
+def holder_key(folder: Path) -> str:
+    """The key that the process which holds the store accepts from commands; "" when it does not say."""
+    return str(_read_holder(folder).get("key", ""))
 
 
 def _locked(folder: Path) -> StoreLocked:

@@ -7,10 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Writes a temporary file, fsyncs it and renames it into place: the old content or the new, never a part."""
+def write_durably(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Writes a temporary file, fsyncs it and renames it into place: the old content or the new, never a part.
+
+    Args:
+        path: of the file.
+        content: all of it.
+        mode: permissions that it has from the first byte on, whatever the umask; None for those of the umask.
+    """
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
+    descriptor = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666 if mode is None else mode
+    )
+    with os.fdopen(descriptor, "wb") as file:
+        if mode is not None:
+            os.fchmod(descriptor, mode)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

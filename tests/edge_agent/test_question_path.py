@@ -10,6 +10,7 @@ from types import FrameType
 
 from fastapi.routing import APIRoute
 
+from edge_agent.access.key_file import KeyFile
 from edge_agent.agent import Agent
 from edge_agent.http.app import create_routes
 from edge_agent.http.metrics import Metrics
@@ -49,7 +50,7 @@ def test_a_questions_way_from_the_route_to_its_answer_touches_at_most_seventeen_
     demo_agent: Agent, tmp_path: Path
 ) -> None:
     with Jobs(tmp_path / "jobs", demo_agent.ingest_job) as jobs:
-        app = create_routes(demo_agent, jobs, Metrics(demo_agent, jobs), HttpSettings())
+        app = create_routes(demo_agent, jobs, Metrics(demo_agent, jobs), HttpSettings(), KeyFile(tmp_path))
         (endpoint,) = (r.endpoint for r in app.routes if isinstance(r, APIRoute) and r.path == "/v1/query")
         with files_called() as files:
             answers = [endpoint(QueryRequest(text=text)) for text in QUESTIONS]

@@ -22,7 +22,7 @@ print({name: head.classify(student.encoder.encode(["Where is my invoice?"])[0]).
 """
 SERVER = """\
 orilla edge ingest DOCUMENTS --store STORE --bundle .
-orilla edge serve --store STORE --bundle . --port 8080
+orilla edge serve --store STORE --bundle . --port 8080 --trust-this-machine
 """
 REQUEST = """\
 curl -s http://127.0.0.1:8080/v1/query -H 'content-type: application/json' \\
