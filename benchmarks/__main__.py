@@ -25,6 +25,7 @@ from benchmarks import (
     hybrid,
     kills,
     known_items,
+    masking,
     recommend,
     reembedding,
     scale,
@@ -57,6 +58,7 @@ BENCHMARKS = {
     "fuzz": fuzz.run,
     "kills": kills.run,
     "concurrency": concurrency.run,
+    "masking": masking.run,
     "fairness": fairness.run,
     "reembedding": reembedding.run,
     "closed_loop": closed_loop.run,
@@ -77,6 +79,7 @@ NEED_DATA = (
     "federated_scale",
     "closed_loop",
     "closed_loop_words",
+    "masking",
     "teachers",
 )
 

@@ -9,6 +9,7 @@ from benchmarks.pages.answers import render_conversations, render_demo
 from benchmarks.pages.documents import render_cases, render_files
 from benchmarks.pages.federation import render_adapter, render_audit, render_heads, render_labels, render_scale
 from benchmarks.pages.loop import render_loop, render_words
+from benchmarks.pages.masking import render_masking
 from benchmarks.pages.readme import render_summary
 from benchmarks.pages.retrieval import render_guides, render_hybrid, render_recommendations
 from benchmarks.pages.robustness import (
@@ -47,6 +48,7 @@ PAGES: Mapping[str, Mapping[str, Render]] = {
     },
     "loop": {"closed_loop": render_loop, "closed_loop_words": render_words},
     "scale": {"scale": render_large_base, "million": render_million, "targets_scale": render_targets},
+    "masking": {"masking": render_masking},
     "robustness": {
         "kills": render_kills,
         "fuzz": render_fuzz,

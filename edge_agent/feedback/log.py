@@ -89,8 +89,11 @@ class FeedbackLog:
 
 
 def _require_no_identifier(value: str | None, name: str, expected: str) -> None:
-    """Refuses a name that holds an identifier; what only looks random may be a pseudonym and is none."""
-    if value is not None and any(span.reason != RANDOM for span in find_identifiers(value)):
+    """Refuses a name that holds an identifier; what only looks random may be a pseudonym and is none.
+
+    The word before it lets an address of examples count, which a text may name.
+    """
+    if value is not None and any(span.reason != RANDOM for span in find_identifiers(f"IP {value}")):
         raise InputInvalid(
             f"{name} holds personal data, such as an e-mail, phone or identity number; expected {expected}"
         )

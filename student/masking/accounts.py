@@ -19,20 +19,23 @@ _IBAN_LENGTHS = {
     YE30""".split()
 }
 """Characters of an IBAN by its country, of the registry of SWIFT."""
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ .\-/_]{0,2}\d[ .\-/_]?\d(?=(?:[ .\-/_]{0,3}[A-Za-z0-9]){8})")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][ ]?[A-Za-z][ .\-/_]{0,2}\d[ .\-/_]?\d(?=(?:[ .\-/_]{0,3}[A-Za-z0-9]){8})")
 _NEXT = re.compile(r"[ .\-/_]{0,3}([A-Za-z0-9])")
 
 
 def find_ibans(plain: PlainText) -> Iterator[Span]:
     """The IBANs of a text: as many characters as their country has, with check digits that are right."""
     for match in _IBAN.finditer(plain.chars):
-        length = _IBAN_LENGTHS.get(match[0][:2].upper())
+        text, end = re.sub(r"[^A-Za-z0-9]", "", match[0]).upper(), match.end()
+        length = _IBAN_LENGTHS.get(text[:2])
         if length is None:
             continue
-        text, end = re.sub(r"[^A-Za-z0-9]", "", match[0]).upper(), match.end()
         while len(text) < length and (following := _NEXT.match(plain.chars, end)):
             text, end = text + following[1].upper(), following.end()
-        is_whole = not plain.chars[end : end + 1].isalnum()
+        written = plain.chars[match.start() : end]
+        is_whole = not plain.chars[end : end + 1].isalnum() and (written.isupper() or written.islower())
+        if written[2] in " .-" and not written.isupper():  # a word, as in `no. 8309638985`
+            continue
         if len(text) == length and is_whole and mod_97_10.is_valid(text[4:] + text[:4]):
             yield Span(match.start(), end, Kind.IBAN, "iban", text)
 

@@ -27,14 +27,15 @@ def is_service_number(digits: str) -> bool:
     return _SERVICE.fullmatch(digits) is not None
 
 
-def numbers_a_thing(lower: str, start: int) -> bool:
+def numbers_a_thing(lower: str, start: int, since: int = 0) -> bool:
     """Whether the number at a place follows a word such as order, version or error right before it.
 
     Args:
         lower: `PlainText.lower`.
         start: of the number.
+        since: place from which on words count, such as the end of a word that names the number.
     """
-    return _OF_A_THING.search(lower[max(0, start - _BEFORE_CHARS) : start]) is not None
+    return _OF_A_THING.search(lower[max(since, start - _BEFORE_CHARS) : start]) is not None
 
 
 def is_amount(lower: str, start: int, end: int) -> bool:

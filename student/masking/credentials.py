@@ -38,19 +38,20 @@ _LINK = r"(?:[ ]?(?:[:=]|=>|->|—)[ ]?|[ ](?:es|is|era|was|sera|siguiente|actua
 _OWNERS = """de del of for para to al en la the my mi su your acceso usuario user cuenta account wifi wi-fi correo email
 app banca online movil web banco actual nueva new temporal temporary provisional maestra master root admin is es portal
 router tarjeta"""
-_OWNER = rf"(?:[ ](?:{'|'.join(_OWNERS.split())})){{0,5}}"
-_WORDS = """contrasenas? password passwords passwd passphrase pwd claves? psw pswd senha passwort credenciales pass
-secret contra"""
+_OWNER = rf"(?:[ ](?:{'|'.join(_OWNERS.split())})){{0,5}}[\"'`*_]{{0,2}}"
+_WORDS = """contrasenas? password passwords passwd passphrase pwd claves? psw pswd senha passwort credenciales
+(?<!_)pass secret contra"""
 _PASSWORD_WORD = rf"(?<![a-z])(?:{'|'.join(_WORDS.split())}|palabra clave|mot de passe)"
 _PASSWORD = re.compile(
-    rf"{_PASSWORD_WORD}{_OWNER}(?P<link>{_LINK})(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>;]{{3,128}})(?P=quote)"
+    rf"{_PASSWORD_WORD}{_OWNER}(?P<link>{_LINK})"
+    r"(?:(?P<quote>[\"'`])(?P<quoted>[^\n\"'`]{3,64})(?P=quote)|(?P<value>[^\s\"'`<>;]{3,128}))"
 )
 _QUOTED = re.compile(
-    r"(?<![a-z])(?:contrasena|password|passwd|passphrase|pwd|clave|secret)(?:[ ][a-z]{1,12}){0,4}[ ]"
+    r"(?<![a-z_])(?:contrasena|password|passwd|passphrase|pwd|clave|secret)(?:[ ][a-z]{1,12}){0,4}[ ]"
     r"(?P<value>\"[^\s\"]{4,64}\"|'[^\s']{4,64}'|`[^\s`]{4,64}`|[\[(][^\s()\[\]]{6,64}[\])])"
 )
 _BARE = re.compile(
-    r"(?<![a-z])(?:contrasena|password|passwd|pwd|clave|pass)[ ](?P<value>(?=[^\s]{0,40}\d)[^\s\"'`<>]{6,64})"
+    r"(?<![a-z_])(?:contrasena|password|passwd|pwd|clave|pass)[ ](?P<value>(?=[^\s]{0,40}\d)[^\s\"'`<>]{6,64})"
 )
 _KEYS = (
     "api[ _-]?keys?|apikey|clave (?:de )?(?:la )?api|access[ _-]?key(?:[ _-]?id)?|secret[ _-]?(?:access[ _-]?)?key"
@@ -62,6 +63,10 @@ _KEY_WORD = re.compile(
     rf"(?<![a-z])(?:{_KEYS})(?:[ ][a-z]{{2,10}}){{0,3}}?[\"']?[ ]?[:= ][ ]?(?:[\"']|bearer |es |is )?"
     r"(?P<value>[a-z0-9_+/=.~$!-]{8,4000})"
 )
+_NO_PASSWORD = re.compile(r"[$<{%*\[(/\\]|\w+://|\w+[\\/]\w+[\\/]")
+"""Variables, examples, links and paths."""
+_PASSWORD_WORDS = re.compile("passw|contrase")
+_ASKED = frozenset("your su tu my new nueva enter introduzca introduce type escriba again".split())
 _ORDINARY = frozenset(
     """required obligatoria obligatorio opcional optional incorrecta incorrecto correcta incorrect correct invalid valid
     valida invalida wrong not no muy la el un una a the too expired caducada caduca expirada necesaria needed case
@@ -75,25 +80,41 @@ _ORDINARY = frozenset(
 )
 
 
+_SPOKEN_PASSWORDS = "pass contra clave pwd psw pswd senha credencial secret".split()
+_SPOKEN_KEYS = "key token secret clave cookie authoriz llave aws_".split()
+
+
 def find_credentials(plain: PlainText) -> Iterator[Span]:
     """The keys and passwords of a text."""
     if "eyJ" in plain.chars:
         yield from (Span(m.start(), m.end(), Kind.JWT, "jwt", m[0]) for m in _JWT.finditer(plain.chars))
-    for pattern, reason in ((_VENDOR, "key of a vendor"), (_SSH_KEY, "ssh key")):
-        yield from (Span(m.start(), m.end(), Kind.API_KEY, reason, m[0]) for m in pattern.finditer(plain.chars))
-    if "-----BEGIN" in plain.chars:
-        yield from (Span(m.start(), m.end(), Kind.API_KEY, "private key") for m in _PRIVATE_KEY.finditer(plain.chars))
-    for pattern in (_BEARER, _AZURE):
+    yield from (Span(m.start(), m.end(), Kind.API_KEY, "key of a vendor", m[0]) for m in _VENDOR.finditer(plain.chars))
+    for sign, pattern in ((" AAAA", _SSH_KEY), ("-----BEGIN", _PRIVATE_KEY)):
+        if sign in plain.chars:
+            yield from (
+                Span(m.start(), m.end(), Kind.API_KEY, "key by its head") for m in pattern.finditer(plain.chars)
+            )
+    for signs, pattern in ((("bearer", "basic"), _BEARER), (("key=", "signature="), _AZURE)):
+        if not any(sign in plain.lower for sign in signs):
+            continue
         for match in pattern.finditer(plain.chars):
             if any(map(str.isdigit, match["value"])):
                 yield Span(*match.span("value"), Kind.API_KEY, "after its word", match["value"])
     yield from _random_ones(plain)
-    yield from _after_words(plain)
+    if any(word in plain.lower for word in _SPOKEN_KEYS):
+        yield from _keys_after_words(plain)
+    if any(word in plain.lower for word in _SPOKEN_PASSWORDS):
+        yield from _passwords_after_words(plain)
 
 
 def _random_ones(plain: PlainText) -> Iterator[Span]:
     for match in _CANDIDATE.finditer(plain.chars):
-        if match[0].count("/") < 4 and looks_random(match[0]) and not _is_in_link(plain.chars, match.start()):
+        if (
+            match[0].count("/") < 4
+            and not match[0].startswith("MII")
+            and looks_random(match[0])
+            and not _is_in_link(plain.chars, match.start())
+        ):
             yield Span(match.start(), match.end(), Kind.API_KEY, RANDOM, match[0])
 
 
@@ -107,36 +128,41 @@ RANDOM = "looks random"
 """The reason of what is taken for a key by its characters alone; a pseudonym may look so too."""
 
 
-def _after_words(plain: PlainText) -> Iterator[Span]:
+def _keys_after_words(plain: PlainText) -> Iterator[Span]:
     for match in _KEY_WORD.finditer(plain.lower):
         value = plain.chars[match.start("value") : match.end("value")].rstrip(".!")
         if any(map(str.isdigit, value)) and any(map(str.isalpha, value)):
             start = match.start("value")
             yield Span(start, start + len(value), Kind.API_KEY, "after its word", value)
+
+
+def _passwords_after_words(plain: PlainText) -> Iterator[Span]:
     for match in _PASSWORD.finditer(plain.lower):
-        if _is_password(plain, match):
-            start = match.start("value")
-            yield Span(start, start + len(_stripped(plain, match)), Kind.PASSWORD, "after its word")
+        start, value = _password(plain, match)
+        if value:
+            yield Span(start, start + len(value), Kind.PASSWORD, "after its word")
     for pattern in (_QUOTED, _BARE):
         for match in pattern.finditer(plain.lower):
             value = match["value"].strip("\"'`()[],.;:")
-            if len(value) >= 4 and value not in _ORDINARY and not value.isalpha():
+            is_file = re.search(r"\.[a-z]{2,5}$|^/", value) is not None
+            if len(value) >= 4 and not value.isalpha() and not _NO_PASSWORD.match(value) and not is_file:
                 start = match.start("value") + match["value"].index(value)
                 yield Span(start, start + len(value), Kind.PASSWORD, "after its word")
 
 
-def _stripped(plain: PlainText, match: re.Match[str]) -> str:
-    value = plain.chars[match.start("value") : match.end("value")]
-    return value if match["quote"] else value.rstrip(".,;:)") or value
-
-
-def _is_password(plain: PlainText, match: re.Match[str]) -> bool:
-    """Whether what follows a word for a password is one: no ordinary word, unless nothing else follows it."""
-    value = _stripped(plain, match)
-    if match["value"].strip(".,;:!?()") in _ORDINARY or sum(map(str.isalnum, value)) < 3:
-        return False
-    if not value.isalpha() or match["quote"] or (value[1:] != value[1:].lower() and not value.isupper()):
-        return True
-    is_assigned = any(sign in match["link"] for sign in ":=>")
-    rest = plain.lower[match.end() : match.end() + 2]
-    return (is_assigned or "es" in match["link"] or "is" in match["link"]) and not re.match(r"[ ]?[a-z]", rest)
+def _password(plain: PlainText, match: re.Match[str]) -> tuple[int, str]:
+    """The beginning of a password and the password; "" for an ordinary word, unless nothing else follows it."""
+    group = "quoted" if match["quote"] else "value"
+    start, end = match.span(group)
+    value = plain.chars[start:end] if match["quote"] else plain.chars[start:end].rstrip(".,:)*")
+    if _NO_PASSWORD.match(value) or sum(map(str.isalnum, value)) < 3:
+        return start, ""
+    words = re.findall(r"[a-z]+", plain.lower[start : start + len(value)])
+    is_words = "".join(words) == value.lower().replace(" ", "")
+    ordinary = _ORDINARY if len(words) == 1 else _ASKED
+    if is_words and any(word in ordinary or _PASSWORD_WORDS.search(word) for word in words):
+        return start, ""
+    is_plain_word = value.isalpha() and value[1:] == value[1:].lower()
+    if is_plain_word and not match["quote"] and re.match(r"[ ]?[a-z]", plain.lower[match.end() : match.end() + 2]):
+        return start, ""
+    return start, value

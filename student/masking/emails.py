@@ -14,7 +14,7 @@ _AT = re.compile(
     r"|(?P<framed>[ _-]?[\[({<|*][ ]?(?:at|arroba)[ ]?[\])}>|*][ _-]?|(?<=\w)[\[({](?:a|en)[\])}](?=\w))"
     r"|(?P<arroba>(?<=[\w\"'>)])[ _-](?:arroba|arrova)[ _-])|(?P<at>(?<=[\w\"'>)])[ _-]{1,2}at[ _-]{1,2}(?=\w))"
 )
-_MAY_HOLD = re.compile(r"@|&#64;|&commat;|%40|\bat\b|arro[bv]a|_at_|[\[({<|*][ ]?(?:a|en)[ ]?[\])}>|*]")
+_MAY_HOLD = re.compile(r"@|&#64;|&commat;|%40|(?<![a-z])at(?![a-z])|arro[bv]a|[\[({](?:a|en)[\])}]")
 _LEFT_CHARS, _RIGHT_CHARS = 96, 200
 _REVERSED_DOT = (
     r"(?:\.|[ ]?[\])}>]?[ ]?(?:otnup|tod)[ ]?[\[({<]?[ ]?|[ ]?[\])}>][ ]?\.[ ]?[\[({<][ ]?|[ ](?:ojab )?noiug[ ])"
@@ -47,7 +47,7 @@ def find_emails(plain: PlainText) -> Iterator[Span]:
         if sides is None:
             continue
         start, end = at.start() - sides[0], at.end() + sides[1]
-        while plain.chars[start].isspace():
+        while not (plain.chars[start].isalnum() or plain.chars[start] in "\"'_"):
             start += 1
         value = re.sub(r"[^\w]|_", "", _WORDS_OF_SIGNS.sub("", plain.lower[start:end]))
         yield Span(start, end, Kind.EMAIL, "e-mail", value)

@@ -186,6 +186,8 @@ def _is_cut_from_more(run: list[_Group], first: int, last: int, is_usual: bool) 
     if last + 1 < len(run):
         pairs.append((run[last + 1], run[last], run[last + 1].join))
     for other, own, join in pairs:
+        if join in ("-", "_") and join not in joins and any(map(str.isdigit, other.text)):
+            return True
         if not (other.text.isdigit() and own.text.isdigit()):
             continue
         if join == "." or (join in joins and not (is_usual and len(other.text) != len(own.text))):

@@ -45,7 +45,8 @@ DATE = (
 _FAR = r"(?:[^\d\n;?!@]{0,32}?)"
 _NEAR_WORD = (
     r"(?:n[.]?[oº°]?|num(?:ero)?|nro|no|number|es|is|era|was|de|del|of|the|el|la|mi|my|su|your|bancaria|corriente"
-    r"|ahorros?|bank|current|savings|saldo|siguiente|following|tarjeta|card|cliente|customer|titular|sim|actual|nuevo"
+    r"|ahorros?|atras|detras|dorso|trasera|reverso|back|bank|current|savings|saldo|siguiente|following|tarjeta|card"
+    r"|cliente|customer|titular|sim|actual|nuevo"
     r"|nueva|new|antiguo|old|secreto|secret|cajero|movil|sms|acceso|para|for|en|in|que|usa|uso|me|llego|ha|llegado)"
 )
 _NEAR = rf"(?:[ ]?[:=#(\"'\[,.-]{{0,2}}[ ]?{_NEAR_WORD}?(?![a-z0-9])){{0,6}}[ :=#(\"'\[>-]{{0,3}}"
@@ -76,7 +77,7 @@ LABELS = (
     ),
     Label(
         Kind.CVV,
-        "cvv|cvv2|cvc|cvc2|cv2|csc|cvn|codigo de seguridad|codigo seguridad|security code|codigo cvv|card code"
+        "cid|cvv|cvv2|cvc|cvc2|cv2|csc|cvn|codigo de seguridad|codigo seguridad|security code|codigo cvv|card code"
         "|codigo de la parte de atras|three digits on the back",
         rf"\d{{3,4}}{_END}",
         _NEAR,
@@ -121,7 +122,7 @@ LABELS = (
     ),
     Label(
         Kind.ACCOUNT,
-        "alias cbu|alias de cbu|alias cvu|alias",
+        "alias cbu|alias de cbu|alias cvu|alias de mercado pago|alias mercado pago|alias mp|alias",
         r"(?<![\w.])(?=[a-z\d.-]{6,20}(?![\w.-]))[a-z\d-]+(?:\.[a-z\d-]+){1,4}",
         _NEAR,
         also_before=False,
@@ -133,27 +134,30 @@ LABELS = (
         "|telefone|phone|phones|telephone|mobile|cell|cellphone|whatsapp|wasap|whats|wa|fax|llamar|llame|llamame|llamen"
         "|llamadme|llama|llamenme|llamando|marque|marcar|contactarme|localizarme|call|callback|dial|text me"
         "|reach me|sms al"
-        "|ring me|contact number|numero de contacto",
+        "|ring me|contact number|numero de contacto|my number is|mi numero es|este numero|this number",
         rf"(?:\+|00)?[(]?\d[)]?(?:[ .\-/]{{0,3}}[(]?\d[)]?){{6,14}}{_END}",
         _FAR,
     ),
     Label(
         Kind.ID,
-        "dni|d.n.i.|nif|n.i.f.|nie|n.i.e.|cif|c.i.f.|cedula|cedulas|c.c.|cc|c.i.|ci|t.i.|c.e.|nit|n.i.t.|cuit|cuil"
-        "|c.u.i.t.|c.u.i.l."
-        "|rut|r.u.t.|run|rfc|r.f.c.|curp|ine|ife|clave de elector|cic|ocr|credencial de elector|cpf|c.p.f.|cnpj|rg"
-        "|r.g.|le|l.e.|lc|dpi"
-        "|dui|rtn|documento|documento nacional de identidad|documento de identidad|doc.|identidad|identificacion"
-        "|identification|identity|identity card|national id|id card|id number|numero de identificacion|tax id"
-        "|tax number"
-        "|tin|itin|ein|vat|vat number|steuer-id|steuernummer|personalausweis|bsn|pesel|personnummer|nir|insee"
-        "|codice fiscale"
-        "|ppsn|pps|egn|cnp|oib|amka|afm|nhs|licencia de conducir|licencia|carnet de conducir|permiso de conducir|carnet"
-        "|driver license|drivers license|driver's license|driving licence|driving license|driving permit|imei|nhc"
-        "|historia clinica|medical record|mrn|colegiado|ncol|n.col|nºcol|dni/nie|dni/nif|nif/cif|nif/nie|dni o nie"
-        "|soporte|idesp",
+        "dni|d.n.i.|nif|n.i.f.|nie|n.i.e.|cedula|cedulas|cuit|cuil|c.u.i.t.|c.u.i.l.|rut|r.u.t.|curp|clave de elector"
+        "|credencial de elector|cpf|c.p.f.|cnpj|documento nacional de identidad|documento de identidad|id number"
+        "|identity card|national id|numero de identificacion|tax id|tax number|steuer-id|steuernummer|personalausweis"
+        "|personnummer|pesel|codice fiscale|medical record|historia clinica|nhc|dni/nie|dni/nif|nif/cif|nif/nie"
+        "|dni o nie"
+        "|licencia de conducir|carnet de conducir|permiso de conducir|driver license|drivers license|driver's license"
+        "|driving licence|driving license|driving permit|imei|idesp|colegiado|ncol|n.col|nºcol|itin|ppsn|amka",
         ID_VALUE,
         _FAR,
+    ),
+    Label(
+        Kind.ID,
+        "cif|c.i.f.|c.c.|cc|c.i.|ci|t.i.|c.e.|nit|n.i.t.|run|rfc|r.f.c.|ine|ife|cic|ocr|rg|r.g.|le|l.e.|lc|dpi|dui"
+        "|rtn|documento"
+        "|identidad|identificacion|identification|identity|id card|tin|ein|vat|vat number|bsn|nir|insee|pps|egn|cnp|oib"
+        "|afm|nhs|nhs number|licencia|carnet|mrn|soporte|soporte del dni|numero de soporte",
+        ID_VALUE,
+        _NEAR,
     ),
     Label(
         Kind.PLATE,
@@ -164,8 +168,8 @@ LABELS = (
         r"|[a-z]{2}[ -]?\d{4,5}"
         r"|\d{2}[ -][a-z]{2}[ -]\d{2}|\d{2}[ -]\d{2}[ -][a-z]{2}|[a-z]\d{3}[ -]?[a-z]{3}"
         r"|[a-z]{1,3}-[a-z]{1,2}[ -]?\d{1,4}"
-        r"|[a-z]\d{2}[ -]?[a-z]{3})(?![a-z\d])",
-        r"(?:[^\d\n;?!@.]{0,24}?)",
+        r"|[a-z]\d{2}[ -]?[a-z]{3}|\d[a-z]{3}\d{3})(?![a-z\d])",
+        r"(?:(?:[^\d\n;?!@.]|(?<=n)\.(?=[ ]?[oº])|(?<=no)\.){0,24}?)",
     ),
     Label(
         Kind.BIC,

@@ -19,6 +19,7 @@ _LINK = (
     r"[\s\"')\],.:-]{0,3}(?:(?:es|is|era|como|as|como es)[ ])?(?:(?:el|la|mi|my|su|the|un|mis)[ ])?"
     r"(?:(?:numero|number|n[.]?[oº]?) (?:de |of )?)?[(]?$"
 )
+_VERSION = re.compile(r"\d+(?:\.\d+)*\.\d(?:\.\d+)+")
 _A_DATE = re.compile(DATE)
 _COUNTRIES = frozenset(
     """AD AE AF AG AL AM AO AR AT AU AZ BA BB BD BE BG BH BM BN BO BR BS BY BZ CA CH CI CL CM CN CO CR CU CY CZ DE DK DO
@@ -68,14 +69,19 @@ def find_labelled(plain: PlainText) -> Iterator[Span]:
             phrase = rule.phrase.match(plain.lower, word.start())
             if phrase is None:
                 continue
-            found = rule.after.match(plain.lower, phrase.end())
-            if found is not None and _is_value(rule.label, plain, *found.span("value")):
-                start, end = found.span("value")
-            elif rule.label.also_before and (place := _value_before(rule, plain, word.start())):
-                start, end = place
-            else:
-                continue
-            yield Span(start, end, rule.label.kind, f"after its word ({word[0]})")
+            place = _value_after(rule, plain, phrase.end())
+            if place is None and rule.label.also_before:
+                place = _value_before(rule, plain, word.start())
+            if place is not None:
+                yield Span(*place, rule.label.kind, f"after its word ({word[0]})")
+
+
+def _value_after(rule: _Rule, plain: PlainText, since: int) -> tuple[int, int] | None:
+    """The value that follows the end of a phrase which names it."""
+    found = rule.after.match(plain.lower, since)
+    if found is None or not _is_value(rule.label, plain, found.span("value"), since):
+        return None
+    return found.span("value")
 
 
 def _value_before(rule: _Rule, plain: PlainText, end: int) -> tuple[int, int] | None:
@@ -84,21 +90,24 @@ def _value_before(rule: _Rule, plain: PlainText, end: int) -> tuple[int, int] | 
     found = rule.before.search(plain.lower[start:end])
     if found is None or plain.lower[start + found.start("value") - 1 : start + found.start("value")].isalnum():
         return None
-    first, last = start + found.start("value"), start + found.end("value")
-    return (first, last) if _is_value(rule.label, plain, first, last) else None
+    place = start + found.start("value"), start + found.end("value")
+    return place if _is_value(rule.label, plain, place, 0) else None
 
 
-def _is_value(label: Label, plain: PlainText, start: int, end: int) -> bool:
+def _is_value(label: Label, plain: PlainText, place: tuple[int, int], since: int) -> bool:
     """Whether a value can be what a label names, beyond its shape."""
-    value = plain.chars[start:end]
-    if label.kind is Kind.BIRTH_DATE:
-        return True
-    if label.kind is Kind.PHONE and is_service_number(re.sub(r"\D", "", value)):
+    value = plain.chars[slice(*place)]
+    is_thing = numbers_a_thing(plain.lower, place[0], since)
+    match label.kind:
+        case Kind.BIRTH_DATE:
+            return True
+        case Kind.BIC:
+            return value.isupper() and value[4:6] in _COUNTRIES
+        case Kind.PLATE:
+            return not value.islower() and not is_thing
+        case Kind.PHONE if is_service_number(re.sub(r"\D", "", value)):
+            return False
+    is_date = label.kind is not Kind.ACCOUNT and _A_DATE.fullmatch(plain.lower, *place) is not None
+    if is_date or is_amount(plain.lower, *place) or _VERSION.fullmatch(value):
         return False
-    if label.kind is Kind.BIC:
-        return value.isupper() and value[4:6] in _COUNTRIES
-    if label.kind is Kind.PLATE:
-        return not value.islower() and not numbers_a_thing(plain.lower, start)
-    if is_amount(plain.lower, start, end) or _A_DATE.fullmatch(plain.lower, start, end):
-        return False
-    return label.kind in {Kind.PIN, Kind.CVV, Kind.CARD} or not numbers_a_thing(plain.lower, start)
+    return label.kind in {Kind.PIN, Kind.CVV, Kind.CARD} or not is_thing

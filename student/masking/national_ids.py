@@ -17,32 +17,31 @@ _UNMISTAKABLE = (
         rf"[A-Z]{{3}}{_SEPARATOR}[A-Z\d]{_SEPARATOR}\d",
     ),
     ("mx.ine", rf"[A-Z]{{6}}{_SEPARATOR}\d\d{_MONTH_DAY}{_SEPARATOR}\d\d{_SEPARATOR}[HM]{_SEPARATOR}\d{{3}}"),
+    ("mx.ine", r"IDMEX[ ]?\d{9,10}"),
     ("mx.rfc", rf"[A-ZÑ&]{{4}}{_SEPARATOR}\d\d{_MONTH_DAY}{_SEPARATOR}[A-Z\d]{{2}}[A\d]"),
     (
         "it.codicefiscale",
-        rf"[A-Z]{{3}}{_SEPARATOR}[A-Z]{{3}}{_SEPARATOR}[\dLMNP-V]{{2}}[A-EHLMPRST][\dLMNP-V]{{2}}{_SEPARATOR}[A-Z]"
+        rf"[A-Z]{{3}}{_SEPARATOR}[A-Z]{{3}}{_SEPARATOR}\d\d[A-EHLMPRST][\dLMNP-V]{{2}}{_SEPARATOR}[A-Z]"
         rf"[\dLMNP-V]{{3}}{_SEPARATOR}[A-Z]",
     ),
-    (
-        "mrz",
-        r"(?:[PIACV][A-Z<][A-Z]{3}[A-Z<]{4,39}<<[A-Z<]{2,39}|[A-Z0-9]{9}\d[A-Z<]{3}\d{7}[MFX<]\d{7}[A-Z0-9<]{2,16})",
-    ),
 )
-_PATTERNS = [
-    (name, re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])", re.IGNORECASE))
-    for name, pattern in _UNMISTAKABLE
-]
-_HAS_DATE = re.compile(r"[A-Za-z&Ññ][ .\-/]?\d\d|<<")
+"""Numbers that need no check digit, for nothing else is written so; all begin with letters and a date."""
+_PATTERNS = [(name, re.compile(rf"{pattern}(?![A-Za-z0-9])", re.IGNORECASE)) for name, pattern in _UNMISTAKABLE]
+_BEGINNING = re.compile(r"(?<![A-Za-z0-9])[A-ZÑ&]{3,6}[ .\-/]?(?:[A-Z]{3}[ .\-/]?)?\d\d", re.IGNORECASE)
+_MRZ = re.compile(
+    r"(?<![A-Za-z0-9])(?:[PIACV][A-Z<][A-Z]{3}[A-Z<]{4,39}<<[A-Z<]{2,39}"
+    r"|[A-Z0-9]{9}\d[A-Z<]{3}\d{7}[MFX<]\d{7}[A-Z0-9<]{2,16})(?![A-Za-z0-9])"
+)
 
 
 def find_unmistakable(plain: PlainText) -> Iterator[Span]:
-    """The numbers of a text that need no check digit, for nothing else is written so: CURP, RFC, INE, MRZ, ..."""
-    if not _HAS_DATE.search(plain.chars):
-        return
-    for name, pattern in _PATTERNS:
-        for match in pattern.finditer(plain.chars):
-            kind = Kind.PASSPORT if name == "mrz" else Kind.ID
-            yield Span(match.start(), match.end(), kind, name)
+    """The numbers of a text that their shape alone gives away: CURP, RFC, INE, codice fiscale, zones of passports."""
+    for beginning in _BEGINNING.finditer(plain.chars):
+        for name, pattern in _PATTERNS:
+            if match := pattern.match(plain.chars, beginning.start()):
+                yield Span(match.start(), match.end(), Kind.ID, name)
+    if "<" in plain.chars:
+        yield from (Span(m.start(), m.end(), Kind.PASSPORT, "mrz") for m in _MRZ.finditer(plain.chars))
 
 
 def _is_nuss(number: str) -> bool:
@@ -139,5 +138,5 @@ FORMATS = (
     _id("ee.ik", "9" * 11),
     _id("ie.pps", "9999999A", "9999999AA"),
     _id("ch.ssn", "9" * 13, groupings=((3, 4, 4, 2),), kind=_SOCIAL),
-    _id("eu.vat", *_VAT_SHAPES),
+    Format(Kind.ID, "eu.vat", _VAT_SHAPES, checked_by("eu.vat"), may_number_things=True),
 )

@@ -22,8 +22,8 @@ _MAC = re.compile(
 )
 _URL = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z][A-Za-z0-9+.-]{1,15}://|www\.)[^\s<>\"\[\]{}|\\^`]{3,2000}")
 _VERSION_BEFORE = re.compile(
-    r"(?:version|versiones|ver|v|build|release|firmware|revision|rev|update|patch|parche|seccion|section|apartado)[.:]?"
-    r"\s?$"
+    r"(?:version|versiones|ver|v|build|release|firmware|revision|rev|update|patch|parche|seccion|section|apartado|oids?)[.:]?"
+    r"[\s`'\"]{0,2}$"
 )
 _WHOSE_BEFORE = re.compile(
     r"\bip(?:v4|v6)?s?\b[^\n;?!]{0,24}$"
@@ -42,7 +42,7 @@ _SECRET_FIELD = re.compile(
     r"=[^&#\s]{4,}",
     re.IGNORECASE,
 )
-_USER = re.compile(r"^[a-z][a-z0-9+.-]*://[^/\s@:]{1,128}(?::[^/\s@]{1,256})?@", re.IGNORECASE)
+_USER = re.compile(r"^[a-z][a-z0-9+.-]*://[^/\s@:]{0,128}:[^/\s@]{1,256}@", re.IGNORECASE)
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _OPENING = """reset invite invitation verify confirm token activate magic unsubscribe services hooks? restablecer
 activar verificar invitacion share s d"""
@@ -75,7 +75,14 @@ def _is_host(plain: PlainText, match: re.Match[str]) -> bool:
     before = plain.lower[max(0, match.start() - 40) : match.start()]
     if address.version == 4:
         octets = address.packed
-        if octets[0] in (0, 255) or octets[3] in (0, 255) or plain.chars[match.end() : match.end() + 1] == "/":
+        is_gateway = address.is_private and octets[3] == 1
+        if (
+            is_gateway
+            or max(octets) < 10
+            or octets[0] in (0, 255)
+            or octets[3] in (0, 255)
+            or plain.chars[match.end() : match.end() + 1] == "/"
+        ):
             return False
         if _VERSION_BEFORE.search(before):
             return False

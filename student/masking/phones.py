@@ -14,18 +14,22 @@ from student.masking.plain_text import PlainText
 from student.masking.spans import Kind, Span
 
 _RUN = re.compile(
-    r"(?<![\w@/=.,#&%$-])[+(]?\d(?:\d|[ ](?=[(\d+./-])|[(.\-/][ ]?(?=[(\d])|\)[ ]?-?[ ]?(?=\d)|(?<=[ /])\+(?=\d))*+"
+    r"(?<![\w@/=.,#&%$-])(?=[\d ().\-/+]{7})[(]?\+?[(]?\d"
+    r"(?:\d|[ ](?=[(\d+./-])|[(.\-/][ ]?(?=[(\d])|\)[ ]?-?[ ]?(?=\d)|(?<=[ /])\+(?=\d))*+"
     r"(?![\w@%])"
 )
+_SPELLED = re.compile(r"(?<![\w.,])(?:\d[ ]){8,12}\d(?![\w]|[ ]\d)")
 _NUMBER = re.compile(r"\d+")
 _DATES = r"\d{1,2}([./-])\d{1,2}\1(?:19|20)?\d\d(?!\d)|(?:19|20)\d\d([./-])\d{1,2}\2\d{1,2}(?!\d)"
-_PIECE = re.compile(rf"[ ]?/[ ]|[ ]-[ ]|(?=\+)|[ ](?=[(])|(?<=\d{{7}})/(?=\d{{6}})|(?<!\d)(?:{_DATES})[ ]?")
+_PIECE = re.compile(
+    rf"[ ]?/[ ]|[ ]-[ ]|(?<![(])(?=\+)|[ ](?=[(])|(?<=\d{{7}})/(?=\d{{6}})|(?<![\d./-])(?:{_DATES})[ ]?"
+)
 _THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3}){2,}")
 _A_DATE = re.compile(
     r"\d{1,2}([./-])\d{1,2}\1\d{2,4}|\d{4}([./-])\d{1,2}\2\d{1,2}(?:[ ]\d+)?|(?:19|20)\d\d ?[-/] ?(?:19|20)?\d\d"
 )
 _REGIONS_BY_DIGITS = {
-    8: ("PE",), 9: ("ES", "CL", "PE"), 10: ("MX", "CO", "US", "AR", "GB"), 11: ("GB", "US", "AR", "CL", "ES"),
+    9: ("ES", "CL", "PE"), 10: ("MX", "CO", "US", "AR", "GB"), 11: ("GB", "US", "AR", "CL", "ES"),
     12: ("MX", "ES", "AR", "CO"), 13: ("MX", "AR"), 14: ("ES", "GB"), 15: ("MX", "AR"),
 }  # fmt: skip
 """Where numbers without a country code may belong, by their digits."""
@@ -37,6 +41,10 @@ _AREA = re.compile(r"[(]\d{2,5}[)]")
 
 def find_phones(plain: PlainText) -> Iterator[Span]:
     """The telephone numbers of a text. After a word for a telephone `labelled` finds them by shape alone."""
+    for spelled in _SPELLED.finditer(plain.chars):
+        digits = re.sub(r"\D", "", spelled[0])
+        if _PLAIN.fullmatch(digits) and not numbers_a_thing(plain.lower, spelled.start()):
+            yield Span(spelled.start(), spelled.end(), Kind.PHONE, "telephone", digits[-9:])
     for run in _RUN.finditer(plain.chars):
         for start, end in _pieces(plain.chars, run.start(), run.end()):
             if _is_phone(plain, start, end):
@@ -51,11 +59,13 @@ def _pieces(chars: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         cuts += [cut.start(), cut.end()]
     for first, last in zip(cuts[::2], [*cuts[1::2], end], strict=True):
         piece = chars[first:last].rstrip(" -./(")
+        is_bracketed = piece.startswith("(") and piece.find(")") in (-1, len(piece) - 1)
+        begin, until = first + is_bracketed, first + len(piece.rstrip(")") if is_bracketed else piece)
         digits = sum(map(str.isdigit, piece))
         if 7 <= digits <= 15:
-            yield first, first + len(piece)
+            yield begin, until
         elif digits > 15:
-            yield from _windows(chars, first, first + len(piece))
+            yield from _windows(chars, begin, until)
 
 
 def _windows(chars: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -79,7 +89,7 @@ def _is_phone(plain: PlainText, start: int, end: int) -> bool:
     digits = re.sub(r"\D", "", written)
     if _A_DATE.fullmatch(written) or is_amount(plain.lower, start, end) or len(set(digits)) < 3:
         return False
-    if written.startswith("+"):
+    if written.startswith(("+", "(+")):
         return len(digits) >= 9
     if is_service_number(digits) or numbers_a_thing(plain.lower, start):
         return False
@@ -95,13 +105,16 @@ def _is_grouped(written: str) -> bool:
     lengths = [len(group) for group in _NUMBER.findall(written)]
     if not 2 <= len(lengths) <= _MOST_GROUPS or max(lengths) > 8:
         return False
+    if "." in written and "/" in written:
+        return False
     if _THOUSANDS.fullmatch(written) and not re.match(r"[6-9]\d\d\.\d{3}\.\d{3}$", written):
         return False
     if set(lengths) == {2} and len(lengths) == 5:  # a row of a table as often as not
         return False
     inner = lengths[1:] if lengths[0] in (1, 2) else lengths
     is_decimal = written.count(".") == 1 and len(lengths) == 2
-    return min(inner) >= 2 and not is_decimal
+    is_row = len(re.sub(r"\D", "", written)) == 9 and written[0] in "012345"  # no mobile, and grouped as amounts are
+    return min(inner) >= 2 and not is_decimal and not is_row
 
 
 def _is_valid_somewhere(digits: str) -> bool:
