@@ -123,7 +123,7 @@ def corpus_lineage(recipe: CorpusRecipe, data: Path) -> list[Origin]:
                 own = {"name": folder.resolve().name, "sha256": digest_folder(folder)}
                 origins[name] = Origin(role=OWN_DOCUMENTS, license=source.license, **own)
             elif name:
-                path = data / name
+                path = source.path(data) if name == source.file else data / name
                 origins[name] = Origin(
                     role=CORPUS_ROLE,
                     name=_shown(name),

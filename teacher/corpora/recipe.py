@@ -10,7 +10,9 @@ from student.artifacts.settings import read_settings
 from student.distill.licenses import SpdxExpression
 from teacher.roles import Role
 
-Kind = Literal["texts", "pairs", "passages", "guides", "guide_pages", "guide_pairs", "answers", "folder"]
+Kind = Literal["texts", "pairs", "passages", "guides", "guide_pages", "guide_pairs", "answers", "written", "folder"]
+
+_PACKAGE_DATA = Path(__file__).parents[1] / "data"
 
 
 class _Model(BaseModel):
@@ -25,9 +27,11 @@ class Source(_Model):
         kind: `texts` (a text a row), `pairs` (`en` and `es` a row), `passages` (consecutive pairs joined to
             passages), `guides` (titles, excerpts and passages of `language`), `guide_pages` (longer passages of
             guides, without titles), `guide_pairs` (titles and excerpts of translated guides; `file` lists pairs,
-            `articles` holds the guides), `answers` (a question or heading and the text that answers it) or `folder`
-            (documents as a branch has them, Markdown, Word, PDF and others: `teacher.corpora.documents`).
-        file, articles: below the data folder; a folder for `folder`, "." for the data folder itself.
+            `articles` holds the guides), `answers` (a question or heading and the text that answers it), `written`
+            (questions that were written on passages of guides, and those passages) or `folder` (documents as a branch
+            has them, Markdown, Word, PDF and others: `teacher.corpora.documents`).
+        file, articles: below the data folder; a folder for `folder`, "." for the data folder itself; of `written` a
+            file of this package's `teacher/data`.
         field: the text's name in a row of `texts`; the question's in a row of `answers`.
         answer: names of the columns of `answers` that are joined to the text that answers; absent ones are left out.
         translated: the column of `answers` that holds the question in the other language, where there is one.
@@ -56,6 +60,10 @@ class Source(_Model):
     capped_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     language: str | None = None
     license: SpdxExpression
+
+    def path(self, data: Path) -> Path:
+        """Of its file or folder."""
+        return (_PACKAGE_DATA if self.kind == "written" else data) / self.file
 
 
 class CorpusRecipe(_Model):

@@ -34,6 +34,7 @@ from teacher.corpora.documents import (
     passages_in,
     read_documents,
 )
+from teacher.corpora.guide_passages import read_written
 from teacher.corpora.recipe import CorpusRecipe, Source
 from teacher.roles import Role
 
@@ -200,6 +201,19 @@ def _read_answers(source: Source, data: Path, held_out: HeldOutText) -> Iterator
         yield Entry(f"{page} {question}", tuple(texts), ((0, 1), (2, 1)), (sides,), area=area_of(row))
 
 
+def _read_written(source: Source, data: Path, held_out: HeldOutText) -> Iterator[Entry]:
+    """Questions that a passage answers, with the passage as a branch encodes it."""
+    for row, passage in read_written(source.path(data), data):
+        if row["kind"] != "answered" or is_held_out(passage.guide.split(":")[-1], source.hold_out):
+            continue
+        answer = passage_input(passage.title, passage.heading, passage.text)
+        texts = (
+            (column(row, "text", source.path(data)), row["language"], Role.QUERY),
+            (answer, passage.language, Role.PASSAGE),
+        )
+        yield Entry(f"{passage.guide} {row['text']}", texts, ((0, 1),), area=area_of({"id": passage.guide}))
+
+
 def _folder_entries(source: Source, documents: OwnDocuments) -> Iterator[Entry]:
     learned, _ = documents.split(source.hold_out)
     for document in learned:
@@ -241,4 +255,5 @@ _READERS: dict[str, Callable[[Source, Path, HeldOutText], Iterator[Entry]]] = {
     "guide_pages": _read_guide_pages,
     "guide_pairs": _read_guide_pairs,
     "answers": _read_answers,
+    "written": _read_written,
 }

@@ -61,6 +61,22 @@ def test_a_question_is_linked_with_its_answer_in_both_languages(tmp_path: Path) 
     assert read(tmp_path, faq, areas=("shop",)).examples == []
 
 
+def test_a_written_question_is_linked_with_the_passage_that_answers_it() -> None:
+    data = require_data("help_guides/en.jsonl").parents[1]
+    recipe = read_corpus_recipe(ROOT / "teacher" / "recipes" / "bilingual.toml")
+    written = next(each for each in recipe.source if each.kind == "written")
+    corpus = read_corpus(recipe.model_copy(update={"source": [written]}), data)
+    rows = {row["text"]: row for row in map(json.loads, written.path(data).read_text().splitlines())}
+    questions = [example for example in corpus.examples if example.role == Role.QUERY]
+    assert len(questions) == len(corpus.links.answers) > 300
+    for asked, answering in corpus.links.answers.tolist():
+        row, passage = rows[corpus.examples[asked].text], corpus.examples[answering]
+        assert (row["kind"], passage.role) == ("answered", Role.PASSAGE)
+        assert not is_held_out(row["guide"].split(":")[-1], 0.2)
+        assert row["guide"].split(":")[0] not in recipe.areas_held_out
+    assert next(origin.name for origin in corpus_lineage(recipe, data)) == "answerability.jsonl"
+
+
 def test_all_questions_of_a_page_are_held_out_together(tmp_path: Path) -> None:
     rows = [
         {"id": f"shop:en:page-{n}#{k}", "q": f"What is {n} {k}?", "a": f"It is {n} {k}."}
@@ -187,7 +203,7 @@ def test_the_recipes_that_ship_name_only_files_that_are_there(name: str) -> None
     data = require_data("banking77/train.jsonl").parents[1]
     recipe = read_corpus_recipe(ROOT / "teacher" / "recipes" / f"{name}.toml")
     for item in (*recipe.source, *recipe.guides_held_out):
-        assert (data / item.file).is_file()
+        assert item.path(data).is_file()
 
 
 def test_a_share_of_the_corpus_keeps_translations_together(tmp_path: Path) -> None:
