@@ -57,7 +57,7 @@ def read_corpus(
     Args:
         recipe: of the corpus.
         data: where its files are.
-        share: of the corpus to take.
+        share: of the corpus to take, its whole sources beside.
         read_folder: reads folders of documents.
 
     Raises:
@@ -68,7 +68,7 @@ def read_corpus(
         (digest_bytes(f"share:{entry.key}".encode()), source.mix, entry)
         for source in recipe.source
         for entry in read_entries(source, recipe, data, held_out, read_folder=read_folder)
-        if is_held_out(f"share:{entry.key}", share)
+        if source.is_whole or is_held_out(f"share:{entry.key}", share)
     ]
     entries.sort(key=lambda item: item[0])  # stable: of equal keys the earlier source comes first
     gathering = _Gathering(recipe.max_chars)

@@ -40,6 +40,7 @@ class Source(_Model):
         joined: how many pairs make a passage, at least and at most.
         hold_out: share held out, by the row's text, or by the guide's `pair_id` or `id`; of `folder`, of its documents.
         share: of the rows to take, by the same key; the areas of `capped` take `capped_share`.
+        is_whole: its texts are taken also where of the corpus only a share is.
         language: of the texts; rows of another `lang` are left out.
         license: of the file, an SPDX expression.
     """
@@ -58,6 +59,7 @@ class Source(_Model):
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     capped: list[str] = []
     capped_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    is_whole: bool = False
     language: str | None = None
     license: SpdxExpression
 

@@ -206,6 +206,15 @@ def test_the_recipes_that_ship_name_only_files_that_are_there(name: str) -> None
         assert item.path(data).is_file()
 
 
+def test_a_whole_source_stays_whole_in_a_share_of_the_corpus(tmp_path: Path) -> None:
+    for name in ("some", "all"):
+        write_rows(tmp_path / f"{name}.jsonl", *({"text": f"{name} {n}"} for n in range(100)))
+    sources = [source("texts", "some.jsonl"), source("texts", "all.jsonl", is_whole=True)]
+    taken = read_corpus(CorpusRecipe(name="test", source=sources), tmp_path, share=0.3).examples
+    assert sum(example.text.startswith("all") for example in taken) == 100
+    assert 10 < sum(example.text.startswith("some") for example in taken) < 50
+
+
 def test_a_share_of_the_corpus_keeps_translations_together(tmp_path: Path) -> None:
     write_rows(tmp_path / "pairs.jsonl", *({"en": f"text {n}", "es": f"texto {n}"} for n in range(200)))
     recipe = CorpusRecipe(name="test", source=[source("pairs", "pairs.jsonl")])
