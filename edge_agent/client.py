@@ -1,6 +1,7 @@
 """An agent in another process, over HTTP, for commands that find their store being served."""
 
 import json
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -52,16 +53,23 @@ class RemoteQuestions:
 class RemoteAgent:
     """The part of `Agent` that commands use, served elsewhere."""
 
-    def __init__(self, url: str, key: str = "") -> None:
+    def __init__(self, url: str, key: str = "", certificate: str = "") -> None:
         """Connects at the first call.
 
         Args:
             url: of the server.
             key: sent with each request; "" for a server that needs none.
+            certificate: path of the one that the server must answer with, whatever name is in it; "" without TLS.
+
+        Raises:
+            ServerUnreachable: there is no such certificate.
         """
         self._url = url
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=httpx.Timeout(10, read=300), trust_env=False)
+        trusted = _trusting(certificate) if certificate else True
+        self._http = httpx.Client(
+            base_url=url, headers=headers, verify=trusted, timeout=httpx.Timeout(10, read=300), trust_env=False
+        )
         self.questions = RemoteQuestions(self._ask)
 
     def add_document(
@@ -163,6 +171,20 @@ class RemoteAgent:
         return response.content
 
 
+def _trusting(certificate: str) -> ssl.SSLContext:
+    """Trust in one certificate alone, by its bytes: the server is asked by its address, which is not in it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        context.load_verify_locations(certificate)
+    except OSError as error:
+        raise ServerUnreachable(
+            f"the server answers with the certificate {certificate}, which cannot be read; make it readable"
+        ) from error
+    return context
+
+
 def _problem(response: httpx.Response) -> dict[str, Any]:
     try:
         problem = response.json()
@@ -182,6 +204,7 @@ _OF_THE_SERVER = {
     "key-missing": ServerUnreachable,
     "key-refused": ServerUnreachable,
     "scope-missing": ServerUnreachable,
+    "server-busy": JobQueueFull,
     "store-damaged": StoreDamaged,
     "store-full": StoreFull,
     "store-unavailable": StoreUnavailable,

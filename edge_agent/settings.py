@@ -5,6 +5,9 @@ from pathlib import Path
 
 from student.bundle import DEFAULT_BUNDLE
 
+REQUESTS_PER_MINUTE = 1200
+"""Of a key, unless something else is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParsingLimits:
@@ -32,12 +35,16 @@ class Limits:
         parsing: of a document, as it comes in and as it comes out.
         max_request_bytes: of an HTTP body.
         max_document_request_bytes: of one that holds a document; a little more than that, for its envelope.
+        requests_at_once: that are served, but for those that hold documents.
+        document_bytes_at_once: of all requests that hold documents.
     """
 
     max_query_chars: int = 4_000
     parsing: ParsingLimits = field(default_factory=ParsingLimits)
     max_request_bytes: int = 256_000
     max_document_request_bytes: int = 21_000_000
+    requests_at_once: int = 64
+    document_bytes_at_once: int = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +69,19 @@ class HttpSettings:
         origins: of web pages of other servers that may ask it, such as `https://intranet.example`.
         root_path: under which a proxy shows it, such as `/orilla`; "" where it stands at the top.
         trusts_machine: whether whoever reaches it without a key may do everything; for loopback alone.
+        certificate, certificate_key: PEM files by which it speaks TLS; None where it does not.
+        proxies: addresses that pass requests on and say for whom (`X-Forwarded-For`, `X-Forwarded-Proto`).
+        requests_per_minute: of a key; 0 for any number.
     """
 
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     root_path: str = ""
     trusts_machine: bool = False
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    proxies: tuple[str, ...] = ()
+    requests_per_minute: int = REQUESTS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)

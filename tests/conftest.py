@@ -93,7 +93,7 @@ def serving() -> Iterator[ServeStore]:
         said = []
         for line in process.stderr:
             said.append(line)
-            if match := re.search(r"on (http://\S+)", line):
+            if match := re.search(r"on (https?://\S+)", line):
                 break
         else:
             pytest.fail(f"the server ended with {process.wait()}: {''.join(said)}")

@@ -42,10 +42,17 @@ def opened_agent(store: Path, bundle: Path, *, makes_store: bool = True) -> "Ite
             url = holder_url(store)
             if url is None:
                 raise
-            opened: Agent | RemoteAgent = stack.enter_context(contextlib.closing(RemoteAgent(url, _key(store))))
+            opened: Agent | RemoteAgent = stack.enter_context(contextlib.closing(_remote(store, url)))
         else:
             opened = stack.enter_context(Agent(AgentSettings(store, bundle)))
         yield opened
+
+
+def _remote(store: Path, url: str) -> "RemoteAgent":
+    from edge_agent.client import RemoteAgent
+    from edge_agent.storage.lock import holder_certificate
+
+    return RemoteAgent(url, _key(store), holder_certificate(store))
 
 
 def _key(store: Path) -> str:
@@ -100,5 +107,5 @@ class AgentOpener:
             raise ServerUnreachable(
                 "the server that had the store has ended; start it again, or start this command again"
             )
-        with contextlib.closing(RemoteAgent(url, _key(self._store))) as remote:
+        with contextlib.closing(_remote(self._store, url)) as remote:
             yield remote

@@ -1,20 +1,24 @@
 """`orilla edge serve`: the server of a store, and how it is reached."""
 
-import ipaddress
+import ctypes
 import logging
 import socket
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edge_agent.cli.options import DEFAULT_STORE, BundleOption, StoreOption
 from edge_agent.errors import InputInvalid
-from edge_agent.settings import AgentSettings, HttpSettings
+from edge_agent.settings import REQUESTS_PER_MINUTE, AgentSettings, HttpSettings
 from student.bundle import DEFAULT_BUNDLE
 
 _SWITCH_INTERVAL_S = 0.0005
 """Time that a thread of the server may compute while others wait; by default 5 ms, and a question waits ten times."""
+_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES = -3, 1_000_000  # the first is a name of glibc's malloc.h
+_KEPT_ALIVE_S = 15
+"""That a connection may wait for its next request: longer than a client that polls."""
 _REACHED = "Who may ask"
 
 
@@ -51,6 +55,32 @@ def serve(
             envvar="ORILLA_ROOT_PATH", rich_help_panel=_REACHED, help="Path that a proxy shows the server under."
         ),
     ] = "",
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="ORILLA_TLS_CERTIFICATE",
+            rich_help_panel=_REACHED,
+            help="PEM file of the server's certificate and its issuers'; needed off loopback, or --behind-proxy.",
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(envvar="ORILLA_TLS_KEY", rich_help_panel=_REACHED, help="PEM file of the certificate's key."),
+    ] = None,
+    behind_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="ORILLA_BEHIND_PROXY",
+            rich_help_panel=_REACHED,
+            help="Address of a proxy that speaks TLS for the server and says for whom it asks; may be given again.",
+        ),
+    ] = None,
+    rate: Annotated[
+        int,
+        typer.Option(
+            envvar="ORILLA_RATE", min=0, rich_help_panel=_REACHED, help="Requests a minute of a key; 0 for any number."
+        ),
+    ] = REQUESTS_PER_MINUTE,
     trust_this_machine: Annotated[
         bool,
         typer.Option(
@@ -74,12 +104,18 @@ def serve(
     nothing, and read nothing unless --allow-origin names them.
     """  # noqa: D301  (the backspace keeps the lines of the examples apart)
     from edge_agent.http.origins import checked_host, checked_origin, checked_root_path
+    from edge_agent.http.reachability import checked_certificate, checked_proxy
 
+    checked_certificate(tls_certificate, tls_key)
     http = HttpSettings(
         hosts=tuple(checked_host(name) for name in allow_host or ()),
         origins=tuple(checked_origin(origin) for origin in allow_origin or ()),
         root_path=checked_root_path(root_path),
         trusts_machine=trust_this_machine,
+        certificate=tls_certificate,
+        certificate_key=tls_key,
+        requests_per_minute=rate,
+        proxies=tuple(checked_proxy(address) for address in behind_proxy or ()),
     )
     _serve(AgentSettings(store, bundle, workers, is_reviewing=review), http, host, port)
 
@@ -93,6 +129,8 @@ def _serve(settings: AgentSettings, http: HttpSettings, host: str, port: int) ->
     from edge_agent.access.key_file import KeyFile
     from edge_agent.agent import Agent
     from edge_agent.http.app import create_app
+    from edge_agent.http.deadlines import DeadlineProtocol
+    from edge_agent.http.reachability import require_protection
     from edge_agent.ingest.jobs import Jobs
     from edge_agent.storage.lock import StoreLock
 
@@ -100,16 +138,14 @@ def _serve(settings: AgentSettings, http: HttpSettings, host: str, port: int) ->
     logging.getLogger("httpx").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has ended: so all is closed
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    _return_large_blocks()
     with _bound(host, port) as listener:
-        if http.trusts_machine and not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
-            raise InputInvalid(
-                f"--trust-this-machine opens everything without a key, and {host} is reached from elsewhere too; "
-                "listen on 127.0.0.1, or leave it away and make keys with `orilla edge keys create`"
-            )
+        require_protection(listener.getsockname()[0], http)
         authentication = Authentication(KeyFile(settings.store))
-        url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+        certificate = str(http.certificate.absolute()) if http.certificate else ""
+        url = f"http{'s' if certificate else ''}://{_shown(host)}:{listener.getsockname()[1]}"
         with (
-            StoreLock(settings.store, url=url, key=authentication.command_key),
+            StoreLock(settings.store, url=url, key=authentication.command_key, certificate=certificate),
             Agent(settings) as agent,
             Jobs(settings.store / "jobs", agent.ingest_job) as jobs,
         ):
@@ -124,10 +160,22 @@ def _serve(settings: AgentSettings, http: HttpSettings, host: str, port: int) ->
                 access_log=False,
                 timeout_graceful_shutdown=10,
                 server_header=False,
-                proxy_headers=False,
+                proxy_headers=bool(http.proxies),
+                forwarded_allow_ips=list(http.proxies),
+                ssl_certfile=http.certificate,
+                ssl_keyfile=http.certificate_key,
                 ws="none",
+                timeout_keep_alive=_KEPT_ALIVE_S,
+                http=DeadlineProtocol,
             )
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _return_large_blocks() -> None:
+    """Makes what a large upload took go back to the system when it is freed; glibc would keep it for the next one."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
 
 
 def _bound(host: str, port: int) -> socket.socket:

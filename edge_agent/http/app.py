@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 import edge_agent
 from edge_agent.access.authentication import Authentication
 from edge_agent.access.key_file import KeyFile
+from edge_agent.access.rates import Rates
 from edge_agent.agent import Agent
 from edge_agent.http import problems
 from edge_agent.http.authentication import AuthenticationMiddleware
@@ -16,6 +17,7 @@ from edge_agent.http.documents import DOCUMENT_BODIES, add_document_routes, add_
 from edge_agent.http.feedback import add_feedback_routes
 from edge_agent.http.json_bodies import JsonBodyRoute
 from edge_agent.http.keys import add_key_routes
+from edge_agent.http.load import LoadMiddleware
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
 from edge_agent.http.openapi import describe_api
 from edge_agent.http.operations import add_operation_routes
@@ -38,9 +40,16 @@ def create_app(agent: Agent, jobs: Jobs, settings: HttpSettings, authentication:
     max_bytes_of = dict.fromkeys(DOCUMENT_BODIES, limits.max_document_request_bytes)
     app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_request_bytes, max_bytes_of=max_bytes_of)
     app.add_middleware(
+        LoadMiddleware,
+        requests_at_once=limits.requests_at_once,
+        document_bytes_at_once=limits.document_bytes_at_once,
+        max_bytes_of=max_bytes_of,
+    )
+    app.add_middleware(
         AuthenticationMiddleware,
         routes=app.router.routes,
         authentication=authentication,
+        rates=Rates(settings.requests_per_minute) if settings.requests_per_minute else None,
         trusts_machine=settings.trusts_machine,
     )
     if settings.origins:

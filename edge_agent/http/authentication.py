@@ -5,6 +5,7 @@ Guarantees:
     started to trust its machine, and then nothing that a proxy passed on.
 """
 
+import time
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -14,6 +15,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edge_agent.access.authentication import THIS_MACHINE, Authentication
+from edge_agent.access.rates import Rates
 from edge_agent.access.scopes import Caller
 from edge_agent.errors import StoreDamaged
 from edge_agent.http.problems import problem, problem_of_error
@@ -29,7 +31,13 @@ class AuthenticationMiddleware:
     """Refuses who has no key, a wrong one, or one without the scope of the route."""
 
     def __init__(
-        self, app: ASGIApp, routes: Sequence[BaseRoute], authentication: Authentication, *, trusts_machine: bool
+        self,
+        app: ASGIApp,
+        routes: Sequence[BaseRoute],
+        authentication: Authentication,
+        *,
+        rates: Rates | None,
+        trusts_machine: bool,
     ) -> None:
         """Stands before routes.
 
@@ -37,11 +45,13 @@ class AuthenticationMiddleware:
             app: what is served.
             routes: its routes.
             authentication: knows keys.
+            rates: counts requests; None where any number is served.
             trusts_machine: whether a request without a key may do everything.
         """
         self._app = app
         self._routes = routes
         self._authentication = authentication
+        self._rates = rates
         self._trusts_machine = trusts_machine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,6 +68,10 @@ class AuthenticationMiddleware:
         except StoreDamaged as error:
             return None if needed is None else problem_of_error(error)
         scope[CALLER] = caller
+        if needed is not None and self._rates is not None:
+            address = scope["client"][0] if scope.get("client") else ""
+            if seconds := self._rates.seconds_to_wait(caller, address, now=time.monotonic()):
+                return _too_many(seconds)
         if needed is None or (caller is not None and caller.may(needed)):
             return None
         if caller is not None:
@@ -81,6 +95,13 @@ def _path_of(scope: Scope, routes: Sequence[BaseRoute]) -> str | None:
         if isinstance(route, Route) and route.matches(scope)[0] is Match.FULL:
             return route.path
     return None
+
+
+def _too_many(seconds: int) -> Response:
+    detail = "more requests came in the last minute than this caller may send; wait Retry-After seconds"
+    response = problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", detail)
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def _challenge(name: str, detail: str) -> Response:

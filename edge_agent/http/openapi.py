@@ -10,8 +10,13 @@ from edge_agent.http.problems import Problem, describe
 from edge_agent.http.route_scopes import scopes_of
 
 _KEY = "key"
-_OF_EVERY_OPERATION = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.MISDIRECTED_REQUEST)
-_OF_KEYED_OPERATIONS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
+_OF_EVERY_OPERATION = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.MISDIRECTED_REQUEST)
+_OF_KEYED_OPERATIONS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 
 def describe_api(app: FastAPI) -> None:

@@ -18,6 +18,8 @@ RESPONSE_HEADERS = {
 }
 """Added where a response does not say otherwise."""
 
+_TLS_ONLY_S = 365 * 24 * 3600
+
 
 class ResponseHeadersMiddleware:
     """Adds `RESPONSE_HEADERS` to every response, refusals and failures included: nothing stands around it."""
@@ -31,6 +33,8 @@ class ResponseHeadersMiddleware:
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", f"max-age={_TLS_ONLY_S}")
                 for name, value in RESPONSE_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

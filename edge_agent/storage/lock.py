@@ -20,13 +20,14 @@ _LOCK = "agent.lock"
 class StoreLock:
     """Holds a store until it is released or the process ends, however it ends."""
 
-    def __init__(self, folder: Path, *, url: str | None = None, key: str = "") -> None:
+    def __init__(self, folder: Path, *, url: str | None = None, key: str = "", certificate: str = "") -> None:
         """Takes the lock.
 
         Args:
             folder: the store's folder, made if it is missing.
             url: where the holder answers HTTP; None for a command that serves nothing.
             key: that it accepts from commands which can read this folder.
+            certificate: path of the one that it answers with; "" where it speaks no TLS.
 
         Raises:
             StoreLocked: another process holds it. StoreFull, StoreUnavailable: the folder cannot be written.
@@ -39,7 +40,7 @@ class StoreLock:
             except Timeout:
                 raise _locked(folder) from None
             opened.callback(self._lock.release)
-            note = json.dumps({"pid": os.getpid(), "url": url, "key": key})
+            note = json.dumps({"pid": os.getpid(), "url": url, "key": key, "certificate": certificate})
             write_durably(folder / HOLDER, note.encode(), mode=0o600)
             opened.pop_all()
 
@@ -63,6 +64,11 @@ def holder_url(folder: Path) -> str | None:
 def holder_key(folder: Path) -> str:
     """The key that the process which holds the store accepts from commands; "" when it does not say."""
     return str(_read_holder(folder).get("key", ""))
+
+
+def holder_certificate(folder: Path) -> str:
+    """The path of the certificate that the process which holds the store answers with; "" where it speaks no TLS."""
+    return str(_read_holder(folder).get("certificate", ""))
 
 
 def _locked(folder: Path) -> StoreLocked:
