@@ -5,7 +5,7 @@ import logging
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,12 +14,15 @@ from edge_agent.errors import InputInvalid
 from edge_agent.settings import REQUESTS_PER_MINUTE, AgentSettings, HttpSettings
 from student.bundle import DEFAULT_BUNDLE
 
+if TYPE_CHECKING:
+    from edge_agent.access.tokens import TokenVerifier
+
 _SWITCH_INTERVAL_S = 0.0005
 """Time that a thread of the server may compute while others wait; by default 5 ms, and a question waits ten times."""
 _M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES = -3, 1_000_000  # the first is a name of glibc's malloc.h
 _KEPT_ALIVE_S = 15
 """That a connection may wait for its next request: longer than a client that polls."""
-_REACHED = "Who may ask"
+_REACHED, _TOKENS = "Who may ask", "Tokens of an identity provider, beside keys"
 
 
 def serve(
@@ -81,6 +84,30 @@ def serve(
             envvar="ORILLA_RATE", min=0, rich_help_panel=_REACHED, help="Requests a minute of a key; 0 for any number."
         ),
     ] = REQUESTS_PER_MINUTE,
+    jwt_issuer: Annotated[
+        str | None,
+        typer.Option(envvar="ORILLA_JWT_ISSUER", rich_help_panel=_TOKENS, help="The provider, as in the claim `iss`."),
+    ] = None,
+    jwt_audience: Annotated[
+        str | None,
+        typer.Option(envvar="ORILLA_JWT_AUDIENCE", rich_help_panel=_TOKENS, help="This server, as in the claim `aud`."),
+    ] = None,
+    jwt_keys: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ORILLA_JWT_KEYS",
+            rich_help_panel=_TOKENS,
+            help="The provider's public keys: a JWKS file or https URL.",
+        ),
+    ] = None,
+    jwt_scope_claim: Annotated[
+        str,
+        typer.Option(
+            envvar="ORILLA_JWT_SCOPE_CLAIM",
+            rich_help_panel=_TOKENS,
+            help="Claim with the scopes, each as orilla:SCOPE; with dots where it lies deeper, as realm_access.roles.",
+        ),
+    ] = "scope",
     trust_this_machine: Annotated[
         bool,
         typer.Option(
@@ -117,10 +144,22 @@ def serve(
         requests_per_minute=rate,
         proxies=tuple(checked_proxy(address) for address in behind_proxy or ()),
     )
-    _serve(AgentSettings(store, bundle, workers, is_reviewing=review), http, host, port)
+    tokens = _token_verifier(jwt_issuer, jwt_audience, jwt_keys, jwt_scope_claim)
+    _serve(AgentSettings(store, bundle, workers, is_reviewing=review), http, tokens, host, port)
 
 
-def _serve(settings: AgentSettings, http: HttpSettings, host: str, port: int) -> None:
+def _token_verifier(issuer: str | None, audience: str | None, keys: str | None, claim: str) -> "TokenVerifier | None":
+    """Of the tokens that count; None where nothing is said of them. Raises `InputInvalid` where half of it is."""
+    if issuer is None and audience is None and keys is None:
+        return None
+    if issuer is None or audience is None or keys is None:
+        raise InputInvalid("tokens need --jwt-issuer, --jwt-audience and --jwt-keys; pass all of them, or none")
+    from edge_agent.access.tokens import TokenSettings, TokenVerifier
+
+    return TokenVerifier(TokenSettings(issuer, audience, keys, claim))
+
+
+def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier | None", host: str, port: int) -> None:
     import signal
 
     import uvicorn
@@ -141,7 +180,7 @@ def _serve(settings: AgentSettings, http: HttpSettings, host: str, port: int) ->
     _return_large_blocks()
     with _bound(host, port) as listener:
         require_protection(listener.getsockname()[0], http)
-        authentication = Authentication(KeyFile(settings.store))
+        authentication = Authentication(KeyFile(settings.store), tokens)
         certificate = str(http.certificate.absolute()) if http.certificate else ""
         url = f"http{'s' if certificate else ''}://{_shown(host)}:{listener.getsockname()[1]}"
         with (

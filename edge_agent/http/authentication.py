@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from http import HTTPStatus
 
+from anyio import to_thread
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
@@ -56,15 +57,15 @@ class AuthenticationMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection."""
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        refusal = await self._refusal(scope) if scope["type"] == "http" else None
         await (refusal or self._app)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    async def _refusal(self, scope: Scope) -> Response | None:
         path = _path_of(scope, self._routes)
         needed = None if path is None else scopes_of(scope["method"], path)
         headers = Headers(scope=scope)
         try:
-            caller = self._caller(headers)
+            caller = await self._caller(headers)
         except StoreDamaged as error:
             return None if needed is None else problem_of_error(error)
         scope[CALLER] = caller
@@ -81,12 +82,18 @@ class AuthenticationMiddleware:
             return _challenge("key-refused", f"the key is unknown, ended or not of this server; {_HOW}")
         return _challenge("key-missing", f"a key is needed; {_HOW}")
 
-    def _caller(self, headers: Headers) -> Caller | None:
+    async def _caller(self, headers: Headers) -> Caller | None:
         credentials = headers.getlist("authorization")
         if not credentials and self._trusts_machine and not any(name in headers for name in _BY_PROXY):
             return THIS_MACHINE
         scheme, _, credential = credentials[0].partition(" ") if len(credentials) == 1 else ("", "", "")
-        return self._authentication.caller_of(credential.strip()) if scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer":
+            return None
+        credential = credential.strip()
+        tokens = self._authentication.tokens
+        if tokens is not None and self._authentication.is_token(credential) and tokens.needs_refresh(credential):
+            await to_thread.run_sync(tokens.refresh)
+        return self._authentication.caller_of(credential)
 
 
 def _path_of(scope: Scope, routes: Sequence[BaseRoute]) -> str | None:
