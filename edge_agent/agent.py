@@ -32,6 +32,7 @@ from edge_agent.storage.documents import Store
 from edge_agent.storage.overview import ShownDocument, list_documents, show_document, whole_documents
 from edge_agent.storage.records import Document, EncodedDocument, OnChange, Root, StoredFile
 from edge_agent.text import checked, checked_source
+from student.masking.identifiers import find_identifiers
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Readiness:
         is_search_exact: whether search scans all passages; a graph answers for large bases.
         passages_to_reembed: that a bundle of another embedding space is being prepared for, while the former answers.
         probe_min_similarity: of the bundle's probes on this CPU.
+        masks_documents: whether documents are stored without the personal data that are found in them.
         bundle: that answers.
     """
 
@@ -57,6 +59,7 @@ class Readiness:
     is_search_exact: bool
     passages_to_reembed: int
     probe_min_similarity: float
+    masks_documents: bool
     bundle: BundleIdentity
 
 
@@ -199,12 +202,16 @@ class Agent:
     def mark_stale(self, root: str, source: str, reason: str) -> None:
         """Says that a document was refused, and why: an earlier version of it that is stored is stale from then on.
 
+        Where documents are masked, nothing is kept of one whose source holds personal data and that is not stored.
+
         Raises:
             InputInvalid, ContentTooLarge: the reason is empty or too long.
         """
         reason = checked(reason, "reason", max_chars=2000)
         name = checked_source(source)
         known = self.store.snapshots.read(lambda snapshot: snapshot.document_of(name, root))
+        if known is None and self.settings.masks_documents and find_identifiers(name):
+            return
         self._note_refusal(known, root, name, reason)
 
     def report(self) -> BaseReport:
@@ -284,6 +291,7 @@ class Agent:
             is_search_exact=model.index.is_exact,
             passages_to_reembed=self.models.remaining(),
             probe_min_similarity=round(model.student.probes.min_similarity, 6),
+            masks_documents=self.settings.masks_documents,
             bundle=model.bundle,
         )
 

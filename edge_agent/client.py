@@ -99,6 +99,10 @@ class RemoteAgent:
             raise _refusal(job["problem"])
         return _INGESTED.validate_python(job["result"])
 
+    def masks_documents(self) -> bool:
+        """Whether the server stores documents without the personal data that are found in them."""
+        return bool(json.loads(self._ask("GET", "/readyz")).get("masks_documents", False))
+
     def documents(self, root: str | None = None) -> Iterator[Document]:
         """All documents by root and source, or those of one root."""
         asked: dict[str, Any] = {"limit": 1000} | ({} if root is None else {"root": root})

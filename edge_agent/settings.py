@@ -94,6 +94,7 @@ class AgentSettings:
         workers: texts encoded side by side; None for one a core.
         exact_below: passages under which search scans all of them; above, hnswlib answers when it is installed.
         is_reviewing: queue what the agent is unsure of, masked, for someone to label.
+        masks_documents: store documents without the personal data that are found in them.
         limits, chunking: see their classes.
     """
 
@@ -102,5 +103,6 @@ class AgentSettings:
     workers: int | None = None
     exact_below: int = 20_000
     is_reviewing: bool = False
+    masks_documents: bool = False
     limits: Limits = field(default_factory=Limits)
     chunking: Chunking = field(default_factory=Chunking)

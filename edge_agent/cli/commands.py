@@ -10,7 +10,15 @@ import typer
 import edge_agent.cli.keys
 from edge_agent.cli.base import add_base_commands
 from edge_agent.cli.opening import AgentOpener, opened_agent, require_store
-from edge_agent.cli.options import DEFAULT_STORE, BundleOption, JsonOption, StoreOption, TagsOption, VerboseOption
+from edge_agent.cli.options import (
+    DEFAULT_STORE,
+    BundleOption,
+    JsonOption,
+    MaskDocumentsOption,
+    StoreOption,
+    TagsOption,
+    VerboseOption,
+)
 from edge_agent.cli.output import shortened, show_answer, show_changes, show_synced
 from edge_agent.cli.serve import serve
 from edge_agent.errors import InputInvalid
@@ -28,6 +36,7 @@ def ingest(
     store: StoreOption = DEFAULT_STORE,
     bundle: BundleOption = DEFAULT_BUNDLE,
     tag: TagsOption = None,
+    mask_documents: MaskDocumentsOption = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Also delete documents of this folder whose files are gone.")
     ] = False,
@@ -67,7 +76,7 @@ def ingest(
         raise InputInvalid("--allow-many-deletions says how --prune deletes; pass both, or neither")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as by Ctrl-C, and says so
     try:
-        with progress_bar("ingesting") as show, opened_agent(store, bundle) as agent:
+        with progress_bar("ingesting") as show, opened_agent(store, bundle, masks_documents=mask_documents) as agent:
             synced = sync(
                 agent,
                 path,
@@ -93,6 +102,7 @@ def watch(
     store: StoreOption = DEFAULT_STORE,
     bundle: BundleOption = DEFAULT_BUNDLE,
     tag: TagsOption = None,
+    mask_documents: MaskDocumentsOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Keep a store like a folder until interrupted: files are ingested as they come, change, move and go.
@@ -120,7 +130,7 @@ def watch(
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     watch_folder(
-        AgentOpener(store, bundle),
+        AgentOpener(store, bundle, masks_documents=mask_documents),
         folder,
         Plan(tuple(tag or ())),
         stop=stop,

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def opened_agent(store: Path, bundle: Path, *, makes_store: bool = True) -> "Iterator[Agent | RemoteAgent]":
+def opened_agent(
+    store: Path, bundle: Path, *, makes_store: bool = True, masks_documents: bool = False
+) -> "Iterator[Agent | RemoteAgent]":
     """The store's agent for as long as the block lasts.
 
     Args:
         store: its folder.
         bundle: its folder.
         makes_store: whether a store that is not there is made.
+        masks_documents: whether documents are to be masked (`AgentSettings`).
 
     Raises:
-        InputInvalid: there is no store, and none is to be made.
+        InputInvalid: there is no store, and none is to be made; or its server masks no documents, and it is to.
         StoreLocked: another process has the store and serves nothing.
     """
     from edge_agent.agent import Agent
@@ -42,9 +45,11 @@ def opened_agent(store: Path, bundle: Path, *, makes_store: bool = True) -> "Ite
             url = holder_url(store)
             if url is None:
                 raise
-            opened: Agent | RemoteAgent = stack.enter_context(contextlib.closing(_remote(store, url)))
+            remote = stack.enter_context(contextlib.closing(_remote(store, url)))
+            require_masking(remote, is_wanted=masks_documents)
+            opened: Agent | RemoteAgent = remote
         else:
-            opened = stack.enter_context(Agent(AgentSettings(store, bundle)))
+            opened = stack.enter_context(Agent(AgentSettings(store, bundle, masks_documents=masks_documents)))
         yield opened
 
 
@@ -53,6 +58,17 @@ def _remote(store: Path, url: str) -> "RemoteAgent":
     from edge_agent.storage.lock import holder_certificate
 
     return RemoteAgent(url, _key(store), holder_certificate(store))
+
+
+def require_masking(remote: "RemoteAgent", *, is_wanted: bool) -> None:
+    """Raises `InputInvalid` where documents are to be masked and the server that has the store masks none."""
+    from edge_agent.errors import InputInvalid
+
+    if is_wanted and not remote.masks_documents():
+        raise InputInvalid(
+            "the server that has the store keeps documents as they are; start it again with --mask-documents, or leave "
+            "the option away"
+        )
 
 
 def _key(store: Path) -> str:
@@ -86,8 +102,8 @@ class AgentOpener:
     Once a server had the store, this process never takes the store itself: the server that starts again needs it.
     """
 
-    def __init__(self, store: Path, bundle: Path) -> None:
-        self._store, self._bundle = store, bundle
+    def __init__(self, store: Path, bundle: Path, *, masks_documents: bool = False) -> None:
+        self._store, self._bundle, self._is_masking = store, bundle, masks_documents
         self._was_served = False
 
     @contextlib.contextmanager
@@ -98,7 +114,7 @@ class AgentOpener:
         from edge_agent.storage.lock import holder_url
 
         if not self._was_served:
-            with opened_agent(self._store, self._bundle) as agent:
+            with opened_agent(self._store, self._bundle, masks_documents=self._is_masking) as agent:
                 self._was_served = isinstance(agent, RemoteAgent)
                 yield agent
             return
@@ -108,4 +124,5 @@ class AgentOpener:
                 "the server that had the store has ended; start it again, or start this command again"
             )
         with contextlib.closing(_remote(self._store, url)) as remote:
+            require_masking(remote, is_wanted=self._is_masking)
             yield remote

@@ -20,5 +20,13 @@ TagsOption = Annotated[
     list[str] | None,
     typer.Option("--tag", help="Sorts these documents; may be given again. Tags of earlier runs stay."),
 ]
+MaskDocumentsOption = Annotated[
+    bool,
+    typer.Option(
+        "--mask-documents",
+        envvar="ORILLA_MASK_DOCUMENTS",
+        help="Store documents without the personal data that are found in them; for mails and tickets.",
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Name every file, not the first 20 of each sort.")]
 DEFAULT_STORE = Path(platformdirs.user_data_dir("orilla")) / "store"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_agent.cli.options import DEFAULT_STORE, BundleOption, StoreOption
+from edge_agent.cli.options import DEFAULT_STORE, BundleOption, MaskDocumentsOption, StoreOption
 from edge_agent.errors import InputInvalid
 from edge_agent.settings import REQUESTS_PER_MINUTE, AgentSettings, HttpSettings
 from student.bundle import DEFAULT_BUNDLE
@@ -36,6 +36,7 @@ def serve(
     review: Annotated[
         bool, typer.Option("--review", help="Queue what the agent is unsure of, masked, for staff to label.")
     ] = False,
+    mask_documents: MaskDocumentsOption = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -145,7 +146,8 @@ def serve(
         proxies=tuple(checked_proxy(address) for address in behind_proxy or ()),
     )
     tokens = _token_verifier(jwt_issuer, jwt_audience, jwt_keys, jwt_scope_claim)
-    _serve(AgentSettings(store, bundle, workers, is_reviewing=review), http, tokens, host, port)
+    settings = AgentSettings(store, bundle, workers, is_reviewing=review, masks_documents=mask_documents)
+    _serve(settings, http, tokens, host, port)
 
 
 def _token_verifier(issuer: str | None, audience: str | None, keys: str | None, claim: str) -> "TokenVerifier | None":

@@ -13,10 +13,17 @@ _MOST = 12
 
 
 def content_digest(
-    recipe: ChunkingRecipe, document_format: str, title: str | None, tags: tuple[str, ...], bytes_sha256: Digest
+    recipe: ChunkingRecipe,
+    document_format: str,
+    title: str | None,
+    tags: tuple[str, ...],
+    bytes_sha256: Digest,
+    *,
+    is_masked: bool = False,
 ) -> Digest:
-    """The digest of a document as it was handed in, by which the same content is recognized."""
-    return digest_json([asdict(recipe), document_format, title, tags, bytes_sha256])
+    """The digest of a document as it was handed in, by which the same content is recognized, stored in the same way."""
+    handed_in = [asdict(recipe), document_format, title, tags, bytes_sha256]
+    return digest_json([*handed_in, "masked"] if is_masked else handed_in)
 
 
 def given_tags(stored: StoredFile, recipe: ChunkingRecipe) -> tuple[str, ...]:
@@ -28,8 +35,10 @@ def given_tags(stored: StoredFile, recipe: ChunkingRecipe) -> tuple[str, ...]:
         return ()
     document_format = DocumentFormat(stored.format)
     for tags in _choices(stored.tags):
-        if content_digest(recipe, document_format, None, tags, stored.bytes_sha256) == stored.content_sha256:
-            return tags
+        for is_masked in (False, True):
+            digest = content_digest(recipe, document_format, None, tags, stored.bytes_sha256, is_masked=is_masked)
+            if digest == stored.content_sha256:
+                return tags
     return stored.tags
 
 

@@ -13,6 +13,7 @@ from edge_agent.ingest.chunking import RULES, chunk
 from edge_agent.ingest.dating import date_of, is_date
 from edge_agent.ingest.given_tags import content_digest
 from edge_agent.ingest.jobs import OnPassages
+from edge_agent.ingest.masked import masked_extract, require_impersonal_source
 from edge_agent.ingest.parsing.blocks import Extract
 from edge_agent.ingest.parsing.document_format import DocumentFormat, format_of
 from edge_agent.ingest.parsing.isolation import IsolatedParser
@@ -24,6 +25,7 @@ from edge_agent.storage.records import ChunkingRecipe, NewDocument, PassageSpan
 from edge_agent.text import checked, checked_source, detect_language
 from student.artifacts.digests import digest_bytes
 from student.embeddings import Embeddings
+from student.masking.pseudonyms import mask_text
 from student.runtime.encoder import Encoder
 
 _MAIL = (DocumentFormat.EML, DocumentFormat.MSG)
@@ -45,6 +47,7 @@ class Preparation:
 
     def __init__(self, settings: AgentSettings) -> None:
         self._parser = IsolatedParser(settings.limits.parsing)
+        self._is_masking = settings.masks_documents
         self.recipe = ChunkingRecipe(RULES, settings.chunking.max_tokens)
 
     def close(self) -> None:
@@ -64,6 +67,8 @@ class Preparation:
     ) -> RawDocument:
         """Checks what can be checked without parsing. Raises `InputInvalid`, `ContentTooLarge`."""
         source = checked_source(source)
+        if self._is_masking:
+            require_impersonal_source(source)
         title = checked(title, "title", max_chars=300) if title is not None else None
         if file_date and not is_date(file_date):
             raise InputInvalid("file_date is no date; expected YYYY-MM-DD, such as 2026-11-30")
@@ -74,7 +79,7 @@ class Preparation:
             tags,
             content,
             document_format,
-            content_digest(self.recipe, document_format, title, tags, sha256),
+            content_digest(self.recipe, document_format, title, tags, sha256, is_masked=self._is_masking),
             sha256,
             root,
             file_date,
@@ -96,7 +101,11 @@ class Preparation:
     def _read(self, raw: RawDocument) -> ReadDocument:
         """Parses one document, in a process of its own."""
         extracted = self._parser.read(raw.content, raw.format)
-        title = (raw.title or extracted.title or title_from_name(raw.source))[:300]
+        given_title = raw.title
+        if self._is_masking:
+            extracted = masked_extract(extracted)
+            given_title = mask_text(raw.title) if raw.title else None
+        title = (given_title or extracted.title or title_from_name(raw.source))[:300]
         own = extracted.date if is_date(extracted.date) else ""
         dated = date_of(f"{title} {PurePosixPath(raw.source).name}", extracted.text, own)
         if raw.format in _MAIL:
@@ -130,7 +139,7 @@ class Preparation:
             container.tags,
             content,
             document_format,
-            content_digest(self.recipe, document_format, None, container.tags, sha256),
+            content_digest(self.recipe, document_format, None, container.tags, sha256, is_masked=self._is_masking),
             sha256,
             container.root,
             holder.date,
