@@ -279,7 +279,7 @@ def ahv(random: Random) -> str:
 
 def nino(random: Random) -> str:
     """A British national insurance number."""
-    return letters(random, 1, "ABCEGHJ") + letters(random, 1, "ABCEHJ") + digits(random, 6) + random.choice("ABCD")
+    return letters(random, 1, "ABCEHJ") + letters(random, 1, "ABCEHJ") + digits(random, 6) + random.choice("ABCD")
 
 
 def ssn(random: Random) -> str:

@@ -31,7 +31,6 @@ def opened_agent(
         StoreLocked: another process has the store and serves nothing.
     """
     from edge_agent.agent import Agent
-    from edge_agent.client import RemoteAgent
     from edge_agent.errors import StoreLocked
     from edge_agent.settings import AgentSettings
     from edge_agent.storage.lock import StoreLock, holder_url

@@ -2,7 +2,7 @@
 
 import re
 
-_BEFORE_CHARS = 40
+_BEFORE_CHARS, _LINK_CHARS = 40, 300
 _THINGS = """pedido|order|purchase order|factura|invoice|albaran|remito|referencia|reference|ref|ticket|tique|incidencia
 |incident|caso|case|expediente|codigo|code|cod|serie|serial|tracking|seguimiento|envio|shipment|paquete|parcel|sku
 |articulo|item|producto|product|modelo|model|part|pieza|lote|batch|lot|version|ver|build|kb|error|guia|orden|solicitud
@@ -43,3 +43,9 @@ def is_amount(lower: str, start: int, end: int) -> bool:
     if _CURRENCY_AFTER.match(lower, end):
         return True
     return _CURRENCY_BEFORE.search(lower[max(0, start - 5) : start]) is not None
+
+
+def is_in_link(chars: str, start: int) -> bool:
+    """Whether a place is in a link, of which `network` says whether it opens something."""
+    words = chars[max(0, start - _LINK_CHARS) : start].split(" ")
+    return "://" in words[-1] or "www." in words[-1]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from student.masking.context import is_in_link
 from student.masking.network import looks_random
 from student.masking.plain_text import PlainText
 from student.masking.spans import Kind, Span
@@ -33,7 +34,6 @@ _SSH_KEY = re.compile(
 _BEARER = re.compile(r"(?<!\w)(?:bearer|basic)[ ]+(?P<value>[A-Za-z0-9._~+/=-]{12,4000})", re.IGNORECASE)
 _AZURE = re.compile(r"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=(?P<value>[A-Za-z0-9+/=%&.-]{16,500})")
 _CANDIDATE = re.compile(r"(?<![\w+/.?&-])[A-Za-z0-9_+/-]{24,512}={0,2}(?![\w+/=.-]{0,1}[\w+/=-])")
-_LINK_CHARS = 300
 _LINK = r"(?:[ ]?(?:[:=]|=>|->|—)[ ]?|[ ](?:es|is|era|was|sera|siguiente|actual|de acceso)[ ]?[:=]?[ ]?)"
 _OWNERS = """de del of for para to al en la the my mi su your acceso usuario user cuenta account wifi wi-fi correo email
 app banca online movil web banco actual nueva new temporal temporary provisional maestra master root admin is es portal
@@ -51,8 +51,11 @@ _QUOTED = re.compile(
     r"(?P<value>\"[^\s\"]{4,64}\"|'[^\s']{4,64}'|`[^\s`]{4,64}`|[\[(][^\s()\[\]]{6,64}[\])])"
 )
 _BARE = re.compile(
-    r"(?<![a-z_])(?:contrasena|password|passwd|pwd|clave|pass)[ ](?P<value>(?=[^\s]{0,40}\d)[^\s\"'`<>]{6,64})"
+    r"(?<![a-z_])(?:contrasena|password|passwd|pwd|clave|pass)[ ]"
+    r"(?P<value>[^\W_][^\s\"'`<>()\[\]?=]{5,64})(?=[.,;:!)\"'»]?(?:\s|$))"
 )
+_CAMEL_CASE = re.compile(r"(?:[^\W\d]?[^\W\dA-Z]{2,}|[A-Z]{2,}|[-/,.:;()])+")
+"""A word or several, as `PowerShell`; not the mixed case of a password."""
 _KEYS = (
     "api[ _-]?keys?|apikey|clave (?:de )?(?:la )?api|access[ _-]?key(?:[ _-]?id)?|secret[ _-]?(?:access[ _-]?)?key"
     "|client[ _-]?secret|(?:access|auth|refresh|session|bearer|id|security|personal access|api)?[ _-]?token|secret"
@@ -65,7 +68,7 @@ _KEY_WORD = re.compile(
 )
 _NO_PASSWORD = re.compile(r"[$<{%*\[(/\\]|\w+://|\w+[\\/]\w+[\\/]")
 """Variables, examples, links and paths."""
-_PASSWORD_WORDS = re.compile("passw|contrase")
+_PASSWORD_WORDS = re.compile("passw|passphr|contrase|^your")
 _ASKED = frozenset("your su tu my new nueva enter introduzca introduce type escriba again".split())
 _ORDINARY = frozenset(
     """required obligatoria obligatorio opcional optional incorrecta incorrecto correcta incorrect correct invalid valid
@@ -113,15 +116,9 @@ def _random_ones(plain: PlainText) -> Iterator[Span]:
             match[0].count("/") < 4
             and not match[0].startswith("MII")
             and looks_random(match[0])
-            and not _is_in_link(plain.chars, match.start())
+            and not is_in_link(plain.chars, match.start())
         ):
             yield Span(match.start(), match.end(), Kind.API_KEY, RANDOM, match[0])
-
-
-def _is_in_link(chars: str, start: int) -> bool:
-    """Whether a place is in a link, of which `network` says whether it opens something."""
-    words = chars[max(0, start - _LINK_CHARS) : start].split(" ")
-    return "://" in words[-1] or "www." in words[-1]
 
 
 RANDOM = "looks random"
@@ -143,10 +140,11 @@ def _passwords_after_words(plain: PlainText) -> Iterator[Span]:
             yield Span(start, start + len(value), Kind.PASSWORD, "after its word")
     for pattern in (_QUOTED, _BARE):
         for match in pattern.finditer(plain.lower):
-            value = match["value"].strip("\"'`()[],.;:")
+            value = match["value"].strip("\"'`()[]*,.;:")
             is_file = re.search(r"\.[a-z]{2,5}$|^/", value) is not None
-            if len(value) >= 4 and not value.isalpha() and not _NO_PASSWORD.match(value) and not is_file:
-                start = match.start("value") + match["value"].index(value)
+            start = match.start("value") + match["value"].index(value)
+            is_mixed = not _CAMEL_CASE.fullmatch(plain.chars[start : start + len(value)])
+            if len(value) >= 4 and is_mixed and not _NO_PASSWORD.match(value) and not is_file:
                 yield Span(start, start + len(value), Kind.PASSWORD, "after its word")
 
 
@@ -158,7 +156,7 @@ def _password(plain: PlainText, match: re.Match[str]) -> tuple[int, str]:
     if _NO_PASSWORD.match(value) or sum(map(str.isalnum, value)) < 3:
         return start, ""
     words = re.findall(r"[a-z]+", plain.lower[start : start + len(value)])
-    is_words = "".join(words) == value.lower().replace(" ", "")
+    is_words = "".join(words) == re.sub(r"[ _-]", "", value.lower())
     ordinary = _ORDINARY if len(words) == 1 else _ASKED
     if is_words and any(word in ordinary or _PASSWORD_WORDS.search(word) for word in words):
         return start, ""

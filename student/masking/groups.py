@@ -157,19 +157,22 @@ def _is_written_so(each: Format, plain: PlainText, groups: list[_Group]) -> bool
     """Whether groups may be a number of a format, by how they are grouped and by what stands around."""
     lengths = tuple(len(group.text) for group in groups)
     is_usual = lengths in each.groupings
-    if len(lengths) == 1:
-        if not each.stands_plain:
-            return False
-    elif each.only_usual and not is_usual:
-        return False
+    is_grouped_so = is_usual or not each.only_usual if len(lengths) > 1 else each.stands_plain
     start, end = groups[0].start, groups[-1].end
-    if len(lengths) > 1 and lengths[-1] == 1 and groups[-1].join == " " and plain.chars[end - 1] in _WORD_LETTERS:
+    is_time = plain.chars[start - 1 : start] == ":" and plain.chars[start - 2 : start - 1].isdigit()
+    if not is_grouped_so or is_time:
         return False
-    if not all(group.text.isdigit() for group in groups):
-        if any(_is_word(plain, group) for group in groups) and len(groups) > 1:
-            return False
-        return not (each.may_number_things and numbers_a_thing(plain.lower, start))
-    return not (is_amount(plain.lower, start, end) or (not is_usual and numbers_a_thing(plain.lower, start)))
+    if all(group.text.isdigit() for group in groups):
+        return not (is_amount(plain.lower, start, end) or (not is_usual and numbers_a_thing(plain.lower, start)))
+    if len(lengths) > 1 and (any(_is_word(plain, group) for group in groups) or _ends_in_word(plain, groups)):
+        return False
+    return not (each.may_number_things and numbers_a_thing(plain.lower, start))
+
+
+def _ends_in_word(plain: PlainText, groups: list[_Group]) -> bool:
+    """Whether the last letter may be a word, as in `12345678 y`."""
+    last = groups[-1]
+    return len(last.text) == 1 and last.join == " " and plain.chars[last.start] in _WORD_LETTERS
 
 
 def _is_word(plain: PlainText, group: _Group) -> bool:
@@ -186,7 +189,8 @@ def _is_cut_from_more(run: list[_Group], first: int, last: int, is_usual: bool) 
     if last + 1 < len(run):
         pairs.append((run[last + 1], run[last], run[last + 1].join))
     for other, own, join in pairs:
-        if join in ("-", "_") and join not in joins and any(map(str.isdigit, other.text)):
+        is_mixed = any(map(str.isdigit, other.text)) and not other.text.isdigit()
+        if join in ("-", "_") and (is_mixed or (other.text.isdigit() and join not in joins)):  # a piece of a GUID
             return True
         if not (other.text.isdigit() and own.text.isdigit()):
             continue

@@ -55,7 +55,7 @@ _END = r"(?![\w@])"
 ID_VALUE = (
     rf"(?:(?<![a-z])[a-z]{{1,4}}-?)?{_DIGITS}{{4,17}}(?:[.\-/]?[a-z](?![a-z\d])"
     rf"|[ ][b-df-hj-np-tv-xz](?![a-z\d]))?{_END}"
-    rf"|(?<![a-z\d])(?=(?:[a-z]{{0,8}}\d){{3}})[a-z\d]{{5,20}}{_END}"
+    rf"|(?<![a-z\d])(?=(?:[a-z]{{0,8}}\d){{4}})[a-z\d]{{5,20}}{_END}"
 )
 """A number with at least five digits, perhaps with letters before or after, or letters and digits mixed."""
 
@@ -72,7 +72,7 @@ LABELS = (
     Label(
         Kind.CARD,
         "tarjeta|tarjetas|card|credit card|debit card|visa|mastercard|amex|american express|maestro|pan|cartao",
-        rf"{_DIGITS}{{12,18}}{_END}",
+        rf"{_DIGITS}{{11,18}}{_END}",
         _FAR,
     ),
     Label(
@@ -131,7 +131,7 @@ LABELS = (
         Kind.PHONE,
         "telefono|telefonos|telefonico|tel.|tel|telf.|telf|tlf.|tlf|tfno.|tfno|tfn|tfo|movil|moviles|celular"
         "|celulares|cel.|cel"
-        "|telefone|phone|phones|telephone|mobile|cell|cellphone|whatsapp|wasap|whats|wa|fax|llamar|llame|llamame|llamen"
+        "|telefone|phone|phones|telephone|mobile|cell|cellphone|whatsapp|wasap|whats|wa|fax|desk|llamar|llame|llamame|llamen"
         "|llamadme|llama|llamenme|llamando|marque|marcar|contactarme|localizarme|call|callback|dial|text me"
         "|reach me|sms al"
         "|ring me|contact number|numero de contacto|my number is|mi numero es|este numero|this number",
@@ -152,7 +152,7 @@ LABELS = (
     ),
     Label(
         Kind.ID,
-        "cif|c.i.f.|c.c.|cc|c.i.|ci|t.i.|c.e.|nit|n.i.t.|run|rfc|r.f.c.|ine|ife|cic|ocr|rg|r.g.|le|l.e.|lc|dpi|dui"
+        "cif|c.i.f.|c.c.|cc|c.i.|ci|t.i.|c.e.|nit|n.i.t.|run|rfc|r.f.c.|ine|ife|cic|ocr|rg|r.g.|l.e.|l.c.|dpi|dui"
         "|rtn|documento"
         "|identidad|identificacion|identification|identity|id card|tin|ein|vat|vat number|bsn|nir|insee|pps|egn|cnp|oib"
         "|afm|nhs|nhs number|licencia|carnet|mrn|soporte|soporte del dni|numero de soporte",

@@ -8,13 +8,15 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from student.masking.context import is_amount, is_service_number, numbers_a_thing
+from student.masking.context import is_amount, is_in_link, is_service_number, numbers_a_thing
 from student.masking.label_words import DATE, LABELS, Label
 from student.masking.plain_text import PlainText
 from student.masking.spans import Kind, Span
 
 _WORD = re.compile(r"(?<![a-z0-9])[a-zº]+[0-9]?(?![a-z])")
 _BEFORE_CHARS = 44
+_CASED, _TRIES = frozenset({Kind.PLATE, Kind.BIC}), 4
+"""Kinds that are written in capitals, which `PlainText.lower` does not show: a word in between may look like one."""
 _LINK = (
     r"[\s\"')\],.:-]{0,3}(?:(?:es|is|era|como|as|como es)[ ])?(?:(?:el|la|mi|my|su|the|un|mis)[ ])?"
     r"(?:(?:numero|number|n[.]?[oº]?) (?:de |of )?)?[(]?$"
@@ -50,7 +52,7 @@ def _rules() -> dict[str, list[_Rule]]:
             if first is None:
                 raise ValueError(f"{phrase!r} does not begin with a word")
             by_word.setdefault(first[0], []).append(phrase)
-        after = re.compile(f"{label.gap}(?P<value>{label.value})")
+        after = re.compile(rf"(?:[ ]?:[ ]?\n[ ]?)?{label.gap}(?P<value>{label.value})")
         before = re.compile(f"(?P<value>{label.value}){_LINK}")
         for word, phrases in by_word.items():
             longest = sorted(phrases, key=len, reverse=True)
@@ -78,10 +80,15 @@ def find_labelled(plain: PlainText) -> Iterator[Span]:
 
 def _value_after(rule: _Rule, plain: PlainText, since: int) -> tuple[int, int] | None:
     """The value that follows the end of a phrase which names it."""
-    found = rule.after.match(plain.lower, since)
-    if found is None or not _is_value(rule.label, plain, found.span("value"), since):
-        return None
-    return found.span("value")
+    start = since
+    for _ in range(_TRIES if rule.label.kind in _CASED else 1):
+        found = rule.after.match(plain.lower, start)
+        if found is None:
+            return None
+        if _is_value(rule.label, plain, found.span("value"), since):
+            return found.span("value")
+        start = found.start("value") + 1  # a word, as in `la matrícula es 1234 BCD`
+    return None
 
 
 def _value_before(rule: _Rule, plain: PlainText, end: int) -> tuple[int, int] | None:
@@ -107,7 +114,9 @@ def _is_value(label: Label, plain: PlainText, place: tuple[int, int], since: int
             return not value.islower() and not is_thing
         case Kind.PHONE if is_service_number(re.sub(r"\D", "", value)):
             return False
-    is_date = label.kind is not Kind.ACCOUNT and _A_DATE.fullmatch(plain.lower, *place) is not None
-    if is_date or is_amount(plain.lower, *place) or _VERSION.fullmatch(value):
+    is_dated = label.kind not in {Kind.ACCOUNT, Kind.PIN, Kind.CVV}
+    is_date = is_dated and _A_DATE.fullmatch(plain.lower, *place) is not None
+    is_plain_link = label.kind not in {Kind.PIN, Kind.CARD} and is_in_link(plain.chars, place[0])
+    if is_date or is_amount(plain.lower, *place) or _VERSION.fullmatch(value) or is_plain_link:
         return False
     return label.kind in {Kind.PIN, Kind.CVV, Kind.CARD} or not is_thing

@@ -78,14 +78,15 @@ def _is_finnish(number: str) -> bool:
     return checked_by("fi.hetu")(f"{number[:6]}-{number[6:]}")
 
 
-_CUIT = checked_by("ar.cuit")
+_CUIT, _LUHN = checked_by("ar.cuit"), checked_by("luhn")
 
 
 Groupings = tuple[tuple[int, ...], ...]
 
 
 def _id(name: str, *shapes: str, groupings: Groupings = (), plain: bool = True, kind: Kind = Kind.ID) -> Format:
-    return Format(kind, name, shapes, checked_by(name), groupings, bool(groupings) and not plain, plain)
+    only_usual = not plain or not any("A" in shape for shape in shapes)
+    return Format(kind, name, shapes, checked_by(name), groupings, only_usual, plain)
 
 
 def _own(
@@ -106,8 +107,9 @@ FORMATS = (
     _own("es.dni", lambda number: checked_by("es.dni")("0" + number), "9999999A", groupings=((1, 3, 3, 1), (7, 1))),
     _id("es.nie", "A9999999A"),
     Format(Kind.ID, "es.cif", ("A99999999", "A9999999A"), checked_by("es.cif"), may_number_things=True),
-    Format(_SOCIAL, "es.nuss", ("9" * 11, "9" * 12), _is_nuss, ((2, 8, 2), (2, 7, 2), (2, 10), (2, 9))),
-    Format(Kind.ID, "ar.cuit", ("9" * 11,), _is_cuit, ((2, 8, 1), (2, 2, 3, 3, 1))),
+    Format(_SOCIAL, "es.nuss", ("9" * 11, "9" * 12), _is_nuss, ((2, 8, 2), (2, 7, 2), (2, 10), (2, 9)), True),
+    _own("mx.nss", _LUHN, "9" * 11, groupings=((2, 2, 2, 4, 1),), kind=_SOCIAL),
+    Format(Kind.ID, "ar.cuit", ("9" * 11,), _is_cuit, ((2, 8, 1), (2, 2, 3, 3, 1)), True),
     _id("cl.rut", "99999999", "9999999A", "999999999", "99999999A", groupings=_LAST_APART, plain=False),
     _id("co.nit", "9999999999", "999999999", groupings=((9, 1), (3, 3, 3, 1), (8, 1)), plain=False),
     _id("br.cpf", "9" * 11, groupings=((3, 3, 3, 2), (9, 2))),

@@ -44,10 +44,12 @@ _SECRET_FIELD = re.compile(
 )
 _USER = re.compile(r"^[a-z][a-z0-9+.-]*://[^/\s@:]{0,128}:[^/\s@]{1,256}@", re.IGNORECASE)
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-_OPENING = """reset invite invitation verify confirm token activate magic unsubscribe services hooks? restablecer
-activar verificar invitacion share s d"""
+_OPENING = """reset invite invitation verify confirm token activate magic unsubscribe restablecer activar verificar
+invitacion"""
 _SECRET_PATH = re.compile(
-    rf"/(?:{'|'.join(_OPENING.split())})(?:[-_/][a-z_-]{{0,30}})?/(?P<value>[A-Za-z0-9_\-.~=]{{16,}})", re.IGNORECASE
+    rf"/(?:{'|'.join(_OPENING.split())})(?:[-_/][a-z_-]{{0,30}})?/(?=[^/?#]{{0,60}}\d)[A-Za-z0-9_\-.~=]{{12,}}"
+    r"|/(?:services|hooks?|webhooks?|share|s|d)/(?:[\w-]{1,40}/){0,3}(?P<value>[A-Za-z0-9_\-.~=]{16,})",
+    re.IGNORECASE,
 )
 
 
@@ -104,10 +106,14 @@ def find_urls(plain: PlainText) -> Iterator[Span]:
 
 def opens_something(url: str) -> bool:
     """Whether a link carries a user, a field that is a secret by its name, or what looks like a key."""
-    if _USER.match(url) or _SECRET_FIELD.search(url):
+    user = _USER.match(url)
+    if (user and not re.search(r"[$<{]", user[0])) or _SECRET_FIELD.search(url):
         return True
     path = _SECRET_PATH.search(url)
-    return path is not None and looks_random(path["value"])
+    return path is not None and (path["value"] is None or looks_random(path["value"]))
+
+
+_LONG = 36
 
 
 def looks_random(token: str) -> bool:
@@ -115,7 +121,11 @@ def looks_random(token: str) -> bool:
     if _GUID.fullmatch(token) or not re.search(r"[a-z]", token) or not re.search(r"[A-Z]", token):
         return False
     digits = sum(map(str.isdigit, token))
-    if digits < (1 if len(token) >= 36 else 2) or re.search(r"[a-z]{9}|[A-Z]?[a-z]{4,}[-_][A-Za-z]?[a-z]{3,}", token):
+    if digits < (1 if len(token) >= _LONG else 2) or re.search(r"[a-z]{11}", token):
+        return False
+    segments = re.split(r"[-_/]", token)
+    has_word = any(re.fullmatch(r"[A-Z]?[a-z]{3,}", segment) for segment in segments)
+    if has_word and not any(len(segment) >= 20 for segment in segments):  # a name, as `Ubuntu-2010-minimal`
         return False
     counts = Counter(token)
     entropy = -sum(count / len(token) * math.log2(count / len(token)) for count in counts.values())

@@ -22,7 +22,7 @@ _SPELLED = re.compile(r"(?<![\w.,])(?:\d[ ]){8,12}\d(?![\w]|[ ]\d)")
 _NUMBER = re.compile(r"\d+")
 _DATES = r"\d{1,2}([./-])\d{1,2}\1(?:19|20)?\d\d(?!\d)|(?:19|20)\d\d([./-])\d{1,2}\2\d{1,2}(?!\d)"
 _PIECE = re.compile(
-    rf"[ ]?/[ ]|[ ]-[ ]|(?<![(])(?=\+)|[ ](?=[(])|(?<=\d{{7}})/(?=\d{{6}})|(?<![\d./-])(?:{_DATES})[ ]?"
+    rf"[ ]?/[ ]|[ ]-[ ]|(?<![(])(?=\+)|(?<=\d{{3}})[ ](?=[(])|(?<=\d{{7}})/(?=\d{{6}})|(?<![\d./-])(?:{_DATES})[ ]?"
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3}){2,}")
 _A_DATE = re.compile(
@@ -105,7 +105,9 @@ def _is_grouped(written: str) -> bool:
     lengths = [len(group) for group in _NUMBER.findall(written)]
     if not 2 <= len(lengths) <= _MOST_GROUPS or max(lengths) > 8:
         return False
-    if "." in written and "/" in written:
+    if ("." in written and "/" in written) or _looks_like_ip(written):
+        return False
+    if lengths == [2, 8] and "-" in written:  # a range
         return False
     if _THOUSANDS.fullmatch(written) and not re.match(r"[6-9]\d\d\.\d{3}\.\d{3}$", written):
         return False
@@ -115,6 +117,11 @@ def _is_grouped(written: str) -> bool:
     is_decimal = written.count(".") == 1 and len(lengths) == 2
     is_row = len(re.sub(r"\D", "", written)) == 9 and written[0] in "012345"  # no mobile, and grouped as amounts are
     return min(inner) >= 2 and not is_decimal and not is_row
+
+
+def _looks_like_ip(written: str) -> bool:
+    parts = written.split(".")
+    return len(parts) == 4 and all(part.isdigit() and len(part) <= 3 and int(part) <= 255 for part in parts)
 
 
 def _is_valid_somewhere(digits: str) -> bool:
