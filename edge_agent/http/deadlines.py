@@ -23,6 +23,10 @@ _LARGE = (
     b'{"type":"urn:orilla:problem:headers-too-large","title":"Headers too large","status":431,'
     b'"detail":"the headers have more than 64000 bytes; send fewer"}'
 )
+_NO_HTTP = (
+    b'{"type":"urn:orilla:problem:request-unreadable","title":"Request unreadable","status":400,'
+    b'"detail":"the request is no HTTP/1.1; check the client, or whether it should speak TLS"}'
+)
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -52,6 +56,10 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._header_bytes is not None and self._header_bytes > MAX_HEADER_BYTES:
             self._refuse(b"431 Request Header Fields Too Large", _LARGE)
+
+    def send_400_response(self, msg: str) -> None:
+        """Says that what came is no HTTP, in the form of every refusal."""
+        self._refuse(b"400 Bad Request", _NO_HTTP)
 
     def on_message_begin(self) -> None:
         """Waits for the headers of a request."""

@@ -11,6 +11,7 @@ from edge_agent.http.route_scopes import scopes_of
 
 _KEY = "key"
 _OF_EVERY_OPERATION = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.MISDIRECTED_REQUEST)
+_OF_BODIES = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.UNPROCESSABLE_ENTITY)
 _OF_KEYED_OPERATIONS = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
@@ -42,6 +43,8 @@ def describe_api(app: FastAPI) -> None:
 
 def _describe_access(operation: dict[str, Any], method: str, path: str) -> None:
     scopes, statuses = scopes_of(method, path), list(_OF_EVERY_OPERATION)
+    if "requestBody" in operation:
+        statuses += _OF_BODIES
     if scopes is not None:
         statuses += _OF_KEYED_OPERATIONS
         operation["security"] = [{_KEY: [scope]} for scope in sorted(scopes)]

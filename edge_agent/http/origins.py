@@ -18,17 +18,16 @@ from edge_agent.errors import InputInvalid
 from edge_agent.http.problems import problem
 from edge_agent.settings import HttpSettings
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Change nothing; their answers are kept from foreign pages by the browser."""
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/@\s]+)(?::\d+)?")
 
 
 class HostAndOriginMiddleware:
-    """Lets requests through that ask by a known host, and do not write for a page of another server.
+    """Lets requests through that ask by a known host, and not for a page of another server.
 
     Guarantees:
         A page of another origin can neither change nor delete anything, whatever its form, nor read by a name of its
-        own. Requests of programs, which send neither `Origin` nor `Sec-Fetch-Site`, are not concerned.
+        own, nor make the server work. A link that somebody follows opens. Requests of programs, which send neither
+        `Origin` nor `Sec-Fetch-Site`, are not concerned.
     """
 
     def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
@@ -51,7 +50,7 @@ class HostAndOriginMiddleware:
                 "it with --allow-host NAME"
             )
             return problem(HTTPStatus.MISDIRECTED_REQUEST, "host-unknown", detail)
-        if scope["method"] not in SAFE_METHODS and is_foreign(headers, self._origins):
+        if is_foreign(headers, self._origins) and not is_followed_link(scope["method"], headers):
             detail = (
                 "a web page of another server asked for this (headers Origin, Sec-Fetch-Site), and may not; if it is "
                 "yours, start the server with --allow-origin and its origin"
@@ -90,6 +89,12 @@ def is_foreign(headers: Headers, allowed: Collection[str]) -> bool:
     if any(origin.lower().partition("://")[2] != headers.get("host", "").lower() for origin in origins):
         return True
     return any(site not in ("same-origin", "none") for site in headers.getlist("sec-fetch-site"))
+
+
+def is_followed_link(method: str, headers: Headers) -> bool:
+    """Whether a request opens a page of its own, which the one that it came from cannot look into."""
+    opens = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+    return method in ("GET", "HEAD") and opens and "origin" not in headers
 
 
 def checked_origin(origin: str) -> str:

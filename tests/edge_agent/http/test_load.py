@@ -101,6 +101,13 @@ def test_a_connection_is_used_again_after_a_pause(server: Server) -> None:
             connection.sendall(ask[20:])
 
 
+def test_what_is_no_http_is_refused_in_the_form_of_all_problems(server: Server) -> None:
+    with connected(server, b"\x16\x03\x01\x02\x00 hello\r\n\r\n") as connection, connection.makefile("rb") as answer:
+        head, _, body = answer.read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert json.loads(body)["type"] == "urn:orilla:problem:request-unreadable"
+
+
 def test_endless_headers_are_read_no_further(server: Server) -> None:
     with connected(server, b"GET /healthz HTTP/1.1\r\n") as connection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):

@@ -103,22 +103,35 @@ def test_programs_the_servers_own_names_and_allowed_pages_are_served(server: Ser
 
 
 def test_only_an_allowed_page_may_read(server: Server) -> None:
-    asking = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+    asked = "authorization,content-type,prefer"
+    asking = {"access-control-request-method": "POST", "access-control-request-headers": asked}
     allowed = server.http.options("/v1/query", headers={"origin": ALLOWED, **asking})
     assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, ALLOWED)
     foreign = server.http.options("/v1/query", headers={"origin": PAGE, **asking})
-    assert (foreign.status_code, "access-control-allow-origin" in foreign.headers) == (400, False)
+    assert (foreign.status_code, "access-control-allow-origin" in foreign.headers) == (403, False)
     read = server.http.get("/v1/documents", headers={"origin": PAGE, "sec-fetch-site": "cross-site"})
-    assert "access-control-allow-origin" not in read.headers
+    assert (read.status_code, "access-control-allow-origin" in read.headers) == (403, False)
     assert read.headers["cross-origin-resource-policy"] == "same-origin"
     answer = server.http.post("/v1/query", headers={"origin": ALLOWED}, json=QUESTION)
     assert answer.headers["access-control-allow-origin"] == ALLOWED
 
 
+def test_a_foreign_page_makes_the_server_work_for_nothing(server: Server) -> None:
+    link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    assert server.http.get("/report", headers=link).status_code == 200  # somebody followed it
+    for other in (
+        {"sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
+        {"sec-fetch-dest": "iframe"},
+        {"origin": PAGE},
+    ):
+        assert server.http.get("/report", headers={**link, **other}).status_code == 403
+    assert server.http.delete("/v1/documents/none", headers=link).status_code == 403
+
+
 def test_without_allowed_pages_nothing_is_said_to_any(serve: ServeStore, tmp_path: Path) -> None:
     http = serve(tmp_path / "store").http
     asked = http.options("/v1/query", headers={"origin": ALLOWED, "access-control-request-method": "POST"})
-    assert (asked.status_code, "access-control-allow-origin" in asked.headers) == (405, False)
+    assert (asked.status_code, "access-control-allow-origin" in asked.headers) == (403, False)
 
 
 @pytest.mark.parametrize(
