@@ -32,7 +32,7 @@ from teacher.corpora.recipe import read_corpus_recipe
 from teacher.encoders.encoder import EncoderFacts
 from teacher.encoders.opening import open_encoder
 from teacher.labelling.blocks import encode_blocks, keep_spoken_for
-from teacher.labelling.said import chunks_of
+from teacher.labelling.said import Said, key_of
 from teacher.mixture.recipe import TeacherRecipe, VoiceSettings, read_teacher_recipe
 from teacher.mixture.reduction import fit_reduction
 from teacher.mixture.teacher import Teacher, Voice
@@ -75,11 +75,12 @@ class _Kept:
         return self.voice.encoder.facts
 
     def encode(self, texts: list[str], role: Role) -> Embeddings:
-        chunks = chunks_of(self.voice, [Example(text, None, role, "") for text in texts], KEPT / "said")
-        for chunk in chunks:
-            if chunk.kept() is None:
-                chunk.encode(lambda rows: None)
-        return np.concatenate([np.asarray(chunk.kept(), dtype=np.float32) for chunk in chunks])
+        examples = [Example(text, None, role, "") for text in texts]
+        said = Said(self.voice, KEPT / "said")
+        new = {key_of(examples[row]): examples[row] for row in said.missing(examples)}
+        for chunk in said.chunks(list(new.values())):
+            chunk.encode(lambda rows: None)
+        return Said(self.voice, KEPT / "said").embeddings(examples).astype(np.float32)
 
 
 def run() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which text each encoder is asked about for each row of a corpus, and what it says: the blocks of a reduction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from student.distill.training.processes import Processes
-from teacher.corpora.corpus import Corpus
+from teacher.corpora.corpus import Corpus, Example
 from teacher.errors import LabelsDiffer
-from teacher.labelling.said import Chunk, chunks_of
+from teacher.labelling.said import Said
 from teacher.mixture.reduction import Block
 from teacher.mixture.teacher import Voice
 from teacher.roles import Role
@@ -45,38 +45,45 @@ def encode_blocks(
     Args:
         voices: the encoders.
         corpus: of which each text is spoken for by at least one.
-        folder: of the chunks that are kept (`said.py`).
+        folder: of what was said (`said.py`).
         on_rows: called after every batch of this process, once before the first; texts that others encode at the same
             time are counted as if they were as far.
         processes: take the missing chunks in turn. All but the main one get no blocks.
     """
     asked = [_asked_about(voice, corpus) for voice in voices]
     needed = [np.unique(rows[rows >= 0]) for rows in asked]
-    chunks = [
-        chunks_of(voice, [corpus.examples[row] for row in rows], folder)
-        for voice, rows in zip(voices, needed, strict=True)
-    ]
-    encoded = _encode_missing([chunk for own in chunks for chunk in own], on_rows, processes)
+    examples = [[corpus.examples[row] for row in rows] for rows in needed]
+    encoded = _encode_missing(voices, examples, folder, on_rows, processes)
     if not processes.is_main:
         return [], encoded
     roles = np.array([list(Role).index(example.role) for example in corpus.examples], dtype=np.int64)
     blocks = []
-    for voice, rows, by, own in zip(voices, needed, asked, chunks, strict=True):
-        said = np.concatenate([_read(chunk) for chunk in own])
+    for voice, rows, by, own in zip(voices, needed, asked, examples, strict=True):
         place = np.searchsorted(rows, np.maximum(by, rows[0]))
-        is_said = by >= 0
+        said = _read(voice, own, folder)
         blocks.append(
-            Block(said[place], roles[rows[place]], is_said, voice.settings.weight, voice.settings.is_centered)
+            Block(said[place], roles[rows[place]], by >= 0, voice.settings.weight, voice.settings.is_centered)
         )
     return blocks, encoded
 
 
-def _encode_missing(chunks: list[Chunk], on_rows: OnRows, processes: Processes) -> int:
-    """Encodes the chunks that are not kept yet, this process its own; returns the number of texts of all of them."""
-    missing = processes.from_main([number for number, chunk in enumerate(chunks) if chunk.kept() is None])
-    total = sum(len(chunk.examples) for chunk in chunks)
-    now = sum(len(chunks[number].examples) for number in missing)
-    mine, encoded = [chunks[missing[i]] for i in processes.own(len(missing))], 0
+def _encode_missing(
+    voices: Sequence[Voice],
+    examples: Sequence[Sequence[Example]],
+    folder: Path,
+    on_rows: OnRows,
+    processes: Processes,
+) -> int:
+    """Encodes what each encoder said nothing about yet, this process its part; returns how many texts in all."""
+    said = [Said(voice, folder) for voice in voices]
+    missing = processes.from_main([own.missing(some) for own, some in zip(said, examples, strict=True)])
+    chunks = [
+        chunk
+        for own, some, rows in zip(said, examples, missing, strict=True)
+        for chunk in own.chunks([some[row] for row in rows])
+    ]
+    total, now = sum(map(len, examples)), sum(map(len, missing))
+    mine, encoded = [chunks[i] for i in processes.own(len(chunks))], 0
     of_mine = sum(len(chunk.examples) for chunk in mine)
 
     def report(rows: int) -> None:
@@ -92,11 +99,13 @@ def _encode_missing(chunks: list[Chunk], on_rows: OnRows, processes: Processes) 
     return now
 
 
-def _read(chunk: Chunk) -> NDArray[np.float16]:
-    kept = chunk.kept()
-    if kept is None:
-        raise LabelsDiffer(f"{chunk.path} was lost while labelling; do all processes see one folder? Run label again")
-    return kept
+def _read(voice: Voice, examples: Sequence[Example], folder: Path) -> NDArray[np.float16]:
+    try:
+        return Said(voice, folder).embeddings(examples)
+    except KeyError as error:
+        raise LabelsDiffer(
+            f"a part of {folder} was lost while labelling; do all processes see one folder? Run label again"
+        ) from error
 
 
 def _asked_about(voice: Voice, corpus: Corpus) -> NDArray[np.int64]:

@@ -1,20 +1,21 @@
-"""Answers of each encoder of a teacher about a corpus, kept in chunks on disk: said once, whatever becomes of it.
+"""Answers of each encoder of a teacher about texts, kept on disk: said once, whatever becomes of the corpus.
 
-A chunk's file is named by a digest of its texts and roles, so a killed labelling goes on after its last whole chunk, a
-larger share of the corpus goes on after a smaller one, other weights or dimensions encode nothing again, and several
-processes that take chunks in turn leave the same files as one.
+They are kept in files of some thousand texts, each with a digest of the text and its role. So a killed labelling goes
+on after its last whole file, texts that come or go, a larger share, other weights or dimensions encode nothing again,
+and several processes that take texts in turn leave the same files as one.
 """
 
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from student.artifacts.digests import digest_json
+from student.artifacts.digests import digest_bytes
 from student.artifacts.durable import write_durably
 from teacher.corpora.corpus import Example
 from teacher.mixture.teacher import Voice
@@ -22,27 +23,21 @@ from teacher.roles import Role
 
 CHUNK_ROWS = 2048
 _BATCH_ROWS = 128
+_KEY_BYTES = 16
+
+
+def key_of(example: Example) -> bytes:
+    """Names a text in its role."""
+    return sha256(f"{example.role}\0{example.text}".encode()).digest()[:_KEY_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Examples that an encoder is asked about together, and the file that its embeddings (n, d) are kept in."""
+    """Texts that an encoder is asked about together, and the folder of what it said."""
 
     voice: Voice
     examples: Sequence[Example]
-    path: Path
-
-    def kept(self) -> NDArray[np.float16] | None:
-        """The embeddings where they are whole, not read until they are used; None where there are none.
-
-        A file that a crash cut off counts as none.
-        """
-        try:
-            kept: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            return None
-        shape = (len(self.examples), self.voice.encoder.facts.dimension)
-        return kept if kept.shape == shape and kept.dtype == np.float16 else None
+    folder: Path
 
     def encode(self, on_rows: Callable[[int], None]) -> None:
         """Asks the encoder, texts of like length in a batch, and keeps what it says.
@@ -51,31 +46,67 @@ class Chunk:
             on_rows: called with the number of rows of each batch.
         """
         examples = self.examples
-        said = np.empty((len(examples), self.voice.encoder.facts.dimension), dtype=np.float16)
+        said = np.zeros(len(examples), dtype=_record(self.voice))
+        said["key"] = [np.frombuffer(key_of(example), dtype=np.uint8) for example in examples]
         for role in Role:
             rows = [row for row, example in enumerate(examples) if example.role == role]
             rows.sort(key=lambda row: len(examples[row].text))
             for first in range(0, len(rows), _BATCH_ROWS):
                 batch = rows[first : first + _BATCH_ROWS]
-                said[batch] = self.voice.encoder.encode([examples[row].text for row in batch], role)
+                said["embedding"][batch] = self.voice.encoder.encode([examples[row].text for row in batch], role)
                 on_rows(len(batch))
         content = io.BytesIO()
         np.save(content, said, allow_pickle=False)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(self.path, content.getvalue())
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_durably(self.folder / f"{digest_bytes(said['key'].tobytes())[:32]}.npy", content.getvalue())
 
 
-def chunks_of(voice: Voice, examples: Sequence[Example], folder: Path) -> list[Chunk]:
-    """The chunks of an encoder for a corpus, in its order.
+class Said:
+    """What an encoder has said so far; embeddings are read when they are asked for.
+
+    A file that a crash cut off counts as none.
 
     Args:
         voice: the encoder.
-        examples: the corpus.
-        folder: of the chunks of all encoders.
+        folder: of what all encoders said.
     """
-    own, chunks = folder / voice.digest[:16], []
-    for first in range(0, len(examples), CHUNK_ROWS):
-        part = examples[first : first + CHUNK_ROWS]
-        name = digest_json([[example.text, example.role] for example in part])[:32]
-        chunks.append(Chunk(voice, part, own / f"{name}.npy"))
-    return chunks
+
+    def __init__(self, voice: Voice, folder: Path) -> None:
+        self._voice, self._folder = voice, folder / voice.digest[:16]
+        self._files = [file for path in sorted(self._folder.glob("*.npy")) if (file := self._open(path)) is not None]
+        self._places = {
+            key.tobytes(): (number, row)
+            for number, file in enumerate(self._files)
+            for row, key in enumerate(file["key"])
+        }
+
+    def missing(self, examples: Sequence[Example]) -> list[int]:
+        """The numbers of the examples that it said nothing about."""
+        return [number for number, example in enumerate(examples) if key_of(example) not in self._places]
+
+    def chunks(self, examples: Sequence[Example]) -> list[Chunk]:
+        """Examples to ask it about, in chunks."""
+        return [
+            Chunk(self._voice, examples[first : first + CHUNK_ROWS], self._folder)
+            for first in range(0, len(examples), CHUNK_ROWS)
+        ]
+
+    def embeddings(self, examples: Sequence[Example]) -> NDArray[np.float16]:
+        """What it said of examples (n, d). Raises `KeyError` where it said nothing of one."""
+        places = np.array([self._places[key_of(example)] for example in examples], dtype=np.int64).reshape(-1, 2)
+        found = np.empty((len(examples), self._voice.encoder.facts.dimension), dtype=np.float16)
+        for number, file in enumerate(self._files):
+            rows = np.flatnonzero(places[:, 0] == number)
+            found[rows] = file["embedding"][places[rows, 1]]
+        return found
+
+    def _open(self, path: Path) -> NDArray[Any] | None:
+        try:
+            kept: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return kept if kept.ndim == 1 and kept.dtype == _record(self._voice) else None
+
+
+def _record(voice: Voice) -> np.dtype[Any]:
+    return np.dtype([("key", np.uint8, (_KEY_BYTES,)), ("embedding", np.float16, (voice.encoder.facts.dimension,))])
