@@ -147,7 +147,7 @@ def test_every_problem_type_is_documented_with_its_status() -> None:
     for error, status in STATUS_OF.items():
         name = re.sub(r"(?<!^)([A-Z])", r"-\1", error.__name__).lower().replace("utf8", "utf-8")
         assert documented[name] == str(int(status))
-    source = "".join(path.read_text() for path in (ROOT / "edge_agent/http").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "edge_agent/http").rglob("*.py"))
     for name in re.findall(r'problem\([^"()]*"([a-z-]+)"', source):
         assert name in documented
 

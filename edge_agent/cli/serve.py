@@ -131,8 +131,8 @@ def serve(
     It answers to localhost, to its address, and to the names of --allow-host. Web pages of other servers can change
     nothing, and read nothing unless --allow-origin names them.
     """  # noqa: D301  (the backspace keeps the lines of the examples apart)
-    from edge_agent.http.origins import checked_host, checked_origin, checked_root_path
-    from edge_agent.http.reachability import checked_certificate, checked_proxy
+    from edge_agent.http.admission.origins import checked_host, checked_origin, checked_root_path
+    from edge_agent.http.admission.reachability import checked_certificate, checked_proxy
 
     checked_certificate(tls_certificate, tls_key)
     http = HttpSettings(
@@ -169,9 +169,9 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
     from edge_agent.access.authentication import Authentication
     from edge_agent.access.key_file import KeyFile
     from edge_agent.agent import Agent
+    from edge_agent.http.admission.deadlines import DeadlineProtocol
+    from edge_agent.http.admission.reachability import require_protection
     from edge_agent.http.app import create_app
-    from edge_agent.http.deadlines import DeadlineProtocol
-    from edge_agent.http.reachability import require_protection
     from edge_agent.ingest.jobs import Jobs
     from edge_agent.storage.lock import StoreLock
 

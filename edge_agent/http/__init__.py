@@ -1,1 +1,1 @@
-"""The agent over HTTP: routes by subject, limits, problem+json errors, Prometheus metrics."""
+"""The agent over HTTP: what is let in (`admission`), routes by subject, problem+json errors, Prometheus metrics."""

@@ -11,17 +11,17 @@ from edge_agent.access.key_file import KeyFile
 from edge_agent.access.rates import Rates
 from edge_agent.agent import Agent
 from edge_agent.http import problems
-from edge_agent.http.authentication import AuthenticationMiddleware
-from edge_agent.http.body_limit import BodyLimitMiddleware
+from edge_agent.http.admission.authentication import AuthenticationMiddleware
+from edge_agent.http.admission.body_limit import BodyLimitMiddleware
+from edge_agent.http.admission.json_bodies import JsonBodyRoute
+from edge_agent.http.admission.load import LoadMiddleware
+from edge_agent.http.admission.origins import HostAndOriginMiddleware
 from edge_agent.http.documents import DOCUMENT_BODIES, add_document_routes, add_upload_routes
 from edge_agent.http.feedback import add_feedback_routes
-from edge_agent.http.json_bodies import JsonBodyRoute
 from edge_agent.http.keys import add_key_routes
-from edge_agent.http.load import LoadMiddleware
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
 from edge_agent.http.openapi import describe_api
 from edge_agent.http.operations import add_operation_routes
-from edge_agent.http.origins import HostAndOriginMiddleware
 from edge_agent.http.questions import add_question_routes
 from edge_agent.http.response_headers import ResponseHeadersMiddleware
 from edge_agent.http.roots import add_root_routes

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from edge_agent.http.admission.route_scopes import scopes_of
 from edge_agent.http.problems import Problem, describe
-from edge_agent.http.route_scopes import scopes_of
 
 _KEY = "key"
 _OF_EVERY_OPERATION = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.MISDIRECTED_REQUEST)

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from starlette.responses import HTMLResponse, JSONResponse
 
 from edge_agent.agent import Agent, Readiness
-from edge_agent.http.authentication import CALLER
+from edge_agent.http.admission.authentication import CALLER
 from edge_agent.http.metrics import Metrics
 from edge_agent.http.problems import describe
 from edge_agent.http.response_headers import PAGE_POLICY

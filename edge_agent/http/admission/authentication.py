@@ -19,8 +19,8 @@ from edge_agent.access.authentication import THIS_MACHINE, Authentication
 from edge_agent.access.rates import Rates
 from edge_agent.access.scopes import Caller
 from edge_agent.errors import StoreDamaged
+from edge_agent.http.admission.route_scopes import scopes_of
 from edge_agent.http.problems import problem, problem_of_error
-from edge_agent.http.route_scopes import scopes_of
 
 CALLER = "orilla.caller"
 """Where a request's scope holds its `Caller`."""

@@ -14,7 +14,7 @@ import pytest
 from edge_agent.access.authentication import COMMANDS, THIS_MACHINE
 from edge_agent.access.rates import WITHOUT_KEY_PER_MINUTE, Rates
 from edge_agent.access.scopes import Caller, Scope
-from edge_agent.http.load import LoadMiddleware
+from edge_agent.http.admission.load import LoadMiddleware
 from tests.conftest import Server, ServeStore, run_orilla, serving
 
 ANY = Caller("key 1", frozenset(Scope))

@@ -10,8 +10,8 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from edge_agent.http.admission.route_scopes import OPEN
 from edge_agent.http.problems import problem
-from edge_agent.http.route_scopes import OPEN
 
 
 class LoadMiddleware:

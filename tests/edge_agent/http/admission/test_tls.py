@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.client import RemoteAgent
 from edge_agent.errors import InputInvalid, ServerUnreachable
-from edge_agent.http.reachability import checked_certificate, checked_proxy, require_protection
+from edge_agent.http.admission.reachability import checked_certificate, checked_proxy, require_protection
 from edge_agent.settings import HttpSettings
 from federation.transport.certificates import write_authority
 from tests.conftest import Server, run_orilla, serving

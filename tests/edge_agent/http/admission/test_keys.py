@@ -16,9 +16,9 @@ from starlette.routing import Route
 from edge_agent.access.key_file import KeyFile
 from edge_agent.access.scopes import Scope
 from edge_agent.agent import Agent
+from edge_agent.http.admission.route_scopes import ADMIN, OPEN, SCOPES_OF, scopes_of
 from edge_agent.http.app import create_routes
 from edge_agent.http.metrics import Metrics
-from edge_agent.http.route_scopes import ADMIN, OPEN, SCOPES_OF, scopes_of
 from edge_agent.ingest.jobs import Jobs
 from edge_agent.settings import HttpSettings
 from tests.conftest import ROOT, Server, ServeStore, run_orilla, serving

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from edge_agent.http.body_limit import BodyLimitMiddleware
+from edge_agent.http.admission.body_limit import BodyLimitMiddleware
 
 
 def test_a_body_past_the_limit_is_read_no_further() -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from edge_agent.errors import InputInvalid
-from edge_agent.http.json_bodies import require_few_values
+from edge_agent.http.admission.json_bodies import require_few_values
 from tests.conftest import serving
 
 CARD = "4111-1111-1111-1111"

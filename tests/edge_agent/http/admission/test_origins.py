@@ -9,7 +9,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from edge_agent.errors import InputInvalid
-from edge_agent.http.origins import checked_host, checked_origin, checked_root_path, is_foreign, is_known_host
+from edge_agent.http.admission.origins import checked_host, checked_origin, checked_root_path, is_foreign, is_known_host
 from edge_agent.http.response_headers import RESPONSE_HEADERS
 from tests.conftest import Server, ServeStore, run_orilla, serving
 
