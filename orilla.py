@@ -12,6 +12,7 @@ import federation.cli.commands
 import student.cli
 import student.distill.cli
 import student.evaluation.cli
+import student.intents.cli
 import student.masking.cli
 import teacher.cli.commands
 import teacher.loop.cli
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(edge_agent.cli.commands.app, name="edge")
 student.cli.app.add_typer(student.distill.cli.app)
 student.cli.app.add_typer(student.evaluation.cli.app)
+student.cli.app.add_typer(student.intents.cli.app)
 student.cli.app.add_typer(student.masking.cli.app)
 app.add_typer(student.cli.app, name="student")
 app.add_typer(federation.cli.commands.app, name="federation")

@@ -102,7 +102,8 @@ class Lookup:
             InputInvalid, ContentTooLarge: the text breaks its rules.
         """
         model = self._models.active
-        return classify(model, model.student.encoder.encode([self._checked(text)])[0], alternatives=alternatives)
+        message = self._checked(text)
+        return classify(model, model.student.encoder.encode([message])[0], message, alternatives=alternatives)
 
     def _checked(self, text: str) -> str:
         return checked(text, "text", max_chars=self._settings.limits.max_query_chars)

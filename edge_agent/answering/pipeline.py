@@ -135,7 +135,7 @@ class Questions:
         found = time.perf_counter()
         evidence = gather(model, snapshot, question, to_read(retrieved, self.answering.passages))
         decision = self._decide(model, question, evidence)
-        intent = classify(model, question.encoding)
+        intent = classify(model, question.encoding, text)
         ended = time.perf_counter()
         return Answer(
             answer=answer_text(decision.citations, is_disputed=decision.is_disputed) if decision.is_answered else None,
@@ -248,10 +248,10 @@ def embed_sentences(model: ActiveModel, snapshot: Snapshot, candidates: list[Can
     return np.concatenate([rows[passage_id] for passage_id in texts])
 
 
-def classify(model: ActiveModel, encoding: Embeddings, *, alternatives: int = 3) -> Classification | None:
-    """The intent of a message with this embedding (D,); None when the bundle has no intent head."""
+def classify(model: ActiveModel, encoding: Embeddings, text: str, *, alternatives: int = 3) -> Classification | None:
+    """The intent of a message and its embedding (D,); None when the bundle has no intent head."""
     head = model.student.heads.get(INTENT)
-    return head.classify(encoding, alternatives=alternatives) if head else None
+    return head.classify(encoding, text, alternatives=alternatives) if head else None
 
 
 def _queue_if_unsure(reviews: FeedbackLog, text: str, answer: Answer) -> None:

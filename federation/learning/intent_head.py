@@ -222,6 +222,9 @@ class LinearHeadPart:
     ) -> Mapping[str, Any]:
         """Writes the head's file, and the labels that it gives to the bundle's probes."""
         manifest = bundle.manifest
+        before = manifest.heads.get(self.head)
+        if before and before.blend:  # it was fitted to the weights of before
+            del files[before.blend.file]
         file = manifest.heads[self.head].file if self.head in manifest.heads else f"{self.head}.safetensors"
         files[file] = pack_head(learned.weight, learned.bias)
         files[manifest.probes.file] = _relabel(files[manifest.probes.file], self.head, learned)
@@ -317,7 +320,7 @@ def _relabel(probes: bytes, name: str, head: LinearHead) -> bytes:
     lines = []
     for value in json.loads(probes):
         embedding = np.array(value["embedding"], dtype=np.float32)
-        labels = value.get("labels", {}) | {name: head.classify(embedding).label}
+        labels = value.get("labels", {}) | {name: head.classify(embedding, value["text"]).label}
         lines.append(json.dumps(value | {"labels": labels}, ensure_ascii=False))
     return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
 

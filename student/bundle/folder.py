@@ -14,7 +14,14 @@ from typing import Any
 
 from student.artifacts.digests import digest_bytes, digest_file
 from student.artifacts.durable import making_folder
-from student.bundle.manifest import BUNDLE_FORMAT, BUNDLE_FORMAT_VERSION, MANIFEST, FileEntry, Manifest, parse_manifest
+from student.bundle.manifest import (
+    BUNDLE_FORMAT,
+    MANIFEST,
+    FileEntry,
+    Manifest,
+    format_version_of,
+    parse_manifest,
+)
 from student.errors import BundleDamaged, BundleExists, BundleForeign, BundleMissing, BundleTruncated, ManifestInvalid
 
 MAX_MANIFEST_BYTES = 1 << 20
@@ -98,7 +105,8 @@ def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, byte
     if path.exists() and not (replace and (path / MANIFEST).is_file()):
         raise BundleExists(f"{path} exists; name another folder, or pass --force to replace a bundle there")
     entries = {name: {"sha256": digest_bytes(c), "size_bytes": len(c)} for name, c in files.items()}
-    value = {"format": BUNDLE_FORMAT, "format_version": BUNDLE_FORMAT_VERSION, **fields, "files": entries}
+    version = format_version_of(fields.get("heads", {}))
+    value = {"format": BUNDLE_FORMAT, **fields, "format_version": version, "files": entries}
     content = (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
     parse_manifest(content, path)
     with making_folder(path, replace=replace) as new:

@@ -1,6 +1,7 @@
 """The manifest of a bundle: its parts, and the lineage of each. The format is `docs/bundle-format.md`."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -19,7 +20,8 @@ from student.artifacts.digests import Digest
 from student.errors import BundleForeign, BundleTooNew, ManifestInvalid
 
 BUNDLE_FORMAT: Final = "orilla-bundle"
-BUNDLE_FORMAT_VERSION = 1
+BUNDLE_FORMAT_VERSION = 2
+"""The latest that is read. Bundles are written as 1 unless a head has a blend, which readers of 1 would leave out."""
 MANIFEST = "manifest.json"
 
 _FILE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$"
@@ -58,6 +60,20 @@ class EncoderEntry(_Part):
     max_tokens: Annotated[int, Field(ge=8, le=8192)]
 
 
+class BlendEntry(_Part):
+    """Additions to a head's logits: `lexical` (columns, C) and, with a basis of B labels, `basis` (B, C).
+
+    Attributes:
+        file: holds the weights.
+        lexical_version: of the rule by which texts become columns.
+        basis: name of another head of the bundle, one without a basis; None where there is none.
+    """
+
+    file: FileName
+    lexical_version: Annotated[int, Field(ge=1)]
+    basis: str | None = None
+
+
 class HeadEntry(_Part):
     """A linear head on the sentence embedding; its file holds `weight` (C, D) and `bias` (C,)."""
 
@@ -65,6 +81,12 @@ class HeadEntry(_Part):
     labels: Annotated[list[str], Field(min_length=2)]
     temperature: Annotated[float, Field(gt=0)]
     threshold: Annotated[float, Field(ge=0, le=1)]
+    blend: BlendEntry | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, write: Any) -> dict[str, Any]:
+        fields: dict[str, Any] = write(self)
+        return {name: value for name, value in fields.items() if name != "blend" or value is not None}
 
 
 class AdapterEntry(_Part):
@@ -154,7 +176,7 @@ class Manifest(_Part):
     """
 
     format: Literal["orilla-bundle"] = BUNDLE_FORMAT
-    format_version: Annotated[int, Field(ge=1)] = BUNDLE_FORMAT_VERSION
+    format_version: Annotated[int, Field(ge=1)] = 1
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     serial: Annotated[int, Field(ge=1)]
     created: Created
@@ -177,6 +199,7 @@ class Manifest(_Part):
     def _lists_every_file_it_names(self) -> Self:
         named = [self.encoder.graph, self.encoder.tokenizer, self.probes.file, self.model_card]
         named += [head.file for head in self.heads.values()] + [license_.file for license_ in self.licenses]
+        named += [head.blend.file for head in self.heads.values() if head.blend]
         named += [self.adapter.file] if self.adapter else []
         named += [self.verifier.file] if self.verifier else []
         unlisted = sorted(set(named) - set(self.files))
@@ -185,6 +208,19 @@ class Manifest(_Part):
         if MANIFEST in self.files:
             raise ValueError("files lists the manifest itself")
         return self
+
+    @model_validator(mode="after")
+    def _has_every_basis(self) -> Self:
+        for name, head in self.heads.items():
+            basis = head.blend.basis if head.blend else None
+            if basis and (basis not in self.heads or ((blend := self.heads[basis].blend) and blend.basis)):
+                raise ValueError(f"head {name} names the basis {basis}, expected a head without a basis of its own")
+        return self
+
+
+def format_version_of(heads: Mapping[str, Any]) -> int:
+    """The version of the format that a manifest with these heads is written as."""
+    return BUNDLE_FORMAT_VERSION if any(head.get("blend") for head in heads.values()) else 1
 
 
 def parse_manifest(content: bytes, path: Path) -> Manifest:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from student.distill.heads.intent_head import calibration_error
 from student.embeddings import Embeddings, Encode
 from student.evaluation.tasks import EvaluationTask, IntentTask, RetrievalTask
+from student.intents.calibration import calibration_error
 
 CUT = 10
 """Of nDCG and recall."""

@@ -89,7 +89,7 @@ def write_probes(
     texts = list(dict.fromkeys([*texts, *readings]))
     probes: list[dict[str, Any]] = []
     for text, embedding in zip(texts, encoder.encode(texts), strict=True):
-        labels = {name: head.classify(embedding).label for name, head in heads.items()}
+        labels = {name: head.classify(embedding, text).label for name, head in heads.items()}
         numbers = [round(float(x), 6) for x in embedding]
         probe = {"text": text, "embedding": numbers, "labels": labels}
         probes.append(probe | ({"reading": readings[text]} if text in readings else {}))
@@ -125,7 +125,7 @@ def run_probes(
     embeddings = encoder.encode([probe.text for probe in probes])
     similarities = (embeddings * expected).sum(axis=1) / np.linalg.norm(expected, axis=1)  # (N,)
     mismatches = sum(
-        heads[name].classify(embedding).label != label
+        heads[name].classify(embedding, probe.text).label != label
         for probe, embedding in zip(probes, embeddings, strict=True)
         for name, label in probe.labels.items()
         if name in heads

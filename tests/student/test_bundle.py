@@ -94,8 +94,8 @@ def test_folder_without_manifest_is_foreign(bundle_path: Path) -> None:
 
 
 def test_later_format_version_is_refused_whatever_else_it_holds(bundle_path: Path) -> None:
-    edit_manifest(bundle_path, lambda m: (m.update(format_version=2), m.pop("encoder")))
-    with pytest.raises(BundleTooNew, match="format version 2; this program reads up to 1; upgrade"):
+    edit_manifest(bundle_path, lambda m: (m.update(format_version=3), m.pop("encoder")))
+    with pytest.raises(BundleTooNew, match="format version 3; this program reads up to 2; upgrade"):
         open_bundle(bundle_path)
 
 

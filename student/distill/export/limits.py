@@ -10,8 +10,9 @@ from tokenizers import Tokenizer
 from student.bundle.linear_head import LinearHead
 from student.distill.encoder.student_card import weakest_parts
 from student.distill.encoder.vocabulary import pieces_of
-from student.distill.heads.intent_head import NEAR_COPY, LabelledTexts
+from student.distill.heads.intent_head import LabelledTexts
 from student.distill.pretrained import Pretrained
+from student.intents.folds import NEAR_COPY
 
 TOKENIZER_FIGURES, MESSAGE_FIGURES = "tokenizer_on_comparison_texts", "intent_head_on_messages"
 INTENT_FIGURES, FINDING_FIGURES = "intent_head_on_held_out_texts", "int8_against_float_at_finding_passages"

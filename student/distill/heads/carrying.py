@@ -38,9 +38,17 @@ def carry_head(head: LinearHead, old: Embeddings, new: Embeddings) -> CarriedHea
     """
     is_apart = np.arange(len(new)) % _APART == 0
     back = map_back(old[~is_apart], new[~is_apart])
-    carried = replace(head, weight=(head.weight @ back.T).astype(np.float32))
+    carried = through(head, back)
     labels = [_labels(carried, new[is_apart]), _labels(head, old[is_apart])]
     return CarriedHead(carried, float(np.mean([mine == theirs for mine, theirs in zip(*labels, strict=True)])))
+
+
+def through(head: LinearHead, back: Embeddings) -> LinearHead:
+    """A head that reads embeddings through a map back (D, D), as does the basis of its blend."""
+    blend = head.blend
+    if blend and blend.basis:
+        blend = replace(blend, basis=through(blend.basis, back))
+    return replace(head, weight=(head.weight @ back.T).astype(np.float32), blend=blend)
 
 
 def map_back(old: Embeddings, new: Embeddings) -> Embeddings:
@@ -53,4 +61,4 @@ def map_back(old: Embeddings, new: Embeddings) -> Embeddings:
 
 
 def _labels(head: LinearHead, embeddings: Embeddings) -> list[str | None]:
-    return [head.classify(embedding).label for embedding in embeddings]
+    return [replace(head, blend=None).classify(embedding).label for embedding in embeddings]

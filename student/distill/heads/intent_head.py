@@ -16,11 +16,11 @@ from student.artifacts.json_lines import DataRefused, column, read_rows
 from student.bundle.linear_head import LinearHead
 from student.distill.heads.head_distillation import LabelledEmbeddings, SoftLabels, distill_head
 from student.embeddings import Embeddings
+from student.intents.calibration import best_temperature, calibration_error
+from student.intents.folds import NEAR_COPY
 
 KEPT_IN_SCOPE = 0.95
 """Share of validation texts that the threshold lets through."""
-NEAR_COPY = 0.95
-"""Cosine from which two labelled texts count as copies of each other."""
 _ROWS_AT_ONCE = 1024
 _COLUMN_NAMES = (("language", "lang"), ("segment", "category"))
 MIN_TEXTS = 8
@@ -183,12 +183,7 @@ def calibrate(head: LinearHead, x: Embeddings, y: NDArray[np.int64]) -> LinearHe
 
 def _calibrated_loss(head: LinearHead, x: Embeddings, y: NDArray[np.int64]) -> tuple[float, float]:
     """The lowest negative log-likelihood over temperatures, and its temperature."""
-    losses = []
-    for temperature in np.geomspace(0.1, 5, 60):
-        probabilities = replace(head, temperature=float(temperature)).probabilities(x)
-        loss = -np.log(probabilities[np.arange(len(y)), y] + 1e-12).mean()
-        losses.append((float(loss), round(float(temperature), 4)))
-    return min(losses)
+    return best_temperature(replace(head, temperature=1.0).logits(x), y)
 
 
 def _measure(
@@ -220,14 +215,3 @@ def _measure(
         out_of_scope_auroc=auroc,
         near_copies=copies,
     )
-
-
-def calibration_error(confidence: NDArray[np.float64], is_right: NDArray[np.bool_], bins: int = 15) -> float:
-    """Expected calibration error (Guo et al. 2017): mean |accuracy - confidence| over equal-width bins."""
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    error = 0.0
-    for index in range(bins):
-        inside = bin_of == index
-        if inside.any():
-            error += inside.mean() * abs(is_right[inside].mean() - confidence[inside].mean())
-    return float(error)

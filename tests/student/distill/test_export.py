@@ -35,15 +35,15 @@ from student.distill.export.finding import Finding, compare_at_finding, require_
 from student.distill.export.plain_onnx import OutputExists, export_onnx
 from student.distill.export.recipe import ExportRecipe
 from student.distill.heads.intent_head import (
-    NEAR_COPY,
     LabelledTexts,
-    calibration_error,
     near_copies,
     read_labelled,
     train_intent_head,
 )
 from student.distill.heads.messages import measure_on_messages, read_messages
 from student.distill.pretrained import WeightsRefused, find_minilm, open_pretrained, require_exportable
+from student.intents.calibration import calibration_error
+from student.intents.folds import NEAR_COPY
 from student.runtime.student import load_student
 from tests.tiny import WORDS as TINY_WORDS
 from tests.tiny import make_tiny_teacher

@@ -1,0 +1,87 @@
+"""A bundle with a branch's own intents: read, learn, measure, write."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from student.bundle.folder import Bundle
+from student.bundle.linear_head import INTENT
+from student.intents.bundling import refuse_existing, write_report, write_with_head
+from student.intents.examples import read_examples
+from student.intents.figures import figures_of, outcomes_of
+from student.intents.learning import learn_head
+from student.intents.report import report_lines, report_of
+from student.runtime.student import load_student
+from student.runtime.work_queue import Priority
+
+
+def make_intents(
+    bundle: Path,
+    examples: Path,
+    out: Path,
+    *,
+    is_replacing: bool,
+    false_refusals: float,
+    seed: int,
+    now: datetime,
+    examples_digest: str,
+    replace: bool = False,
+    on_progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> tuple[Bundle, dict[str, Any]]:
+    """Makes a bundle with a head of the examples' labels, and its report beside it.
+
+    Args:
+        bundle: whose encoder is used.
+        examples: the file of examples.
+        out: folder of the new bundle.
+        is_replacing: the head has no labels but those of the examples.
+        false_refusals: share of messages with a known label that may be refused.
+        seed: of the folds.
+        now: time of making.
+        examples_digest: SHA-256 of the examples' file.
+        replace: allow a bundle at `out` to be replaced.
+        on_progress: called with what is done, of how much, and its name.
+
+    Returns:
+        The new bundle, its probes run, and the report.
+
+    Raises:
+        IntentsRefused: the examples cannot be used; nothing is written.
+        BundleError: a bundle cannot be read or written.
+    """
+    if not replace:
+        refuse_existing(out)
+    student = load_student(bundle)
+    try:
+        before = student.heads.get(INTENT)
+        known = before.labels if before and not is_replacing else ()
+        read = read_examples(examples, languages=student.bundle.manifest.languages, known_labels=known)
+        learned = learn_head(
+            read,
+            lambda texts: student.encoder.encode(texts, priority=Priority.INGEST),
+            before=before,
+            keep=not is_replacing,
+            generator=np.random.default_rng(seed),
+            false_refusals=false_refusals,
+            on_progress=on_progress,
+        )
+    finally:
+        student.close()
+    outcomes = outcomes_of(read, learned.probabilities, learned.head.labels, learned.head.threshold)
+    figures = figures_of(outcomes, np.random.default_rng(seed))
+    report = report_of(learned, figures, repeated=read.repeated, false_refusals=false_refusals)
+    made = write_with_head(
+        student.bundle,
+        learned.head,
+        figures["overall"]["all"],
+        out,
+        examples_digest=examples_digest,
+        now=now,
+        replace=replace,
+    )
+    load_student(made.path, workers=1).close()
+    write_report(report, list(report_lines(report)), out)
+    return made, report
