@@ -1,5 +1,6 @@
 """Heads that go with an encoder whose space has moved."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from student.bundle.linear_head import LinearHead
 from student.distill.heads.carrying import carry_head, map_back
+from tests.student.test_blend import made_head
 
 SIZE = 16
 
@@ -46,3 +48,19 @@ def test_the_map_back_changes_nothing_where_nothing_moved(
     moved: tuple[LinearHead, NDArray[Any], NDArray[Any]],
 ) -> None:
     np.testing.assert_allclose(map_back(moved[1], moved[1]), np.eye(SIZE), atol=1e-6)
+
+
+def test_the_basis_of_a_blend_is_carried_too() -> None:
+    head = made_head()
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0].astype(np.float32)
+    old = np.random.default_rng(1).normal(size=(300, 4)).astype(np.float32)
+    old /= np.linalg.norm(old, axis=1, keepdims=True)
+    carried = carry_head(head, old, old @ turned).head
+    texts = ["?"] * 20
+    expected = head.probabilities(old[:20], texts)
+
+    def error(which: LinearHead) -> float:
+        return float(np.abs(which.probabilities(old[:20] @ turned, texts) - expected).mean())
+
+    assert error(carried) < 0.04
+    assert error(replace(carried, blend=head.blend)) > 3 * error(carried)
