@@ -62,7 +62,7 @@ class Chunk:
 
 
 class Said:
-    """What an encoder has said so far; embeddings are read when they are asked for.
+    """Everything that an encoder has said so far; embeddings are read when they are asked for.
 
     A file that a crash cut off counts as none.
 
@@ -92,7 +92,7 @@ class Said:
         ]
 
     def embeddings(self, examples: Sequence[Example]) -> NDArray[np.float16]:
-        """What it said of examples (n, d). Raises `KeyError` where it said nothing of one."""
+        """Its embeddings of examples (n, d). Raises `KeyError` where it said nothing of one."""
         places = np.array([self._places[key_of(example)] for example in examples], dtype=np.int64).reshape(-1, 2)
         found = np.empty((len(examples), self._voice.encoder.facts.dimension), dtype=np.float16)
         for number, file in enumerate(self._files):
