@@ -11,7 +11,7 @@ from student.masking.spans import Kind, Span
 
 _AT = re.compile(
     r"@|&#64;|&commat;|%40"
-    r"|(?P<framed>[ _-]?[\[({<|*][ ]?(?:at|arroba)[ ]?[\])}>|*][ _-]?|(?<=\w)[\[({](?:a|en)[\])}](?=\w))"
+    r"|(?P<framed>[ _-]?[\[({<|*][ ]?(?:at|arroba|@)[ ]?[\])}>|*][ _-]?|(?<=\w)[\[({](?:a|en)[\])}](?=\w))"
     r"|(?P<arroba>(?<=[\w\"'>)])[ _-](?:arroba|arrova)[ _-])|(?P<at>(?<=[\w\"'>)])[ _-]{1,2}at[ _-]{1,2}(?=\w))"
 )
 _MAY_HOLD = re.compile(r"@|&#64;|&commat;|%40|(?<![a-z])at(?![a-z])|arro[bv]a|[\[({](?:a|en)[\])}]")
@@ -43,7 +43,8 @@ def find_emails(plain: PlainText) -> Iterator[Span]:
     for at in _AT.finditer(plain.lower):
         left = plain.lower[max(0, at.start() - _LEFT_CHARS) : at.start()][::-1]
         right = plain.lower[at.end() : at.end() + _RIGHT_CHARS]
-        sides = _sides(at, left, right)
+        is_told = at["at"] is None or plain.chars[at.start() : at.end()].isupper()
+        sides = _sides(at, left, right, is_told=is_told)
         if sides is None:
             continue
         start, end = at.start() - sides[0], at.end() + sides[1]
@@ -53,8 +54,11 @@ def find_emails(plain: PlainText) -> Iterator[Span]:
         yield Span(start, end, Kind.EMAIL, "e-mail", value)
 
 
-def _sides(at: re.Match[str], left: str, right: str) -> tuple[int, int] | None:
-    """How many characters belong to an address on either side of its "at"; None where it is none."""
+def _sides(at: re.Match[str], left: str, right: str, *, is_told: bool) -> tuple[int, int] | None:
+    """How many characters belong to an address on either side of its "at"; None where it is none.
+
+    Where it is not told by a sign, another word or capitals, a word for a dot has to follow.
+    """
     local = _LOCAL.match(left)
     if local is None or not any(character.isalnum() for character in local[0]):
         return None
@@ -67,6 +71,6 @@ def _sides(at: re.Match[str], left: str, right: str) -> tuple[int, int] | None:
     if spelled is not None and spelled_domain is not None and "." in spelled_domain[0]:
         return spelled.end(), spelled_domain.end()
     hidden = _HIDDEN_DOMAIN.match(right)
-    if hidden is None or (at["at"] is not None and not _WORD_DOT.search(hidden[0])):
+    if hidden is None or (not is_told and not _WORD_DOT.search(hidden[0])):
         return None
     return local.end(), hidden.end()

@@ -146,11 +146,16 @@ def _windows(plain: PlainText, run: list[_Group], first: int, table: FormatTable
         if len(text) > _MOST_CHARS or (last > first + 1 and text.isalpha()):
             return
         for each in table.get(text.translate(_SHAPE), ()):
-            if _is_written_so(each, plain, run[first : last + 1]) and each.is_valid(text):
+            if _is_written_so(each, plain, run[first : last + 1]) and _is_given_out(text) and each.is_valid(text):
                 is_usual = tuple(len(group.text) for group in run[first : last + 1]) in each.groupings
                 if not _is_cut_from_more(run, first, last, is_usual):
                     yield Span(run[first].start, run[last].end, each.kind, each.name, text)
                     break
+
+
+def _is_given_out(text: str) -> bool:
+    """Whether a number is none that stands for any: its digits are not all the same, as in an example."""
+    return len({character for character in text if character.isdigit()}) > 1
 
 
 def _is_written_so(each: Format, plain: PlainText, groups: list[_Group]) -> bool:

@@ -1,7 +1,7 @@
 """Everything that the rules find in a text, family after family, as spans of the text that do not overlap."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from student.masking import accounts, national_ids
 from student.masking.credentials import find_credentials
@@ -22,6 +22,7 @@ _WITH_DIGITS = (
     find_addresses,
 )
 _ALWAYS = (find_emails, find_labelled, find_urls, find_credentials)
+_PART_CHARS = 50_000
 _DIGIT = re.compile(r"\d")
 MASK = re.compile(rf"\[({'|'.join(kind.upper() for kind in Kind)})_(\d{{1,9}})\]")
 """What masking writes: the kind and the number of the thing in its document."""
@@ -34,15 +35,31 @@ def find_identifiers(text: str, also: Sequence[Span] = ()) -> list[Span]:
         text: any text.
         also: spans that were found otherwise, such as names by a head; overlaps with them are settled by the one rule.
     """
-    plain = plain_text(text)
-    finders = (*_WITH_DIGITS, *_ALWAYS) if _DIGIT.search(plain.chars) else _ALWAYS
-    found = [
-        Span(*plain.place(span.start, span.end), span.kind, span.reason, span.value or _value(plain.lower, span))
-        for find in finders
-        for span in find(plain)
-    ]
+    found: list[Span] = []
+    for offset, part in _parts(text):
+        found += _find(part, offset)
     masks = [match.span() for match in MASK.finditer(text)]
     return _outside(without_overlaps([*found, *also]), masks)
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """A long text in parts that end with a paragraph, line or word, so that no pattern keeps other threads waiting."""
+    start = 0
+    while len(text) - start > _PART_CHARS:
+        ends = (text.rfind(mark, start + _PART_CHARS // 2, start + _PART_CHARS) for mark in ("\n\n", "\n", " "))
+        end = next((end + 1 for end in ends if end > 0), start + _PART_CHARS)
+        yield start, text[start:end]
+        start = end
+    yield start, text[start:]
+
+
+def _find(text: str, offset: int) -> Iterator[Span]:
+    plain = plain_text(text)
+    for find in (*_WITH_DIGITS, *_ALWAYS) if _DIGIT.search(plain.chars) else _ALWAYS:
+        for span in find(plain):
+            start, end = plain.place(span.start, span.end)
+            value = span.value or _value(plain.lower, span)
+            yield Span(start + offset, end + offset, span.kind, span.reason, value)
 
 
 def _value(lower: str, span: Span) -> str:

@@ -47,14 +47,20 @@ _NEAR_WORD = (
     r"(?:n[.]?[oº°]?|num(?:ero)?|nro|no|number|es|is|era|was|de|del|of|the|el|la|mi|my|su|your|bancaria|corriente"
     r"|ahorros?|atras|detras|dorso|trasera|reverso|back|bank|current|savings|saldo|siguiente|following|tarjeta|card"
     r"|cliente|customer|titular|sim|actual|nuevo"
-    r"|nueva|new|antiguo|old|secreto|secret|cajero|movil|sms|acceso|para|for|en|in|que|usa|uso|me|llego|ha|llegado)"
+    r"|nueva|new|antiguo|old|secreto|secret|cajero|movil|sms|acceso|para|for|en|in|empresa|company|persona|que|usa"
+    r"|uso|me|llego|ha|llegado)"
 )
 _NEAR = rf"(?:[ ]?[:=#(\"'\[,.-]{{0,2}}[ ]?{_NEAR_WORD}?(?![a-z0-9])){{0,6}}[ :=#(\"'\[>-]{{0,3}}"
+_NEARBY = rf"(?:{_NEAR}|(?:[^\d\n;?!@._]{{0,18}}?)(?<![a-z])(?!(?:19|20)\d\d(?!\d)))"
+"""Near, or a few other words, where what follows is no year."""
+_TOLD = rf"(?:{_NEAR}|(?:[^\d\n;?!@.]{{0,24}}?)(?:es|is|[:=])[ ](?:el |la |the )?)"
+"""Near, or other words that end in a verb or a sign."""
 _DIGITS = r"\d(?:[ .\-/]{0,2}\d)"
 _END = r"(?![\w@])"
 ID_VALUE = (
     rf"(?:(?<![a-z])[a-z]{{1,4}}-?)?{_DIGITS}{{4,17}}(?:[.\-/]?[a-z](?![a-z\d])"
     rf"|[ ][b-df-hj-np-tv-xz](?![a-z\d]))?{_END}"
+    rf"|(?<![a-z\d])[a-z&]{{3,4}}[ -]\d{{6}}[ -][a-z\d]{{3}}{_END}"
     rf"|(?<![a-z\d])(?=(?:[a-z]{{0,8}}\d){{4}})[a-z\d]{{5,20}}{_END}"
 )
 """A number with at least five digits, perhaps with letters before or after, or letters and digits mixed."""
@@ -80,15 +86,16 @@ LABELS = (
         "cid|cvv|cvv2|cvc|cvc2|cv2|csc|cvn|codigo de seguridad|codigo seguridad|security code|codigo cvv|card code"
         "|codigo de la parte de atras|three digits on the back",
         rf"\d{{3,4}}{_END}",
-        _NEAR,
+        _NEARBY,
     ),
     Label(
         Kind.PIN,
-        "pin|pins|puk|p.i.n.|nip|otp|codigo de verificacion|codigo sms|codigo de un solo uso|verification code"
+        "por sms|via sms|by sms|via text|pin|pins|puk|p.i.n.|nip|otp|codigo de verificacion|codigo sms"
+        "|codigo de un solo uso|verification code"
         "|one time code|one-time code|one time password|clave sms|clave de firma|codigo de firma|codigo de acceso"
         "|access code|passcode|clave de cajero|clave secreta|clave telefonica|clave numerica|login code|security pin",
         rf"\d(?:[ -]?\d){{3,7}}{_END}",
-        _NEAR,
+        _NEARBY,
     ),
     Label(
         Kind.SOCIAL_SECURITY,
@@ -118,7 +125,7 @@ LABELS = (
         "|acct|a/c|conta"
         "|routing|aba|sort code|transit number|numero de cuenta",
         rf"\d(?:[ .\-/]{{0,2}}\d){{5,25}}{_END}",
-        _NEAR,
+        _TOLD,
     ),
     Label(
         Kind.ACCOUNT,
@@ -131,7 +138,8 @@ LABELS = (
         Kind.PHONE,
         "telefono|telefonos|telefonico|tel.|tel|telf.|telf|tlf.|tlf|tfno.|tfno|tfn|tfo|movil|moviles|celular"
         "|celulares|cel.|cel"
-        "|telefone|phone|phones|telephone|mobile|cell|cellphone|whatsapp|wasap|whats|wa|fax|desk|llamar|llame|llamame|llamen"
+        "|telefone|phone|phones|telephone|mobile|cell|cellphone|whatsapp|wasap|whats|wa|fax|desk|fono|fonos|fijo"
+        "|llamar|llame|llamame|llamen"
         "|llamadme|llama|llamenme|llamando|marque|marcar|contactarme|localizarme|call|callback|dial|text me"
         "|reach me|sms al"
         "|ring me|contact number|numero de contacto|my number is|mi numero es|este numero|this number",
@@ -146,7 +154,8 @@ LABELS = (
         "|personnummer|pesel|codice fiscale|medical record|historia clinica|nhc|dni/nie|dni/nif|nif/cif|nif/nie"
         "|dni o nie"
         "|licencia de conducir|carnet de conducir|permiso de conducir|driver license|drivers license|driver's license"
-        "|driving licence|driving license|driving permit|imei|idesp|colegiado|ncol|n.col|nºcol|itin|ppsn|amka",
+        "|driving licence|driving license|driver licence|tarjeta de residencia|permiso de residencia"
+        "|residence permit|residence card|driving permit|imei|idesp|colegiado|ncol|n.col|nºcol|itin|ppsn|amka",
         ID_VALUE,
         _FAR,
     ),
@@ -155,7 +164,8 @@ LABELS = (
         "cif|c.i.f.|c.c.|cc|c.i.|ci|t.i.|c.e.|nit|n.i.t.|run|rfc|r.f.c.|ine|ife|cic|ocr|rg|r.g.|l.e.|l.c.|dpi|dui"
         "|rtn|documento"
         "|identidad|identificacion|identification|identity|id card|tin|ein|vat|vat number|bsn|nir|insee|pps|egn|cnp|oib"
-        "|afm|nhs|nhs number|licencia|carnet|mrn|soporte|soporte del dni|numero de soporte",
+        "|afm|nhs|nhs number|licencia|carnet|mrn|tie|partita iva|p.iva|ust-idnr|ust-id|tva|soporte|soporte del dni"
+        "|numero de soporte",
         ID_VALUE,
         _NEAR,
     ),

@@ -15,6 +15,7 @@ from student.masking.spans import Kind, Span
 
 _WORD = re.compile(r"(?<![a-z0-9])[a-zº]+[0-9]?(?![a-z])")
 _BEFORE_CHARS = 44
+_SORT_CODE = len("12-34-56")  # of a British bank; it may look like a date
 _CASED, _TRIES = frozenset({Kind.PLATE, Kind.BIC}), 4
 """Kinds that are written in capitals, which `PlainText.lower` does not show: a word in between may look like one."""
 _LINK = (
@@ -67,6 +68,8 @@ _RULES = _rules()
 def find_labelled(plain: PlainText) -> Iterator[Span]:
     """The values of a text that a word beside them names."""
     for word in _WORD.finditer(plain.lower):
+        if plain.lower[word.start() - 1 : word.start()] == "." and word.start() > 1 and len(word[0]) == 1:
+            continue  # a later letter of an abbreviation
         for rule in _RULES.get(word[0], ()):
             phrase = rule.phrase.match(plain.lower, word.start())
             if phrase is None:
@@ -114,7 +117,8 @@ def _is_value(label: Label, plain: PlainText, place: tuple[int, int], since: int
             return not value.islower() and not is_thing
         case Kind.PHONE if is_service_number(re.sub(r"\D", "", value)):
             return False
-    is_dated = label.kind not in {Kind.ACCOUNT, Kind.PIN, Kind.CVV}
+    is_sort_code = label.kind is Kind.ACCOUNT and len(value) == _SORT_CODE
+    is_dated = label.kind not in {Kind.PIN, Kind.CVV} and not is_sort_code
     is_date = is_dated and _A_DATE.fullmatch(plain.lower, *place) is not None
     is_plain_link = label.kind not in {Kind.PIN, Kind.CARD} and is_in_link(plain.chars, place[0])
     if is_date or is_amount(plain.lower, *place) or _VERSION.fullmatch(value) or is_plain_link:

@@ -130,7 +130,7 @@ def looks_random(token: str) -> bool:
     counts = Counter(token)
     entropy = -sum(count / len(token) * math.log2(count / len(token)) for count in counts.values())
     changes = sum(_sort(a) != _sort(b) for a, b in pairwise(token))
-    return entropy >= 3.5 and changes >= len(token) / 4
+    return entropy >= 3.5 and changes >= 0.4 * len(token)
 
 
 def _sort(character: str) -> int:

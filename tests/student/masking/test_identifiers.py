@@ -120,3 +120,11 @@ def test_spans_lie_in_the_text_in_order_and_apart(text: str) -> None:
     places = [(span.start, span.end) for span in find_identifiers(text)]
     assert all(0 <= start < end <= len(text) for start, end in places)
     assert all(first[1] <= second[0] for first, second in pairwise(places))
+
+
+@pytest.mark.parametrize("separator", ["\n\n", "\n", " "])
+def test_a_long_text_has_the_spans_of_its_parts(separator: str) -> None:
+    line = f"una línea de relleno, DNI 12345678Z, o «ana@correo.example»{separator}"
+    text = line * 3_000
+    places = [(span.start % len(line), span.end - span.start) for span in find_identifiers(text)]
+    assert places == [(26, 9), (40, 18)] * 3_000
