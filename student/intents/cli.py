@@ -25,6 +25,13 @@ def intents_command(
     replace: Annotated[
         bool, typer.Option("--replace", help="Only the labels of the examples; without it they are added.")
     ] = False,
+    from_scratch: Annotated[
+        bool,
+        typer.Option(
+            "--from-scratch",
+            help="With --replace: learn nothing from the head before, for a head that others build on.",
+        ),
+    ] = False,
     false_refusals: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share of messages with a known label that may be refused.")
     ] = 0.05,
@@ -43,6 +50,8 @@ def intents_command(
     confused and what to add. The messages themselves are not kept, but a head gives away the words of its examples:
     keep the bundle at the branch.
 
+    Answers of the bundle's head before help to tell the new labels apart, the more the nearer its labels are to yours.
+
     Examples:
       orilla student intents --examples own.csv --replace --out bundles/2
       orilla edge serve --store STORE --bundle bundles/2
@@ -54,6 +63,8 @@ def intents_command(
     from student.intents.report import report_lines
     from student.terminal import progress_bar
 
+    if from_scratch and not replace:
+        raise typer.BadParameter("--from-scratch needs --replace: labels that are kept need what the head before reads")
     if not force:
         refuse_existing(out)
     with progress_bar("reading", is_plain=as_json) as show:
@@ -62,6 +73,7 @@ def intents_command(
             examples,
             out,
             is_replacing=replace,
+            is_from_scratch=from_scratch,
             false_refusals=false_refusals,
             seed=seed,
             now=datetime.now(UTC),

@@ -13,6 +13,7 @@ from student.intents.calibration import calibration_error
 from student.intents.examples import Examples
 
 _RESAMPLES = 500
+_CHANCES = 50
 _Z = 1.96
 _PAIRS, _LINES = 3, 5
 
@@ -96,6 +97,8 @@ def _overall(outcomes: Outcomes, rows: NDArray[np.bool_], generator: np.random.G
     count, is_right = len(true), true == said
     draws = generator.integers(0, count, (_RESAMPLES, count))
     spread = np.quantile([macro_f1(true[draw], said[draw]) for draw in draws], (0.025, 0.975))
+    lucky = [calibration_error(confidence, generator.random(count) < confidence) for _ in range(_CHANCES)]
+    by_chance = np.mean(lucky)  # of a head whose probabilities hold exactly, with as many examples
     return {
         "examples": count,
         "accuracy": round(float(is_right.mean()), 4),
@@ -103,6 +106,7 @@ def _overall(outcomes: Outcomes, rows: NDArray[np.bool_], generator: np.random.G
         "macro_f1": round(macro_f1(true, said), 4),
         "macro_f1_interval": _rounded(tuple(spread.tolist())),
         "expected_calibration_error": round(calibration_error(confidence, is_right), 4),
+        "calibration_error_by_chance": round(float(by_chance), 4),
         "refused": round(float((confidence < outcomes.threshold).mean()), 4),
     }
 

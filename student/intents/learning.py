@@ -116,6 +116,7 @@ def learn_head(
     *,
     before: LinearHead | None,
     keep: bool,
+    is_from_scratch: bool = False,
     generator: np.random.Generator,
     false_refusals: float = FALSE_REFUSALS,
     on_progress: Callable[[int, int, str], None] = lambda done, total, what: None,
@@ -127,11 +128,12 @@ def learn_head(
         encode: texts → embeddings, by the bundle's encoder.
         before: the bundle's head; its answers become features.
         keep: its labels without examples stay.
+        is_from_scratch: its answers are no features, so that the new head can be the basis of others.
         generator: of the folds.
         false_refusals: share of messages with a known label that the threshold may refuse.
         on_progress: called with what is done, of how much, and its name.
     """
-    basis = basis_of(before)
+    basis = None if is_from_scratch else basis_of(before)
     own = sorted(set(examples.labels))
     kept = tuple(label for label in before.labels if label not in own) if before and keep else ()
     texts = [*examples.texts, *(spoken(label) for label in (*own, *kept))]
@@ -149,6 +151,8 @@ def learn_head(
         parts[0][:-1].T,
         parts[0][-1] * _ONE - parts[0][:-1].T @ embeddings[: len(examples.texts)].mean(axis=0),
     )
+    if not settings.basis and not (kept and before and before.blend and before.blend.basis):
+        basis = None
     blend = Blend(_halved(parts[1]), parts[2] if basis else None, basis)
     learned = LinearHead(weight, bias, tuple(own), temperature, threshold, blend)
     head = _joined(learned, before, kept) if before and kept else learned

@@ -24,6 +24,7 @@ def make_intents(
     out: Path,
     *,
     is_replacing: bool,
+    is_from_scratch: bool = False,
     false_refusals: float,
     seed: int,
     now: datetime,
@@ -38,6 +39,7 @@ def make_intents(
         examples: the file of examples.
         out: folder of the new bundle.
         is_replacing: the head has no labels but those of the examples.
+        is_from_scratch: the answers of the bundle's head are not read.
         false_refusals: share of messages with a known label that may be refused.
         seed: of the folds.
         now: time of making.
@@ -64,6 +66,7 @@ def make_intents(
             lambda texts: student.encoder.encode(texts, priority=Priority.INGEST),
             before=before,
             keep=not is_replacing,
+            is_from_scratch=is_from_scratch,
             generator=np.random.default_rng(seed),
             false_refusals=false_refusals,
             on_progress=on_progress,

@@ -51,11 +51,15 @@ def advice(figures: Mapping[str, Any]) -> list[str]:
 def report_lines(report: Mapping[str, Any]) -> Sequence[str]:
     """The report as Markdown."""
     lines = ["# Intent head", "", f"By {report['how']}.", ""]
-    lines += ["| messages | examples | macro-F1 | right | calibration error | refused |", "|---|---|---|---|---|---|"]
+    lines += [
+        "| messages | examples | macro-F1 | right | calibration error (by chance) | refused |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, part in report["overall"].items():
         lines.append(
             f"| {name} | {part['examples']} | {_with_interval(part, 'macro_f1')} | {_with_interval(part, 'accuracy')} "
-            f"| {part['expected_calibration_error']:.3f} | {part['refused']:.1%} |"
+            f"| {part['expected_calibration_error']:.3f} "
+            f"({part['calibration_error_by_chance']:.3f}) | {part['refused']:.1%} |"
         )
     languages = list(report["overall"])
     lines += ["", "Each label: precision / recall / F1 (examples).", ""]

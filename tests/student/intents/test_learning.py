@@ -99,6 +99,29 @@ def test_labels_of_before_stay_and_still_win_their_own_messages() -> None:
     assert said == ["refund", "invoice", "outage", "transfer"]
 
 
+def test_a_head_from_scratch_is_the_basis_of_the_next_and_a_basis_without_weight_is_left_out() -> None:
+    def learn(before: LinearHead | None, *, is_from_scratch: bool = False) -> LinearHead:
+        return learn_head(
+            made(8),
+            encode,
+            before=before,
+            keep=False,
+            is_from_scratch=is_from_scratch,
+            generator=np.random.default_rng(0),
+        ).head
+
+    shop = LinearHead(np.zeros((2, SIZE), np.float32), np.zeros(2, np.float32), ("x", "y"), 1.0, 0.0)
+    alone = learn(shop, is_from_scratch=True)
+    assert alone.blend is not None
+    assert alone.blend.basis is None
+    built = learn(alone)
+    assert built.blend is not None
+    assert built.blend.basis is alone
+    again = learn(built)
+    assert again.blend is not None
+    assert again.blend.basis is alone
+
+
 def test_at_most_the_stated_share_of_examples_is_refused_out_of_fold() -> None:
     examples = made(20)
     shuffled = np.random.default_rng(0).permutation(examples.labels).tolist()
