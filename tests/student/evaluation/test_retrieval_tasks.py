@@ -273,4 +273,6 @@ def test_training_holds_out_what_is_evaluated(name: str) -> None:
 def test_training_has_no_product_that_customers_ask_about() -> None:
     corpus = read_corpus_recipe(ROOT / "teacher" / "recipes" / "bilingual.toml")
     lines = (ROOT / "benchmarks" / "questions" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    assert {json.loads(line)["guide"].split(":")[0] for line in lines} == set(corpus.areas_held_out)
+    asked_about = {json.loads(line)["guide"].split(":")[0] for line in lines}
+    whole_sets = {"m365", "le"}  # Microsoft 365 and Let's Encrypt, of the second set
+    assert asked_about | whole_sets == set(corpus.areas_held_out)
