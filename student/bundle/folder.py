@@ -102,8 +102,7 @@ def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, byte
         BundleExists: something is at `path` and may not, or should not, be replaced.
         ManifestInvalid: the fields break the format.
     """
-    if path.exists() and not (replace and (path / MANIFEST).is_file()):
-        raise BundleExists(f"{path} exists; name another folder, or pass --force to replace a bundle there")
+    require_writable(path, replace=replace)
     entries = {name: {"sha256": digest_bytes(c), "size_bytes": len(c)} for name, c in files.items()}
     version = format_version_of(fields.get("heads", {}))
     value = {"format": BUNDLE_FORMAT, **fields, "format_version": version, "files": entries}
@@ -114,6 +113,12 @@ def write_bundle(path: Path, fields: Mapping[str, Any], files: Mapping[str, byte
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             (new / name).write_bytes(body)
     return open_bundle(path)
+
+
+def require_writable(path: Path, *, replace: bool) -> None:
+    """Raises `BundleExists` where something is at `path` and may not, or should not, be replaced by a bundle."""
+    if path.exists() and not (replace and (path / MANIFEST).is_file()):
+        raise BundleExists(f"{path} exists; name another folder, or pass --force to replace a bundle there")
 
 
 def _read_manifest(path: Path) -> bytes:

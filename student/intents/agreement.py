@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from student.bundle.lexical_features import fold
 from student.intents.errors import IntentsRefused
+from student.intents.examples import require_text_and_label, rows_by_text
 from student.intents.table_files import Row, read_table
 
 _Z = 1.96
@@ -105,14 +105,7 @@ def cohen_kappa(pairs: Sequence[tuple[Any, Any]]) -> tuple[float, float]:
 
 
 def _by_text(path: Path) -> dict[str, Row]:
-    rows: dict[str, Row] = {}
-    for row in read_table(path):
-        text, label = row.columns.get("text", ""), row.columns.get("label", "")
-        if not text or not label:
-            raise IntentsRefused(f"{path} line {row.line} has no text or no label; fill it in, or delete the row")
-        first = rows.setdefault(" ".join(fold(text).split()), row)
-        if first.columns["label"] != label:
-            raise IntentsRefused(
-                f"{path} lines {first.line} and {row.line} have the same text with two labels; keep the right one"
-            )
-    return rows
+    rows = read_table(path)
+    for row in rows:
+        require_text_and_label(path, row)
+    return rows_by_text(path, rows)

@@ -13,7 +13,6 @@ from student.bundle.folder import Bundle, write_bundle
 from student.bundle.lexical_features import LEXICAL_VERSION
 from student.bundle.linear_head import INTENT, LinearHead, pack_blend, pack_head
 from student.bundle.manifest import Manifest, created_at
-from student.errors import BundleExists
 
 BASIS = "intent_basis"
 """Name of the head whose answers are features of the intent head."""
@@ -80,12 +79,6 @@ def write_report(report: Mapping[str, Any], lines: list[str], out: Path) -> None
     as_json, as_table = report_paths(out)
     write_durably(as_json, (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
     write_durably(as_table, ("\n".join(lines) + "\n").encode())
-
-
-def refuse_existing(out: Path) -> None:
-    """Raises `BundleExists` before any work is done for a folder that may not be written."""
-    if out.exists():
-        raise BundleExists(f"{out} exists; name another folder, or pass --force to replace a bundle there")
 
 
 def _basis(head: LinearHead) -> dict[str, LinearHead]:

@@ -57,16 +57,13 @@ def intents_command(
       orilla edge serve --store STORE --bundle bundles/2
       orilla student intents --bundle bundles/2 --examples more.csv --out bundles/3     two labels more
     """
-    from student.artifacts.digests import digest_file
-    from student.intents.bundling import refuse_existing, report_paths
+    from student.intents.bundling import report_paths
     from student.intents.making import make_intents
     from student.intents.report import report_lines
     from student.terminal import progress_bar
 
     if from_scratch and not replace:
         raise typer.BadParameter("--from-scratch needs --replace: labels that are kept need what the head before reads")
-    if not force:
-        refuse_existing(out)
     with progress_bar("reading", is_plain=as_json) as show:
         made, report = make_intents(
             bundle,
@@ -77,7 +74,6 @@ def intents_command(
             false_refusals=false_refusals,
             seed=seed,
             now=datetime.now(UTC),
-            examples_digest=digest_file(examples),
             replace=force,
             on_progress=show,
         )

@@ -52,7 +52,7 @@ def read_examples(path: Path, *, languages: Sequence[str], known_labels: Sequenc
     for row in rows:
         _check_row(path, row, languages)
     _refuse_case_apart(path, rows, known_labels)
-    kept = _without_repeats(path, rows)
+    kept = list(rows_by_text(path, rows).values())
     _refuse_few(path, kept, fewest_labels=1 if known_labels else 2)
     columns = [row.columns for row in kept]
     return Examples(
@@ -78,11 +78,8 @@ def _refuse_many(path: Path, rows: list[Row]) -> None:
 
 
 def _check_row(path: Path, row: Row, languages: Sequence[str]) -> None:
-    text, label = row.columns.get("text", ""), row.columns.get("label", "")
+    text, label = require_text_and_label(path, row)
     where = f"{path} line {row.line}"
-    if not text or not label:
-        missing = "text" if not text else "label"
-        raise IntentsRefused(f"{where} has no {missing}; fill it in, or delete the row")
     if len(text) > _MAX_TEXT_CHARS or len(label) > _MAX_LABEL_CHARS:
         raise IntentsRefused(
             f"{where} has a text of {len(text)} and a label of {len(label)} characters, expected at most "
@@ -109,7 +106,21 @@ def _refuse_case_apart(path: Path, rows: list[Row], known_labels: Sequence[str])
             )
 
 
-def _without_repeats(path: Path, rows: list[Row]) -> list[Row]:
+def require_text_and_label(path: Path, row: Row) -> tuple[str, str]:
+    """Both of a row. Raises `IntentsRefused` where one is missing."""
+    text, label = row.columns.get("text", ""), row.columns.get("label", "")
+    if not text or not label:
+        missing = "text" if not text else "label"
+        raise IntentsRefused(f"{path} line {row.line} has no {missing}; fill it in, or delete the row")
+    return text, label
+
+
+def rows_by_text(path: Path, rows: list[Row]) -> dict[str, Row]:
+    """The first row of each text, by the text in lower case, without accents, with single spaces.
+
+    Raises:
+        IntentsRefused: a text has two labels.
+    """
     first_with: dict[str, Row] = {}
     for row in rows:
         first = first_with.setdefault(" ".join(fold(row.columns["text"]).split()), row)
@@ -118,7 +129,7 @@ def _without_repeats(path: Path, rows: list[Row]) -> list[Row]:
                 f"{path} lines {first.line} and {row.line} have the same text with the labels "
                 f"{first.columns['label']!r} and {row.columns['label']!r}; keep the one that is right"
             )
-    return list(first_with.values())
+    return first_with
 
 
 def _refuse_few(path: Path, rows: list[Row], *, fewest_labels: int) -> None:

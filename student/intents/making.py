@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from student.bundle.folder import Bundle
+from student.artifacts.digests import digest_file
+from student.bundle.folder import Bundle, require_writable
 from student.bundle.linear_head import INTENT
-from student.intents.bundling import refuse_existing, write_report, write_with_head
+from student.intents.bundling import write_report, write_with_head
 from student.intents.examples import read_examples
 from student.intents.figures import figures_of, outcomes_of
 from student.intents.learning import learn_head
@@ -28,7 +29,6 @@ def make_intents(
     false_refusals: float,
     seed: int,
     now: datetime,
-    examples_digest: str,
     replace: bool = False,
     on_progress: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> tuple[Bundle, dict[str, Any]]:
@@ -43,7 +43,6 @@ def make_intents(
         false_refusals: share of messages with a known label that may be refused.
         seed: of the folds.
         now: time of making.
-        examples_digest: SHA-256 of the examples' file.
         replace: allow a bundle at `out` to be replaced.
         on_progress: called with what is done, of how much, and its name.
 
@@ -54,8 +53,7 @@ def make_intents(
         IntentsRefused: the examples cannot be used; nothing is written.
         BundleError: a bundle cannot be read or written.
     """
-    if not replace:
-        refuse_existing(out)
+    require_writable(out, replace=replace)
     student = load_student(bundle)
     try:
         before = student.heads.get(INTENT)
@@ -81,7 +79,7 @@ def make_intents(
         learned.head,
         figures["overall"]["all"],
         out,
-        examples_digest=examples_digest,
+        examples_digest=digest_file(examples),
         now=now,
         replace=replace,
     )

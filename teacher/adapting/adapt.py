@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from student.artifacts.digests import digest_json
-from student.bundle.folder import Bundle
+from student.bundle.folder import Bundle, require_writable
 from student.distill.continuing.bundle import NewBundle, export_trained_on
 from student.distill.continuing.weights import open_start
 from student.distill.encoder.distillation import distill_student
@@ -21,7 +21,6 @@ from student.distill.encoder.torch_encoder import open_torch_encoder
 from student.distill.pretrained import Pretrained, open_model
 from student.distill.targets import Targets, read_targets
 from student.distill.training.supervision import Supervision
-from student.errors import BundleExists
 from student.runtime.encoder import Encoder
 from student.runtime.student import Student
 from student.terminal import Show
@@ -106,8 +105,7 @@ def adapt(
         TooLittleToLearn: the held-out documents ask fewer than ten questions.
         NotBetter: the student is no better than the one it began as; nothing was written.
     """
-    if out.exists() and not replace:  # not after half an hour
-        raise BundleExists(f"{out} exists; name another folder, or pass --force to replace a bundle there")
+    require_writable(out, replace=replace)  # not after half an hour
     show(0, None, "reading documents")
     own = read_documents(settings.documents, on_document=lambda done, total: show(done, total, "reading documents"))
     _, held_out = own.split(settings.hold_out)

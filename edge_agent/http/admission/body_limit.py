@@ -31,8 +31,7 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        max_bytes = self._max_bytes_of.get(path, self._max_bytes)
+        max_bytes = self._max_bytes_of.get(path_below_root(scope), self._max_bytes)
         refusal = _refusal(Headers(scope=scope), max_bytes)
         if refusal is not None:
             await refusal(scope, receive, send)
@@ -54,6 +53,11 @@ class BodyLimitMiddleware:
                 await _too_large(max_bytes)(scope, receive, send)
 
         await self._app(scope, count, answer)
+
+
+def path_below_root(scope: Scope) -> str:
+    """The path of an HTTP request as routes name it, without that which a proxy shows the server under."""
+    return str(scope["path"].removeprefix(scope.get("root_path", "")))
 
 
 def _refusal(headers: Headers, max_bytes: int) -> Response | None:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from edge_agent.http.admission.body_limit import path_below_root
 from edge_agent.http.admission.route_scopes import OPEN
 from edge_agent.http.problems import problem
 
@@ -36,7 +37,7 @@ class LoadMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection."""
-        path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else "/"
+        path = path_below_root(scope) if scope["type"] == "http" else "/"
         if path in OPEN:
             await self._app(scope, receive, send)
             return
