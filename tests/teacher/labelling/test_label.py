@@ -212,6 +212,16 @@ def test_of_a_corpus_that_changed_only_new_texts_are_encoded(teacher: Teacher, t
     assert read_targets(tmp_path / "t").digest == read_targets(tmp_path / "fresh").digest
 
 
+def test_a_text_in_another_role_is_encoded_again(teacher: Teacher, tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"text": "how to pay"}\n{"text": "press the button"}\n')
+    encoded = []
+    for role in (Role.PASSAGE, Role.QUERY, Role.PASSAGE):
+        asked = Source(mix="m", kind="texts", file="t.jsonl", license="MIT", role=role)
+        recipe = CorpusRecipe(name="t", source=[asked])
+        encoded.append(labelling.label(teacher, recipe, tmp_path, tmp_path / "t").texts_encoded)
+    assert encoded == [2, 2, 0]
+
+
 def test_a_chunk_that_a_crash_cut_off_is_encoded_again(data: Path, teacher: Teacher, tmp_path: Path) -> None:
     labelling.label(teacher, RECIPE, data, tmp_path / "t")
     digest = read_targets(tmp_path / "t").digest
