@@ -9,7 +9,7 @@ from typing import Any
 
 from student.intents.errors import IntentsRefused
 from student.intents.examples import require_text_and_label, rows_by_text
-from student.intents.table_files import Row, read_table
+from student.intents.table_files import Row, TableName, read_table
 
 _Z = 1.96
 _FEWEST = 10
@@ -105,7 +105,7 @@ def cohen_kappa(pairs: Sequence[tuple[Any, Any]]) -> tuple[float, float]:
 
 
 def _by_text(path: Path) -> dict[str, Row]:
-    rows = read_table(path)
+    rows, table = read_table(path), TableName(str(path))
     for row in rows:
-        require_text_and_label(path, row)
-    return rows_by_text(path, rows)
+        require_text_and_label(table, row)
+    return rows_by_text(table, rows)

@@ -23,9 +23,28 @@ def best_temperature(logits: NDArray[np.floating], targets: NDArray[np.int64]) -
     return min(losses)
 
 
-def refusal_threshold(confidence: NDArray[np.float64], false_refusals: float) -> float:
-    """The probability under which at most a share of messages (N,) lies that ought not to be refused."""
-    return float(np.floor(np.quantile(confidence, false_refusals, method="lower") * 1e6) / 1e6)
+def refusal_threshold(
+    confidence: NDArray[np.float64], false_refusals: float, outside: NDArray[np.float64] | None = None
+) -> float:
+    """The probability under which a message is out of scope.
+
+    The highest under which at most a share of messages lies that ought not to be refused. Where there are messages
+    that ought to be, a lower one is taken if it refuses nearly as many of them and fewer of the others: the one of the
+    largest difference of the two shares (Youden 1950).
+
+    Args:
+        confidence: of messages with a known label (N,).
+        false_refusals: share of them that may be refused.
+        outside: confidence of messages without one (M,); None or empty where there are none.
+    """
+    highest = float(np.floor(np.quantile(confidence, false_refusals, method="lower") * 1e6) / 1e6)
+    if outside is None or not len(outside):
+        return highest
+    just_above = np.ceil(outside * 1e6 + 0.5) / 1e6
+    tried = np.unique(np.append(just_above[just_above < highest], highest))
+    ranked, others = np.sort(outside), np.sort(confidence)
+    gain = np.searchsorted(ranked, tried) / len(ranked) - np.searchsorted(others, tried) / len(others)
+    return float(tried[gain.argmax()])
 
 
 def calibration_error(confidence: NDArray[np.float64], is_right: NDArray[np.bool_], bins: int = 15) -> float:

@@ -43,7 +43,8 @@ def intents_command(
 
     The file has a message a row: a header `text,label,language` and, say, `"my invoice is wrong",billing,en`. A
     spreadsheet saved as CSV will do, with commas, semicolons or tabs. Three different messages a label are the least,
-    ten a language are good, twenty better; write them as customers do. The language may be left out.
+    ten a language are good, twenty better; write them as customers do. The language may be left out. Rows with the
+    label out_of_scope are messages of none: the threshold is chosen by them, and the report counts how many it refuses.
 
     Settings, calibration and the threshold below which a message is out of scope come from 5-fold cross-validation;
     the head is then fitted on all. OUT.report.md tells by label and language how well it does, which labels are

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -70,6 +71,27 @@ def figures_of(outcomes: Outcomes, generator: np.random.Generator) -> dict[str, 
         },
         "confused": _confused(outcomes),
         "confusion_matrix": _matrix(outcomes),
+    }
+
+
+def outside_figures(refused: NDArray[np.float64], languages: Sequence[str]) -> dict[str, Any]:
+    """Refused messages of none of the labels, of all and by language; empty where there are none.
+
+    Args:
+        refused: share of the out-of-fold heads that refuse each (M,).
+        languages: of the M messages, "" where unknown.
+    """
+    of = np.array(languages)
+    named = sorted(language for language in set(languages) if language)
+    parts = {"all": np.ones(len(of), dtype=bool)} | {each: of == each for each in named}
+    return {
+        name: {
+            "examples": int(rows.sum()),
+            "refused": round(float(refused[rows].mean()), 4),
+            "refused_interval": _rounded(wilson_interval(round(float(refused[rows].sum())), int(rows.sum()))),
+        }
+        for name, rows in parts.items()
+        if rows.any()
     }
 
 

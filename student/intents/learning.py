@@ -67,24 +67,26 @@ class LearnedHead:
         settings: that were chosen.
         probabilities: of each example by a head that has not seen it nor a near copy, float64 (N, C).
         kept: labels of the head before, which no example has.
+        outside_refused: share of the same heads that refuse each message of none of the labels (M,).
     """
 
     head: LinearHead
     settings: Settings
     probabilities: NDArray[np.float64]
     kept: tuple[str, ...]
+    outside_refused: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """N texts, names of labels last, for C labels that are learned and K that are kept.
+    """N texts, for C labels that are learned and K that are kept: examples, names of labels, messages of none.
 
     Attributes:
         features: of the embedding, the words and the basis, float32 (N, columns) each.
         kernels: of the same three, float32 (N, N).
-        targets: (N,).
-        is_name: (N,), whether a text is a label's name.
-        folds: (N,), -1 for names.
+        targets: (N,); of messages of none they mean nothing.
+        is_name, is_outside: (N,), whether a text is a label's name, or a message of none.
+        folds: (N,), -1 for both.
         fixed: logits (N, K) of the labels that are kept.
         classes: C.
     """
@@ -93,9 +95,15 @@ class _Material:
     kernels: tuple[NDArray[np.float32], ...]
     targets: NDArray[np.int64]
     is_name: NDArray[np.bool_]
+    is_outside: NDArray[np.bool_]
     folds: NDArray[np.int64]
     fixed: Matrix
     classes: int
+
+    @property
+    def is_example(self) -> NDArray[np.bool_]:
+        """Whether each text is an example (N,)."""
+        return self.folds >= 0
 
     def rows(self, rows: NDArray[np.int64]) -> "_Material":
         """Some of the texts."""
@@ -105,6 +113,7 @@ class _Material:
             kernels=tuple(each[np.ix_(rows, rows)] for each in self.kernels),
             targets=self.targets[rows],
             is_name=self.is_name[rows],
+            is_outside=self.is_outside[rows],
             folds=self.folds[rows],
             fixed=self.fixed[rows],
         )
@@ -136,16 +145,18 @@ def learn_head(
     basis = None if is_from_scratch else basis_of(before)
     own = sorted(set(examples.labels))
     kept = tuple(label for label in before.labels if label not in own) if before and keep else ()
-    texts = [*examples.texts, *(spoken(label) for label in (*own, *kept))]
+    texts = [*examples.texts, *(spoken(label) for label in (*own, *kept)), *examples.outside]
     embeddings = _encoded(texts, encode, on_progress)
     material = _material(examples, texts, embeddings, heads=(before, basis), labels=(own, kept), generator=generator)
     some = _some(material, generator)
     settings = _chosen(some, has_basis=basis is not None, has_kept=bool(kept), on_progress=on_progress)
-    logits = _out_of_fold(material, settings)
-    temperature = best_temperature(logits, material.targets[~material.is_name])[1]
+    logits, outside = _out_of_fold(material, settings)
+    temperature = best_temperature(logits, material.targets[material.is_example])[1]
     probabilities = softmax(logits / temperature)
+    outside_confidence = softmax((outside / temperature).reshape(-1, logits.shape[1])).max(axis=1)
     # Heads of four fifths of the examples are less sure than the one of all: it refuses rather fewer.
-    threshold = refusal_threshold(probabilities.max(axis=1), false_refusals)
+    threshold = refusal_threshold(probabilities.max(axis=1), false_refusals, outside_confidence)
+    outside_refused = (outside_confidence.reshape(FOLDS, -1) < threshold).mean(axis=0)
     parts = _fitted(material, settings)
     weight, bias = (
         parts[0][:-1].T,
@@ -156,7 +167,7 @@ def learn_head(
     blend = Blend(_halved(parts[1]), parts[2] if basis else None, basis)
     learned = LinearHead(weight, bias, tuple(own), temperature, threshold, blend)
     head = _joined(learned, before, kept) if before and kept else learned
-    return LearnedHead(head, settings, probabilities, kept)
+    return LearnedHead(head, settings, probabilities, kept, outside_refused)
 
 
 def basis_of(head: LinearHead | None) -> LinearHead | None:
@@ -187,7 +198,8 @@ def _material(
     generator: np.random.Generator,
 ) -> _Material:
     (before, basis), (own, kept), count = heads, labels, len(examples.texts)
-    targets = [*(own.index(label) for label in examples.labels), *range(len(own) + len(kept))]
+    names = len(own) + len(kept)
+    targets = [*(own.index(label) for label in examples.labels), *range(names), *([0] * len(examples.outside))]
     columns = [before.labels.index(label) for label in kept] if before else []
     fixed = before.logits(embeddings, texts)[:, columns] if before else np.zeros((len(texts), 0))
     centered = embeddings - embeddings[:count].mean(axis=0)
@@ -196,12 +208,14 @@ def _material(
         lexical_matrix(texts),
         basis_features(basis, embeddings, texts) if basis else np.zeros((len(texts), 1), dtype=np.float32),
     )
+    place = np.arange(len(texts))
     folds = make_folds(embeddings[:count], examples.labels, examples.languages, generator)
     return _Material(
         features,
         tuple(each @ each.T for each in features),
         np.array(targets, dtype=np.int64),
-        np.arange(len(texts)) >= count,
+        (place >= count) & (place < count + names),
+        place >= count + names,
         np.concatenate([folds, np.full(len(texts) - count, -1)]),
         fixed.astype(np.float64),
         len(own),
@@ -209,9 +223,9 @@ def _material(
 
 
 def _some(material: _Material, generator: np.random.Generator) -> _Material:
-    """The texts that settings are chosen on: all, or so many that choosing takes seconds."""
-    examples = np.flatnonzero(~material.is_name)
-    if len(examples) <= _MAX_CHOSEN_ON:
+    """The texts that settings are chosen on: all examples, or so many that choosing takes seconds, and the names."""
+    examples = np.flatnonzero(material.is_example)
+    if len(examples) <= _MAX_CHOSEN_ON and not material.is_outside.any():
         return material
     drawn = np.sort(generator.permutation(examples)[:_MAX_CHOSEN_ON])
     return material.rows(np.concatenate([drawn, np.flatnonzero(material.is_name)]))
@@ -221,10 +235,10 @@ def _chosen(
     material: _Material, *, has_basis: bool, has_kept: bool, on_progress: Callable[[int, int, str], None]
 ) -> Settings:
     """The settings of the lowest calibrated loss out of fold, changed one by one."""
-    truth = material.targets[~material.is_name]
+    truth = material.targets[material.is_example]
 
     def loss(settings: Settings) -> float:
-        return best_temperature(_out_of_fold(material, settings), truth)[0]
+        return best_temperature(_out_of_fold(material, settings)[0], truth)[0]
 
     left_out = {"basis": not has_basis, "names": has_kept}  # kept labels have no other text than their names
     tried = [(name, value) for name, values in _TRIED.items() if not left_out.get(name) for value in values]
@@ -240,15 +254,21 @@ def _chosen(
     return settings
 
 
-def _out_of_fold(material: _Material, settings: Settings) -> Matrix:
-    """The logits (N, C + K) of the examples, each by the fit that has not seen its fold."""
+def _out_of_fold(material: _Material, settings: Settings) -> tuple[Matrix, Matrix]:
+    """The logits (N, C + K) of the examples, each by the fit that has not seen its fold.
+
+    And (FOLDS, M, C + K) of the messages of none, by each of these fits.
+    """
     factor = _factor(material, settings)
-    logits = np.zeros((int((~material.is_name).sum()), material.classes + material.fixed.shape[1]))
+    outside = np.flatnonzero(material.is_outside)
+    logits = np.zeros((int(material.is_example.sum()), material.classes + material.fixed.shape[1]))
+    of_outside = np.zeros((FOLDS, len(outside), logits.shape[1]))
     for fold in range(FOLDS):
         apart = np.flatnonzero(material.folds == fold)
         weights = _fit_rows(material, settings, factor, np.flatnonzero(material.folds != fold))
         logits[apart] = np.hstack([factor[apart] @ weights, material.fixed[apart]])
-    return logits
+        of_outside[fold] = np.hstack([factor[outside] @ weights, material.fixed[outside]])
+    return logits, of_outside
 
 
 def _factor(material: _Material, settings: Settings) -> NDArray[np.float32]:
@@ -260,7 +280,7 @@ def _factor(material: _Material, settings: Settings) -> NDArray[np.float32]:
 
 
 def _fit_rows(material: _Material, settings: Settings, factor: NDArray[np.float32], rows: NDArray[np.int64]) -> Matrix:
-    counted = np.where(material.is_name, settings.names, 1.0)
+    counted = np.where(material.is_name, settings.names, np.where(material.is_outside, 0.0, 1.0))
     rows = rows[counted[rows] > 0]
     return fit(
         factor[rows],

@@ -73,7 +73,7 @@ def make_intents(
         student.close()
     outcomes = outcomes_of(read, learned.probabilities, learned.head.labels, learned.head.threshold)
     figures = figures_of(outcomes, np.random.default_rng(seed))
-    report = report_of(learned, figures, repeated=read.repeated, false_refusals=false_refusals)
+    report = report_of(learned, figures, read, false_refusals=false_refusals)
     made = write_with_head(
         student.bundle,
         learned.head,

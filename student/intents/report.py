@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from student.intents.examples import Examples
+from student.intents.figures import outside_figures
 from student.intents.learning import LearnedHead
 
 _FEW, _LOW = 10, 0.5
 
 
 def report_of(
-    learned: LearnedHead, figures: Mapping[str, Any], *, repeated: int, false_refusals: float
+    learned: LearnedHead, figures: Mapping[str, Any], examples: Examples, *, false_refusals: float
 ) -> dict[str, Any]:
     """The report, as JSON has it."""
     settings = learned.settings
@@ -24,9 +26,10 @@ def report_of(
         "temperature": learned.head.temperature,
         "threshold": learned.head.threshold,
         "false_refusals": false_refusals,
-        "repeated_rows": repeated,
+        "repeated_rows": examples.repeated,
         "kept_labels": list(learned.kept),
         **figures,
+        "out_of_scope": outside_figures(learned.outside_refused, examples.outside_languages),
         "advice": advice(figures),
     }
 
@@ -61,6 +64,7 @@ def report_lines(report: Mapping[str, Any]) -> Sequence[str]:
             f"| {part['expected_calibration_error']:.3f} "
             f"({part['calibration_error_by_chance']:.3f}) | {part['refused']:.1%} |"
         )
+    lines += ["", *(_of_outside(name, part) for name, part in report["out_of_scope"].items())]
     languages = list(report["overall"])
     lines += ["", "Each label: precision / recall / F1 (examples).", ""]
     lines += ["| label | " + " | ".join(languages) + " |", "|---" * (len(languages) + 1) + "|"]
@@ -71,6 +75,13 @@ def report_lines(report: Mapping[str, Any]) -> Sequence[str]:
     if report["advice"]:
         lines += ["", "What to do next:", "", *(f"- {each}" for each in report["advice"])]
     return lines
+
+
+def _of_outside(name: str, part: Mapping[str, Any]) -> str:
+    low, high = part["refused_interval"]
+    return (
+        f"- Out of scope, {name}: {part['refused']:.1%} ({low:.1%}–{high:.1%}) of {part['examples']} messages refused."
+    )
 
 
 def _with_interval(part: Mapping[str, Any], name: str) -> str:

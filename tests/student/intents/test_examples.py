@@ -1,12 +1,13 @@
 """Files of examples: those that spreadsheets make are read, wrong ones are refused by their lines."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from student.intents.errors import IntentsRefused
-from student.intents.examples import read_examples
-from student.intents.table_files import MAX_FILE_BYTES
+from student.intents.examples import check_examples, read_examples
+from student.intents.table_files import MAX_FILE_BYTES, TableName, parse_table
 
 ROWS = [("my bill is wrong", "bill"), ("wrong amount", "bill"), ("la cuenta está mal", "bill")]
 ROWS += [("site down", "outage"), ("nothing loads", "outage"), ("no carga", "outage")]
@@ -80,3 +81,21 @@ def test_a_label_only_case_apart_from_the_bundles_is_refused_and_one_new_label_m
 def test_json_that_is_none_is_refused_by_its_line(tmp_path: Path) -> None:
     with pytest.raises(IntentsRefused, match="line 2 is not a JSON object"):
         read(tmp_path, '{"text": "a", "label": "b"}\n[1]\n', "own.jsonl")
+
+
+def test_out_of_scope_is_no_label(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(GOOD + "nice weather,Out of scope\n")
+    examples = read_examples(path, languages=["en", "es"])
+    assert (set(examples.labels), examples.outside) == ({"bill", "outage"}, ["nice weather"])
+
+
+def test_refusals_of_a_table_that_is_not_shown_repeat_nothing_of_it() -> None:
+    table = TableName("the file", is_shown=False)
+    for more in ("refund,secret\n", "Site down,bill\n", "last,Bill\n", "x,y,secret\n", '"secret,bill\n'):
+        with pytest.raises(IntentsRefused, match=r"(line|lines 5 and) 8") as refused:
+            check_examples(parse_table((GOOD + more).encode(), table, suffix=".csv"), table, languages=["en"])
+        assert not re.search("secret|bill|outage|site", str(refused.value), re.IGNORECASE)
+    with pytest.raises(IntentsRefused, match="line 2 has the columns …, expected") as refused:
+        parse_table(b"secret;other\na;b\n", table, suffix=".csv")
+    assert "secret" not in str(refused.value)

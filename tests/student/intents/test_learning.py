@@ -8,8 +8,9 @@ from sklearn.linear_model import LogisticRegression
 
 from student.bundle.linear_head import LinearHead
 from student.embeddings import Embeddings
+from student.intents.calibration import refusal_threshold
 from student.intents.examples import Examples
-from student.intents.figures import macro_f1, wilson_interval
+from student.intents.figures import macro_f1, outside_figures, wilson_interval
 from student.intents.folds import make_folds
 from student.intents.learning import learn_head
 from student.intents.regression import fit
@@ -154,3 +155,31 @@ def test_figures_are_those_of_other_ways_to_compute_them() -> None:
     true, said = generator.integers(0, 4, 90), generator.integers(0, 4, 90)
     assert macro_f1(true, said) == pytest.approx(f1_score(true, said, average="macro"))
     assert wilson_interval(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+
+
+def test_messages_of_no_label_lower_the_threshold_where_that_costs_none_of_them() -> None:
+    inside = np.linspace(0.4, 1, 100)
+    assert refusal_threshold(inside, 0.1) == pytest.approx(0.4545, abs=1e-3)
+    for outside, expected in ((np.full(20, 0.3), 0.3), (np.full(20, 0.42), 0.42), (np.full(20, 0.9), 0.3)):
+        chosen = refusal_threshold(inside, 0.1, np.append(outside, 0.3))
+        assert expected < chosen < expected + 1e-4
+        assert (inside < chosen).mean() <= 0.1
+    assert refusal_threshold(inside, 0.1, np.array([])) == refusal_threshold(inside, 0.1)
+
+
+def test_messages_of_no_label_are_counted_and_teach_nothing() -> None:
+    examples = made(8)
+    with_others = dataclasses.replace(
+        examples, outside=["zzz unrelated words", "the site is down again"], outside_languages=["en", ""]
+    )
+    learned, other = (
+        learn_head(each, encode, before=None, keep=False, generator=np.random.default_rng(0))
+        for each in (examples, with_others)
+    )
+    assert other.head.labels == learned.head.labels
+    assert np.allclose(other.head.weight, learned.head.weight, atol=1e-3)
+    assert np.allclose(other.probabilities, learned.probabilities, atol=1e-3)
+    assert other.outside_refused.shape == (2,)
+    assert other.head.threshold <= learned.head.threshold
+    report = outside_figures(np.array([1.0, 0.0]), ["en", ""])
+    assert (report["all"]["refused"], report["en"]["refused"], report["en"]["examples"]) == (0.5, 1.0, 1)
