@@ -102,7 +102,7 @@ class _Material:
 
     @property
     def is_example(self) -> NDArray[np.bool_]:
-        """Whether each text is an example (N,)."""
+        """A mask of the texts that are examples (N,)."""
         return self.folds >= 0
 
     def rows(self, rows: NDArray[np.int64]) -> "_Material":
