@@ -12,6 +12,7 @@
         ├── ReviewUnknown          no queued item with that id                   (HTTP 404)
         ├── JobUnknown             no job with that id                           (HTTP 404)
         ├── KeyUnknown             no active API key with that id                (HTTP 404)
+        ├── KeysExposed            others could read or write the keys' file     (HTTP 503)
         ├── JobQueueFull           too many documents wait to be ingested        (HTTP 503)
         ├── StoreForeign           a file that is not our store
         ├── StoreTooNew            a store of a later version
@@ -70,6 +71,10 @@ class JobUnknown(AgentError):
 
 class KeyUnknown(AgentError):
     """No active API key has that id."""
+
+
+class KeysExposed(AgentError):
+    """The file of API keys is open to others, or another's; none of them is accepted."""
 
 
 class JobQueueFull(AgentError):

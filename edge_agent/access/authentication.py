@@ -38,7 +38,7 @@ class Authentication:
         return self.tokens is not None and credential.count(".") == 2
 
     def caller_of(self, credential: str) -> Caller | None:
-        """The caller, None where nobody has that credential (any more). Raises `StoreDamaged`."""
+        """The caller, None where nobody has that credential (any more). Raises as `KeyFile.all`."""
         digest = hashlib.sha256(credential.encode("utf-8", errors="surrogatepass")).digest()
         if hmac.compare_digest(digest, self._command_digest):
             return COMMANDS

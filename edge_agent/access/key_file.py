@@ -15,8 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from edge_agent.access.keys import ApiKey, NewKey, after_hours, in_words, is_secret_of, key_id_of, make_key
 from edge_agent.access.scopes import Scope
-from edge_agent.errors import InputInvalid, KeyUnknown, StoreDamaged
+from edge_agent.errors import InputInvalid, KeysExposed, KeyUnknown, StoreDamaged
 from student.artifacts.durable import write_durably
+from student.artifacts.private import PRIVATE_FILE, make_private_folder, read_private
 
 KEYS = "keys.json"
 """Name of the file in the store's folder."""
@@ -25,7 +26,11 @@ _KEYS = TypeAdapter(tuple[ApiKey, ...])
 
 
 class KeyFile:
-    """The keys of a store. Safe to use from several threads and processes."""
+    """The keys of a store. Safe to use from several threads and processes.
+
+    Guarantees:
+        Keys in a file that another user could read or write open nothing (`KeysExposed`).
+    """
 
     def __init__(self, store: Path) -> None:
         """Looks at nothing yet.
@@ -35,22 +40,26 @@ class KeyFile:
         """
         self._path = store / KEYS
         self._lock = threading.Lock()
-        self._read: tuple[tuple[int, int, int], tuple[ApiKey, ...]] | None = None
+        self._read: tuple[tuple[int, ...], tuple[ApiKey, ...]] | None = None
 
     def all(self) -> tuple[ApiKey, ...]:
-        """The keys in the order in which they were made, those that ended included. Raises `StoreDamaged`."""
+        """The keys in the order in which they were made, those that ended included.
+
+        Raises:
+            StoreDamaged: they cannot be read. KeysExposed: others could read or write them.
+        """
         try:
-            status = self._path.stat()
+            status = self._path.lstat()
         except FileNotFoundError:
             return ()
-        stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
+        stamp = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size)  # ctime: of mode and owner
         with self._lock:
             if self._read is None or self._read[0] != stamp:
                 self._read = (stamp, self._parsed())
             return self._read[1]
 
     def find(self, secret: str, now: datetime) -> ApiKey | None:
-        """The active key that a secret is; None where there is none. Raises `StoreDamaged`."""
+        """The active key that a secret is; None where there is none. Raises as `all`."""
         key_id = key_id_of(secret)
         return next(
             (k for k in self.all() if k.key_id == key_id and k.is_active(now) and is_secret_of(k, secret)), None
@@ -59,7 +68,7 @@ class KeyFile:
     def create(
         self, name: str, scopes: tuple[Scope, ...], *, now: datetime, expires_at: datetime | None = None
     ) -> NewKey:
-        """Makes a key and keeps its digest. Raises `InputInvalid`, `StoreDamaged`."""
+        """Makes a key and keeps its digest. Raises `InputInvalid`, and as `all`."""
         made = make_key(name, scopes, now=now, expires_at=expires_at)
         self._change(lambda keys: (*keys, made.key))
         return made
@@ -68,7 +77,7 @@ class KeyFile:
         """Makes a key like an active one, which ends: at once, or after some hours for its users to change over.
 
         Raises:
-            KeyUnknown: there is no active key with that id. StoreDamaged, InputInvalid: see `create`.
+            KeyUnknown: there is no active key with that id. InputInvalid, StoreDamaged, KeysExposed: see `create`.
         """
         former = self._active(key_id, now)
         expires_at = None if former.expires_at is None else datetime.fromisoformat(former.expires_at)
@@ -82,7 +91,7 @@ class KeyFile:
         return made
 
     def revoke(self, key_id: str, *, now: datetime) -> None:
-        """Ends a key, at once and for good. Raises `KeyUnknown`, `StoreDamaged`."""
+        """Ends a key, at once and for good. Raises `KeyUnknown`, and as `all`."""
         ended = replace(self._active(key_id, now), revoked_at=in_words(now))
         self._change(lambda keys: tuple(ended if key.key_id == key_id else key for key in keys))
 
@@ -93,18 +102,18 @@ class KeyFile:
         raise KeyUnknown("no active key has that id; list them with `orilla edge keys list` or GET /v1/keys")
 
     def _change(self, change: Callable[[tuple[ApiKey, ...]], tuple[ApiKey, ...]]) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(self._path.with_suffix(".lock"), mode=0o600):
+        make_private_folder(self._path.parent)
+        with FileLock(self._path.with_suffix(".lock"), mode=PRIVATE_FILE):
             changed = change(self.all())
             if len(changed) > MAX_KEYS:
                 raise InputInvalid(
                     f"there are {MAX_KEYS} keys, ended ones included; delete {self._path} to begin again"
                 )
-            write_durably(self._path, _KEYS.dump_json(changed, indent=1), mode=0o600)
+            write_durably(self._path, _KEYS.dump_json(changed, indent=1), mode=PRIVATE_FILE)
 
     def _parsed(self) -> tuple[ApiKey, ...]:
         try:
-            return _KEYS.validate_json(self._path.read_bytes())
+            return _KEYS.validate_json(read_private(self._path, "the file of keys", KeysExposed))
         except (OSError, ValidationError):
             raise StoreDamaged(
                 f"the keys in {self._path} cannot be read, so none is accepted; restore the file from a backup, or "

@@ -22,12 +22,19 @@ from edge_agent.cli.options import (
 from edge_agent.cli.output import shortened, show_answer, show_changes, show_synced
 from edge_agent.cli.serve import serve
 from edge_agent.errors import InputInvalid
+from student.artifacts.private import keep_private
 from student.bundle import DEFAULT_BUNDLE
 from student.terminal import progress_bar
 
 app = typer.Typer(no_args_is_help=True, help="The branch server: ingest documents, answer questions.")
 app.command()(serve)
 app.add_typer(edge_agent.cli.keys.app, name="keys")
+
+
+@app.callback()
+def _before_each_command() -> None:
+    """Keeps what is written to the user that writes it, whatever the umask."""
+    keep_private()
 
 
 @app.command()

@@ -89,9 +89,9 @@ def require_store(store: Path) -> None:
     """Raises `InputInvalid` where a folder holds no store, nor a process that is making one."""
     from edge_agent.errors import InputInvalid
     from edge_agent.storage.database import DATABASE
-    from edge_agent.storage.lock import HOLDER
+    from edge_agent.storage.lock import is_held
 
-    if not any((store / name).exists() for name in (DATABASE, HOLDER)):
+    if not (store / DATABASE).exists() and not is_held(store):
         raise InputInvalid(f"{store} holds no store; name its folder with --store")
 
 

@@ -4,6 +4,7 @@ import ctypes
 import logging
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ import typer
 from edge_agent.cli.options import DEFAULT_STORE, BundleOption, MaskDocumentsOption, StoreOption
 from edge_agent.errors import InputInvalid
 from edge_agent.settings import REQUESTS_PER_MINUTE, AgentSettings, HttpSettings
+from student.artifacts.private import make_private_folder
 from student.bundle import DEFAULT_BUNDLE
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ _SWITCH_INTERVAL_S = 0.0005
 _M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES = -3, 1_000_000  # the first is a name of glibc's malloc.h
 _KEPT_ALIVE_S = 15
 """That a connection may wait for its next request: longer than a client that polls."""
+UPLOADS = "uploads"
+"""Folder in the store's where large uploads wait to be read, in files without a name."""
 _REACHED, _TOKENS = "Who may ask", "Tokens of an identity provider, beside keys"
 
 
@@ -190,10 +194,12 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
             Agent(settings) as agent,
             Jobs(settings.store / "jobs", agent.ingest_job) as jobs,
         ):
+            _keep_uploads_in(settings.store / UPLOADS)
             listener.listen(2048)
             ready = agent.readiness()
             typer.echo(f"serving {ready.documents} documents ({ready.passages} passages) on {url}", err=True)
-            if not http.trusts_machine and not authentication.keys.all():
+            has_keys = bool(authentication.keys.all())  # what is wrong with them is said before anything is served
+            if not http.trusts_machine and not has_keys:
                 typer.echo("no key yet; make one:  orilla edge keys create NAME --scope ask", err=True)
             config = uvicorn.Config(
                 create_app(agent, jobs, http, authentication),
@@ -210,6 +216,14 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
                 http=DeadlineProtocol,
             )
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _keep_uploads_in(folder: Path) -> None:
+    """Lets large uploads wait in a folder; what a server that was killed may have left there goes."""
+    make_private_folder(folder)
+    for left in folder.iterdir():
+        left.unlink()
+    tempfile.tempdir = str(folder)
 
 
 def _return_large_blocks() -> None:

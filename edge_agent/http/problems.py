@@ -22,6 +22,7 @@ from edge_agent.errors import (
     InputInvalid,
     JobQueueFull,
     JobUnknown,
+    KeysExposed,
     KeyUnknown,
     ReviewUnknown,
     RootUnknown,
@@ -45,6 +46,7 @@ STATUS_OF: Mapping[type[Exception], HTTPStatus] = {
     KeyUnknown: HTTPStatus.NOT_FOUND,
     JobQueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
     DocumentUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    KeysExposed: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreFull: HTTPStatus.INSUFFICIENT_STORAGE,
@@ -159,7 +161,7 @@ def _field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
 def _http_exception(request: fastapi.Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSPC:  # while a file came in
-        detail = "no space is left for the files that come in (TMPDIR); free some on the server, then try again"
+        detail = "no space is left on the disk of the store for the files that come in; free some there, then try again"
         return problem(HTTPStatus.INSUFFICIENT_STORAGE, "store-full", detail)
     if error.status_code == HTTPStatus.BAD_REQUEST:  # raised by FastAPI alone, when it cannot parse a body
         return problem(error.status_code, "body-unreadable", "the body is neither UTF-8 JSON nor a form; check it")

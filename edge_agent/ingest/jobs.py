@@ -23,6 +23,7 @@ from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.storage.failures import named_failures
 from student.artifacts.durable import write_durably
+from student.artifacts.private import PRIVATE_FILE, make_private_folder
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class Jobs:
 
     def __init__(self, folder: Path, ingest: Ingest) -> None:
         """Resumes what a folder holds and starts the worker; the folder is made if it is missing."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         self._folder, self._ingest = folder, ingest
         self._lock, self._waiting = threading.Lock(), queue.SimpleQueue[str | None]()
         self._is_closing = False
@@ -152,7 +153,7 @@ class Jobs:
             )
             with named_failures(self._folder):
                 try:
-                    write_durably(self._content(job.job_id), content)
+                    write_durably(self._content(job.job_id), content, mode=PRIVATE_FILE)
                     self._write(job)
                 except BaseException:
                     for path in (self._content(job.job_id), self._record(job.job_id)):
@@ -244,7 +245,7 @@ class Jobs:
         return jobs
 
     def _write(self, job: Job) -> None:
-        write_durably(self._record(job.job_id), _JOB.dump_json(job))
+        write_durably(self._record(job.job_id), _JOB.dump_json(job), mode=PRIVATE_FILE)
 
     def _record(self, job_id: str) -> Path:
         return self._folder / f"{job_id}.json"

@@ -12,6 +12,8 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+from student.artifacts.private import PRIVATE_FILE
+
 _LENGTH = 32
 
 
@@ -24,7 +26,7 @@ class CommitWatermark:
         Raises:
             OSError: it cannot be opened.
         """
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         self.count = _parse(os.pread(self._descriptor, _LENGTH, 0))
 
     def write(self, count: int) -> None:

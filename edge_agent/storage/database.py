@@ -15,6 +15,7 @@ from edge_agent.storage.commit_watermark import CommitWatermark
 from edge_agent.storage.failures import damaged, named_failures
 from edge_agent.storage.snapshot import SnapshotPool, connect
 from edge_agent.storage.upgrade import delete_copies, upgrade
+from student.artifacts.private import make_private_folder
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Database:
         self._write_lock = threading.Lock()
         self._log, self._empty_log_at = path.with_name(f"{path.name}-wal"), LOG_BYTES
         with named_failures(path), contextlib.ExitStack() as opened:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path.parent)
             self._watermark = CommitWatermark(path.with_name("acknowledged"))
             opened.callback(self._watermark.close)
             self._writer = opened.enter_context(contextlib.closing(connect(path)))

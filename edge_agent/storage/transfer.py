@@ -22,6 +22,7 @@ from edge_agent.errors import InputInvalid, StoreForeign
 from edge_agent.storage.database import APPLICATION_ID, DATABASE, Database
 from edge_agent.storage.failures import named_failures
 from student.artifacts.digests import Digest, digest_file
+from student.artifacts.private import PRIVATE_FILE, make_private_folder
 
 OnBytes = Callable[[int, int], None]
 """Called with the number of bytes done and that of all."""
@@ -74,7 +75,7 @@ def export_base(folder: Path, out: Path, on_bytes: OnBytes = lambda done, total:
     try:
         with named_failures(out):
             for private in (copy, archive):
-                os.close(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+                os.close(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, PRIVATE_FILE))
             _copy_database(path, copy, on_bytes)
             manifest = _describe(copy)
             with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
@@ -104,7 +105,7 @@ def import_base(archive: Path, folder: Path, on_bytes: OnBytes = lambda done, to
     if (folder / DATABASE).exists():
         raise InputInvalid(f"{folder} holds a store already; name another folder with --store")
     with named_failures(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         try:
             with tempfile.TemporaryDirectory(prefix=".import-", dir=folder) as made:
                 unpacked = Path(made) / DATABASE

@@ -21,6 +21,8 @@ from federation.privacy.accounting import NEIGHBORING, UNIT
 from federation.privacy.ledger_file import read_ledger
 from federation.transport.executor import execute_tasks
 from federation.transport.processes import end_process, free_port, start_supernode, wait_until_healthy
+from student.artifacts.durable import write_durably
+from student.artifacts.private import PRIVATE_FILE
 
 _log = logging.getLogger(__name__)
 NODE_LOG, SECRET_FILE = "supernode.log", "executor.secret"
@@ -71,8 +73,7 @@ def _take_part(folder: Path, address: str, settings_file: str, stop: threading.E
     """One life of a SuperNode; returns its exit status."""
     secret, port, log = secrets.token_bytes(32), free_port(), folder / NODE_LOG
     secret_file = folder / SECRET_FILE
-    secret_file.touch(mode=0o600)
-    secret_file.write_bytes(secret)
+    write_durably(secret_file, secret, mode=PRIVATE_FILE)
     node = start_supernode(
         folder, address, port, secret_file=secret_file, node_config={SETTINGS: settings_file}, log=log
     )

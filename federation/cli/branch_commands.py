@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from federation.cli.options import JsonOption, LedgerArgument, import_flower
+from student.artifacts.private import keep_private, make_private_folder
 from student.bundle import DEFAULT_BUNDLE
 
 
@@ -39,6 +40,7 @@ def join(
     import threading
     from datetime import UTC, datetime
 
+    keep_private()
     import_flower()
     from federation.branch.data import encode_all
     from federation.branch.joining import keep_joined
@@ -51,6 +53,7 @@ def join(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     joining = read_joining(kit)
+    make_private_folder(kit)
     if not (kit / SETTINGS_FILE).exists():
         tickets = tuple(path.absolute() for path in ticket_file or ())
         settings = BranchSettings(bundle=bundle.absolute(), store=store.absolute() if store else None, tickets=tickets)
@@ -80,9 +83,13 @@ def apply(
     bundle: Annotated[Path, typer.Option("--bundle", help="The bundle that the release is for.")] = DEFAULT_BUNDLE,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a new bundle from an installed one and a release, one serial up; no index is rebuilt."""
+    """Make a new bundle from an installed one and a release, one serial up; no index is rebuilt.
+
+    Run it as the user that runs the server: nobody else may read what it writes.
+    """
     from federation.release.applying import apply_release
 
+    keep_private()
     made = apply_release(release, bundle, out, key=key)
     if as_json:
         typer.echo(json.dumps({"bundle": str(made.path), "serial": made.manifest.serial, "digest": made.digest}))

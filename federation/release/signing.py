@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from federation.errors import KeysInvalid
 from student.artifacts.durable import write_durably
+from student.artifacts.private import PRIVATE_FILE, read_private
 
 SIGNING_KEY, SIGNING_PUBLIC_KEY = "release.key", "release.pub"
 
@@ -48,10 +49,12 @@ def read_signing_key(path: Path) -> ed25519.Ed25519PrivateKey:
     """The key that releases are signed with.
 
     Raises:
-        KeysInvalid: the file is missing or holds another kind of key.
+        KeysInvalid: the file is missing, holds another kind of key, or is open to others.
     """
     try:
-        key = load_pem_private_key(_read(path), password=None)
+        key = load_pem_private_key(read_private(path, "the signing key", KeysInvalid), password=None)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise KeysInvalid(f"{path} is not a private key in PEM without a password; restore it from a backup") from error
     if not isinstance(key, ed25519.Ed25519PrivateKey):
@@ -76,13 +79,15 @@ def read_verifying_key(path: Path) -> ed25519.Ed25519PublicKey:
 
 def write_secret(path: Path, content: bytes) -> None:
     """Writes a private key that only its owner may read, from its first moment."""
-    path.touch(mode=0o600)
-    with path.open("wb") as file:
-        file.write(content)
+    write_durably(path, content, mode=PRIVATE_FILE)
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise KeysInvalid(f"key {path} cannot be read: {error.strerror}; name the file of a key") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> KeysInvalid:
+    return KeysInvalid(f"key {path} cannot be read: {error.strerror}; name the file of a key")

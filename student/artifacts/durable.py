@@ -17,7 +17,7 @@ def write_durably(path: Path, content: bytes, *, mode: int | None = None) -> Non
     """
     temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666 if mode is None else mode
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666 if mode is None else mode
     )
     with os.fdopen(descriptor, "wb") as file:
         if mode is not None:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from edge_agent.access.authentication import THIS_MACHINE, Authentication
 from edge_agent.access.rates import Rates
 from edge_agent.access.scopes import Caller
-from edge_agent.errors import StoreDamaged
+from edge_agent.errors import KeysExposed, StoreDamaged
 from edge_agent.http.admission.route_scopes import scopes_of
 from edge_agent.http.problems import problem, problem_of_error
 
@@ -66,7 +66,7 @@ class AuthenticationMiddleware:
         headers = Headers(scope=scope)
         try:
             caller = await self._caller(headers)
-        except StoreDamaged as error:
+        except (StoreDamaged, KeysExposed) as error:
             return None if needed is None else problem_of_error(error)
         scope[CALLER] = caller
         if needed is not None and self._rates is not None:

@@ -134,9 +134,11 @@ def test_starting_without_space_is_one_line_that_says_what_to_do(small_disk: Pat
 
 
 def test_uploads_that_find_no_room_while_they_come_in_are_refused_by_name(
-    serve: ServeStore, small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serve: ServeStore, small_disk: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(small_disk))  # where large uploads wait
+    (small_disk / "uploads").mkdir()
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "uploads").symlink_to(small_disk / "uploads")
     http = serve(tmp_path / "store").http
 
     def upload() -> tuple[int, str]:

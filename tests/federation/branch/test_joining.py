@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from federation.branch.joining import NODE_LOG, keep_joined
+from federation.branch.joining import NODE_LOG, SECRET_FILE, keep_joined
 from federation.branch.kit import read_joining
 from federation.branch.policy import BranchPolicy
 from federation.branch.settings import SETTINGS_FILE, BranchSettings, set_up_branch
@@ -45,6 +45,29 @@ def test_a_kit_without_its_key_is_refused(kit: Path) -> None:
     (kit / "branch.key").unlink()
     with pytest.raises(DeploymentFailed, match="put the branch's private key there"):
         read_joining(kit)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o602])
+def test_a_kit_whose_key_others_could_have_is_refused(kit: Path, mode: int) -> None:
+    (kit / "branch.key").chmod(mode)
+    with pytest.raises(DeploymentFailed, match=rf"private key .* is open to others \(mode {mode:o}\), expected 600"):
+        read_joining(kit)
+    (kit / "branch.key").rename(kit / "moved.key")
+    (kit / "branch.key").symlink_to(kit / "moved.key")
+    with pytest.raises(DeploymentFailed, match="is a link"):
+        read_joining(kit)
+
+
+def test_the_secret_of_the_executor_is_written_through_no_link_and_is_for_the_owner_alone(
+    kit: Path, lab: Lab, tmp_path: Path
+) -> None:
+    set_up_branch(kit, BranchSettings(bundle=lab.bundle), POLICY, now=NOW)
+    (tmp_path / "victim").write_bytes(b"as it was")
+    (kit / SECRET_FILE).symlink_to(tmp_path / "victim")
+    stop = threading.Event()
+    keep_joined(kit, stop, pause_s=0, on_status=lambda text: stop.set() if "SuperNode ended" in text else None)
+    assert (tmp_path / "victim").read_bytes() == b"as it was"
+    assert (kit / SECRET_FILE).lstat().st_mode & 0o777 == 0o600
 
 
 def test_what_a_branch_has_is_embedded_before_the_first_round(kit: Path, lab: Lab) -> None:

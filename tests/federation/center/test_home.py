@@ -161,6 +161,12 @@ def test_a_registered_key_is_taken_back_only_by_a_center_that_is_up(home: Path) 
     assert enrolled_branches(home) == []
 
 
+def test_a_signing_key_that_others_could_have_is_refused(home: Path) -> None:
+    (home / "release.key").chmod(0o640)
+    with pytest.raises(KeysInvalid, match=r"is open to others \(mode 640\), expected 600"):
+        read_signing_key(home / "release.key")
+
+
 def test_a_signing_key_that_is_damaged_is_refused_in_words(home: Path) -> None:
     (home / "release.key").write_text("damaged")
     with pytest.raises(KeysInvalid, match="restore it from a backup"):

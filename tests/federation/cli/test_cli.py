@@ -92,6 +92,7 @@ def test_a_simulated_run_ends_in_a_release_a_report_and_a_bundle(tmp_path: Path)
         *("--key", str(out / "release.pub")),
     )
     assert made["serial"] == 5
+    assert {path.stat().st_mode & 0o077 for path in [tmp_path / "new", *(tmp_path / "new").rglob("*")]} == {0}
     assert Path(said["report"]).exists()
 
 
