@@ -82,7 +82,8 @@ def questions_command(
         student, generator = load_student(), Random(seed)  # noqa: S311  (draws examples)
         try:
             chosen = read_questions_recipe(recipe)
-            written = list(read_written(chosen.written, data)) if chosen.written else []
+            own, apart = chosen.written, chosen.areas_held_out
+            written = list(read_written(own, data, areas_held_out=apart)) if own else []
             passages = read_guide_passages(chosen, data, student.encoder, generator)
             status.update(f"embedding {len(passages)} passages")
             examples = make_examples(passages, written, student.encoder.encode, generator, recipe=chosen, data=data)

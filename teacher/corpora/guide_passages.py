@@ -1,7 +1,7 @@
 """Passages of guides for the verifier's examples, chunked as a branch does it, and written questions on them."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.extraction import extract
 from edge_agent.settings import ParsingLimits
 from student.artifacts.digests import digest_bytes, digest_file
-from student.artifacts.json_lines import DataRefused, column, read_rows
+from student.artifacts.json_lines import DataRefused, area_of, column, read_rows
 from student.bundle.manifest import Origin
 from student.distill.licenses import UNKNOWN
 from student.distill.verifier.examples import VERIFIER_ROLE
@@ -76,6 +76,7 @@ def read_guide_passages(
     passages = []
     for source in recipe.guides:
         guides = _read_folder(data / source.file) if (data / source.file).is_dir() else _read_file(data / source.file)
+        guides = [guide for guide in guides if area_of({"id": guide.name}) not in recipe.areas_held_out]
         generator.shuffle(guides)
         for guide in guides[: source.count]:
             made = guide.extract()
@@ -116,8 +117,10 @@ def _extracted(document: OwnDocument) -> Extract:
     return document.extracted
 
 
-def read_written(path: Path, data: Path) -> Iterator[tuple[dict[str, Any], GuidePassage]]:
-    """The questions written by hand, each with its passage.
+def read_written(
+    path: Path, data: Path, *, areas_held_out: Collection[str] = ()
+) -> Iterator[tuple[dict[str, Any], GuidePassage]]:
+    """The questions written by hand, each with its passage; those on guides of areas held out are passed over.
 
     A row's `group` names its passage for good: it decides what is held out, whatever later parsers make of the text.
 
@@ -126,6 +129,8 @@ def read_written(path: Path, data: Path) -> Iterator[tuple[dict[str, Any], Guide
     """
     guides: dict[str, dict[str, Any]] = {}
     for row in read_rows(path):
+        if area_of({"id": row["guide"]}) in areas_held_out:
+            continue
         name = column(row, "data", path)
         if name not in guides:
             guides[name] = {guide["id"]: guide for guide in read_rows(data / name)}

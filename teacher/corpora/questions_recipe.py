@@ -57,6 +57,8 @@ class QuestionsRecipe(BaseModel):
         max_tokens: of a passage.
         written: a file of questions written by hand on some of the guides (`guide_passages.read_written`), below the
             recipe's folder; None for none.
+        areas_held_out: products or companies of which no guide and no written question is used: the beginning of a
+            guide's `id`.
         guides, messages, segments: see their classes.
     """
 
@@ -66,6 +68,7 @@ class QuestionsRecipe(BaseModel):
     passages_each: Annotated[int, Field(ge=1)] = 5
     max_tokens: Annotated[int, Field(ge=16)] = 160
     written: Path | None = None
+    areas_held_out: list[str] = []
     guides: Annotated[list[Guides], Field(min_length=1)]
     messages: list[Messages] = []
     segments: list[Segments] = []

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from student.artifacts.digests import digest_bytes
 from student.artifacts.json_lines import DataRefused, is_held_out, read_rows
 from student.runtime.student import load_student
 from teacher.cli.options import TEACHER_RECIPES
@@ -21,6 +22,7 @@ from teacher.corpora.guide_passages import (
     read_written,
 )
 from teacher.corpora.questions_recipe import Guides, Messages, QuestionsRecipe, Segments, read_questions_recipe
+from teacher.corpora.recipe import read_corpus_recipe
 from tests.conftest import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
@@ -61,7 +63,7 @@ def test_the_lineage_names_every_file_that_examples_are_made_of() -> None:
     named = {origin.name for origin in examples_lineage(recipe, DATA)}
     files = {each.file for each in (*recipe.guides, *recipe.segments, *recipe.messages)}
     assert named == {"teacher/data/answerability.jsonl", *files}
-    assert len(files) == 11
+    assert len(files) == 11  # of help_guides two
 
 
 def write_guides(folder: Path, body: str) -> Path:
@@ -77,6 +79,34 @@ def test_a_question_for_another_text_of_a_guide_is_refused(tmp_path: Path) -> No
     (tmp_path / "q.jsonl").write_text(json.dumps(question | {"sha256": "0" * 64}))
     with pytest.raises(DataRefused, match="another text of guide g1"):
         list(read_written(tmp_path / "q.jsonl", data))
+
+
+def test_guides_and_questions_of_areas_held_out_are_passed_over(tmp_path: Path) -> None:
+    body = "Backups are kept for fourteen days. They are made every night, and nobody has to ask for them at all. " * 3
+    guides = [
+        {"id": f"{area}:en:1", "title": "Backups", "body_markdown": body} for area in ("hosting", "bank", "bank-2")
+    ]
+    (tmp_path / "guides.jsonl").write_text("\n".join(json.dumps(guide) for guide in guides))
+    asked = {"id": "q", "text": "?", "kind": "domain", "data": "guides.jsonl", "start": 0, "end": 0}
+    asked |= {"group": "g", "sha256": digest_bytes(b"")}
+    written = tmp_path / "q.jsonl"
+    written.write_text("\n".join(json.dumps(asked | {"guide": guide["id"]}) for guide in guides))
+    recipe = QuestionsRecipe(
+        name="tiny", guides=[Guides(file="guides.jsonl", license="MIT")], written=written, areas_held_out=["bank"]
+    )
+    student = load_student()
+    try:
+        passages = read_guide_passages(recipe, tmp_path, student.encoder, random.Random(0))
+    finally:
+        student.close()
+    assert {passage.guide for passage in passages} == {"hosting:en:1", "bank-2:en:1"}
+    asked_about = [passage.guide for _, passage in read_written(written, tmp_path, areas_held_out=["bank"])]
+    assert asked_about == ["hosting:en:1", "bank-2:en:1"]
+
+
+def test_the_default_recipe_holds_out_what_the_students_corpus_does() -> None:
+    recipe = read_questions_recipe(TEACHER_RECIPES / "questions.toml")
+    assert recipe.areas_held_out == read_corpus_recipe(TEACHER_RECIPES / "bilingual.toml").areas_held_out
 
 
 def test_an_answer_is_asked_of_its_passage_and_of_the_passage_without_it(tmp_path: Path) -> None:
