@@ -14,13 +14,18 @@ import pytest
 from tests.conftest import ROOT
 
 INTENTS = ROOT / "teacher" / "data" / "intents.jsonl"
-ANSWERS = ROOT / "benchmarks" / "questions" / "answers.jsonl"
+QUESTIONS = ROOT / "benchmarks" / "questions"
+# File of questions, base and language → the file that holds its guides.
 BASES = {
-    "m365": "help_m365_es/articles.jsonl",
-    "bc": "help_bc/articles.jsonl",
-    "bank": "tau2_banking_documents/documents.jsonl",
-    "hetzner": "help_hetzner/articles.jsonl",
-    "adobe": "help_adobe_commerce/articles.jsonl",
+    ("answers", "m365", "es"): "help_m365_es/articles.jsonl",
+    ("answers", "bc", "es"): "help_bc/articles.jsonl",
+    ("answers", "bank", "en"): "tau2_banking_documents/documents.jsonl",
+    ("answers", "hetzner", "en"): "help_hetzner/articles.jsonl",
+    ("answers", "adobe", "en"): "help_adobe_commerce/articles.jsonl",
+    ("test_answers", "le", "en"): "help_letsencrypt/articles.jsonl",
+    ("test_answers", "le", "es"): "help_letsencrypt/articles.jsonl",
+    ("test_answers", "sendgrid", "en"): "help_guides/en.jsonl",
+    ("test_answers", "logingov", "es"): "help_guides/es.jsonl",
 }
 DATA = ROOT.parent / "shared" / "data"
 
@@ -55,21 +60,25 @@ def test_no_message_of_the_demo_is_among_those_to_learn_from() -> None:
 
 
 def test_every_base_has_questions_of_all_kinds() -> None:
-    rows = read(ANSWERS)
+    by_file = {name: read(QUESTIONS / f"{name}.jsonl") for name, _, _ in BASES}
+    rows = [row for each in by_file.values() for row in each]
     assert len({row["id"] for row in rows}) == len({plain(row["question"]) for row in rows}) == len(rows)
-    counts = Counter((row["base"], row["kind"]) for row in rows)
-    for base in BASES:
-        assert [counts[base, kind] for kind in ("answerable", "near_miss", "foreign")] == [60, 30, 20]
+    counts = Counter(
+        (name, row["base"], row["language"], row["kind"]) for name, each in by_file.items() for row in each
+    )
+    kinds = {"answerable": 60, "near_miss": 30, "foreign": 20}
+    assert counts == {(*base, kind): count for base in BASES for kind, count in kinds.items()}
 
 
 @pytest.mark.parametrize("base", list(BASES))
-def test_what_answers_lies_where_the_question_says(base: str) -> None:
+def test_what_answers_lies_where_the_question_says(base: tuple[str, str, str]) -> None:
     path = DATA / BASES[base]
     if not path.exists():
         pytest.skip(f"needs {path}")
     bodies = {row["id"]: row["body_markdown"] for row in read(path)}
-    for row in read(ANSWERS):
-        for answer in row.get("answers", []) if row["base"] == base else []:
+    name, *of = base
+    for row in read(QUESTIONS / f"{name}.jsonl"):
+        for answer in row.get("answers", []) if [row["base"], row["language"]] == of else []:
             body = bodies[answer["source"]]
             assert sha256(body.encode()).hexdigest() == answer["body_sha256"], row["id"]
             assert answer["units"], row["id"]
