@@ -303,7 +303,7 @@ class Agent:
             made = self._preparation.encode(each.new, each.extract, model.student.encoder, on_passages)
             encoded.append(EncodedDocument(each.new, made.spans, made.embeddings, made.sentences))
         with self.models.changing:
-            if model is not self.models.active:
+            if model.index is not self.models.active.index:
                 return None
             first = encoded[0]
             change = self.store.put(

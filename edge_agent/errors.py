@@ -13,7 +13,10 @@
         ├── JobUnknown             no job with that id                           (HTTP 404)
         ├── KeyUnknown             no active API key with that id                (HTTP 404)
         ├── KeysExposed            others could read or write the keys' file     (HTTP 503)
-        ├── JobQueueFull           too many documents wait to be ingested        (HTTP 503)
+        ├── ExamplesInvalid        rows that no intent head can be learned from  (HTTP 422)
+        ├── HeadUnknown            no intent head of the branch with that id     (HTTP 404)
+        ├── HeadUnusable           an intent head that cannot be put to work now (HTTP 409)
+        ├── JobQueueFull           too many documents or examples wait           (HTTP 503)
         ├── StoreForeign           a file that is not our store
         ├── StoreTooNew            a store of a later version
         ├── StoreTooOld            a store that the agent has not upgraded yet
@@ -77,8 +80,20 @@ class KeysExposed(AgentError):
     """The file of API keys is open to others, or another's; none of them is accepted."""
 
 
+class ExamplesInvalid(AgentError):
+    """No intent head can be learned from the examples; the message gives the rows."""
+
+
+class HeadUnknown(AgentError):
+    """No intent head of the branch has that id."""
+
+
+class HeadUnusable(AgentError):
+    """An intent head cannot be put to work, gone back to or deleted as things are."""
+
+
 class JobQueueFull(AgentError):
-    """Too many documents wait to be ingested."""
+    """Too many documents, or examples of intents, wait."""
 
 
 class StoreForeign(AgentError):

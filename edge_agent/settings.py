@@ -35,14 +35,16 @@ class Limits:
         parsing: of a document, as it comes in and as it comes out.
         max_request_bytes: of an HTTP body.
         max_document_request_bytes: of one that holds a document; a little more than that, for its envelope.
-        requests_at_once: that are served, but for those that hold documents.
-        document_bytes_at_once: of all requests that hold documents.
+        max_examples_request_bytes: of one that holds examples of intents.
+        requests_at_once: that are served, but for those that hold documents or examples.
+        document_bytes_at_once: of all requests that hold documents or examples.
     """
 
     max_query_chars: int = 4_000
     parsing: ParsingLimits = field(default_factory=ParsingLimits)
     max_request_bytes: int = 256_000
     max_document_request_bytes: int = 21_000_000
+    max_examples_request_bytes: int = 10_000_000
     requests_at_once: int = 64
     document_bytes_at_once: int = 100_000_000
 

@@ -95,15 +95,16 @@ class Lookup:
         chosen = diversify([f.score for f in offered], embeddings, count, diversity=diversity)
         return [nearest_document(offered[row]) for row in chosen]
 
-    def classify(self, text: str, *, alternatives: int = 3) -> Classification | None:
-        """The intent of a message; None when the bundle has no intent head.
+    def classify(self, text: str, *, alternatives: int = 3) -> tuple[Classification | None, ActiveModel]:
+        """The intent of a message, None where there is no intent head; and the model whose head said so.
 
         Raises:
             InputInvalid, ContentTooLarge: the text breaks its rules.
         """
         model = self._models.active
         message = self._checked(text)
-        return classify(model, model.student.encoder.encode([message])[0], message, alternatives=alternatives)
+        embedding = model.student.encoder.encode([message])[0]
+        return classify(model, embedding, message, alternatives=alternatives), model
 
     def _checked(self, text: str) -> str:
         return checked(text, "text", max_chars=self._settings.limits.max_query_chars)

@@ -44,7 +44,7 @@ from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
 from edge_agent.storage.records import NO_FILTER, Filter, Passage
 from edge_agent.text import checked, detect_language
-from student.bundle.linear_head import INTENT, Classification
+from student.bundle.linear_head import Classification
 from student.embeddings import Embeddings, TokenEmbeddings
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class Questions:
         asked = self._conversations.resolve(checked(session, "session", max_chars=100), text) if session else text
         language = detect_language(text) or ""
         with open_current(self._models, self._store) as (model, snapshot):
-            key = (model.bundle.digest, snapshot.version, asked, language, where)
+            key = (model.bundle.digest, model.head and model.head.identity, snapshot.version, asked, language, where)
             with self._lock:
                 answer = self._answers.get(key)
             if answer is not None:
@@ -144,6 +144,7 @@ class Questions:
             citations=decision.citations,
             nearest_documents=[nearest_document(f) for f in best_of_documents(retrieved)[:3]],
             intent=intent,
+            intent_head=model.head.identity if model.head else None,
             bundle=model.bundle,
             is_follow_up=False,
             question_language=language,
@@ -201,7 +202,9 @@ def open_current(models: Models, store: Store) -> Iterator[tuple[ActiveModel, Sn
     while not is_current:
         model = models.active
         with open_snapshot(store, model.index) as snapshot:
-            is_current = models.active is model  # else another was promoted, and this index no longer follows the store
+            is_current = (
+                models.active.index is model.index
+            )  # else another was promoted: this no longer follows the store
             if is_current:
                 yield model, snapshot
 
@@ -249,9 +252,8 @@ def embed_sentences(model: ActiveModel, snapshot: Snapshot, candidates: list[Can
 
 
 def classify(model: ActiveModel, encoding: Embeddings, text: str, *, alternatives: int = 3) -> Classification | None:
-    """The intent of a message and its embedding (D,); None when the bundle has no intent head."""
-    head = model.student.heads.get(INTENT)
-    return head.classify(encoding, text, alternatives=alternatives) if head else None
+    """The intent of a message and its embedding (D,); None when there is no intent head."""
+    return model.head.head.classify(encoding, text, alternatives=alternatives) if model.head else None
 
 
 def _queue_if_unsure(reviews: FeedbackLog, text: str, answer: Answer) -> None:

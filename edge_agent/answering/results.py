@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edge_agent.models.identity import BundleIdentity
+from edge_agent.models.identity import BundleIdentity, HeadIdentity
 from edge_agent.storage.records import PassageKind
 from student.bundle.linear_head import Classification
 
@@ -66,7 +66,8 @@ class Answer:
         confidence: in [0, 1].
         citations: where each sentence of the answer stands, in order; empty when it abstains.
         nearest_documents: what to look at instead, or as well; nearest first.
-        intent: of the question, None when the bundle has no such head.
+        intent: of the question, None when there is no such head.
+        intent_head: the head that says so.
         bundle: what answered.
         is_follow_up: whether the question was searched together with the one before it in its session.
         question_language: `es`, `en`, or "" where it is neither.
@@ -82,6 +83,7 @@ class Answer:
     citations: list[Citation]
     nearest_documents: list[NearestDocument]
     intent: Classification | None
+    intent_head: HeadIdentity | None
     bundle: BundleIdentity
     is_follow_up: bool
     question_language: str

@@ -177,6 +177,7 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
     from edge_agent.http.admission.reachability import require_protection
     from edge_agent.http.app import create_app
     from edge_agent.ingest.jobs import Jobs
+    from edge_agent.intents.learning import HeadLearning
     from edge_agent.storage.lock import StoreLock
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -193,6 +194,7 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
             StoreLock(settings.store, url=url, key=authentication.command_key, certificate=certificate),
             Agent(settings) as agent,
             Jobs(settings.store / "jobs", agent.ingest_job) as jobs,
+            HeadLearning(agent.models.own_heads, agent.models.learning_start) as learning,
         ):
             _keep_uploads_in(settings.store / UPLOADS)
             listener.listen(2048)
@@ -202,7 +204,7 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
             if not http.trusts_machine and not has_keys:
                 typer.echo("no key yet; make one:  orilla edge keys create NAME --scope ask", err=True)
             config = uvicorn.Config(
-                create_app(agent, jobs, http, authentication),
+                create_app(agent, jobs, learning, http, authentication),
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=10,

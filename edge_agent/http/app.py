@@ -18,6 +18,7 @@ from edge_agent.http.admission.load import LoadMiddleware
 from edge_agent.http.admission.origins import HostAndOriginMiddleware
 from edge_agent.http.documents import DOCUMENT_BODIES, add_document_routes, add_upload_routes
 from edge_agent.http.feedback import add_feedback_routes
+from edge_agent.http.intents import EXAMPLE_BODIES, add_intent_routes
 from edge_agent.http.keys import add_key_routes
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
 from edge_agent.http.openapi import describe_api
@@ -26,18 +27,22 @@ from edge_agent.http.questions import add_question_routes
 from edge_agent.http.response_headers import ResponseHeadersMiddleware
 from edge_agent.http.roots import add_root_routes
 from edge_agent.ingest.jobs import Jobs
+from edge_agent.intents.learning import HeadLearning
 from edge_agent.settings import HttpSettings
 
 _INGESTS_AT_ONCE = 4
 """Documents; more wait, in no thread that a question needs."""
 
 
-def create_app(agent: Agent, jobs: Jobs, settings: HttpSettings, authentication: Authentication) -> ASGIApp:
+def create_app(
+    agent: Agent, jobs: Jobs, learning: HeadLearning, settings: HttpSettings, authentication: Authentication
+) -> ASGIApp:
     """The application that serves an agent and its jobs to callers with a key; whoever made them closes them."""
     metrics = Metrics(agent, jobs)
-    app = create_routes(agent, jobs, metrics, settings, authentication.keys)
+    app = create_routes(agent, jobs, learning, metrics, settings=settings, keys=authentication.keys)
     limits = agent.settings.limits
     max_bytes_of = dict.fromkeys(DOCUMENT_BODIES, limits.max_document_request_bytes)
+    max_bytes_of |= dict.fromkeys(EXAMPLE_BODIES, limits.max_examples_request_bytes)
     app.add_middleware(BodyLimitMiddleware, max_bytes=limits.max_request_bytes, max_bytes_of=max_bytes_of)
     app.add_middleware(
         LoadMiddleware,
@@ -65,7 +70,9 @@ def create_app(agent: Agent, jobs: Jobs, settings: HttpSettings, authentication:
     return ResponseHeadersMiddleware(app)
 
 
-def create_routes(agent: Agent, jobs: Jobs, metrics: Metrics, settings: HttpSettings, keys: KeyFile) -> FastAPI:
+def create_routes(
+    agent: Agent, jobs: Jobs, learning: HeadLearning, metrics: Metrics, *, settings: HttpSettings, keys: KeyFile
+) -> FastAPI:
     """The routes by themselves, with the problems that they answer."""
     app = FastAPI(
         title="Orilla edge agent",
@@ -83,6 +90,7 @@ def create_routes(agent: Agent, jobs: Jobs, metrics: Metrics, settings: HttpSett
     add_document_routes(app, agent, limiter)
     add_upload_routes(app, agent, jobs, limiter)
     add_root_routes(app, agent)
+    add_intent_routes(app, agent, learning)
     add_operation_routes(app, agent, metrics)
     add_key_routes(app, keys)
     describe_api(app)

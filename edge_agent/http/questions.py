@@ -12,7 +12,7 @@ from edge_agent.answering.results import Answer, Citation, NearestDocument
 from edge_agent.http.metrics import Metrics
 from edge_agent.http.problems import Request, describe
 from edge_agent.ingest.tags import checked_tags
-from edge_agent.models.identity import BundleIdentity
+from edge_agent.models.identity import BundleIdentity, HeadIdentity
 from edge_agent.storage.records import Filter
 from edge_agent.text import require_text
 from student.bundle.linear_head import Classification
@@ -88,9 +88,10 @@ class ClassifyRequest(Request):
 
 
 class ClassifyResponse(BaseModel):
-    """The intent of a message; null when the bundle has no intent head."""
+    """The intent of a message, and the head that says so; null when there is no intent head."""
 
     intent: Classification | None
+    intent_head: HeadIdentity | None
     bundle: BundleIdentity
 
 
@@ -140,8 +141,9 @@ def add_question_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     @app.post("/v1/classify", tags=["questions"], responses=responses)
     def classify(request: ClassifyRequest) -> ClassifyResponse:
         """Names the intent of a message, with alternatives; the label is null when the message is out of scope."""
-        intent = agent.lookup.classify(request.text, alternatives=request.alternatives)
-        return ClassifyResponse(intent=intent, bundle=agent.models.active.bundle)
+        intent, model = agent.lookup.classify(request.text, alternatives=request.alternatives)
+        head = model.head.identity if model.head else None
+        return ClassifyResponse(intent=intent, intent_head=head, bundle=model.bundle)
 
 
 def _count(metrics: Metrics, answer: Answer) -> None:

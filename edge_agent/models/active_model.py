@@ -1,4 +1,4 @@
-"""The active model: a bundle at work and the index of its embedding space, replaced as a whole."""
+"""The active model: a bundle at work, an intent head and the index of its embedding space, replaced as a whole."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from edge_agent.models.identity import BundleIdentity
+from edge_agent.models.intent_head import HeadAtWork
 from edge_agent.retrieval.index import PassageIndex
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
@@ -19,14 +20,15 @@ from student.runtime.work_queue import Priority
 
 @dataclass(frozen=True, slots=True)
 class ActiveModel:
-    """One bundle at work. Whoever reads it once has a student and an index of the same embedding space."""
+    """One bundle at work. Whoever reads it once has a student, a head and an index of the same embedding space."""
 
     student: Student
     bundle: BundleIdentity
     index: PassageIndex
+    head: HeadAtWork | None
 
     @classmethod
-    def open(cls, settings: AgentSettings, store: Store, student: Student) -> Self:
+    def open(cls, settings: AgentSettings, store: Store, student: Student, head: HeadAtWork | None) -> Self:
         """Loads the embeddings that the store has in a student's space into memory. Raises `StoreDamaged`."""
         manifest, encoder = student.bundle.manifest, student.encoder
         space = manifest.embedding_space
@@ -39,7 +41,7 @@ class ActiveModel:
         )
         with store.snapshots.open() as snapshot:
             index.load(snapshot.changes, *load_embeddings(snapshot, space, encoder.dimension))
-        return cls(student, BundleIdentity(manifest.name, manifest.serial, student.bundle.digest), index)
+        return cls(student, BundleIdentity(manifest.name, manifest.serial, student.bundle.digest), index, head)
 
     @property
     def space(self) -> str:

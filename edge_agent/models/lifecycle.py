@@ -2,9 +2,15 @@
 
 import logging
 import threading
+from dataclasses import replace
 
+from edge_agent.errors import HeadUnusable
+from edge_agent.intents.learning import Start
+from edge_agent.intents.own_heads import OwnHeads
 from edge_agent.models.active_model import ActiveModel, delete_other_graphs
 from edge_agent.models.fallback_bundle import keep_fallback, load_fallback
+from edge_agent.models.identity import HeadIdentity
+from edge_agent.models.intent_head import choose_head
 from edge_agent.models.reembedding import OnEmbedded, Reembedding, embed_missing
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
@@ -19,6 +25,7 @@ class Models:
 
     Attributes:
         active: what answers now: the fallback bundle while a bundle of another embedding space is prepared.
+        own_heads: intent heads of the branch's own.
         changing: held while documents or the active model change.
     """
 
@@ -34,13 +41,14 @@ class Models:
             BundleError: the bundle cannot be used. AgentError: the store cannot.
         """
         self._settings, self._store = settings, store
+        self.own_heads = OwnHeads(settings.store / "intents")
         self.changing = threading.Lock()
         self._reembedding: Reembedding | None = None
         student, next_space = _open_student(settings, store)
         try:
             if next_space is None:
                 embed_missing(store, student, on_embedded=on_embedded, should_stop=lambda: False)
-            self.active = ActiveModel.open(settings, store, student)
+            self.active = ActiveModel.open(settings, store, student, choose_head(student, self.own_heads))
         except BaseException:
             student.close()
             raise
@@ -58,16 +66,54 @@ class Models:
         if self._reembedding:
             self._reembedding.join(timeout_s)
 
+    def activate_head(self, head_id: str) -> HeadIdentity | None:
+        """Puts an own head to work, durably, while questions go on; those that are being answered keep the former.
+
+        Raises:
+            HeadUnknown: there is none with that id. HeadUnusable: it is not made, or reads another embedding space.
+        """
+        with self.changing:
+            space = self.own_heads.get(head_id).embedding_space
+            if space is not None and space != self.active.space:
+                raise HeadUnusable(
+                    "this head reads another embedding space than the bundle that is served; make it again"
+                )
+            self.own_heads.put(head_id)
+            return self._swap_head()
+
+    def revert_head(self) -> HeadIdentity | None:
+        """Puts the head before to work, the bundle's own where there is none; None where it has none.
+
+        Raises:
+            HeadUnusable: the bundle's own is at work.
+        """
+        with self.changing:
+            self.own_heads.put_back()
+            return self._swap_head()
+
+    def learning_start(self) -> Start:
+        """The bundle and the head that a new head is learned from."""
+        model = self.active
+        bundle, head = model.student.bundle, model.head
+        labels = head.head.labels if head else ()
+        head_id = head.identity.head_id if head else None
+        return Start(bundle.path, bundle.digest, bundle.manifest.languages, head_id, labels)
+
     def close(self) -> None:
         """Ends threads."""
         if self._reembedding:
             self._reembedding.close()
         self.active.close()
 
+    def _swap_head(self) -> HeadIdentity | None:
+        head = choose_head(self.active.student, self.own_heads)
+        self.active = replace(self.active, head=head)
+        return head.identity if head else None
+
     def _promote(self) -> None:
         """Makes the bundle of the settings active, once every passage is embedded for it."""
         student = load_student(self._settings.bundle, workers=self._settings.workers)
-        model = ActiveModel.open(self._settings, self._store, student)
+        model = ActiveModel.open(self._settings, self._store, student, None)
         model.index.wait_until_built(timeout_s=3600)
         with self.changing:
             embed_missing(self._store, student, on_embedded=lambda done: None, should_stop=lambda: False)
@@ -75,7 +121,8 @@ class Models:
                 ids, embeddings = load_embeddings(snapshot, model.space, student.encoder.dimension)
                 model.index.reconcile(snapshot.changes, ids, embeddings)
             self._store.embeddings.activate(model.space)
-            self.active = model  # who still asks the former one keeps it alive
+            head = choose_head(student, self.own_heads)
+            self.active = replace(model, head=head)  # who still asks the former one keeps it alive
         log.info("bundle serial %d answers; its embeddings are made", model.bundle.serial)
         self._clean_up()
 

@@ -7,7 +7,7 @@ answers of another head, add to the logits. The embedding's part stays a head in
 federation trains.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from safetensors.numpy import load, save
 
 from student.bundle.folder import Bundle
 from student.bundle.lexical_features import LEXICAL_SIZE, LEXICAL_VERSION, lexical_features
+from student.bundle.manifest import HeadEntry
 from student.embeddings import Embeddings
 from student.errors import BundleTooNew, BundleUnusable
 
@@ -150,18 +151,32 @@ def softmax(logits: NDArray[_Floating]) -> NDArray[_Floating]:
 
 
 def read_head(bundle: Bundle, name: str) -> LinearHead:
-    """Reads a head from a verified bundle.
+    """Reads a head from a verified bundle. Raises `BundleUnusable`, `BundleTooNew`: see `read_head_among`."""
+    return read_head_among(bundle.manifest.heads, name, bundle.manifest.encoder.dimension, bundle.read)
+
+
+def read_head_among(
+    entries: Mapping[str, HeadEntry], name: str, dimension: int, read: Callable[[str], bytes]
+) -> LinearHead:
+    """Reads one of several heads.
+
+    Args:
+        entries: the heads, as a manifest describes them.
+        name: of the one that is wanted.
+        dimension: of the embeddings.
+        read: file's name → its bytes.
 
     Raises:
         BundleUnusable: the file is not safetensors, or its shapes do not fit the labels and the encoder.
+        BundleTooNew: words are counted by a later rule.
     """
-    entry = bundle.manifest.heads[name]
+    entry = entries[name]
     try:
-        tensors = load(bundle.read(entry.file))
+        tensors = load(read(entry.file))
     except SafetensorError as error:
         raise BundleUnusable(f"head {name!r} of the bundle is not safetensors; get the bundle again") from error
     weight, bias = tensors.get("weight"), tensors.get("bias")
-    expected = (len(entry.labels), bundle.manifest.encoder.dimension)
+    expected = (len(entry.labels), dimension)
     if weight is None or bias is None or weight.shape != expected or bias.shape != expected[:1]:
         shapes = {key: tensor.shape for key, tensor in tensors.items()}
         raise BundleUnusable(
@@ -175,12 +190,14 @@ def read_head(bundle: Bundle, name: str) -> LinearHead:
         tuple(entry.labels),
         entry.temperature,
         entry.threshold,
-        _read_blend(bundle, name),
+        _read_blend(entries, name, dimension, read),
     )
 
 
-def _read_blend(bundle: Bundle, name: str) -> Blend | None:
-    entry = bundle.manifest.heads[name].blend
+def _read_blend(
+    entries: Mapping[str, HeadEntry], name: str, dimension: int, read: Callable[[str], bytes]
+) -> Blend | None:
+    entry = entries[name].blend
     if entry is None:
         return None
     if entry.lexical_version != LEXICAL_VERSION:
@@ -189,17 +206,18 @@ def _read_blend(bundle: Bundle, name: str) -> Blend | None:
             f"knows version {LEXICAL_VERSION}; upgrade orilla, or use an earlier bundle"
         )
     try:
-        tensors = load(bundle.read(entry.file))
+        tensors = load(read(entry.file))
     except SafetensorError as error:
         raise BundleUnusable(f"the blend of head {name!r} is not safetensors; get the bundle again") from error
-    count = len(bundle.manifest.heads[name].labels)
+    count = len(entries[name].labels)
     expected = {"lexical": (LEXICAL_SIZE, count)}
     if entry.basis:
-        expected["basis"] = (len(bundle.manifest.heads[entry.basis].labels), count)
+        expected["basis"] = (len(entries[entry.basis].labels), count)
     shapes = {key: tensor.shape for key, tensor in tensors.items()}
     if shapes != expected or not all(np.isfinite(tensor).all() for tensor in tensors.values()):
         raise BundleUnusable(
             f"the blend of head {name!r} holds {shapes}, expected finite numbers of {expected}; get the bundle again"
         )
     weights = {key: tensor.astype(np.float32) for key, tensor in tensors.items()}
-    return Blend(weights["lexical"], weights.get("basis"), read_head(bundle, entry.basis) if entry.basis else None)
+    basis = read_head_among(entries, entry.basis, dimension, read) if entry.basis else None
+    return Blend(weights["lexical"], weights.get("basis"), basis)

@@ -10,12 +10,10 @@ import numpy as np
 
 from student.artifacts.durable import write_durably
 from student.bundle.folder import Bundle, write_bundle
-from student.bundle.lexical_features import LEXICAL_VERSION
-from student.bundle.linear_head import INTENT, LinearHead, pack_blend, pack_head
+from student.bundle.head_folder import BASIS, head_parts
+from student.bundle.linear_head import INTENT, LinearHead
 from student.bundle.manifest import Manifest, created_at
 
-BASIS = "intent_basis"
-"""Name of the head whose answers are features of the intent head."""
 OWN_EXAMPLES = "own examples"
 """Role in a lineage of labelled messages that may not be public."""
 CROSS_VALIDATED = "intent_head_cross_validated"
@@ -92,21 +90,9 @@ def _heads(manifest: Manifest, head: LinearHead, files: dict[str, bytes]) -> dic
         for file in [entry.file, *([entry.blend.file] if entry.blend else [])] if entry else []:
             del files[file]
     heads = {name: e.model_dump(mode="json") for name, e in manifest.heads.items() if name not in {INTENT, BASIS}}
-    for name, each in ({INTENT: head} | _basis(head)).items():
-        file = f"{name}.safetensors"
-        files[file] = pack_head(each.weight, each.bias)
-        heads[name] = {
-            "file": file,
-            "labels": list(each.labels),
-            "temperature": each.temperature,
-            "threshold": each.threshold,
-        }
-        if each.blend:
-            blend_file = f"{name}-blend.safetensors"
-            files[blend_file] = pack_blend(each.blend)
-            basis = BASIS if each.blend.basis else None
-            heads[name]["blend"] = {"file": blend_file, "lexical_version": LEXICAL_VERSION, "basis": basis}
-    return heads
+    entries, parts = head_parts(head)
+    files |= parts
+    return heads | entries
 
 
 def _relabelled(probes: bytes, heads: Mapping[str, LinearHead]) -> bytes:

@@ -88,7 +88,7 @@ def _languages(rows: list[Row]) -> list[str]:
 
 
 def _refuse_many(table: TableName, rows: list[Row]) -> None:
-    labels = len({row.columns.get("label") for row in rows})
+    labels = len({label for row in rows if not is_out_of_scope(label := row.columns.get("label", ""))})
     if labels > MAX_LABELS:
         raise IntentsRefused(
             f"{table.name} has {labels} labels, expected at most {MAX_LABELS}; is the label's column the right one? "

@@ -9,14 +9,18 @@ import numpy as np
 
 from student.artifacts.digests import digest_file
 from student.bundle.folder import Bundle, require_writable
-from student.bundle.linear_head import INTENT
+from student.bundle.linear_head import INTENT, LinearHead
 from student.intents.bundling import write_report, write_with_head
-from student.intents.examples import read_examples
+from student.intents.examples import Examples, read_examples
 from student.intents.figures import figures_of, outcomes_of
 from student.intents.learning import learn_head
 from student.intents.report import report_lines, report_of
+from student.runtime.encoder import Encoder
 from student.runtime.student import load_student
 from student.runtime.work_queue import Priority
+
+OnProgress = Callable[[int, int, str], None]
+"""Called with what is done, of how much, and its name."""
 
 
 def make_intents(
@@ -30,7 +34,7 @@ def make_intents(
     seed: int,
     now: datetime,
     replace: bool = False,
-    on_progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+    on_progress: OnProgress = lambda done, total, what: None,
 ) -> tuple[Bundle, dict[str, Any]]:
     """Makes a bundle with a head of the examples' labels, and its report beside it.
 
@@ -59,25 +63,22 @@ def make_intents(
         before = student.heads.get(INTENT)
         known = before.labels if before and not is_replacing else ()
         read = read_examples(examples, languages=student.bundle.manifest.languages, known_labels=known)
-        learned = learn_head(
+        head, report = learn_and_report(
             read,
-            lambda texts: student.encoder.encode(texts, priority=Priority.INGEST),
+            student.encoder,
             before=before,
-            keep=not is_replacing,
+            is_replacing=is_replacing,
             is_from_scratch=is_from_scratch,
-            generator=np.random.default_rng(seed),
             false_refusals=false_refusals,
+            seed=seed,
             on_progress=on_progress,
         )
     finally:
         student.close()
-    outcomes = outcomes_of(read, learned.probabilities, learned.head.labels, learned.head.threshold)
-    figures = figures_of(outcomes, np.random.default_rng(seed))
-    report = report_of(learned, figures, read, false_refusals=false_refusals)
     made = write_with_head(
         student.bundle,
-        learned.head,
-        figures["overall"]["all"],
+        head,
+        report["overall"]["all"],
         out,
         examples_digest=digest_file(examples),
         now=now,
@@ -86,3 +87,30 @@ def make_intents(
     load_student(made.path, workers=1).close()
     write_report(report, list(report_lines(report)), out)
     return made, report
+
+
+def learn_and_report(
+    examples: Examples,
+    encoder: Encoder,
+    *,
+    before: LinearHead | None,
+    is_replacing: bool,
+    is_from_scratch: bool,
+    false_refusals: float,
+    seed: int,
+    on_progress: OnProgress,
+) -> tuple[LinearHead, dict[str, Any]]:
+    """A head of some examples and the report on it; see `make_intents`."""
+    learned = learn_head(
+        examples,
+        lambda texts: encoder.encode(texts, priority=Priority.INGEST),
+        before=before,
+        keep=not is_replacing,
+        is_from_scratch=is_from_scratch,
+        generator=np.random.default_rng(seed),
+        false_refusals=false_refusals,
+        on_progress=on_progress,
+    )
+    outcomes = outcomes_of(examples, learned.probabilities, learned.head.labels, learned.head.threshold)
+    figures = figures_of(outcomes, np.random.default_rng(seed))
+    return learned.head, report_of(learned, figures, examples, false_refusals=false_refusals)

@@ -142,7 +142,7 @@ def test_refusals_never_quote_what_was_sent(agent: Agent) -> None:
 
 
 def test_intents_come_with_alternatives(agent: Agent) -> None:
-    said = agent.lookup.classify("I want to cancel my order", alternatives=5)
+    said, _ = agent.lookup.classify("I want to cancel my order", alternatives=5)
     assert said is not None
     assert said.label == "cancel_order"
     assert len(said.alternatives) == 5

@@ -16,6 +16,7 @@ from edge_agent.http.app import create_routes
 from edge_agent.http.metrics import Metrics
 from edge_agent.http.questions import QueryRequest
 from edge_agent.ingest.jobs import Jobs
+from edge_agent.intents.learning import HeadLearning
 from edge_agent.settings import HttpSettings
 from tests.conftest import ROOT
 
@@ -49,8 +50,14 @@ def files_called() -> Iterator[set[str]]:
 def test_a_questions_way_from_the_route_to_its_answer_touches_at_most_seventeen_files(
     demo_agent: Agent, tmp_path: Path
 ) -> None:
-    with Jobs(tmp_path / "jobs", demo_agent.ingest_job) as jobs:
-        app = create_routes(demo_agent, jobs, Metrics(demo_agent, jobs), HttpSettings(), KeyFile(tmp_path))
+    models = demo_agent.models
+    with (
+        Jobs(tmp_path / "jobs", demo_agent.ingest_job) as jobs,
+        HeadLearning(models.own_heads, models.learning_start) as learning,
+    ):
+        app = create_routes(
+            demo_agent, jobs, learning, Metrics(demo_agent, jobs), settings=HttpSettings(), keys=KeyFile(tmp_path)
+        )
         (endpoint,) = (r.endpoint for r in app.routes if isinstance(r, APIRoute) and r.path == "/v1/query")
         with files_called() as files:
             answers = [endpoint(QueryRequest(text=text)) for text in QUESTIONS]

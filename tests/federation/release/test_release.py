@@ -135,7 +135,7 @@ def test_an_edge_agent_serves_the_new_bundle_without_embedding_anything_again(
         assert agent.readiness().is_ready
         assert agent.lookup.search("refund1 refund2", count=4) == found
         rows = [json.loads(line) for line in (lab.home / "validation.jsonl").read_text().splitlines()]
-        named = [agent.lookup.classify(row["text"]) for row in rows]
+        named = [agent.lookup.classify(row["text"])[0] for row in rows]
     assert [array.tobytes() for array in before] == [array.tobytes() for array in after]
     right = [c is not None and c.alternatives[0].label == r["intent"] for c, r in zip(named, rows, strict=True)]
     assert np.mean(right) == pytest.approx(read_release(release, key_of(lab)).release.evaluation.accuracy, abs=0.011)

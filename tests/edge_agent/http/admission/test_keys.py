@@ -20,6 +20,7 @@ from edge_agent.http.admission.route_scopes import ADMIN, OPEN, SCOPES_OF, scope
 from edge_agent.http.app import create_routes
 from edge_agent.http.metrics import Metrics
 from edge_agent.ingest.jobs import Jobs
+from edge_agent.intents.learning import HeadLearning
 from edge_agent.settings import HttpSettings
 from tests.conftest import ROOT, Server, ServeStore, run_orilla, serving
 
@@ -59,8 +60,14 @@ def server(store: Path, keys: dict[Scope, str]) -> Iterator[Server]:
 
 def routes_of(agent: Agent, tmp_path: Path) -> set[tuple[str, str]]:
     """Every route that is served, with its methods."""
-    with Jobs(tmp_path / "jobs", agent.ingest_job) as jobs:
-        app = create_routes(agent, jobs, Metrics(agent, jobs), HttpSettings(), KeyFile(tmp_path))
+    models = agent.models
+    with (
+        Jobs(tmp_path / "jobs", agent.ingest_job) as jobs,
+        HeadLearning(models.own_heads, models.learning_start) as learning,
+    ):
+        app = create_routes(
+            agent, jobs, learning, Metrics(agent, jobs), settings=HttpSettings(), keys=KeyFile(tmp_path)
+        )
     assert all(isinstance(route, Route) for route in app.router.routes)
     return {(m, r.path) for r in app.router.routes if isinstance(r, Route) for m in r.methods or ()}
 
