@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,19 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.answering.lookup import Lookup
-from edge_agent.answering.pipeline import Questions, open_current
+from edge_agent.answering.pipeline import Questions
 from edge_agent.errors import AgentError, InputInvalid
 from edge_agent.feedback.log import FeedbackLog, NewFeedback
+from edge_agent.forgetting import Asked, Receipt, forget
 from edge_agent.ingest.attachments import RawDocument, ReadDocument
 from edge_agent.ingest.folder.gone import find_gone
 from edge_agent.ingest.folder.places import absolute
-from edge_agent.ingest.jobs import Job, OnPassages
+from edge_agent.ingest.jobs import JOBS, Job, OnPassages, delete_job_records
 from edge_agent.ingest.outcome import Ingested, Outcome
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.parsing.titles import title_from_name
 from edge_agent.ingest.preparation import Preparation
-from edge_agent.models.identity import BundleIdentity
+from edge_agent.models.erasure import Erasure
 from edge_agent.models.lifecycle import Models
+from edge_agent.readiness import Readiness, readiness_of
 from edge_agent.reporting.base_report import BaseReport, report_on
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
@@ -35,32 +37,6 @@ from edge_agent.text import checked, checked_source
 from student.masking.identifiers import find_identifiers
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """The agent's ability to serve, and on what it serves.
-
-    Attributes:
-        is_ready: index and store agree.
-        documents, passages: in the store.
-        indexed_passages: in the index.
-        is_search_exact: whether search scans all passages; a graph answers for large bases.
-        passages_to_reembed: that a bundle of another embedding space is being prepared for, while the former answers.
-        probe_min_similarity: of the bundle's probes on this CPU.
-        masks_documents: whether documents are stored without the personal data that are found in them.
-        bundle: that answers.
-    """
-
-    is_ready: bool
-    documents: int
-    passages: int
-    indexed_passages: int
-    is_search_exact: bool
-    passages_to_reembed: int
-    probe_min_similarity: float
-    masks_documents: bool
-    bundle: BundleIdentity
 
 
 class Agent:
@@ -91,6 +67,7 @@ class Agent:
         self.models = Models(settings, self.store, on_embedded=on_reembedded)
         self.questions = Questions(settings, self.store, self.models, self.feedback if settings.is_reviewing else None)
         self.lookup = Lookup(settings, self.store, self.models)
+        self._erasure = Erasure(self.store, self.models)
         if outdated := self.outdated_chunking():
             log.warning("%d documents have outdated chunking: another size or rule; ingest them again", len(outdated))
 
@@ -103,6 +80,7 @@ class Agent:
     def close(self) -> None:
         """Ends threads and closes the store."""
         self._preparation.close()
+        self._erasure.close()
         self.models.close()
         self.store.close()
 
@@ -229,11 +207,17 @@ class Agent:
     def delete_document(self, document_id: str) -> None:
         """Deletes a document and the attachments in it for good.
 
+        Guarantees:
+            When it returns no file of the store holds anything of it, unless somebody still reads a moment of before or
+            the base is very large; then soon after. The saved graph follows in the background.
+
         Raises:
             DocumentUnknown: there is none with that id. InputInvalid: it is an attachment.
         """
+        document = self.store.snapshots.read(lambda snapshot: snapshot.document(document_id))
         with self.models.changing:
             self.store.delete(document_id, on_change=self._followed())
+        self.erase(lambda job: job.is_of(document))
 
     def add_root(self, path: Path) -> str:
         """The label of a folder that documents come from: the one that it has, else its name, made unique.
@@ -252,9 +236,22 @@ class Agent:
         self.store.roots.move(label, str(absolute(path)))
 
     def forget_root(self, label: str) -> None:
-        """Deletes a root and all its documents for good. Raises `RootUnknown`."""
+        """Deletes a root and all its documents for good, as `delete_document` does. Raises `RootUnknown`."""
         with self.models.changing:
             self.store.roots.forget(label, on_change=self._followed())
+        self.erase(lambda job: job.root == label)
+
+    def erase(self, is_meant: Callable[[Job], bool], *, is_trial: bool = False) -> int:
+        """Takes what was deleted out of files and memory, with the records of some jobs; returns how many of these."""
+        jobs = delete_job_records(self.settings.store / JOBS, is_meant, is_trial=is_trial)
+        if not is_trial and (jobs or self.store.database.has_to_erase):
+            self.questions.forget_cached()
+            self._erasure.now()
+        return jobs
+
+    def forget(self, asked: Asked) -> Receipt:
+        """Forgets a customer or words everywhere; see `forgetting.forget`. Raises `InputInvalid`."""
+        return forget(self, asked)
 
     def outdated_chunking(self) -> list[str]:
         """The sources of documents with outdated chunking; ingesting them again chunks them by the rules of now."""
@@ -281,19 +278,7 @@ class Agent:
 
     def readiness(self) -> Readiness:
         """The agreement of index and store, and the result of the probes."""
-        with open_current(self.models, self.store) as (model, snapshot):
-            counts, indexed = snapshot.store.counts(), len(snapshot.index)
-        return Readiness(
-            is_ready=counts.passages == indexed,
-            documents=counts.documents,
-            passages=counts.passages,
-            indexed_passages=indexed,
-            is_search_exact=model.index.is_exact,
-            passages_to_reembed=self.models.remaining(),
-            probe_min_similarity=round(model.student.probes.min_similarity, 6),
-            masks_documents=self.settings.masks_documents,
-            bundle=model.bundle,
-        )
+        return readiness_of(self.settings, self.store, self.models)
 
     def _put(self, read: Sequence[ReadDocument], on_passages: OnPassages) -> Ingested | None:
         """Chunks, encodes and stores a document and its attachments; None when the model was replaced: do it again."""

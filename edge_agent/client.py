@@ -4,6 +4,7 @@ import json
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from edge_agent.errors import (
     StoreFull,
     StoreUnavailable,
 )
+from edge_agent.forgetting import Asked, Receipt
 from edge_agent.ingest.folder.places import absolute
 from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.document_format import FORMAT_OF_SUFFIX, DocumentFormat
@@ -29,7 +31,7 @@ from edge_agent.storage.records import Document, Root, StoredFile
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
 _DOCUMENTS, _ROOTS = TypeAdapter(list[Document]), TypeAdapter(list[Root])
-_SHOWN, _REPORT = TypeAdapter(ShownDocument), TypeAdapter(BaseReport)
+_SHOWN, _REPORT, _RECEIPT = TypeAdapter(ShownDocument), TypeAdapter(BaseReport), TypeAdapter(Receipt)
 AT_ONCE_BYTES = 1_000_000
 """Larger documents go in as jobs: their parsing and embedding may outlast a request."""
 _POLL_S = 0.2
@@ -141,6 +143,10 @@ class RemoteAgent:
     def delete_document(self, document_id: str) -> None:
         """See `Agent.delete_document`."""
         self._ask("DELETE", f"/v1/documents/{document_id}")
+
+    def forget(self, asked: Asked) -> Receipt:
+        """See `Agent.forget`."""
+        return _RECEIPT.validate_json(self._ask("POST", "/v1/forget", json=asdict(asked)))
 
     def add_root(self, path: Path) -> str:
         """See `Agent.add_root`."""

@@ -9,6 +9,10 @@ REQUESTS_PER_MINUTE = 1200
 """Of a key, unless something else is asked for."""
 
 
+KEEP_DAYS = 365
+"""That a server keeps feedback, reviews and records of jobs, unless something else is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParsingLimits:
     """Bounds on a document that is parsed.
@@ -97,6 +101,7 @@ class AgentSettings:
         exact_below: passages under which search scans all of them; above, hnswlib answers when it is installed.
         is_reviewing: queue what the agent is unsure of, masked, for someone to label.
         masks_documents: store documents without the personal data that are found in them.
+        keep_days: that a server keeps feedback, reviews and records of jobs; 0 for ever.
         limits, chunking: see their classes.
     """
 
@@ -106,5 +111,6 @@ class AgentSettings:
     exact_below: int = 20_000
     is_reviewing: bool = False
     masks_documents: bool = False
+    keep_days: int = KEEP_DAYS
     limits: Limits = field(default_factory=Limits)
     chunking: Chunking = field(default_factory=Chunking)

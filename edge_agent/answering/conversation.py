@@ -45,6 +45,11 @@ class Conversations:
         self._lock = threading.Lock()
         self._questions: TTLCache[str, str] = TTLCache(MAX_SESSIONS, KEPT_S, timer=clock)
 
+    def forget(self) -> None:
+        """Forgets all conversations."""
+        with self._lock:
+            self._questions.clear()
+
     def resolve(self, session: str, text: str) -> str:
         """The text to search for: a follow-up with the question before it, any other as it is, kept for later."""
         with self._lock:

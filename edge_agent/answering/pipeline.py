@@ -125,6 +125,13 @@ class Questions:
             _queue_if_unsure(self._reviews, as_written, answer)
         return answer
 
+    def forget_cached(self) -> None:
+        """Forgets the answers, tokens and conversations that are kept in memory."""
+        self._conversations.forget()
+        with self._lock:
+            self._answers.clear()
+            self._tokens.clear()
+
     def _answer(self, model: ActiveModel, snapshot: Snapshot, text: str, language: str, where: Filter) -> Answer:
         began = time.perf_counter()
         question = understand(model, text, language, where)

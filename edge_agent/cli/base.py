@@ -82,7 +82,8 @@ def delete_command(
     """Delete documents for good, with the attachments in them. A file that is still in its folder comes back.
 
     Nothing is deleted unless all of them are known. With --root and no documents, the whole root is deleted: all
-    documents that came from that folder, which is then forgotten. Feedback is kept.
+    documents that came from that folder, which is then forgotten. No file of the store holds anything of them when this
+    ends. Feedback is kept: `edge forget` deletes that too.
     """
     if not sources and root is None:
         raise InputInvalid("nothing to delete; name documents, or a root with --root")

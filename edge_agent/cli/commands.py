@@ -9,6 +9,7 @@ import typer
 
 import edge_agent.cli.keys
 from edge_agent.cli.base import add_base_commands
+from edge_agent.cli.forget import forget_command
 from edge_agent.cli.opening import AgentOpener, opened_agent, require_store
 from edge_agent.cli.options import (
     DEFAULT_STORE,
@@ -195,3 +196,4 @@ def check(
 
 
 add_base_commands(app)
+app.command("forget")(forget_command)

@@ -12,7 +12,7 @@ import typer
 
 from edge_agent.cli.options import DEFAULT_STORE, BundleOption, MaskDocumentsOption, StoreOption
 from edge_agent.errors import InputInvalid
-from edge_agent.settings import REQUESTS_PER_MINUTE, AgentSettings, HttpSettings
+from edge_agent.settings import KEEP_DAYS, REQUESTS_PER_MINUTE, AgentSettings, HttpSettings
 from student.artifacts.private import make_private_folder
 from student.bundle import DEFAULT_BUNDLE
 
@@ -113,6 +113,14 @@ def serve(
             help="Claim with the scopes, each as orilla:SCOPE; with dots where it lies deeper, as realm_access.roles.",
         ),
     ] = "scope",
+    keep_days: Annotated[
+        int,
+        typer.Option(
+            envvar="ORILLA_KEEP_DAYS",
+            min=0,
+            help="Days that feedback, reviews and records of jobs are kept; 0 for ever.",
+        ),
+    ] = KEEP_DAYS,
     trust_this_machine: Annotated[
         bool,
         typer.Option(
@@ -150,7 +158,9 @@ def serve(
         proxies=tuple(checked_proxy(address) for address in behind_proxy or ()),
     )
     tokens = _token_verifier(jwt_issuer, jwt_audience, jwt_keys, jwt_scope_claim)
-    settings = AgentSettings(store, bundle, workers, is_reviewing=review, masks_documents=mask_documents)
+    settings = AgentSettings(
+        store, bundle, workers, is_reviewing=review, masks_documents=mask_documents, keep_days=keep_days
+    )
     _serve(settings, http, tokens, host, port)
 
 
@@ -176,8 +186,9 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
     from edge_agent.http.admission.deadlines import DeadlineProtocol
     from edge_agent.http.admission.reachability import require_protection
     from edge_agent.http.app import create_app
-    from edge_agent.ingest.jobs import Jobs
+    from edge_agent.ingest.jobs import JOBS, Jobs
     from edge_agent.intents.learning import HeadLearning
+    from edge_agent.retention import Retention
     from edge_agent.storage.lock import StoreLock
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -193,8 +204,9 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
         with (
             StoreLock(settings.store, url=url, key=authentication.command_key, certificate=certificate),
             Agent(settings) as agent,
-            Jobs(settings.store / "jobs", agent.ingest_job) as jobs,
+            Jobs(settings.store / JOBS, agent.ingest_job) as jobs,
             HeadLearning(agent.models.own_heads, agent.models.learning_start) as learning,
+            Retention(agent, settings.keep_days),
         ):
             _keep_uploads_in(settings.store / UPLOADS)
             listener.listen(2048)

@@ -4,6 +4,7 @@
 twice.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.errors import InputInvalid
@@ -82,6 +83,16 @@ class FeedbackLog:
     def queue(self, text: str, why: str, intent: str | None, confidence: float, bundle_digest: str) -> None:
         """Queues a text, masked, for review; one that is waiting already is not queued again."""
         self._table.queue(MaskedText(mask_text(text)), why, intent, confidence, bundle_digest)
+
+    def forget(
+        self, is_meant: Callable[[Feedback], bool], is_meant_review: Callable[[Review], bool], *, is_trial: bool = False
+    ) -> tuple[int, int]:
+        """Deletes what is meant for good; see `FeedbackTable.forget`."""
+        return self._table.forget(is_meant, is_meant_review, is_trial=is_trial)
+
+    def expire(self, before: str) -> tuple[int, int]:
+        """Deletes what is older than a moment; see `FeedbackTable.expire`."""
+        return self._table.expire(before)
 
     def pending(self, *, after: int = 0, limit: int = 100) -> list[Review]:
         """Queued items that no feedback has answered, oldest first, those after an id."""

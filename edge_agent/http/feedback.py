@@ -1,4 +1,4 @@
-"""Feedback over HTTP: judgements of answers, and the queue of what waits to be reviewed."""
+"""Feedback over HTTP: judgements of answers, the queue of what waits to be reviewed, and forgetting."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from edge_agent.agent import Agent
 from edge_agent.feedback.log import NewFeedback
+from edge_agent.forgetting import Asked, Receipt
 from edge_agent.http.problems import Request, describe
 from edge_agent.storage.feedback import MAX_ID, Review
 
@@ -24,6 +25,15 @@ class FeedbackRequest(Request):
     review_id: int | None = Field(default=None, description="The queued item that this answers.")
 
 
+class ForgetRequest(Request):
+    """A request to forget a customer or words."""
+
+    customer: str | None = Field(default=None, description="The pseudonym that feedback was given with.")
+    words: str | None = Field(default=None, description="A word or phrase; whole, without regard to case and accents.")
+    keeps_documents: bool = Field(default=False, description="Whether documents that hold the words stay.")
+    is_trial: bool = Field(default=False, description="Whether everything is counted only.")
+
+
 class FeedbackAccepted(BaseModel):
     """The feedback is on disk."""
 
@@ -38,7 +48,7 @@ class ReviewList(BaseModel):
 
 
 def add_feedback_routes(app: FastAPI, agent: Agent) -> None:
-    """Adds the routes of feedback and of the review queue."""
+    """Adds the routes of feedback, of the review queue, and of forgetting."""
     responses = describe(
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.NOT_FOUND,
@@ -49,8 +59,13 @@ def add_feedback_routes(app: FastAPI, agent: Agent) -> None:
 
     @app.post("/v1/feedback", tags=["feedback"], status_code=201, responses=responses)
     def add_feedback(request: FeedbackRequest) -> FeedbackAccepted:
-        """Accepts a judgement of an answer. When this answers, it is on disk, masked, and never changed again."""
+        """Accepts a judgement of an answer. When this answers, it is on disk, masked, until it is forgotten."""
         return FeedbackAccepted(feedback_id=agent.add_feedback(NewFeedback(**request.model_dump())))
+
+    @app.post("/v1/forget", tags=["feedback"], responses=responses)
+    def forget(request: ForgetRequest) -> Receipt:
+        """Forgets a customer or words: feedback, reviews, documents, records, memory. The receipt holds no content."""
+        return agent.forget(Asked(**request.model_dump()))
 
     @app.get("/v1/review", tags=["feedback"], responses=describe(HTTPStatus.UNPROCESSABLE_ENTITY))
     def list_reviews(

@@ -1,19 +1,24 @@
 """Operation over HTTP: health, readiness, metrics, the report on the base."""
 
+import logging
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse, JSONResponse
 
-from edge_agent.agent import Agent, Readiness
+from edge_agent.agent import Agent
+from edge_agent.errors import StoreDamaged, StoreUnavailable
 from edge_agent.http.admission.authentication import CALLER
 from edge_agent.http.metrics import Metrics
 from edge_agent.http.problems import describe
 from edge_agent.http.response_headers import PAGE_POLICY
+from edge_agent.readiness import Readiness
 from edge_agent.reporting.base_report import BaseReport
 from edge_agent.reporting.page import report_page
 from edge_agent.reporting.words import ReportLanguage
+
+log = logging.getLogger(__name__)
 
 
 class Health(BaseModel):
@@ -41,7 +46,14 @@ def add_operation_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     @app.get("/readyz", tags=["operation"], responses={503: {"model": Readiness | Ready, "description": "Not ready."}})
     def readyz(request: Request, response: Response) -> Readiness | Ready:
         """The agreement of store and index, and the bundle's probes; without a key, whether they are so and no more."""
-        readiness = agent.readiness()
+        try:
+            readiness = agent.readiness()
+        except (StoreDamaged, StoreUnavailable) as error:
+            if request.scope.get(CALLER):
+                raise
+            log.error("not ready: %s", error)
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+            return Ready(is_ready=False)
         if not readiness.is_ready:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return readiness if request.scope.get(CALLER) else Ready(is_ready=readiness.is_ready)

@@ -4,6 +4,7 @@ Each job is a record (`ID.json`) and, until it has ended, the document's bytes (
 The bytes are written first: a record says that they are whole. Ids sort by when they were given.
 """
 
+import contextlib
 import logging
 import queue
 import secrets
@@ -22,11 +23,14 @@ from edge_agent.errors import AgentError, JobQueueFull, JobUnknown
 from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.storage.failures import named_failures
+from edge_agent.storage.records import Document
 from student.artifacts.durable import write_durably
 from student.artifacts.private import PRIVATE_FILE, make_private_folder
 
 log = logging.getLogger(__name__)
 
+JOBS = "jobs"
+"""Name of their folder in the store's."""
 MAX_PENDING = 32
 MAX_ENDED = 200
 MAX_ATTEMPTS = 3
@@ -82,6 +86,11 @@ class Job:
     def has_ended(self) -> bool:
         """Whether nothing more happens to it."""
         return self.state in (JobState.DONE, JobState.FAILED)
+
+    def is_of(self, document: Document) -> bool:
+        """Whether it brought a document, or would have."""
+        is_result = self.result is not None and self.result.document.document_id == document.document_id
+        return is_result or (self.root, self.source) == (document.root, document.source)
 
 
 Ingest = Callable[[Job, bytes, OnPassages], Ingested]
@@ -168,6 +177,9 @@ class Jobs:
         """A job. Raises `JobUnknown`."""
         with self._lock:
             job = self._jobs.get(job_id)
+            if job is not None and job.has_ended and not self._record(job_id).exists():  # see `delete_job_records`
+                del self._jobs[job_id]
+                job = None
         if job is None:
             raise JobUnknown(
                 f"no job has that id; the latest {MAX_ENDED} that ended are kept, see also GET /v1/documents"
@@ -252,6 +264,28 @@ class Jobs:
 
     def _content(self, job_id: str) -> Path:
         return self._folder / f"{job_id}.content"
+
+
+def delete_job_records(folder: Path, is_meant: Callable[[Job], bool], *, is_trial: bool = False) -> int:
+    """Deletes the records of jobs that have ended, as those of a document that is deleted, also where none are served.
+
+    Args:
+        folder: of the jobs.
+        is_meant: says of which jobs.
+        is_trial: whether they are only counted.
+
+    Returns:
+        How many.
+    """
+    deleted = 0
+    for path in folder.glob("*.json"):
+        with contextlib.suppress(ValidationError, OSError):
+            job = _JOB.validate_json(path.read_bytes())
+            if job.has_ended and is_meant(job):
+                deleted += 1
+                if not is_trial:
+                    path.unlink()
+    return deleted
 
 
 class _Interrupted(Exception):

@@ -27,11 +27,12 @@ class Graph:
     Attributes:
         ef: candidates that a search keeps.
         tuned_at: how many passages it held when `ef` was chosen; 0 when it was not.
+        gone: how many passages its file held that were removed since it was written.
     """
 
-    def __init__(self, hnsw: Any, ids: set[int], *, ef: int, tuned_at: int) -> None:
+    def __init__(self, hnsw: Any, ids: set[int], *, ef: int, tuned_at: int, gone: int = 0) -> None:
         self._hnsw, self._ids = hnsw, ids
-        self.ef, self.tuned_at = ef, tuned_at
+        self.ef, self.tuned_at, self.gone = ef, tuned_at, gone
 
     @classmethod
     def empty(cls, dimension: int, capacity: int) -> Self:
@@ -57,10 +58,12 @@ class Graph:
         hnsw = _new(dimension)
         hnsw.load_index(str(path), max_elements=max(len(alive) * 5 // 4, 1))
         listed = np.array(hnsw.get_ids_list(), dtype=np.int64)
-        for gone in np.setdiff1d(listed, alive):
+        gone = 0
+        for passage_id in np.setdiff1d(listed, alive):
             with contextlib.suppress(RuntimeError):  # was removed before it was written
-                hnsw.mark_deleted(gone)
-        return cls(hnsw, set(np.intersect1d(listed, alive).tolist()), ef=ef, tuned_at=tuned_at)
+                hnsw.mark_deleted(passage_id)
+                gone += 1
+        return cls(hnsw, set(np.intersect1d(listed, alive).tolist()), ef=ef, tuned_at=tuned_at, gone=gone)
 
     def save(self, path: Path) -> None:
         """Writes the graph.

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge_agent.retrieval.graph import EF_CONSTRUCTION, EFS, LINKS, Graph
+from edge_agent.retrieval.graph_blanking import blank_removed
 from student.artifacts.digests import Digest, digest_file
 from student.artifacts.durable import fsync_path, write_durably
+from student.artifacts.private import make_private_folder
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +50,16 @@ def write_graph(folder: Path, graph: Graph, embedding_space: str, dimension: int
 
     Guarantees:
         Killed at any moment, or out of space, the folder holds the old graph or the new one.
+        The new one holds no embedding of a removed passage.
 
     Raises:
         OSError: the disk is full or not writable; the old one stays.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     temporary = folder / "graph.new"
     try:
         graph.save(temporary)
+        blank_removed(temporary, dimension)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         sha256 = digest_file(temporary)
@@ -75,8 +79,14 @@ def write_graph(folder: Path, graph: Graph, embedding_space: str, dimension: int
         fsync_path(folder)
         write_durably(folder / _RECORD, record.model_dump_json(indent=2).encode())
     finally:
-        temporary.unlink(missing_ok=True)
         _tidy(folder)
+
+
+def delete_graph(folder: Path) -> None:
+    """Deletes the saved graph of a folder, if there is one."""
+    with contextlib.suppress(OSError):
+        (folder / _RECORD).unlink(missing_ok=True)
+    _tidy(folder)
 
 
 def read_graph(folder: Path, embedding_space: str, dimension: int, alive: NDArray[np.int64]) -> Graph | None:
@@ -127,6 +137,7 @@ def _tidy(folder: Path) -> None:
     """Removes graphs that the record does not name."""
     record = _read_record(folder)
     with contextlib.suppress(OSError):
+        (folder / "graph.new").unlink(missing_ok=True)
         for path in folder.iterdir():
             if _GRAPH.fullmatch(path.name) and (record is None or path.name != _name(record)):
                 path.unlink()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.retrieval.graph import Graph
-from edge_agent.retrieval.graph_file import read_graph, write_graph
+from edge_agent.retrieval.graph_file import delete_graph, read_graph, write_graph
 from edge_agent.retrieval.vectors import Neighbor, VectorTable, VectorView
 from student.embeddings import Embeddings
 
@@ -62,7 +62,7 @@ class PassageIndex:
         self._state_lock = threading.Lock()  # of the worker and of what it is to do
         self._worker: threading.Thread | None = None
         self._removed_since, self._changed_since_save = list[int](), 0
-        self._can_build = True
+        self._can_build, self._has_to_erase, self._is_erasing = True, False, False
         self._is_closed = False
 
     @property
@@ -88,8 +88,11 @@ class PassageIndex:
             folder, space = self._graph_folder
             graph = read_graph(folder, space, self._dimension, ids)
             if graph is not None and len(graph) > 0.8 * len(ids):
+                self._has_to_erase = graph.gone > 0
                 self._changed_since_save = self._reconcile(graph)
                 self._swap_in(graph)
+        elif self._graph_folder:
+            delete_graph(self._graph_folder[0])  # of when there were more
         self._maintain()
 
     def apply(
@@ -105,6 +108,7 @@ class PassageIndex:
         with self._state_lock:
             self.vectors.apply(version, added, rows, removed)
             self._removed_since += removed
+            self._has_to_erase = self._has_to_erase or (bool(removed) and self._graph is not None)
             self._changed_since_save += len(added) + len(removed)
         self._maintain()
 
@@ -136,6 +140,17 @@ class PassageIndex:
         best = sorted(found, key=found.__getitem__, reverse=True)[:count]
         return [Neighbor(passage_id, found[passage_id]) for passage_id in best]
 
+    @property
+    def has_to_erase(self) -> bool:
+        """Whether the saved graph may still hold embeddings of passages that were removed."""
+        return self._has_to_erase
+
+    def erase(self) -> None:
+        """Lets the saved graph follow the removals in the background, however few they are."""
+        with self._state_lock:
+            self._is_erasing = self._has_to_erase
+        self._maintain()
+
     def wait_until_built(self, timeout_s: float) -> None:
         """Waits for work on the graph that is under way."""
         worker = self._worker
@@ -146,7 +161,7 @@ class PassageIndex:
         """Stops work under way and saves the graph as it is now."""
         self._is_closed = True
         self.wait_until_built(timeout_s=60)
-        if self._changed_since_save and self._graph is not None:
+        if (self._changed_since_save or self._has_to_erase) and self._graph is not None:
             self._catch_up()
             self._save()
 
@@ -165,7 +180,7 @@ class PassageIndex:
             return self._catch_up
         if total and total >= 2 * graph.tuned_at:
             return lambda: self._tune(graph)
-        if self._graph_folder and self._changed_since_save >= max(SAVE_AFTER, total // 20):
+        if self._graph_folder and (self._is_erasing or self._changed_since_save >= max(SAVE_AFTER, total // 20)):
             return self._save
         return None
 
@@ -256,8 +271,11 @@ class PassageIndex:
         if self._graph_folder is None or self._graph is None:
             return
         folder, space = self._graph_folder
-        self._changed_since_save = 0
+        had_to_erase = self._has_to_erase
+        self._changed_since_save, self._has_to_erase, self._is_erasing = 0, False, False
         try:
             write_graph(folder, self._graph, space, self._dimension)
         except OSError as error:
             log.warning("the graph was not saved: %s", error.strerror or error)
+            if had_to_erase:
+                delete_graph(folder)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from edge_agent.errors import StoreDamaged, StoreForeign, StoreTooNew
+from edge_agent.errors import AgentError, StoreDamaged, StoreForeign, StoreTooNew
 from edge_agent.storage.checksums import checksum
 from edge_agent.storage.commit_watermark import CommitWatermark
+from edge_agent.storage.erasure import ErasureMark, empty_log, merge_terms
 from edge_agent.storage.failures import damaged, named_failures
+from edge_agent.storage.open_file import OpenFile
 from edge_agent.storage.snapshot import SnapshotPool, connect
 from edge_agent.storage.upgrade import delete_copies, upgrade
 from student.artifacts.private import make_private_folder
@@ -26,11 +28,10 @@ SCHEMA_VERSION = 4
 _OLDEST = 1  # version that is upgraded
 LOG_BYTES = 16_000_000
 """Size of the write-ahead log from which it is emptied after a change."""
-MERGE_S = 10
-"""Seconds that closing gives to forgetting the words of what was deleted; the next one goes on."""
-_MERGED_PAGES = 1000  # in a transaction
+ERASE_S = 10
+"""Seconds that are given to erasing what was deleted before somebody goes on; it is gone on with later."""
 APPLICATION_ID = 0x4F52494C  # "ORIL"
-_TIMEOUT_MS, _CHECKPOINT_TIMEOUT_MS = 10_000, 500  # that the writer waits for others
+_TIMEOUT_MS, _CHECKPOINT_TIMEOUT_MS, _READERS_MS = 10_000, 500, 2_000  # that the writer waits for others
 
 
 class Database:
@@ -58,17 +59,20 @@ class Database:
             make_private_folder(path.parent)
             self._watermark = CommitWatermark(path.with_name("acknowledged"))
             opened.callback(self._watermark.close)
+            self._file = OpenFile(path)
+            opened.callback(self._file.close)
             self._writer = opened.enter_context(contextlib.closing(connect(path)))
             self.published = prepare(self._writer, path, watermark=self._watermark.count)
-            self._at_opening = self.published
-            self.snapshots = opened.enter_context(contextlib.closing(SnapshotPool(path)))
+            self._mark = ErasureMark(path.with_name("erase"))
+            self._file.watch_log()
+            self.snapshots = opened.enter_context(contextlib.closing(SnapshotPool(path, self._file.require_same)))
             self._opened = opened.pop_all()
 
     def close(self) -> None:
-        """Forgets the words of what was deleted and closes all connections, which empties the write-ahead log."""
+        """Erases what was deleted and closes all connections, which empties the write-ahead log."""
+        with contextlib.suppress(AgentError):  # the next opening does it
+            self.erase()
         with self._write_lock:
-            if self.published > self._at_opening:
-                self._merge_terms()
             self._opened.close()
 
     @contextlib.contextmanager
@@ -80,6 +84,7 @@ class Database:
                 before the next one begins.
         """
         with self._write_lock, named_failures(self.path):
+            self._file.require_same()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 self._writer.execute("UPDATE changes SET count = ?", [self.published + 1])
@@ -96,6 +101,64 @@ class Database:
                 self._watermark.write(self.published)
             self._bound_log()
 
+    def require_current(self) -> None:
+        """Checks that the file is the one that was opened, and that it holds the changes that were made.
+
+        Raises:
+            StoreUnavailable: it was replaced or deleted. StoreDamaged: it was overwritten.
+        """
+        with named_failures(self.path):
+            self._file.require_same()
+            self._file.require_database()
+            before = self.published
+            with contextlib.closing(connect(self.path)) as db:  # one that remembers no page
+                changes = _count_changes(db, self.path)
+            if not before <= changes <= self.published + 1:
+                raise StoreDamaged(
+                    f"{self.path} holds {changes} changes, expected {self.published}: it was overwritten while it was "
+                    "open; stop the server and restore the folder from a backup"
+                )
+
+    @property
+    def has_to_erase(self) -> bool:
+        """Whether something that was deleted may still stand in files."""
+        return self._mark.is_set
+
+    def note_deletion(self) -> None:
+        """Says that something is being deleted or replaced; called in the transaction that does it."""
+        self._mark.set()
+
+    def erase(self, timeout_s: float = ERASE_S) -> bool:
+        """Erases what was deleted or replaced from all files of the store.
+
+        Args:
+            timeout_s: after which what is left is left for the next call.
+
+        Returns:
+            Whether nothing is left.
+
+        Raises:
+            StoreDamaged, StoreFull, StoreUnavailable: it cannot be written.
+        """
+        if not self._mark.is_set:
+            return True
+        deadline = time.monotonic() + timeout_s
+        with named_failures(self.path):
+            delete_copies(self.path, version=SCHEMA_VERSION)
+            deletions = self._mark.deletions
+            if not merge_terms(self._lent, deadline=deadline):
+                return False
+            with self._lent() as db:
+                is_erased = empty_log(db, self._log, timeout_ms=_READERS_MS, timeout_after_ms=_TIMEOUT_MS)
+                if is_erased and deletions == self._mark.deletions:  # else something was deleted meanwhile
+                    self._mark.clear()
+        return not self._mark.is_set
+
+    @contextlib.contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        with self._write_lock:
+            yield self._writer
+
     def verify(self, statement: str) -> bool:
         """Whether a statement that checks something succeeds; nothing of it stays."""
         with self._write_lock, named_failures(self.path):
@@ -111,23 +174,6 @@ class Database:
                     self._writer.execute("ROLLBACK")
             return True
 
-    def _merge_terms(self) -> None:
-        """Merges the parts of the index of words: only then do those of deleted passages leave the file.
-
-        FTS5 can do that at once ("secure-delete", SQLite 3.42), but then no earlier SQLite reads the file any more.
-        """
-        deadline = time.monotonic() + MERGE_S
-        pages = -_MERGED_PAGES  # negative: all parts, not only as many as make a level full
-        with contextlib.suppress(sqlite3.DatabaseError):  # the next close does it
-            if self._writer.execute("SELECT count(DISTINCT segid) <= 1 FROM passage_terms_idx").fetchone()[0]:
-                return
-            is_done = False
-            while not is_done and time.monotonic() < deadline:
-                before = self._writer.total_changes
-                self._writer.execute("INSERT INTO passage_terms (passage_terms, rank) VALUES ('merge', ?)", [pages])
-                is_done = self._writer.total_changes - before <= 1  # the statement itself counts as one
-                pages = _MERGED_PAGES
-
     def _bound_log(self) -> None:
         """Empties the write-ahead log where it is long; where that fails it is tried again when it is longer still.
 
@@ -136,11 +182,7 @@ class Database:
         with contextlib.suppress(sqlite3.DatabaseError, OSError):  # the change is durable, whatever becomes of its log
             if self._log.stat().st_size < self._empty_log_at:
                 return
-            self._writer.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT_MS}")
-            try:
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # waits for readers of before
-            finally:
-                self._writer.execute(f"PRAGMA busy_timeout = {_TIMEOUT_MS}")
+            empty_log(self._writer, self._log, timeout_ms=_CHECKPOINT_TIMEOUT_MS, timeout_after_ms=_TIMEOUT_MS)
             left = self._log.stat().st_size
             self._empty_log_at = left + LOG_BYTES // 4 if left else LOG_BYTES  # tried again soon where readers held it
 

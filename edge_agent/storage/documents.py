@@ -104,6 +104,8 @@ class Store:
             known = read_in(db, self.path).document_of(document.source, document.root)
             if known is not None and known.container_id is not None:
                 raise InputInvalid("an attachment of another document has that source; give this one another")
+            if known is not None:
+                self.database.note_deletion()
             removed, ids = delete_document(db, known.document_id) if known else ([], {})
             added = []
             for each in (EncodedDocument(document, spans, embeddings, sentences), *attachments):
@@ -127,6 +129,7 @@ class Store:
                 raise unknown_document()
             if row["container_id"] is not None:
                 raise InputInvalid("the document is an attachment; delete the document that holds it")
+            self.database.note_deletion()
             removed, _ = delete_document(db, document_id)
             change = Change(removed, [])
         return change
@@ -144,6 +147,7 @@ class Store:
                 raise InputInvalid("the document is an attachment; move the document that holds it")
             if source != document.source and snapshot.document_of(source, document.root) is not None:
                 raise InputInvalid("another document has that source; delete that one first, or give this one another")
+            self.database.note_deletion()
             move_document(db, self.path, document, source, title)
 
     def mark_stale(self, document_id: str, reason: str, *, on_change: OnChange = ignore_change) -> None:

@@ -1,5 +1,6 @@
 """Refusals: documents that could not be read and of which no version is stored, so that nothing is lost in silence."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from edge_agent.storage.database import Database
@@ -26,6 +27,16 @@ class RefusalTable:
         with self._database.transaction() as db:
             db.execute("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?)", [root, source, reason, at])
             db.execute(f"DELETE FROM refusals WHERE rowid NOT IN (SELECT rowid {_LATEST})", [MAX_KEPT])
+
+    def forget(self, is_meant: Callable[[Refusal], bool], *, is_trial: bool = False) -> int:
+        """Deletes refusals for good, or counts them only; returns how many."""
+        with self._database.transaction() as db:
+            meant = [refusal for row in db.execute(_SELECT) if is_meant(refusal := Refusal(**dict(row)))]
+            if meant and not is_trial:
+                self._database.note_deletion()
+                keys = [(each.root, each.source) for each in meant]
+                db.executemany("DELETE FROM refusals WHERE root = ? AND source = ?", keys)
+        return len(meant)
 
 
 _SELECT = "SELECT root, source, reason, at FROM refusals"

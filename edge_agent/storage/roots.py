@@ -57,6 +57,7 @@ class RootTable:
         with self._database.transaction(lambda changes: on_change(change, changes)) as db:
             if not db.execute("DELETE FROM roots WHERE label = ?", [label]).rowcount:
                 raise unknown_root()
+            self._database.note_deletion()
             query = "SELECT id FROM documents WHERE root = ? AND container_id IS NULL"
             for row in db.execute(query, [label]).fetchall():
                 change.removed.extend(delete_document(db, row["id"])[0])

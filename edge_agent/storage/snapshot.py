@@ -222,8 +222,14 @@ class StoreSnapshot:
 class SnapshotPool:
     """Opens snapshots of one store file, several at a time: each has a connection of its own while it lasts."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.Lock()
+    def __init__(self, path: Path, require_same: Callable[[], None]) -> None:
+        """Opens nothing yet.
+
+        Args:
+            path: of the file.
+            require_same: raises where that is no longer the file that was opened.
+        """
+        self._path, self._lock, self._require_same = path, threading.Lock(), require_same
         self._idle: list[sqlite3.Connection] = []
         self._is_closed = False
         self._terms = TermCounts()
@@ -238,7 +244,9 @@ class SnapshotPool:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         try:
-            connection = connection or connect(self._path)
+            if connection is None:
+                self._require_same()
+                connection = connect(self._path)
             connection.execute("BEGIN")
         except sqlite3.DatabaseError as error:
             raise named_failure(error, self._path) from None

@@ -107,6 +107,7 @@ class EmbeddingCache:
         self._bundle = bundle_digest
         with _named_cache_failures(path):
             self._database = sqlite3.connect(path, timeout=10)
+            self._database.execute("PRAGMA secure_delete = ON")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS embeddings "
@@ -131,6 +132,19 @@ class EmbeddingCache:
             known |= new
         stored = b"".join(known[digest] for digest in digests)
         return np.frombuffer(stored, dtype="<f4").reshape(len(texts), self._dimension).copy()
+
+    def keep_only(self, texts: Sequence[str]) -> None:
+        """Drops the embeddings of all other texts, such as those of feedback that was forgotten.
+
+        Raises:
+            StoreDamaged, StoreUnavailable: the file cannot be used.
+        """
+        kept = {digest_bytes(text.encode()) for text in texts}
+        gone = [(digest,) for digest in self._read() if digest not in kept]
+        with _named_cache_failures(self._path):
+            with self._database:
+                self._database.executemany("DELETE FROM embeddings WHERE text_sha256 = ?", gone)
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Closes the file."""

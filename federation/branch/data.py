@@ -4,7 +4,7 @@ The store is read through `edge_agent.storage.training_data`, read-only and whil
 as `ExamplesInvalid`, without text of what is stored.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class OwnData:
     bundle: Bundle
     store: Path | None
     ticket_files: tuple[Path, ...]
-    cache: Callable[[Sequence[str]], Embeddings]
+    cache: EmbeddingCache
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Embeddings (N, D) of N texts; each text is encoded once in the life of a bundle."""
@@ -98,7 +98,7 @@ def open_data(settings: BranchSettings) -> Iterator[OwnData]:
 
 
 def encode_all(settings: BranchSettings) -> int:
-    """Encodes every text that a branch may train with, so that its first round finds them in the cache.
+    """Encodes every text that a branch may train with, so that its first round finds them in the cache, and no other.
 
     Returns:
         How many of them are labelled with an intent.
@@ -108,7 +108,10 @@ def encode_all(settings: BranchSettings) -> int:
     """
     with open_data(settings) as data:
         labelled = [*data.confirmed_intents(), *data.tickets(label="intent")]
-        data.encode([*(row.text for row in labelled), *(row.text for row in data.found_documents())])
+        texts = [*(row.text for row in labelled), *(row.text for row in data.found_documents())]
+        data.encode(texts)
+        with _translated():
+            data.cache.keep_only(texts)
     return len(labelled)
 
 

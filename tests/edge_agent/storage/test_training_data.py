@@ -1,5 +1,6 @@
 """Reading a store for training: typed rows, nothing changed, failures named, texts embedded once."""
 
+import hashlib
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -131,3 +132,16 @@ def test_a_damaged_cache_says_that_it_may_be_deleted(tmp_path: Path) -> None:
     (tmp_path / "cache.db").write_bytes(b"not a database, but as long as one" * 100)
     with pytest.raises(StoreDamaged, match="delete it"):
         EmbeddingCache(tmp_path / "cache.db", CountingEncoder().encode, "a", dimension=3)
+
+
+def test_what_is_no_longer_trained_on_leaves_the_cache(tmp_path: Path) -> None:
+    encoder = CountingEncoder()
+    cache = EmbeddingCache(tmp_path / "cache.db", encoder.encode, "a", dimension=3)
+    cache(["x", "yy"])
+    gone = hashlib.sha256(b"yy").hexdigest().encode()
+    assert any(gone in path.read_bytes() for path in tmp_path.iterdir())
+    cache.keep_only(["x"])
+    assert not any(gone in path.read_bytes() for path in tmp_path.iterdir())
+    cache(["x", "yy"])
+    cache.close()
+    assert encoder.seen == ["x", "yy", "yy"]
