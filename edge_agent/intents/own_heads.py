@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from edge_agent.errors import HeadUnknown, HeadUnusable
 from edge_agent.ingest.jobs import JobState
 from edge_agent.intents.own_head import OwnHead
-from edge_agent.storage.failures import named_failures
+from edge_agent.storage.failures import damaged, named_failures
 from student.artifacts.durable import making_folder, write_durably
 from student.bundle.head_folder import StoredHead, read_head_folder
 
@@ -135,9 +135,14 @@ class OwnHeads:
         return read_head_folder(self.head_folder(head_id))
 
     def report(self, head_id: str) -> dict[str, Any]:
-        """The report on a head that is made."""
-        with named_failures(self._folder):
-            report: dict[str, Any] = json.loads((self.head_folder(head_id) / REPORT).read_bytes())
+        """The report on a head that is made. Raises `StoreDamaged`, `StoreUnavailable`."""
+        path = self.head_folder(head_id) / REPORT
+        with named_failures(path):
+            content = path.read_bytes()
+        try:
+            report: dict[str, Any] = json.loads(content)
+        except ValueError:
+            raise damaged(path, "no JSON") from None
         return report
 
     def examples(self, head_id: str) -> Path:

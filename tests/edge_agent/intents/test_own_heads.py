@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.errors import HeadUnknown, HeadUnusable
+from edge_agent.errors import HeadUnknown, HeadUnusable, StoreDamaged
 from edge_agent.ingest.jobs import JobState
 from edge_agent.intents.own_head import LearningOptions, OwnHead
 from edge_agent.intents.own_heads import MAX_KEPT, MAX_PUT_TO_WORK, OwnHeads
@@ -97,6 +97,10 @@ def test_leftovers_of_a_kill_are_removed_and_a_damaged_record_is_left_out(tmp_pa
         (tmp_path / leftover / "record.json").write_text("{}")
     (tmp_path / "1" / "examples.jsonl").write_text("left")
     (tmp_path / "2" / "record.json").write_text("{")
+    assert heads.report("1") == {}
+    (tmp_path / "1" / "head" / "report.json").write_text("{")
+    with pytest.raises(StoreDamaged, match="is damaged"):
+        heads.report("1")
     again = OwnHeads(tmp_path)
     assert [head.head_id for head in again.all()] == ["1"]
     assert sorted(path.name for path in tmp_path.rglob("*") if path.name.startswith(".")) == []
