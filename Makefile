@@ -84,8 +84,11 @@ bilingual: .venv/all.stamp ## label with teachers that read Spanish too, and dis
 	  test -d .run/weights/$$name || $(BIN)/orilla teacher weights $$name --out .run/weights/$$name || exit 1; done
 	$(BIN)/orilla teacher label --data $(DATA) --recipe teacher/recipes/bilingual.toml \
 	  --teacher teacher/recipes/bilingual-teacher.toml --out .run/bilingual-targets
+	$(BIN)/orilla student distill --recipe student/distill/recipes/bilingual-short.toml --targets .run/bilingual-targets \
+	  --start .run/weights/multilingual-e5-small --start-name multilingual-e5-small --start-license MIT \
+	  --out .run/bilingual-short
 	$(BIN)/orilla student distill --recipe student/distill/recipes/bilingual.toml --targets .run/bilingual-targets \
-	  --start .run/weights/multilingual-e5-small --start-name multilingual-e5-small --start-license MIT --out .run/bilingual
+	  --start .run/bilingual-short/model --out .run/bilingual
 
 clean: ## delete .venv and .run
 	rm -rf .venv .run

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from benchmarks import (
+    bases,
     closed_loop,
     closed_loop_words,
     concurrency,
@@ -23,6 +24,7 @@ from benchmarks import (
     federation,
     fuzz,
     hybrid,
+    intents,
     kills,
     known_items,
     masking,
@@ -40,6 +42,7 @@ from benchmarks.pages.writing import update_pages
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
     "demo": demo.run,
+    "bases": bases.run,
     "known_items": known_items.run,
     "hybrid": hybrid.run,
     "recommend": recommend.run,
@@ -59,6 +62,7 @@ BENCHMARKS = {
     "kills": kills.run,
     "concurrency": concurrency.run,
     "masking": masking.run,
+    "intents": intents.run,
     "fairness": fairness.run,
     "reembedding": reembedding.run,
     "closed_loop": closed_loop.run,
@@ -67,6 +71,7 @@ BENCHMARKS = {
     "teachers": teachers.run,
 }
 NEED_DATA = (
+    "bases",
     "known_items",
     "hybrid",
     "distillation",

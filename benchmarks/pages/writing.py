@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages.answers import render_conversations, render_demo
+from benchmarks.pages.answers import render_bases, render_conversations, render_demo
 from benchmarks.pages.documents import render_cases, render_files
 from benchmarks.pages.federation import render_adapter, render_audit, render_heads, render_labels, render_scale
+from benchmarks.pages.intents import render_intents
 from benchmarks.pages.loop import render_loop, render_words
 from benchmarks.pages.masking import render_masking
 from benchmarks.pages.readme import render_summary
@@ -37,7 +38,7 @@ PAGES: Mapping[str, Mapping[str, Render]] = {
         "known_items": render_guides,
         "recommend": render_recommendations,
     },
-    "answers": {"demo": render_demo, "conversations": render_conversations},
+    "answers": {"demo": render_demo, "bases": render_bases, "conversations": render_conversations},
     "documents": {"documents": render_cases, "document_files": render_files},
     "federation": {
         "federation": render_heads,
@@ -49,6 +50,7 @@ PAGES: Mapping[str, Mapping[str, Render]] = {
     "loop": {"closed_loop": render_loop, "closed_loop_words": render_words},
     "scale": {"scale": render_large_base, "million": render_million, "targets_scale": render_targets},
     "masking": {"masking": render_masking},
+    "intents": {"intents": render_intents},
     "robustness": {
         "kills": render_kills,
         "fuzz": render_fuzz,

@@ -39,7 +39,11 @@ def export_command(
     out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
     intents: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="JSON lines with text and label, for the intent head."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="JSON lines with text and label, for the intent head; those labelled out_of_scope measure it alone.",
+        ),
     ] = None,
     intents_name: Annotated[
         str, typer.Option(help="What the intent texts are called in the model card.")

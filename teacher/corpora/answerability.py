@@ -119,7 +119,7 @@ def _of_guides(
             unnamed = replace(passage, heading="")
             yield _example("heading", asked, unnamed, whole, group=passage.guide)
             yield from (_example("heading", asked, replace(o, heading=""), None, group=passage.guide) for o in others)
-        if guides[passage.guide][0] == row:
+        if passage.title and guides[passage.guide][0] == row:
             asked = ask(passage.title, passage.language, generator)
             yield _example("title", asked, replace(passage, title="", heading=""), whole, group=passage.guide)
             for other in _draw(near, 2, generator):

@@ -22,7 +22,7 @@ from student.distill.export.probe_texts import PROBE_TEXTS
 from student.distill.export.recipe import ExportRecipe
 from student.distill.heads.adapter_distillation import distill_adapter_from_targets
 from student.distill.heads.head_distillation import read_soft_labels
-from student.distill.heads.intent_head import LabelledTexts, read_labelled, read_texts, train_intent_head
+from student.distill.heads.intent_head import LabelledTexts, read_inside_and_outside, read_texts, train_intent_head
 from student.distill.heads.messages import measure_on_messages, read_messages
 from student.distill.licenses import joined, license_texts, spdx
 from student.distill.pretrained import Pretrained, read_query_adapter, require_exportable
@@ -64,12 +64,13 @@ def export_bundle(
     recipe = dataclasses.replace(
         recipe, license=spdx(recipe.license), intents_license=spdx(recipe.intents_license)
     )  # refused now, not after hours
-    data = read_labelled(recipe.intents)
+    data, outside = read_inside_and_outside(recipe.intents)
+    outside += read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
     messages = read_messages(recipe.messages, _labels(data, recipe)) if recipe.messages else None
     exported = export_encoder(pretrained, _comparison_texts(data.texts, recipe.passages), on_progress=on_progress)
     encoder = open_exported(pretrained, exported.graph, exported.tokenizer)
     on_progress(4, EXPORT_STEPS, "training the intent head")
-    head, figures = _train_head(recipe, data, encoder, on_progress)
+    head, figures = _train_head(recipe, data, outside, encoder, on_progress)
     if recipe.messages and messages:
         figures |= {MESSAGE_FIGURES: _measure_messages(recipe.messages, messages, head, encoder)}
     adapter = _distill_adapter(recipe, pretrained.dimension, encoder)
@@ -106,10 +107,9 @@ def _measure_messages(
 
 
 def _train_head(
-    recipe: ExportRecipe, data: LabelledTexts, encoder: Encoder, on_progress: OnProgress
+    recipe: ExportRecipe, data: LabelledTexts, outside: list[str], encoder: Encoder, on_progress: OnProgress
 ) -> tuple[LinearHead, dict[str, dict[str, float | str | None]]]:
     """The intent head, and its figures by group."""
-    outside = read_texts(recipe.out_of_scope) if recipe.out_of_scope else []
     soft = read_soft_labels(recipe.targets, encoder.encode, count=_MAX_SOFT_LABELS) if recipe.targets else None
     shown = ShownEncoding(len(data.texts) + len(outside), "encoding texts for the intent head", on_progress)
     head, measured = train_intent_head(data, outside, shown.of(encoder.encode), soft=soft, seed=recipe.seed)

@@ -17,6 +17,7 @@ from student.bundle.linear_head import LinearHead
 from student.distill.heads.head_distillation import LabelledEmbeddings, SoftLabels, distill_head
 from student.embeddings import Embeddings
 from student.intents.calibration import best_temperature, calibration_error
+from student.intents.examples import OUT_OF_SCOPE, is_out_of_scope
 from student.intents.folds import NEAR_COPY
 
 KEPT_IN_SCOPE = 0.95
@@ -90,6 +91,16 @@ def read_labelled(path: Path) -> LabelledTexts:
             f"({', '.join(rare[:3])}); expected at least 2 labels of {MIN_TEXTS} texts: add texts or merge labels"
         )
     return labelled
+
+
+def read_inside_and_outside(path: Path) -> tuple[LabelledTexts, list[str]]:
+    """The same without the texts labelled `out_of_scope`, and these apart. Raises `DataRefused`."""
+    data = read_labelled(path)
+    is_outside = [is_out_of_scope(label) for label in data.labels]
+    inside = data.rows([row for row, outside in enumerate(is_outside) if not outside])
+    if len(set(inside.labels)) < 2:
+        raise DataRefused(f"{path} has one label beside {OUT_OF_SCOPE!r}, expected at least 2; add texts of another")
+    return inside, [data.texts[row] for row, outside in enumerate(is_outside) if outside]
 
 
 def read_labelled_rows(path: Path) -> LabelledTexts:

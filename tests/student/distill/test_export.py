@@ -37,6 +37,7 @@ from student.distill.export.recipe import ExportRecipe
 from student.distill.heads.intent_head import (
     LabelledTexts,
     near_copies,
+    read_inside_and_outside,
     read_labelled,
     train_intent_head,
 )
@@ -307,6 +308,19 @@ def test_labelled_data_of_the_wrong_form_is_refused(tmp_path: Path, content: str
     (tmp_path / "data.jsonl").write_text(content)
     with pytest.raises(match=match):
         read_labelled(tmp_path / "data.jsonl")
+
+
+def test_texts_out_of_scope_are_set_apart_and_are_no_label(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    labels = ("refund", "dns", "Out of scope")
+    path.write_text("".join(f'{{"text": "{label} {n}", "label": "{label}"}}\n' for label in labels for n in range(8)))
+    inside, outside = read_inside_and_outside(path)
+    assert set(inside.labels) == {"refund", "dns"}
+    assert len(inside.texts) == 16
+    assert outside == [f"Out of scope {n}" for n in range(8)]
+    path.write_text(path.read_text().replace("dns", "out_of_scope"))
+    with pytest.raises(DataRefused, match="one label beside 'out_of_scope'"):
+        read_inside_and_outside(path)
 
 
 def test_head_figures_are_of_texts_it_was_not_trained_on(labelled: Path) -> None:
