@@ -31,7 +31,7 @@ from student.runtime.student import Student, load_student
 
 TICKETS = Path(__file__).parents[1] / "demo" / "tickets.jsonl"
 TAXONOMY = Path(__file__).with_name("intent_taxonomy.toml")
-SIZES: Sequence[int | None] = (5, 10, 20, None)
+SIZES: Sequence[int | None] = (5, 10, None)
 DRAWS, RESAMPLES, SEED = 5, 1000, 20261130
 _SPEED_LABELS, _SPEED_EACH = 30, 20
 

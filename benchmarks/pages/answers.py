@@ -75,33 +75,3 @@ _OTHER_FIELDS = {
     "software_and_banking_en": "other companies' software and banking, English",
     "software_and_banking_es": "other companies' software and banking, Spanish",
 }
-
-
-def render_bases(result: dict[str, Any]) -> str:
-    """Questions in people's own words on whole bases, by half, base and system."""
-    lines = ["## Whole bases, in people's own words"]
-    for half, title in (("dev", "Development bases"), ("test", "Bases that nothing is tuned on")):
-        lines += [
-            "",
-            f"### {title}",
-            "",
-            "| base | guides | system | useful | partial | fragment | wrong | declined | right guide, of answered "
-            "| near misses declined | foreign declined | AUROC | calibration error |",
-            "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
-        ]
-        for base, figures in result[half].items():
-            for system in ("orilla", "best passage"):
-                each = figures[system]
-                values = [each[name] for name in _OUTCOMES]
-                lines.append(f"| {base} | {figures['guides']} | {system} | {' | '.join(map(_shown, values))} |")
-    return "\n".join(lines)
-
-
-_OUTCOMES = (
-    *("useful", "partial", "fragment", "wrong", "declined", "right_guide_of_answered"),
-    *("near_misses_declined", "foreign_declined", "confidence_auroc", "calibration_error"),
-)
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"

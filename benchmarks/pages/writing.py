@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages.answers import render_bases, render_conversations, render_demo
+from benchmarks.pages.answers import render_conversations, render_demo
 from benchmarks.pages.documents import render_cases, render_files
 from benchmarks.pages.federation import render_adapter, render_audit, render_heads, render_labels, render_scale
 from benchmarks.pages.intents import render_intents
@@ -38,7 +38,7 @@ PAGES: Mapping[str, Mapping[str, Render]] = {
         "known_items": render_guides,
         "recommend": render_recommendations,
     },
-    "answers": {"demo": render_demo, "bases": render_bases, "conversations": render_conversations},
+    "answers": {"demo": render_demo, "conversations": render_conversations},
     "documents": {"documents": render_cases, "document_files": render_files},
     "federation": {
         "federation": render_heads,

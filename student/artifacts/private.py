@@ -52,7 +52,7 @@ def read_private(path: Path, what: str, refusal: type[OrillaError]) -> bytes:
     if path.is_symlink():
         raise refusal(f"{what} {path} is a link, expected a plain file; put the file itself there")
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         mode = stat.S_IMODE(status.st_mode)
         if not stat.S_ISREG(status.st_mode):
@@ -67,7 +67,10 @@ def read_private(path: Path, what: str, refusal: type[OrillaError]) -> bytes:
                 f"{what} {path} is open to others (mode {mode:03o}), expected 600; chmod 600 it, and make a new one "
                 "where somebody else may have read or changed it"
             )
-        return file.read()
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def _take_rights(path: Path, mode: int) -> None:

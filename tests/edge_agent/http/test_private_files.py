@@ -64,7 +64,8 @@ def test_a_store_of_before_loses_the_rights_of_others(serve: ServeStore, tmp_pat
         if (store / "bundle") not in path.parents:
             path.chmod(0o755 if path.is_dir() else 0o644)
     store.chmod(0o755)
-    (store / "not-ours").touch(mode=0o644)
+    (store / "not-ours").touch()
+    (store / "not-ours").chmod(0o644)
     serve(store)
     left = {name: mode for name, mode in modes_in(store).items() if mode not in ("600", "700")}
     assert left == {str(store / "not-ours"): "644"}

@@ -105,7 +105,7 @@ def test_a_bundle_with_it_searches_better_over_the_same_index_and_names_intents_
         settings = AgentSettings(store=lab.branches[0] / "store", bundle=bundle)
         with Agent(settings, on_reembedded=again.append) as agent:
             ranked = [[citation.quote for citation in agent.lookup.search(text, count=5)] for text, _ in rows]
-            named.append([agent.lookup.classify(text) for text, _ in rows])
+            named.append([agent.lookup.classify(text)[0] for text, _ in rows])
         found.append(np.mean([passage in some for some, (_, passage) in zip(ranked, rows, strict=True)]))
     assert found[1] > found[0] + 0.2
     assert named[0] == named[1]
