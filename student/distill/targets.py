@@ -55,7 +55,8 @@ class TargetsManifest(BaseModel):
     `intent_temperature` divides the logits of the teacher's head; `privacy` was spent by the
     releases that it has absorbed. `links` holds what answers and what translates what; `reduction` how the
     embeddings of several teachers became one (`teacher.mixture.reduction`); `teachers` what was asked of each,
-    `teacher_name` and `translation_pull` what their recipe says of them together (None in targets of before).
+    `teacher_name`, `translation_pull` and `translation_lead` what their recipe says of them together (None in targets
+    of before).
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
@@ -74,6 +75,7 @@ class TargetsManifest(BaseModel):
     teachers: list[dict[str, Any]] = []
     teacher_name: str = ""
     translation_pull: float | None = None
+    translation_lead: Literal["en", "es"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

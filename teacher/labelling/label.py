@@ -35,6 +35,7 @@ from teacher.corpora.recipe import CorpusRecipe
 from teacher.errors import LabelsDiffer
 from teacher.labelling.blocks import OnRows, encode_blocks, keep_spoken_for
 from teacher.mixture.learner import Learner
+from teacher.mixture.recipe import TeacherRecipe
 from teacher.mixture.reduction import REDUCTION_FILE, Block, Reduction, fit_reduction
 from teacher.mixture.teacher import Teacher
 
@@ -98,6 +99,7 @@ def label(
             teachers=[voice.settings.model_dump(mode="json") for voice in teacher.voices],
             teacher_name=teacher.recipe.name,
             translation_pull=teacher.recipe.translation_pull,
+            translation_lead=teacher.recipe.translation_lead,
             reduction=reduced_by,
             links=write_links(folder / _LINKS, corpus.links),
             shards=_write_shards(folder, teacher.learner, corpus.examples, embeddings),
@@ -122,18 +124,21 @@ def _reduce(teacher: Teacher, corpus: Corpus, blocks: list[Block]) -> tuple[Redu
     targets = np.concatenate(
         [reduction.apply(blocks, slice(first, first + ROWS_IN_A_SHARD)) for first in range(0, count, ROWS_IN_A_SHARD)]
     )
-    return reduction, _pull(targets, corpus.links.translations, teacher.recipe.translation_pull)
+    return reduction, _pull(targets, corpus.links.translations, teacher.recipe)
 
 
-def _pull(targets: Embeddings, translations: NDArray[np.int64], pull: float) -> Embeddings:
-    """Moves both sides of each translation towards their mean."""
+def _pull(targets: Embeddings, translations: NDArray[np.int64], recipe: TeacherRecipe) -> Embeddings:
+    """Moves both sides of each translation towards their mean, or the one towards that of the leading language."""
+    pull, lead = recipe.translation_pull, recipe.translation_lead
     if not pull or not len(translations):
         return targets
-    left, right = targets[translations[:, 0]], targets[translations[:, 1]]
+    sides = dict(zip(("en", "es"), (targets[translations[:, side]] for side in (0, 1)), strict=True))
+    goal = sides[lead] if lead else (sides["en"] + sides["es"]) / 2
     pulled = targets.copy()
-    for side, own in ((0, left), (1, right)):
-        moved = own * (1 - pull) + (left + right) / 2 * pull
-        pulled[translations[:, side]] = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    for side, (language, own) in enumerate(sides.items()):
+        if language != lead:
+            moved = own * (1 - pull) + goal * pull
+            pulled[translations[:, side]] = moved / np.linalg.norm(moved, axis=1, keepdims=True)
     return pulled
 
 

@@ -71,6 +71,7 @@ def _facts_of_targets(folder: Path) -> TeacherFacts:
         name=manifest.teacher_name or " and ".join(each.name for each in settings),
         dimension=manifest.dimension,
         translation_pull=_pull(manifest, encoders, folder),
+        translation_lead=manifest.translation_lead,
         encoder=settings,
     )
     return TeacherFacts(

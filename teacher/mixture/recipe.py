@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,6 +39,7 @@ class TeacherRecipe(BaseModel):
         name: in lineage and model cards.
         dimension: of the targets; None for that of its only encoder.
         translation_pull: how far a text's target moves towards the mean of itself and its translation's, 0 to 1.
+        translation_lead: the language that the teacher reads best: its side stays, and the other moves towards it.
         encoder: one or several.
     """
 
@@ -47,6 +48,7 @@ class TeacherRecipe(BaseModel):
     name: str
     dimension: Annotated[int, Field(ge=8)] | None = None
     translation_pull: Annotated[float, Field(ge=0, le=1)] = 0.0
+    translation_lead: Literal["en", "es"] | None = None
     encoder: Annotated[list[VoiceSettings], Field(min_length=1)]
 
 

@@ -65,7 +65,9 @@ class Teacher:
         """Digest of what fixes the space of its targets."""
         if reduction_sha256 is None:
             return self.learner.embedding_space if self.learner else self.voices[0].digest
-        return digest_json([[voice.digest for voice in self.voices], reduction_sha256, self.recipe.translation_pull])
+        recipe = self.recipe
+        lead = [recipe.translation_lead] if recipe.translation_lead else []  # spaces of before have none
+        return digest_json([[voice.digest for voice in self.voices], reduction_sha256, recipe.translation_pull, *lead])
 
     @property
     def own_space(self) -> str:

@@ -25,6 +25,7 @@ from teacher.encoders.settings import Prompts
 from teacher.errors import LabelsDiffer, TeacherRefused
 from teacher.labelling import label as labelling
 from teacher.labelling.blocks import LabellingProgress
+from teacher.mixture.facts import read_teacher_facts
 from teacher.mixture.recipe import TeacherRecipe, VoiceSettings
 from teacher.mixture.teacher import Teacher, Voice, require_a_dimension, teacher_of
 from teacher.roles import Role
@@ -299,6 +300,21 @@ def test_translations_are_pulled_together(data: Path, tmp_path: Path) -> None:
         one, other = (targets.embeddings[side].astype(np.float32) for side in targets.links.translations.T)
         nearness.append(float((one * other).sum(axis=1).mean()))
     assert nearness[0] < nearness[1] < nearness[2] == pytest.approx(1, abs=1e-3)
+
+
+def test_the_side_of_the_leading_language_stays_and_the_other_moves_to_it(data: Path, tmp_path: Path) -> None:
+    targets = {}
+    for name, lead in (("apart", None), ("led", "en")):
+        teacher = several(voice("abcdefgh"), translation_pull=1.0 if lead else 1e-6, translation_lead=lead)
+        labelling.label(teacher, RECIPE, data, tmp_path / name, share=0.05)
+        targets[name] = read_targets(tmp_path / name)
+    english, spanish = targets["led"].links.translations.T
+    apart, led = (targets[name].embeddings.astype(np.float32) for name in ("apart", "led"))
+    np.testing.assert_allclose(led[english], apart[english], atol=2e-3)
+    np.testing.assert_allclose(led[spanish], apart[english], atol=2e-3)
+    assert np.abs(apart[spanish] - apart[english]).max() > 0.1
+    assert targets["led"].manifest.embedding_space != targets["apart"].manifest.embedding_space
+    assert read_teacher_facts(tmp_path / "led").recipe.translation_lead == "en"
 
 
 def test_several_encoders_without_a_dimension_are_refused() -> None:
