@@ -161,7 +161,7 @@ from teacher.training.fine_tuning import fine_tune
 from tests.teacher.training.test_train import RECIPE, make_data
 rank, started = os.environ["RANK"], Path(sys.argv[2] + ".started")
 def stop_this_one():
-    while not started.exists():
+    while not started.exists() or signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:  # not yet listening: it would die
         time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGTERM)
 if rank == "1":
