@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
@@ -172,7 +173,9 @@ def _figures(pairs: list[tuple[dict[str, Any], Said]], outcomes: list[str]) -> d
         "right_guide_of_answered": round(float(np.mean(cited)), 4) if cited else None,
         "near_misses_declined": _declined(by_kind["near_miss"]),
         "foreign_declined": _declined(by_kind["foreign"]),
-        "confidence_auroc": _auroc(confidence, is_right),
+        "confidence_auroc": round(float(roc_auc_score(is_right, confidence)), 4)
+        if 0 < is_right.sum() < len(given)
+        else None,
         "calibration_error": round(calibration_error(np.clip(confidence, 0, 1), is_right), 4) if given else None,
         "questions": len(answerable),
     }
@@ -180,12 +183,3 @@ def _figures(pairs: list[tuple[dict[str, Any], Said]], outcomes: list[str]) -> d
 
 def _declined(asked: list[tuple[dict[str, Any], Said, str]]) -> float:
     return round(float(np.mean([outcome == "declined" for *_, outcome in asked])), 4)
-
-
-def _auroc(confidence: Any, is_right: Any) -> float | None:
-    """The chance that a right answer is surer than a wrong one; ties count half."""
-    right, wrong = confidence[is_right], confidence[~is_right]
-    if not len(right) or not len(wrong):
-        return None
-    higher = (right[:, None] > wrong[None]).mean() + 0.5 * (right[:, None] == wrong[None]).mean()
-    return round(float(higher), 4)

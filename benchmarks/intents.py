@@ -23,16 +23,15 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from student.artifacts.json_lines import read_rows
 from student.bundle.linear_head import INTENT, LinearHead
 from student.embeddings import Embeddings
-from student.intents.calibration import calibration_error
 from student.intents.examples import Examples
-from student.intents.figures import macro_f1, wilson_interval
+from student.intents.figures import figures_of, outcomes_of, wilson_interval
 from student.intents.learning import learn_head
 from student.runtime.student import Student, load_student
 
 TICKETS = Path(__file__).parents[1] / "demo" / "tickets.jsonl"
 TAXONOMY = Path(__file__).with_name("intent_taxonomy.toml")
 SIZES: Sequence[int | None] = (5, 10, None)
-DRAWS, RESAMPLES, SEED = 5, 1000, 20261130
+DRAWS, SEED = 5, 20261130
 _SPEED_LABELS, _SPEED_EACH = 30, 20
 
 
@@ -92,7 +91,7 @@ def default_head(student: Student, split: str) -> dict[str, Any]:
         result[language] = {
             "tickets": int(rows.sum()),
             "named_right": round(right / rows.sum(), 4),
-            "interval": _rounded(wilson_interval(right, int(rows.sum()))),
+            "interval": np.round(wilson_interval(right, int(rows.sum())), 4).tolist(),
             "right_if_none_is_refused": round(float(is_right[rows].mean()), 4),
             "refused": round(float(is_refused[rows].mean()), 4),
         }
@@ -117,7 +116,7 @@ def _own(student: Student, learned: _Tickets, asked: _Tickets, size: int | None)
     for draw in range(DRAWS if size else 1):
         some = learned.rows(_drawn(learned, size, np.random.default_rng(SEED + draw)))
         for name, way in ways.items():
-            figures[name].append(_figures(way(some, draw), asked, np.random.default_rng(SEED)))
+            figures[name].append(_figures(way(some, draw), asked))
     return {name: _medians(each) for name, each in figures.items()}
 
 
@@ -137,10 +136,9 @@ def _drawn(tickets: _Tickets, size: int | None, generator: np.random.Generator) 
 
 
 def _orilla(student: Student, some: _Tickets, asked: _Tickets, draw: int) -> _Answers:
-    examples = Examples(some.texts, some.labels, some.languages.tolist(), list(range(1, len(some.texts) + 1)))
     generator = np.random.default_rng(draw)
     head = learn_head(
-        examples, student.encoder.encode, before=student.heads.get(INTENT), keep=False, generator=generator
+        _examples(some), student.encoder.encode, before=student.heads.get(INTENT), keep=False, generator=generator
     ).head
     return _Answers(head.probabilities(asked.embeddings, asked.texts), head.labels, head.threshold)
 
@@ -162,28 +160,25 @@ def _words(some: _Tickets, asked: _Tickets) -> _Answers:
     return _Answers(model.predict_proba(asked.texts), model.classes_.tolist())
 
 
-def _figures(answers: _Answers, asked: _Tickets, generator: np.random.Generator) -> dict[str, Any]:
-    names = list(answers.labels)
-    true = np.array([names.index(label) for label in asked.labels])
-    said, confidence = answers.probabilities.argmax(axis=1), answers.probabilities.max(axis=1)
-    result: dict[str, Any] = {}
-    for language in sorted(set(asked.languages.tolist())):
-        rows = np.flatnonzero(asked.languages == language)
-        draws = generator.integers(0, len(rows), (RESAMPLES, len(rows)))
-        resampled = [macro_f1(true[rows[draw]], said[rows[draw]]) for draw in draws]
-        result[language] = {
-            "macro_f1": macro_f1(true[rows], said[rows]),
-            "low": float(np.quantile(resampled, 0.025)),
-            "high": float(np.quantile(resampled, 0.975)),
-            "refused": float((confidence[rows] < answers.threshold).mean()),
-            "calibration_error": calibration_error(confidence[rows], (true == said)[rows]),
-        }
-    return result
+def _figures(answers: _Answers, asked: _Tickets) -> dict[str, Any]:
+    """Figures by language, as the command's own report has them."""
+    outcomes = outcomes_of(_examples(asked), answers.probabilities, tuple(answers.labels), answers.threshold)
+    overall = figures_of(outcomes, np.random.default_rng(SEED))["overall"]
+    return {language: overall[language] for language in sorted(set(asked.languages.tolist()))}
+
+
+def _examples(tickets: _Tickets) -> Examples:
+    lines = list(range(1, len(tickets.texts) + 1))
+    return Examples(tickets.texts, tickets.labels, tickets.languages.tolist(), lines)
 
 
 def _medians(draws: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of every figure by language; of an interval those of its ends."""
     return {
-        language: {name: round(median(draw[language][name] for draw in draws), 4) for name in draws[0][language]}
+        language: {
+            name: np.round(np.median([draw[language][name] for draw in draws], axis=0), 4).tolist()
+            for name in draws[0][language]
+        }
         for language in draws[0]
     }
 
@@ -209,7 +204,3 @@ def _speed(student: Student, learned: _Tickets) -> dict[str, Any]:
         head.classify(student.encoder.encode([text])[0], text)
         times.append(time.perf_counter() - started)
     return {"messages": len(rows), "learn_s": round(learning, 1), "classify_ms": round(1000 * median(times), 2)}
-
-
-def _rounded(interval: tuple[float, float]) -> list[float]:
-    return [round(each, 4) for each in interval]

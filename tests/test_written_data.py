@@ -11,22 +11,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.bases import BASES, FILES, QUESTIONS
 from tests.conftest import ROOT
 
 INTENTS = ROOT / "teacher" / "data" / "intents.jsonl"
-QUESTIONS = ROOT / "benchmarks" / "questions"
-# File of questions, base and language → the file that holds its guides.
-BASES = {
-    ("answers", "m365", "es"): "help_m365_es/articles.jsonl",
-    ("answers", "bc", "es"): "help_bc/articles.jsonl",
-    ("answers", "bank", "en"): "tau2_banking_documents/documents.jsonl",
-    ("answers", "hetzner", "en"): "help_hetzner/articles.jsonl",
-    ("answers", "adobe", "en"): "help_adobe_commerce/articles.jsonl",
-    ("test_answers", "le", "en"): "help_letsencrypt/articles.jsonl",
-    ("test_answers", "le", "es"): "help_letsencrypt/articles.jsonl",
-    ("test_answers", "sendgrid", "en"): "help_guides/en.jsonl",
-    ("test_answers", "logingov", "es"): "help_guides/es.jsonl",
-}
 DATA = ROOT.parent / "shared" / "data"
 
 
@@ -60,11 +48,11 @@ def test_no_message_of_the_demo_is_among_those_to_learn_from() -> None:
 
 
 def test_every_base_has_questions_of_all_kinds() -> None:
-    by_file = {name: read(QUESTIONS / f"{name}.jsonl") for name, _, _ in BASES}
+    by_file = {half: read(QUESTIONS / file) for half, file in FILES.items()}
     rows = [row for each in by_file.values() for row in each]
     assert len({row["id"] for row in rows}) == len({plain(row["question"]) for row in rows}) == len(rows)
     counts = Counter(
-        (name, row["base"], row["language"], row["kind"]) for name, each in by_file.items() for row in each
+        (half, row["base"], row["language"], row["kind"]) for half, each in by_file.items() for row in each
     )
     kinds = {"answerable": 60, "near_miss": 30, "foreign": 20}
     assert counts == {(*base, kind): count for base in BASES for kind, count in kinds.items()}
@@ -76,8 +64,8 @@ def test_what_answers_lies_where_the_question_says(base: tuple[str, str, str]) -
     if not path.exists():
         pytest.skip(f"needs {path}")
     bodies = {row["id"]: row["body_markdown"] for row in read(path)}
-    name, *of = base
-    for row in read(QUESTIONS / f"{name}.jsonl"):
+    half, *of = base
+    for row in read(QUESTIONS / FILES[half]):
         for answer in row.get("answers", []) if [row["base"], row["language"]] == of else []:
             body = bodies[answer["source"]]
             assert sha256(body.encode()).hexdigest() == answer["body_sha256"], row["id"]

@@ -20,8 +20,8 @@ def render_intents(result: dict[str, Any]) -> str:
     for size, ways in result["own"].items():
         for way, figures in ways.items():
             cells = [
-                f"{each['macro_f1']:.3f} ({each['low']:.3f}–{each['high']:.3f}) | {each['refused']:.1%} "
-                f"| {each['calibration_error']:.3f}"
+                f"{each['macro_f1']:.3f} ({each['macro_f1_interval'][0]:.3f}–{each['macro_f1_interval'][1]:.3f}) "
+                f"| {each['refused']:.1%} | {each['expected_calibration_error']:.3f}"
                 for each in (figures[language] for language in _LANGUAGES)
             ]
             lines.append(f"| {size} | {way} | {' | '.join(cells)} |")
