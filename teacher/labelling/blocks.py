@@ -12,7 +12,7 @@ from teacher.corpora.corpus import Corpus, Example
 from teacher.errors import LabelsDiffer
 from teacher.labelling.said import Said
 from teacher.mixture.reduction import Block
-from teacher.mixture.teacher import Voice
+from teacher.mixture.teacher import Voice, merge_stand_ins
 from teacher.roles import Role
 
 
@@ -40,7 +40,7 @@ OnRows = Callable[[LabellingProgress], None]
 def encode_blocks(
     voices: list[Voice], corpus: Corpus, folder: Path, on_rows: OnRows, processes: Processes
 ) -> tuple[list[Block], int]:
-    """The block of each encoder, and how many texts were encoded now; a text is encoded in its own role.
+    """The blocks of a reduction, and how many texts were encoded now; a text is encoded in its own role.
 
     Args:
         voices: the encoders.
@@ -50,7 +50,7 @@ def encode_blocks(
             time are counted as if they were as far.
         processes: take the missing chunks in turn. All but the main one get no blocks.
     """
-    asked = [_asked_about(voice, corpus) for voice in voices]
+    asked = _asked_about_by_all(voices, corpus)
     needed = [np.unique(rows[rows >= 0]) for rows in asked]
     examples = [[corpus.examples[row] for row in rows] for rows in needed]
     encoded = _encode_missing(voices, examples, folder, on_rows, processes)
@@ -59,12 +59,12 @@ def encode_blocks(
     roles = np.array([list(Role).index(example.role) for example in corpus.examples], dtype=np.int64)
     blocks = []
     for voice, rows, by, own in zip(voices, needed, asked, examples, strict=True):
-        place = np.searchsorted(rows, np.maximum(by, rows[0]))
-        said = _read(voice, own, folder)
-        blocks.append(
-            Block(said[place], roles[rows[place]], by >= 0, voice.settings.weight, voice.settings.is_centered)
-        )
-    return blocks, encoded
+        is_said = by >= 0
+        embeddings = np.zeros((len(by), voice.encoder.facts.dimension), dtype=np.float16)
+        embeddings[is_said] = _read(voice, own, folder)[np.searchsorted(rows, by[is_said])]
+        in_roles = np.where(is_said, roles[by], 0)
+        blocks.append(Block(embeddings, in_roles, is_said, voice.settings.weight, voice.settings.is_centered))
+    return merge_stand_ins(voices, blocks), encoded
 
 
 def _encode_missing(
@@ -106,6 +106,15 @@ def _read(voice: Voice, examples: Sequence[Example], folder: Path) -> NDArray[np
         raise LabelsDiffer(
             f"a part of {folder} was lost while labelling; do all processes see one folder? Run label again"
         ) from error
+
+
+def _asked_about_by_all(voices: Sequence[Voice], corpus: Corpus) -> list[NDArray[np.int64]]:
+    """See `_asked_about`, of each encoder; a stand-in is asked only where the encoder that it stands in for is not."""
+    asked = {voice.settings.name: _asked_about(voice, corpus) for voice in voices}
+    return [
+        asked[own.name] if own.stands_in_for is None else np.where(asked[own.stands_in_for] < 0, asked[own.name], -1)
+        for own in (voice.settings for voice in voices)
+    ]
 
 
 def _asked_about(voice: Voice, corpus: Corpus) -> NDArray[np.int64]:

@@ -79,7 +79,7 @@ def _read_reduction(folder: Path, facts: TeacherFacts) -> Reduction | None:
     if digest_bytes(content) != facts.reduction.sha256:
         raise TeacherRefused(f"{path} is missing or differs from its digest; get it again, or label again")
     try:
-        return unpack_reduction(content, [voice.weight for voice in facts.recipe.encoder])
+        return unpack_reduction(content, [voice.weight for voice in facts.recipe.blocks])
     except ValueError as error:
         raise TeacherRefused(f"{path} is {error}; label again") from error
 

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from student.artifacts.json_lines import DataRefused
 from student.artifacts.settings import read_settings
@@ -21,11 +21,14 @@ class VoiceSettings(EncoderSettings):
             corner of their space.
         languages: that it may speak for; in another it says what it says of a text's translation, and of a text
             without one what the other encoders let expect. None for all.
+        stands_in_for: name of another encoder of the recipe, in whose space this one speaks of texts that the other may
+            not speak for and has no translation of.
     """
 
     weight: Annotated[float, Field(gt=0)] = 1.0
     is_centered: bool = False
     languages: list[str] | None = None
+    stands_in_for: str | None = None
 
     def reads(self, language: str | None) -> bool:
         """True if it may speak for a text of this language."""
@@ -50,6 +53,22 @@ class TeacherRecipe(BaseModel):
     translation_pull: Annotated[float, Field(ge=0, le=1)] = 0.0
     translation_lead: Literal["en", "es"] | None = None
     encoder: Annotated[list[VoiceSettings], Field(min_length=1)]
+
+    @property
+    def blocks(self) -> list[VoiceSettings]:
+        """The encoders side by side, those left out that stand in for others."""
+        return [voice for voice in self.encoder if voice.stands_in_for is None]
+
+    @model_validator(mode="after")
+    def _stand_ins_name_encoders(self) -> Self:
+        names = [voice.name for voice in self.blocks]
+        for voice in self.encoder:
+            if voice.stands_in_for is not None and names.count(voice.stands_in_for) != 1:
+                raise ValueError(
+                    f"stands_in_for of {voice.name} must name one encoder of the recipe that stands in for none: "
+                    f"{', '.join(names)}"
+                )
+        return self
 
 
 def read_teacher_recipe(path: Path) -> TeacherRecipe:

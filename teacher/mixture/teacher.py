@@ -1,7 +1,7 @@
 """A teacher ready to label: its encoders, opened and tried, and what is known of the one that has learned intents."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +89,7 @@ class Teacher:
         if not self.is_reduced:
             return self.voices[0].encoder.encode(texts, role)
         reduction, known = self._fitted(), languages or [None] * len(texts)
-        blocks = [_block(voice, texts, role, known) for voice in self.voices]
+        blocks = merge_stand_ins(self.voices, [_block(voice, texts, role, known) for voice in self.voices])
         silent = ~np.logical_or.reduce([block.is_said for block in blocks])
         if silent.any():
             language = known[int(silent.argmax())]
@@ -130,6 +130,24 @@ def _block(voice: Voice, texts: list[str], role: Role, languages: Sequence[str |
         embeddings[is_said] = voice.encoder.encode(asked, role)
     roles = np.full(len(texts), list(Role).index(role), dtype=np.int64)
     return Block(embeddings, roles, is_said, voice.settings.weight, voice.settings.is_centered)
+
+
+def merge_stand_ins(voices: Sequence[Voice], blocks: Sequence[Block]) -> list[Block]:
+    """The blocks that a reduction takes, of those of all encoders: what a stand-in says fills the other's gaps."""
+    settings = [voice.settings for voice in voices]
+    merged = [block for own, block in zip(settings, blocks, strict=True) if own.stands_in_for is None]
+    names = [own.name for own in settings if own.stands_in_for is None]
+    for own, block in zip(settings, blocks, strict=True):
+        if own.stands_in_for is not None:
+            place = names.index(own.stands_in_for)
+            fills = block.is_said & ~merged[place].is_said
+            merged[place] = replace(
+                merged[place],
+                embeddings=np.where(fills[:, None], block.embeddings, merged[place].embeddings),
+                roles=np.where(fills, block.roles, merged[place].roles),
+                is_said=merged[place].is_said | fills,
+            )
+    return merged
 
 
 def open_teacher(recipe: TeacherRecipe, pretrained: Pretrained | None = None) -> Teacher:
@@ -204,9 +222,16 @@ class _Running:
 
 def require_a_dimension(recipe: TeacherRecipe, voices: list[Voice]) -> None:
     """Raises `TeacherRefused` unless the recipe says how many numbers are made of those of its encoders."""
-    width = sum(voice.encoder.facts.dimension for voice in voices)
+    widths = {voice.settings.name: voice.encoder.facts.dimension for voice in voices}
+    for voice in recipe.encoder:
+        if voice.stands_in_for is not None and widths[voice.name] != widths[voice.stands_in_for]:
+            raise TeacherRefused(
+                f"{voice.name} makes {widths[voice.name]} numbers, {voice.stands_in_for}, for which it stands in, "
+                f"{widths[voice.stands_in_for]}; a stand-in is of the same embedding space"
+            )
     if recipe.dimension is None and len(voices) > 1:
         raise TeacherRefused(f"{recipe.name} has {len(voices)} encoders; say with dimension how many numbers they make")
+    width = sum(widths[voice.name] for voice in recipe.blocks)
     if recipe.dimension and recipe.dimension > width:
         raise TeacherRefused(
             f"{recipe.name} asks for {recipe.dimension} numbers, its encoders make {width} together; lower dimension"

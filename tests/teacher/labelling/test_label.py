@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from student.artifacts.digests import digest_bytes
 from student.bundle.linear_head import LinearHead
@@ -26,6 +27,7 @@ from teacher.errors import LabelsDiffer, TeacherRefused
 from teacher.labelling import label as labelling
 from teacher.labelling.blocks import LabellingProgress
 from teacher.mixture.facts import read_teacher_facts
+from teacher.mixture.folder import with_reduction
 from teacher.mixture.recipe import TeacherRecipe, VoiceSettings
 from teacher.mixture.teacher import Teacher, Voice, require_a_dimension, teacher_of
 from teacher.roles import Role
@@ -289,6 +291,41 @@ def test_the_others_stand_in_for_an_encoder_that_says_nothing(tmp_path: Path) ->
     expected = both.encoder.encode(targets.texts, Role.PASSAGE)  # the other sees the same letters, in another order
     similar = targets.embeddings.astype(np.float32) @ targets.embeddings.astype(np.float32).T
     assert np.abs(similar - expected @ expected.T).mean() < 0.02
+
+
+def test_a_stand_in_speaks_in_the_space_of_another_where_that_one_does_not(data: Path, tmp_path: Path) -> None:
+    """English is said by the one, Spanish with a translation by the same, other Spanish by the stand-in."""
+    english = voice("abcdefgh", languages=["en"])
+    stand_in = Voice(
+        Letters("hgfedcba"),
+        english.settings.model_copy(update={"name": "other", "languages": ["es"], "stands_in_for": "abcdefgh"}),
+    )
+    rows = [{"text": f"hasta {'abcdh'[n % 5] * (1 + n % 7)} {n}", "lang": "es"} for n in range(60)]
+    (data / "alone.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    alone = Source(mix="alone", kind="texts", file="alone.jsonl", license="MIT")
+    recipe = RECIPE.model_copy(update={"source": [*RECIPE.source, alone]})
+    labelling.label(several(english, stand_in, dimension=9), recipe, data, tmp_path / "t")
+    targets = read_targets(tmp_path / "t")
+    left = [row for row, mix in enumerate(targets.mixes) if mix == "alone"]
+    assert len(left) == 60
+    linked = targets.links.translations[:40]
+    texts = [targets.texts[row] for row in (*left, *linked[:, 0], *linked[:, 1])]
+    by_one, by_other = (each.encoder.encode(texts, Role.PASSAGE) for each in (english, stand_in))
+    expected = np.concatenate([by_other[:60], by_one[60:100], by_one[60:100]])
+    embeddings = targets.embeddings[[*left, *linked[:, 0], *linked[:, 1]]].astype(np.float32)
+    np.testing.assert_allclose(embeddings @ embeddings.T, expected @ expected.T, atol=5e-3)
+    assert targets.manifest.teachers[1]["stands_in_for"] == "abcdefgh"
+    teacher = with_reduction(several(english, stand_in, dimension=9), tmp_path / "t")
+    again = teacher.encode([targets.texts[row] for row in left], Role.PASSAGE, ["es"] * 60)
+    np.testing.assert_allclose(again, embeddings[:60], atol=2e-3)
+
+
+def test_a_stand_in_names_an_encoder_of_its_recipe_and_its_width() -> None:
+    one, other = voice("abcd", languages=["en"]), voice("efg", stands_in_for="abcd")
+    with pytest.raises(ValidationError, match="stands_in_for of efg must name one encoder of the recipe"):
+        several(voice("xyz"), other)
+    with pytest.raises(TeacherRefused, match="efg makes 4 numbers, abcd, for which it stands in, 5; a stand-in is of"):
+        require_a_dimension(several(one, other, dimension=8).recipe, [one, other])
 
 
 def test_translations_are_pulled_together(data: Path, tmp_path: Path) -> None:
