@@ -33,6 +33,25 @@ def matryoshka_loss(student: Tensor, teacher: Tensor, dimensions: Sequence[int])
     return torch.stack(losses).mean()
 
 
+def neighbor_loss(student: Tensor, teacher: Tensor, others: Tensor, temperature: float) -> Tensor:
+    """Distance of how the student ranks other texts for each text from how the teacher does.
+
+    The divergence of the softmax of their similarities to the teacher's embeddings of the others, as in CompRess
+    (Koohpayegani et al. 2020, arXiv 2010.14713) and SEED (Fang et al. 2021, arXiv 2101.04731): a small error turns
+    neighbors around that the mean over a batch of strangers does not see.
+
+    Args:
+        student: (B, D).
+        teacher: (B, D).
+        others: the teacher's (B, K, D), of each text the same K or its own.
+        temperature: divides the similarities.
+    """
+    by_student, by_teacher = (
+        log_softmax(torch.einsum("bd,bkd->bk", own, others) / temperature, dim=1) for own in (student, teacher)
+    )
+    return kl_div(by_student, by_teacher, reduction="batchmean", log_target=True)
+
+
 def intent_loss(student: Tensor, teacher: Tensor, known: Tensor, temperature: float) -> Tensor:
     """Distance of the student's intents from the teacher's and from the known ones.
 

@@ -46,6 +46,8 @@ class EncoderTraining(_Part):
             these are given.
         similarity_weight, matryoshka_weight, intent_weight: of those losses beside the alignment; the last needs
             targets with intent logits.
+        neighbor_weight: of the loss on how a text's nearest targets and 256 drawn ones rank, at `neighbor_temperature`.
+        neighbors: how many nearest.
         intent_temperature: divides the logits of student and teacher in the intent loss.
         answer_share: of a batch, questions with what answers them; the rest are texts of any kind.
         answer_weight: of the contrastive loss on those, at `answer_temperature`.
@@ -72,6 +74,9 @@ class EncoderTraining(_Part):
     similarity_weight: Annotated[float, Field(ge=0)] = 5.0
     matryoshka_weight: Annotated[float, Field(ge=0)] = 1.0
     matryoshka_dimensions: list[int] = [128, 256]
+    neighbor_weight: Annotated[float, Field(ge=0)] = 0.0
+    neighbor_temperature: Annotated[float, Field(gt=0)] = 0.05
+    neighbors: Annotated[int, Field(ge=1)] = 64
     intent_weight: Annotated[float, Field(ge=0)] = 0.0
     intent_temperature: Annotated[float, Field(gt=0)] = 2.0
     answer_share: Annotated[float, Field(ge=0, le=1)] = 0.0

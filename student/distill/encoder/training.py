@@ -28,6 +28,7 @@ from student.distill.encoder.losses import (
     answers_as_well,
     intent_loss,
     matryoshka_loss,
+    neighbor_loss,
     similarity_structure_loss,
 )
 from student.distill.encoder.model import StudentModel, pad
@@ -42,6 +43,9 @@ from student.distill.training.supervision import Supervision
 _PROGRESS_STEPS = 20
 _TOKENS_A_PASS = {"cpu": 2048, "cuda": 65_536}
 """Of a forward pass: what stays in a core's cache, and what fills a GPU."""
+
+_STRANGERS, _MOST_NEIGHBORS = 256, 300_000
+"""Texts drawn beside the nearest ones, and of how many targets the nearest are looked for."""
 
 
 def train_encoder(
@@ -131,6 +135,9 @@ class Gradients:
         self._intent_loss = (
             _IntentLoss(intent_head, training, self._device) if training.intent_weight and intent_head else None
         )
+        self._neighbor_loss = (
+            _NeighborLoss(targets.embeddings, training, self._device) if training.neighbor_weight else None
+        )
         self._tokens = tokenize(tokenizer, targets.texts, training.max_tokens)
         self._careless = _careless_tokens(tokenizer, targets.texts, training)
         self._batches = Batches(targets, training)
@@ -145,6 +152,8 @@ class Gradients:
         embeddings = self._embed_together(self._tokens_of(rows, step))
         loss = _embedding_loss(embeddings, teacher, self._training)
         loss = loss + self._answer_loss(embeddings, teacher, rows)
+        if self._neighbor_loss:
+            loss = loss + self._training.neighbor_weight * self._neighbor_loss(embeddings, teacher, step)
         if self._intent_loss and self._targets.intents:
             intents = self._targets.intents.rows(rows)
             loss = loss + self._training.intent_weight * self._intent_loss(embeddings, intents)
@@ -206,6 +215,23 @@ def _embedding_loss(embeddings: Tensor, teacher: Tensor, training: EncoderTraini
     if training.matryoshka_weight:
         loss = loss + training.matryoshka_weight * matryoshka_loss(embeddings, teacher, training.matryoshka_dimensions)
     return loss
+
+
+class _NeighborLoss:
+    """The neighbor loss of embeddings (B, D), to each text's nearest targets, its own among them, and some drawn."""
+
+    def __init__(self, targets: NDArray[np.float16], training: EncoderTraining, device: torch.device) -> None:
+        draws = np.random.default_rng([training.seed, 3]).permutation(len(targets))[:_MOST_NEIGHBORS]
+        bank = torch.from_numpy(targets[np.sort(draws)].astype(np.float32))
+        self._bank, self._training = normalize(bank, dim=1).to(device), training
+
+    def __call__(self, embeddings: Tensor, teacher: Tensor, step: int) -> Tensor:
+        count = min(self._training.neighbors, len(self._bank))
+        nearest = (teacher @ self._bank.T).topk(count, dim=1).indices  # (B, K)
+        rng = np.random.default_rng([self._training.seed, step, 4])
+        drawn = torch.from_numpy(rng.integers(0, len(self._bank), _STRANGERS)).to(nearest.device)
+        rows = torch.cat([nearest, drawn.expand(len(nearest), -1)], dim=1)
+        return neighbor_loss(embeddings, teacher, self._bank[rows], self._training.neighbor_temperature)
 
 
 class _IntentLoss:

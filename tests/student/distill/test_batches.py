@@ -10,7 +10,7 @@ from transformers import BertConfig
 
 from student.distill.encoder.batches import Batches, split_by_length, typed_carelessly
 from student.distill.encoder.distillation import encode_with_student
-from student.distill.encoder.losses import answer_loss, answers_as_well
+from student.distill.encoder.losses import answer_loss, answers_as_well, neighbor_loss
 from student.distill.encoder.model import StudentModel
 from student.distill.encoder.recipe import EncoderTraining
 from student.distill.encoder.training import Gradients
@@ -155,6 +155,22 @@ def test_answers_count_by_their_weight() -> None:
     without, once, twice = (float(gradients(answer_weight=weight)[0](0).detach()) for weight in (0.0, 1.0, 2.0))
     assert once > without + 0.5  # four passages that all look alike to the student
     assert twice - once == pytest.approx(once - without, rel=1e-3)
+
+
+def test_the_neighbor_loss_matches_a_hand_computation() -> None:
+    teacher, others = torch.tensor([[1.0, 0.0]]), torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+    assert neighbor_loss(teacher, teacher, others, 0.5).item() == pytest.approx(0, abs=1e-7)
+    by_teacher = np.exp([2, 0]) / np.exp([2, 0]).sum()
+    expected = (by_teacher * np.log(by_teacher / by_teacher[::-1])).sum()  # a student that ranks them the other way
+    assert neighbor_loss(torch.tensor([[0.0, 1.0]]), teacher, others, 0.5).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_neighbors_count_by_their_weight_and_are_drawn_by_the_step() -> None:
+    without, once, twice = (float(gradients(neighbor_weight=weight)[0](0).detach()) for weight in (0.0, 1.0, 2.0))
+    assert once > without + 0.1
+    assert twice - once == pytest.approx(once - without, rel=1e-3)
+    assert float(gradients(neighbor_weight=1.0)[0](0).detach()) == once
+    assert float(gradients(neighbor_weight=1.0, neighbors=10_000)[0](0).detach()) > without  # of 400 texts
 
 
 def test_a_student_that_teaches_itself_takes_every_other_text_for_a_negative() -> None:
