@@ -21,7 +21,6 @@ from filelock import FileLock, Timeout
 
 from federation.errors import LedgerCorrupt, LedgerLocked
 from federation.privacy.ledger_file import (
-    GENESIS,
     Budget,
     Entry,
     LedgerState,
@@ -30,11 +29,8 @@ from federation.privacy.ledger_file import (
     head_path,
     ledger_missing,
     read_ledger,
-    to_line,
-    write_head,
 )
-from student.artifacts.digests import digest_bytes
-from student.artifacts.durable import write_durably
+from student.artifacts.hash_chain import GENESIS, ChainEnd, append_line, drop_torn_line, start_file, write_head
 
 
 def create_ledger(path: Path, branch: str, *, now: datetime | None = None) -> LedgerState:
@@ -51,9 +47,7 @@ def create_ledger(path: Path, branch: str, *, now: datetime | None = None) -> Le
     opened = Opened(
         serial=0, previous=GENESIS, at=_stamp(now or datetime.now(UTC)), branch=branch, ledger_id=secrets.token_hex(16)
     )
-    line = to_line(opened)
-    write_durably(path, line)
-    write_head(path, 0, digest_bytes(line[:-1]))
+    write_head(head_path(path), start_file(path, opened))
     return read_ledger(path)
 
 
@@ -119,21 +113,14 @@ class Ledger:
         self.close()
 
     def _append(self, entry: Entry) -> None:
-        line = to_line(entry)
-        os.lseek(self._descriptor, 0, os.SEEK_END)
-        if os.write(self._descriptor, line) != len(line):
-            raise OSError(f"{self.path} took only part of a line; is the disk full?")
-        os.fsync(self._descriptor)
-        head = digest_bytes(line[:-1])
-        write_head(self.path, entry.serial, head)
+        end = append_line(self._descriptor, self.path, entry)
+        write_head(head_path(self.path), end)
         state = self.state
-        self.state = LedgerState(state.branch, state.ledger_id, (*state.entries, entry), head, entry.at)
+        self.state = LedgerState(state.branch, state.ledger_id, (*state.entries, entry), end.digest, entry.at)
 
     def _heal(self) -> None:
-        if self.state.torn_bytes:
-            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - self.state.torn_bytes)
-            os.fsync(self._descriptor)
-        write_head(self.path, self.state.serial, self.state.head)
+        drop_torn_line(self._descriptor, self.state.torn_bytes)
+        write_head(head_path(self.path), ChainEnd(self.state.serial, self.state.head))
 
 
 def _lock(path: Path) -> FileLock:

@@ -1,30 +1,23 @@
 """The two files of a privacy ledger: their lines, and the reading that verifies all of them. Torch-free.
 
-A file of JSON lines. The first opens the ledger; every other records one release. Each line holds the SHA-256 of the
-line before it, so that none can be changed, left out or put elsewhere; beside it a head file names the last line, so
-that the end cannot be cut off either. A crash can only leave (1) an unfinished last line, which was never acknowledged
-and is dropped, or (2) a line that the head does not name yet, which counts as spent. Everything else is
-`LedgerCorrupt`: nothing is released until someone has looked.
+A hash chain (`student/artifacts/hash_chain.py`) and its head. The first line opens the ledger; every other records one
+release. A line that the head does not name yet counts as spent. A chain that is broken is `LedgerCorrupt`: nothing is
+released until someone has looked.
 """
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from federation.errors import BudgetRefused, LedgerCorrupt, LedgerMissing
 from federation.privacy.accounting import NEIGHBORING, UNIT, BucketRange, Spending, epsilon_of_worst
-from student.artifacts.digests import digest_bytes
-from student.artifacts.durable import write_durably
+from student.artifacts.hash_chain import ChainBroken, ChainFormat, Flaw, Line, check_head, parse_chain, read_head
 
 LEDGER_FORMAT: Final = "orilla-ledger"
 LEDGER_FORMAT_VERSION: Final = 1
-GENESIS = "0" * 64
-"""Stands for the line before the first."""
-_AnyLine = TypeVar("_AnyLine", bound="Line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +45,6 @@ class NoisyRelease:
     steps: int = 1
     customers_from: float = 0.0
     customers_to: float = 1.0
-
-
-class Line(BaseModel):
-    """A line of the file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    serial: int
-    previous: str
-    at: str
 
 
 class Opened(Line):
@@ -169,44 +152,19 @@ def read_ledger(path: Path) -> LedgerState:
         LedgerMissing: it is not there. LedgerCorrupt: it is not what was written.
     """
     try:
-        content = path.read_bytes()
+        chain = parse_chain(path.read_bytes(), path, _FORMAT)
+        check_head(chain, path, _FORMAT.name, head_path(path), read_head(head_path(path)))
     except FileNotFoundError as error:
         raise ledger_missing(path) from error
-    *lines, torn = content.split(b"\n")
-    if not lines:
-        raise LedgerCorrupt(f"{path} has no whole line; restore it from a backup")
-    opened: Opened = _parse(lines[0], Opened, path, 0)
-    entries, previous, at = [], digest_bytes(lines[0]), opened.at
-    if opened.previous != GENESIS:
-        raise LedgerCorrupt(f"{path} line 1 does not begin a ledger; restore it from a backup")
-    for serial, line in enumerate(lines[1:], start=1):
-        entry: Entry = _parse(line, Entry, path, serial)
-        if entry.previous != previous:
-            raise LedgerCorrupt(
-                f"{path} line {serial + 1} follows {entry.previous[:12]}, but the line above it is {previous[:12]}; "
-                "the ledger was altered: restore it from a backup"
-            )
-        entries.append(entry)
-        previous, at = digest_bytes(line), entry.at
-    state = LedgerState(opened.branch, opened.ledger_id, tuple(entries), previous, at, len(torn))
-    _check_head(path, state, lines)
-    return state
+    except ChainBroken as error:
+        raise LedgerCorrupt(f"{error}; {_ADVICE[error.flaw]}") from error
+    opened, last = chain.first, chain.last
+    return LedgerState(opened.branch, opened.ledger_id, chain.following, chain.end.digest, last.at, chain.torn_bytes)
 
 
 def ledger_missing(path: Path) -> LedgerMissing:
     """The refusal where there is no ledger."""
     return LedgerMissing(f"no ledger at {path}; restore it from a backup, or start one when the branch enrolls")
-
-
-def to_line(line: Line) -> bytes:
-    """The bytes of one line, its end included."""
-    value: dict[str, Any] = line.model_dump(mode="json")
-    return (json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
-
-
-def write_head(path: Path, serial: int, digest: str) -> None:
-    """Names the last line of the ledger at `path` in the file beside it, durably."""
-    write_durably(head_path(path), json.dumps({"serial": serial, "digest": digest}).encode())
 
 
 def head_path(path: Path) -> Path:
@@ -218,33 +176,10 @@ def _kind_of(one: NoisyRelease | Entry) -> tuple[Spending, BucketRange]:
     return Spending(one.noise_multiplier, one.sample_rate), BucketRange(one.customers_from, one.customers_to)
 
 
-def _check_head(path: Path, state: LedgerState, lines: list[bytes]) -> None:
-    try:
-        head = json.loads(head_path(path).read_bytes())
-        serial, digest = int(head["serial"]), str(head["digest"])
-    except FileNotFoundError:
-        if state.serial == 0:  # killed between the first line and its head
-            return
-        raise LedgerCorrupt(f"{head_path(path)} is missing; restore it from a backup") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise LedgerCorrupt(f"{head_path(path)} is not a ledger's head; restore it from a backup") from error
-    if state.serial not in (serial, serial + 1):
-        raise LedgerCorrupt(
-            f"{path} ends with line {state.serial + 1}, but {head_path(path).name} names line {serial + 1}; "
-            "entries were lost: restore both files from one backup"
-        )
-    if digest_bytes(lines[serial]) != digest:
-        raise LedgerCorrupt(f"{path} line {serial + 1} is not the one that its head names; restore it from a backup")
-
-
-def _parse(line: bytes, model: type[_AnyLine], path: Path, serial: int) -> _AnyLine:
-    try:
-        parsed = model.model_validate_json(line)
-    except ValidationError as error:
-        raise LedgerCorrupt(
-            f"{path} line {serial + 1} is not an entry of a ledger of version {LEDGER_FORMAT_VERSION}; "
-            "it was damaged or written by a later version: restore it from a backup, or upgrade orilla"
-        ) from error
-    if parsed.serial != serial:
-        raise LedgerCorrupt(f"{path} line {serial + 1} says it is number {parsed.serial}; restore it from a backup")
-    return parsed
+_FORMAT = ChainFormat("a ledger", LEDGER_FORMAT_VERSION, Opened, Entry)
+_ADVICE = {
+    Flaw.DAMAGED: "restore it from a backup",
+    Flaw.ALTERED: "the ledger was altered: restore it from a backup",
+    Flaw.CUT: "entries were lost: restore both files from one backup",
+    Flaw.UNREADABLE: "it was damaged or written by a later version: restore it from a backup, or upgrade orilla",
+}
