@@ -9,14 +9,13 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.errors import StoreDamaged, StoreForeign, StoreTooNew, StoreTooOld, StoreUnavailable
-from edge_agent.storage.database import DATABASE, SCHEMA_VERSION
-from edge_agent.storage.failures import named_failures
+from edge_agent.errors import StoreDamaged, StoreUnavailable
+from edge_agent.storage.database import DATABASE
+from edge_agent.storage.read_only import query_read_only
 from student.artifacts.digests import digest_bytes
 from student.embeddings import Embeddings
 
@@ -55,7 +54,7 @@ def read_staff_feedback(store: Path) -> list[StaffFeedback]:
     Raises:
         StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged, StoreFull, StoreUnavailable: it cannot be read.
     """
-    rows = _query(store, "SELECT text, intent, document_id, customer FROM feedback ORDER BY id")
+    rows = query_read_only(store, "SELECT text, intent, document_id, customer FROM feedback ORDER BY id")
     return [StaffFeedback(*row) for row in rows]
 
 
@@ -70,7 +69,7 @@ def read_passage_embeddings(store: Path, embedding_space: str, *, dimension: int
     Raises:
         StoreForeign, StoreTooNew, StoreTooOld, StoreDamaged, StoreFull, StoreUnavailable: it cannot be read.
     """
-    rows = _query(
+    rows = query_read_only(
         store,
         "SELECT p.document_id, e.embedding FROM embeddings e JOIN passages p ON p.id = e.passage_id "
         "JOIN embedding_spaces s ON s.id = e.space_id "
@@ -161,29 +160,6 @@ class EmbeddingCache:
                 "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
                 [(self._bundle, digest, content) for digest, content in embeddings.items()],
             )
-
-
-def _query(store: Path, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-    path = store / DATABASE
-    with named_failures(path):
-        uri = f"{path.resolve().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
-            _check_version(path, database.execute("PRAGMA user_version").fetchone()[0])
-            return database.execute(query, values).fetchall()
-
-
-def _check_version(path: Path, version: int) -> None:
-    if version == 0:
-        raise StoreForeign(f"{path} is an SQLite file, but not an Orilla store; name the agent's folder")
-    if version > SCHEMA_VERSION:
-        raise StoreTooNew(
-            f"store {path} has version {version}; this program reads up to {SCHEMA_VERSION}; upgrade orilla"
-        )
-    if version < SCHEMA_VERSION:
-        raise StoreTooOld(
-            f"store {path} has version {version}; this program reads {SCHEMA_VERSION}: open it "
-            "with the edge agent once, which upgrades it"
-        )
 
 
 @contextlib.contextmanager
