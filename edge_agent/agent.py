@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_agent.answering.lookup import Lookup
 from edge_agent.answering.pipeline import Questions
+from edge_agent.audit.log import AuditLog
+from edge_agent.changes import Changes
 from edge_agent.errors import AgentError, InputInvalid
 from edge_agent.feedback.log import FeedbackLog, NewFeedback
 from edge_agent.forgetting import Asked, Receipt, forget
@@ -23,8 +22,8 @@ from edge_agent.ingest.folder.places import absolute
 from edge_agent.ingest.jobs import JOBS, Job, OnPassages, delete_job_records
 from edge_agent.ingest.outcome import Ingested, Outcome
 from edge_agent.ingest.parsing.document_format import DocumentFormat
-from edge_agent.ingest.parsing.titles import title_from_name
 from edge_agent.ingest.preparation import Preparation
+from edge_agent.models.active_model import ActiveModel
 from edge_agent.models.erasure import Erasure
 from edge_agent.models.lifecycle import Models
 from edge_agent.readiness import Readiness, readiness_of
@@ -32,7 +31,7 @@ from edge_agent.reporting.base_report import BaseReport, report_on
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
 from edge_agent.storage.overview import ShownDocument, list_documents, show_document, whole_documents
-from edge_agent.storage.records import Document, EncodedDocument, OnChange, Root, StoredFile
+from edge_agent.storage.records import Document, EncodedDocument, Root, StoredFile
 from edge_agent.text import checked, checked_source
 from student.masking.identifiers import find_identifiers
 
@@ -45,6 +44,7 @@ class Agent:
     Attributes:
         store: what is known.
         models: what answers.
+        changes: changes documents and roots; `audit` is the log of who did.
         questions: asks for answers; `lookup` for passages, documents and intents.
         feedback: what staff said.
     """
@@ -64,7 +64,9 @@ class Agent:
         self._preparation = Preparation(settings)
         self.store = Store(settings.store)
         self.feedback = FeedbackLog(self.store.database)
-        self.models = Models(settings, self.store, on_embedded=on_reembedded)
+        self.audit = AuditLog(settings.store)
+        self.models = Models(settings, self.store, self.audit, on_embedded=on_reembedded)
+        self.changes = Changes(self.store, self.models, self.audit)
         self.questions = Questions(settings, self.store, self.models, self.feedback if settings.is_reviewing else None)
         self.lookup = Lookup(settings, self.store, self.models)
         self._erasure = Erasure(self.store, self.models)
@@ -126,17 +128,18 @@ class Agent:
         if known is not None and known.container_id is not None:
             raise InputInvalid("an attachment of another document has that source; give this one another")
         if known is not None and known.content_sha256 == raw.digest:
-            return Ingested(Outcome.UNCHANGED, self._confirm(known, raw))
+            return Ingested(Outcome.UNCHANGED, self.changes.confirm(known, raw.root, raw.bytes_sha256))
         try:
             read = self._preparation.read(raw, partial(self._is_taken, raw, known))
         except AgentError as error:
-            self._note_refusal(known, raw.root, raw.source, str(error))
+            self.changes.note_refusal(known, raw.root, raw.source, str(error))
             raise
         if known is None and older is not None and self._has_text(older, read[0].new.text):
-            self._confirm(older, raw)
+            self.changes.confirm(older, raw.root, raw.bytes_sha256)
         ingested = None
-        while ingested is None:
-            ingested = self._put(read, on_passages)
+        while ingested is None:  # once more where the model was replaced meanwhile
+            model = self.models.active
+            ingested = self.changes.put(self._encoded(read, model, on_passages), model)
         return ingested
 
     def ingest_job(self, job: Job, content: bytes, on_passages: OnPassages) -> Ingested:
@@ -170,12 +173,7 @@ class Agent:
         Raises:
             DocumentUnknown: there is none with that id. InputInvalid: it is an attachment, or another has the source.
         """
-        source = checked_source(source)
-        with self.models.changing:
-            document = self.store.snapshots.read(lambda snapshot: snapshot.document(document_id))
-            is_named = document.title == title_from_name(document.source)[:300]
-            title = title_from_name(source)[:300] if is_named else document.title
-            self.store.move(document_id, source, title, on_change=self._followed())
+        self.changes.move(document_id, checked_source(source))
 
     def mark_stale(self, root: str, source: str, reason: str) -> None:
         """Says that a document was refused, and why: an earlier version of it that is stored is stale from then on.
@@ -190,7 +188,7 @@ class Agent:
         known = self.store.snapshots.read(lambda snapshot: snapshot.document_of(name, root))
         if known is None and self.settings.masks_documents and find_identifiers(name):
             return
-        self._note_refusal(known, root, name, reason)
+        self.changes.note_refusal(known, root, name, reason)
 
     def report(self) -> BaseReport:
         """The state of the base, and what to mend first. Reads all of it: a second for some thousand passages."""
@@ -215,8 +213,7 @@ class Agent:
             DocumentUnknown: there is none with that id. InputInvalid: it is an attachment.
         """
         document = self.store.snapshots.read(lambda snapshot: snapshot.document(document_id))
-        with self.models.changing:
-            self.store.delete(document_id, on_change=self._followed())
+        self.changes.delete(document)
         self.erase(lambda job: job.is_of(document))
 
     def add_root(self, path: Path) -> str:
@@ -225,7 +222,7 @@ class Agent:
         Raises:
             InputInvalid: it lies in another root.
         """
-        return self.store.roots.add(str(absolute(path)))
+        return self.changes.add_root(str(absolute(path)))
 
     def roots(self) -> list[Root]:
         """The folders that documents come from, by label."""
@@ -233,12 +230,11 @@ class Agent:
 
     def move_root(self, label: str, path: Path) -> None:
         """Says that a folder stands elsewhere now; its documents stay. Raises `RootUnknown`, `InputInvalid`."""
-        self.store.roots.move(label, str(absolute(path)))
+        self.changes.move_root(label, str(absolute(path)))
 
     def forget_root(self, label: str) -> None:
         """Deletes a root and all its documents for good, as `delete_document` does. Raises `RootUnknown`."""
-        with self.models.changing:
-            self.store.roots.forget(label, on_change=self._followed())
+        self.changes.forget_root(label)
         self.erase(lambda job: job.root == label)
 
     def erase(self, is_meant: Callable[[Job], bool], *, is_trial: bool = False) -> int:
@@ -280,61 +276,20 @@ class Agent:
         """The agreement of index and store, and the result of the probes."""
         return readiness_of(self.settings, self.store, self.models)
 
-    def _put(self, read: Sequence[ReadDocument], on_passages: OnPassages) -> Ingested | None:
-        """Chunks, encodes and stores a document and its attachments; None when the model was replaced: do it again."""
-        model = self.models.active
-        encoded: list[EncodedDocument] = []
+    def _encoded(
+        self, read: Sequence[ReadDocument], model: ActiveModel, on_passages: OnPassages
+    ) -> list[EncodedDocument]:
+        """A document and its attachments, chunked and encoded."""
+        encoded = []
         for each in read:
             made = self._preparation.encode(each.new, each.extract, model.student.encoder, on_passages)
             encoded.append(EncodedDocument(each.new, made.spans, made.embeddings, made.sentences))
-        with self.models.changing:
-            if model.index is not self.models.active.index:
-                return None
-            first = encoded[0]
-            change = self.store.put(
-                first.document,
-                first.spans,
-                first.embeddings,
-                first.sentences,
-                model.space,
-                attachments=encoded[1:],
-                on_change=self._followed(np.concatenate([each.embeddings for each in encoded])),
-            )
-            stored = self.store.snapshots.read(lambda snapshot: snapshot.document(change.document_id))  # as it was put
-        return Ingested(Outcome.REPLACED if change.is_replacement else Outcome.ADDED, stored)
-
-    def _followed(self, embeddings: NDArray[np.floating] | None = None) -> OnChange:
-        """Lets the index follow a change, with the embeddings (N, D) of new passages; `models.changing` is held."""
-        index = self.models.active.index
-        return lambda change, changes: index.apply(
-            changes, added=change.added, embeddings=embeddings, removed=change.removed
-        )
-
-    def _confirm(self, known: Document, raw: RawDocument) -> Document:
-        """A document that came again as it is known: whatever was refused meanwhile, it is the version of now."""
-        if not known.is_stale and (known.root, known.bytes_sha256) == (raw.root, raw.bytes_sha256):
-            return known
-        with self.models.changing:
-            self.store.confirm(known.document_id, raw.root, raw.bytes_sha256, on_change=self._followed())
-            return self.store.snapshots.read(lambda snapshot: snapshot.document(known.document_id))
+        return encoded
 
     def _has_text(self, known: Document, text: str) -> bool:
         """Whether a document has the words of a text; markup and spaces were read otherwise by older versions."""
         _, before = self.store.snapshots.read(lambda snapshot: snapshot.document_with_text(known.document_id))
         return re.findall(r"\w+", before) == re.findall(r"\w+", text)
-
-    def _note_refusal(self, known: Document | None, root: str, source: str, reason: str) -> None:
-        """Marks a document whose update was refused, or keeps why there is none; the refusal itself counts more."""
-        if known is not None and known.stale_reason == reason:
-            return
-        try:
-            with self.models.changing:
-                if known is None:
-                    self.store.refusals.add(root, source, reason)
-                else:
-                    self.store.mark_stale(known.document_id, reason, on_change=self._followed())
-        except AgentError as error:
-            log.warning("a refusal could not be noted: %s", error)
 
     def _is_taken(self, raw: RawDocument, known: Document | None, source: str) -> bool:
         """Whether a document has a source in the root of another, and is no attachment of that one."""

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from edge_agent.answering.results import Answer
 from edge_agent.errors import (
     AgentError,
+    AuditBroken,
     JobQueueFull,
     ServerUnreachable,
     StoreDamaged,
@@ -210,6 +211,7 @@ def _refusal(problem: dict[str, Any]) -> AgentError:
 
 
 _OF_THE_SERVER = {
+    "audit-broken": AuditBroken,
     "job-queue-full": JobQueueFull,
     "key-missing": ServerUnreachable,
     "key-refused": ServerUnreachable,

@@ -17,6 +17,7 @@
         ├── HeadUnknown            no intent head of the branch with that id     (HTTP 404)
         ├── HeadUnusable           an intent head that cannot be put to work now (HTTP 409)
         ├── JobQueueFull           too many documents or examples wait           (HTTP 503)
+        ├── AuditBroken            the audit log is not what was written         (HTTP 503)
         ├── StoreForeign           a file that is not our store
         ├── StoreTooNew            a store of a later version
         ├── StoreTooOld            a store that the agent has not upgraded yet
@@ -94,6 +95,10 @@ class HeadUnusable(AgentError):
 
 class JobQueueFull(AgentError):
     """Too many documents, or examples of intents, wait."""
+
+
+class AuditBroken(AgentError):
+    """The audit log is not what was written; nothing is changed until someone has looked."""
 
 
 class StoreForeign(AgentError):

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from edge_agent.audit.lines import Action
 from edge_agent.errors import DocumentUnknown, InputInvalid
 from edge_agent.ingest.jobs import Job
 from edge_agent.storage.feedback import Feedback, Review
@@ -74,9 +75,15 @@ class Receipt:
     is_erased: bool
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many things were deleted, by their kind."""
+        counted = {name: getattr(self, name) for name in ("feedback", "reviews", "refusals", "jobs")}
+        return counted | {"documents": len(self.documents)}
+
+    @property
     def found(self) -> int:
         """How many things were found in all."""
-        return self.feedback + self.reviews + self.refusals + self.jobs + len(self.documents) + self.documents_kept
+        return sum(self.counts.values()) + self.documents_kept
 
 
 def forget(agent: "Agent", asked: Asked) -> Receipt:
@@ -109,7 +116,7 @@ def forget(agent: "Agent", asked: Asked) -> Receipt:
         for document in deleted:
             agent.delete_document(document.document_id)
     salt = secrets.token_bytes(16)
-    return Receipt(
+    receipt = Receipt(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         by="words" if asked.customer is None else "customer",
         asked_salt=salt.hex(),
@@ -123,6 +130,9 @@ def forget(agent: "Agent", asked: Asked) -> Receipt:
         is_trial=asked.is_trial,
         is_erased=not agent.store.database.has_to_erase,
     )
+    if not asked.is_trial:
+        agent.audit.record(Action.FORGOTTEN, counts=receipt.counts)
+    return receipt
 
 
 def expire(agent: "Agent", now: datetime, *, keep_days: int) -> tuple[int, int, int]:

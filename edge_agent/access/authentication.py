@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from edge_agent.access.key_file import KeyFile
 from edge_agent.access.scopes import Caller, Scope
+from edge_agent.audit import actors
 
 if TYPE_CHECKING:
     from edge_agent.access.tokens import TokenVerifier
 
 THIS_MACHINE = Caller("this machine", frozenset({Scope.ADMIN}))
 """Whoever asks without a key, where the server was started to trust its machine."""
-COMMANDS = Caller("commands", frozenset({Scope.ADMIN}))
+COMMANDS = Caller(actors.COMMANDS, frozenset({Scope.ADMIN}))
 """The commands on this machine that can read the store's folder: they could read and write the store itself."""
 
 

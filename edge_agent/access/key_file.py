@@ -5,7 +5,7 @@ the folder, and an exported base carries no keys. A server sees changes at its n
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from edge_agent.access.keys import ApiKey, NewKey, after_hours, in_words, is_secret_of, key_id_of, make_key
 from edge_agent.access.scopes import Scope
+from edge_agent.audit.lines import Action
+from edge_agent.audit.log import AuditLog
 from edge_agent.errors import InputInvalid, KeysExposed, KeyUnknown, StoreDamaged
 from student.artifacts.durable import write_durably
 from student.artifacts.private import PRIVATE_FILE, make_private_folder, read_private
@@ -39,6 +41,7 @@ class KeyFile:
             store: its folder, made when the first key is.
         """
         self._path = store / KEYS
+        self._audit = AuditLog(store)
         self._lock = threading.Lock()
         self._read: tuple[tuple[int, ...], tuple[ApiKey, ...]] | None = None
 
@@ -70,7 +73,7 @@ class KeyFile:
     ) -> NewKey:
         """Makes a key and keeps its digest. Raises `InputInvalid`, and as `all`."""
         made = make_key(name, scopes, now=now, expires_at=expires_at)
-        self._change(lambda keys: (*keys, made.key))
+        self._change(lambda keys: (*keys, made.key), {Action.KEY_CREATED: made.key.key_id})
         return made
 
     def rotate(self, key_id: str, *, now: datetime, overlap_hours: float = 0) -> NewKey:
@@ -87,13 +90,15 @@ class KeyFile:
             ended = replace(former, revoked_at=in_words(now))
         else:
             ended = replace(former, expires_at=in_words(ends if expires_at is None else min(ends, expires_at)))
-        self._change(lambda keys: (*(ended if key.key_id == key_id else key for key in keys), made.key))
+        done = {Action.KEY_ROTATED: key_id, Action.KEY_CREATED: made.key.key_id}
+        self._change(lambda keys: (*(ended if key.key_id == key_id else key for key in keys), made.key), done)
         return made
 
     def revoke(self, key_id: str, *, now: datetime) -> None:
         """Ends a key, at once and for good. Raises `KeyUnknown`, and as `all`."""
         ended = replace(self._active(key_id, now), revoked_at=in_words(now))
-        self._change(lambda keys: tuple(ended if key.key_id == key_id else key for key in keys))
+        done = {Action.KEY_REVOKED: key_id}
+        self._change(lambda keys: tuple(ended if key.key_id == key_id else key for key in keys), done)
 
     def _active(self, key_id: str, now: datetime) -> ApiKey:
         for key in self.all():
@@ -101,7 +106,8 @@ class KeyFile:
                 return key
         raise KeyUnknown("no active key has that id; list them with `orilla edge keys list` or GET /v1/keys")
 
-    def _change(self, change: Callable[[tuple[ApiKey, ...]], tuple[ApiKey, ...]]) -> None:
+    def _change(self, change: Callable[[tuple[ApiKey, ...]], tuple[ApiKey, ...]], done: Mapping[Action, str]) -> None:
+        """Changes the file, and records what is done to which key."""
         make_private_folder(self._path.parent)
         with FileLock(self._path.with_suffix(".lock"), mode=PRIVATE_FILE):
             changed = change(self.all())
@@ -109,6 +115,8 @@ class KeyFile:
                 raise InputInvalid(
                     f"there are {MAX_KEYS} keys, ended ones included; delete {self._path} to begin again"
                 )
+            for action, key_id in done.items():
+                self._audit.record(action, key_id)
             write_durably(self._path, _KEYS.dump_json(changed, indent=1), mode=PRIVATE_FILE)
 
     def _parsed(self) -> tuple[ApiKey, ...]:

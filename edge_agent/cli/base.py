@@ -136,10 +136,13 @@ def export_command(
     Works while the store is served. The file holds the documents' texts: keep it as you keep those. Bring it back with
     `orilla edge import`.
     """
+    from edge_agent.audit.lines import Action
+    from edge_agent.audit.log import AuditLog
     from edge_agent.storage.transfer import export_base
 
     with progress_bar("exporting") as show:
         manifest = export_base(store, out, on_bytes=lambda done, total: show(done, total, "exporting"))
+    AuditLog(store).record(Action.BASE_EXPORTED, digest=manifest.sha256, counts={"documents": manifest.documents})
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(manifest)))
     else:
@@ -152,11 +155,14 @@ def import_command(
     as_json: JsonOption = False,
 ) -> None:
     """Make a store of an exported base. Its folder must hold none yet; a base of an older version is upgraded."""
+    from edge_agent.audit.lines import Action
+    from edge_agent.audit.log import AuditLog
     from edge_agent.storage.lock import StoreLock
     from edge_agent.storage.transfer import import_base
 
     with progress_bar("importing") as show, StoreLock(store):
         manifest = import_base(archive, store, on_bytes=lambda done, total: show(done, total, "importing"))
+        AuditLog(store).record(Action.BASE_IMPORTED, digest=manifest.sha256, counts={"documents": manifest.documents})
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(manifest)))
     else:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_agent.cli.keys
+from edge_agent.cli.audit import audit_command
 from edge_agent.cli.base import add_base_commands
 from edge_agent.cli.forget import forget_command
 from edge_agent.cli.opening import AgentOpener, opened_agent, require_store
@@ -197,3 +198,4 @@ def check(
 
 add_base_commands(app)
 app.command("forget")(forget_command)
+app.command("audit")(audit_command)

@@ -183,6 +183,7 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
     from edge_agent.access.authentication import Authentication
     from edge_agent.access.key_file import KeyFile
     from edge_agent.agent import Agent
+    from edge_agent.audit.log import recorded_service
     from edge_agent.http.admission.deadlines import DeadlineProtocol
     from edge_agent.http.admission.reachability import require_protection
     from edge_agent.http.app import create_app
@@ -207,6 +208,7 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
             Jobs(settings.store / JOBS, agent.ingest_job) as jobs,
             HeadLearning(agent.models.own_heads, agent.models.learning_start) as learning,
             Retention(agent, settings.keep_days),
+            recorded_service(agent.audit),
         ):
             _keep_uploads_in(settings.store / UPLOADS)
             listener.listen(2048)

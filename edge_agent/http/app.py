@@ -16,6 +16,7 @@ from edge_agent.http.admission.body_limit import BodyLimitMiddleware
 from edge_agent.http.admission.json_bodies import JsonBodyRoute
 from edge_agent.http.admission.load import LoadMiddleware
 from edge_agent.http.admission.origins import HostAndOriginMiddleware
+from edge_agent.http.audit import add_audit_routes
 from edge_agent.http.documents import DOCUMENT_BODIES, add_document_routes, add_upload_routes
 from edge_agent.http.feedback import add_feedback_routes
 from edge_agent.http.intents import EXAMPLE_BODIES, add_intent_routes
@@ -93,5 +94,6 @@ def create_routes(
     add_intent_routes(app, agent, learning)
     add_operation_routes(app, agent, metrics)
     add_key_routes(app, keys)
+    add_audit_routes(app, agent.settings.store)
     describe_api(app)
     return app

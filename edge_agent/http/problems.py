@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 
 from edge_agent.errors import (
     AgentError,
+    AuditBroken,
     ContentTooLarge,
     DocumentUnknown,
     DocumentUnreadable,
@@ -53,6 +54,7 @@ STATUS_OF: Mapping[type[Exception], HTTPStatus] = {
     JobQueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
     DocumentUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
     KeysExposed: HTTPStatus.SERVICE_UNAVAILABLE,
+    AuditBroken: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreFull: HTTPStatus.INSUFFICIENT_STORAGE,

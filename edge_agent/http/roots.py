@@ -45,12 +45,12 @@ def add_root_routes(app: FastAPI, agent: Agent) -> None:
     @app.post("/v1/roots", tags=["documents"], responses=describe(HTTPStatus.UNPROCESSABLE_ENTITY))
     def add_root(request: RootRequest) -> RootLabel:
         """The label of a folder, to upload its documents with; the same path again has the same one."""
-        return RootLabel(label=agent.store.roots.add(request.path))
+        return RootLabel(label=agent.changes.add_root(request.path))
 
     @app.patch("/v1/roots/{label}", tags=["documents"], responses=unknown)
     def move_root(label: str, request: RootRequest) -> RootLabel:
         """Says that a folder stands at another path now; its documents stay."""
-        agent.store.roots.move(label, request.path)
+        agent.changes.move_root(label, request.path)
         return RootLabel(label=label)
 
     @app.delete("/v1/roots/{label}", tags=["documents"], status_code=204, responses=unknown)

@@ -19,6 +19,7 @@ from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
 
+from edge_agent.audit.actors import COMMANDS, acting_as, current_actor
 from edge_agent.errors import AgentError, JobQueueFull, JobUnknown
 from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.document_format import DocumentFormat
@@ -63,6 +64,7 @@ class Job:
         passages_done: how many of them are embedded.
         result: when it is done.
         refusal, detail: when it failed: the error's class, and what it says.
+        actor: who gave it.
     """
 
     job_id: str
@@ -81,6 +83,7 @@ class Job:
     result: Ingested | None = None
     refusal: str | None = None
     detail: str | None = None
+    actor: str = COMMANDS
 
     @property
     def has_ended(self) -> bool:
@@ -159,6 +162,7 @@ class Jobs:
                 title=title,
                 root=root,
                 file_date=file_date,
+                actor=current_actor(),
             )
             with named_failures(self._folder):
                 try:
@@ -212,7 +216,8 @@ class Jobs:
 
         try:
             content = self._content(job.job_id).read_bytes()
-            ingested = self._ingest(job, content, on_passages)
+            with acting_as(job.actor):
+                ingested = self._ingest(job, content, on_passages)
         except _Interrupted:
             self._change(replace(job, state=JobState.QUEUED, attempts=job.attempts - 1))
             return

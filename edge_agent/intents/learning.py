@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from edge_agent.audit.actors import current_actor
 from edge_agent.errors import ExamplesInvalid, InputInvalid, JobQueueFull
 from edge_agent.ingest.jobs import INTERNAL, MAX_ATTEMPTS, JobState
 from edge_agent.intents.example_rows import check_rows, pack_rows
@@ -128,6 +129,7 @@ class HeadLearning:
                 examples=len(rows),
                 row=row,
                 options=options,
+                actor=current_actor(),
             )
             self._heads.accept(head, pack_rows(rows))
         self._waiting.put(head.head_id)

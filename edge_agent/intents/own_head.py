@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from edge_agent.audit.actors import COMMANDS
 from edge_agent.ingest.jobs import JobState
 
 
@@ -36,6 +37,7 @@ class OwnHead:
         embedding_space: that it reads; heads answer over bundles of their own space alone.
         labels: that it has.
         refusal, detail: when it failed: the error's class, and what it says.
+        actor: who gave the examples.
     """
 
     head_id: str
@@ -50,6 +52,7 @@ class OwnHead:
     labels: tuple[str, ...] = ()
     refusal: str | None = None
     detail: str | None = None
+    actor: str = COMMANDS
 
     @property
     def has_ended(self) -> bool:

@@ -17,6 +17,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from edge_agent.audit.actors import acting_as
+from edge_agent.audit.lines import Action
+from edge_agent.audit.log import AuditLog
 from edge_agent.errors import HeadUnknown, HeadUnusable
 from edge_agent.ingest.jobs import JobState
 from edge_agent.intents.own_head import OwnHead
@@ -44,9 +47,14 @@ class OwnHeads:
         A head is on disk whole or not at all, and the one at work is the former or the next, whenever the server ends.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Reads what a folder holds; leftovers of a kill are removed. The folder is made when a head first comes."""
-        self._folder, self._lock = folder, threading.Lock()
+    def __init__(self, folder: Path, audit: AuditLog) -> None:
+        """Reads what a folder holds; leftovers of a kill are removed. The folder is made when a head first comes.
+
+        Args:
+            folder: of the heads.
+            audit: of the store.
+        """
+        self._folder, self._audit, self._lock = folder, audit, threading.Lock()
         for leftover in folder.glob(".*"):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         self._heads = {head.head_id: head for head in self._read_folder()}
@@ -90,6 +98,9 @@ class OwnHeads:
     def change(self, head: OwnHead) -> OwnHead:
         """Keeps a head's new record; of one that has ended the examples go, and so do old heads beyond `MAX_KEPT`."""
         with self._lock, named_failures(self._folder):
+            if head.state is JobState.DONE:
+                with acting_as(head.actor):
+                    self._audit.record(Action.HEAD_MADE, head.head_id, digest=head.digest or "")
             write_durably(self._folder / head.head_id / _RECORD, _OWN_HEAD.dump_json(head), mode=_OWNER)
             self._heads[head.head_id] = head
             if head.has_ended:
@@ -111,6 +122,7 @@ class OwnHeads:
                 raise HeadUnusable("this head is at work; put another one to work first, or revert")
             if not self._heads[head_id].has_ended:
                 raise HeadUnusable(f"this head is {head.state}; delete it when it is done or failed")
+            self._audit.record(Action.HEAD_DELETED, head_id, digest=self._heads[head_id].digest or "")
             self._write_work(tuple(each for each in self._at_work if each != head_id))
             self._remove(head_id)
 
@@ -121,6 +133,7 @@ class OwnHeads:
             raise HeadUnusable(f"this head is {head.state}; only one that is done can be put to work")
         with self._lock, named_failures(self._folder):
             if head_id != (self._at_work or ("",))[-1]:
+                self._audit.record(Action.HEAD_ACTIVATED, head_id, digest=head.digest or "")
                 self._write_work((*self._at_work, head_id)[-MAX_PUT_TO_WORK:])
 
     def put_back(self) -> None:
@@ -128,6 +141,7 @@ class OwnHeads:
         with self._lock, named_failures(self._folder):
             if not self._at_work:
                 raise HeadUnusable("the bundle's own head is at work; there is none before it to go back to")
+            self._audit.record(Action.HEAD_REVERTED, self._at_work[-1])
             self._write_work(self._at_work[:-1])
 
     def read(self, head_id: str) -> StoredHead:

@@ -4,6 +4,7 @@ import logging
 import threading
 from dataclasses import replace
 
+from edge_agent.audit.log import AuditLog
 from edge_agent.errors import HeadUnusable
 from edge_agent.intents.learning import Start
 from edge_agent.intents.own_heads import OwnHeads
@@ -29,25 +30,27 @@ class Models:
         changing: held while documents or the active model change.
     """
 
-    def __init__(self, settings: AgentSettings, store: Store, *, on_embedded: OnEmbedded) -> None:
+    def __init__(self, settings: AgentSettings, store: Store, audit: AuditLog, *, on_embedded: OnEmbedded) -> None:
         """Opens the bundle of the settings, or the fallback bundle until that one is prepared.
 
         Args:
             settings: see `AgentSettings`.
             store: open.
+            audit: of the store.
             on_embedded: called with the number of passages embedded, where they must be before anything is served.
 
         Raises:
             BundleError: the bundle cannot be used. AgentError: the store cannot.
         """
-        self._settings, self._store = settings, store
-        self.own_heads = OwnHeads(settings.store / "intents")
+        self._settings, self._store, self._audit = settings, store, audit
+        self.own_heads = OwnHeads(settings.store / "intents", audit)
         self.changing = threading.Lock()
         self._reembedding: Reembedding | None = None
         student, next_space = _open_student(settings, store)
         try:
             if next_space is None:
                 embed_missing(store, student, on_embedded=on_embedded, should_stop=lambda: False)
+            audit.activate_bundle(student.bundle.digest)
             self.active = ActiveModel.open(settings, store, student, choose_head(student, self.own_heads))
         except BaseException:
             student.close()
@@ -120,6 +123,7 @@ class Models:
             with self._store.snapshots.open() as snapshot:
                 ids, embeddings = load_embeddings(snapshot, model.space, student.encoder.dimension)
                 model.index.reconcile(snapshot.changes, ids, embeddings)
+            self._audit.activate_bundle(student.bundle.digest)
             self._store.embeddings.activate(model.space)
             head = choose_head(student, self.own_heads)
             self.active = replace(model, head=head)  # who still asks the former one keeps it alive

@@ -31,7 +31,9 @@ from edge_agent.storage.records import (
     NewDocument,
     OnChange,
     PassageSpan,
+    Record,
     ignore_change,
+    record_nothing,
 )
 from edge_agent.storage.refusals import RefusalTable
 from edge_agent.storage.roots import RootTable, unknown_root
@@ -75,6 +77,7 @@ class Store:
         embedding_space: str,
         *,
         attachments: Sequence[EncodedDocument] = (),
+        record: Record = record_nothing,
         on_change: OnChange = ignore_change,
     ) -> Change:
         """Stores a document with its passages, their embeddings (N, D) and their sentences' (K, D each).
@@ -88,6 +91,7 @@ class Store:
             sentences: of its passages.
             embedding_space: of the embeddings.
             attachments: of the document and of each other, each after its container.
+            record: see `Record`.
             on_change: called once it is durable; see `Database.transaction`.
 
         Guarantees:
@@ -114,9 +118,12 @@ class Store:
                     ids[new.source] = free_id(db, new.root, new.source)
                 added += insert_document(db, ids[new.source], ids.get(new.container), each, embedding_space)
             change = Change(removed, added, ids[document.source], known is not None)
+            record(change)
         return change
 
-    def delete(self, document_id: str, *, on_change: OnChange = ignore_change) -> Change:
+    def delete(
+        self, document_id: str, *, record: Record = record_nothing, on_change: OnChange = ignore_change
+    ) -> Change:
         """Deletes a document and its attachments.
 
         Raises:
@@ -131,10 +138,19 @@ class Store:
                 raise InputInvalid("the document is an attachment; delete the document that holds it")
             self.database.note_deletion()
             removed, _ = delete_document(db, document_id)
-            change = Change(removed, [])
+            change = Change(removed, [], document_id)
+            record(change)
         return change
 
-    def move(self, document_id: str, source: str, title: str, *, on_change: OnChange = ignore_change) -> None:
+    def move(
+        self,
+        document_id: str,
+        source: str,
+        title: str,
+        *,
+        record: Record = record_nothing,
+        on_change: OnChange = ignore_change,
+    ) -> None:
         """Gives a document another source and title; its id, passages and embeddings stay, its attachments follow.
 
         Raises:
@@ -149,6 +165,7 @@ class Store:
                 raise InputInvalid("another document has that source; delete that one first, or give this one another")
             self.database.note_deletion()
             move_document(db, self.path, document, source, title)
+            record(Change([], [], document_id))
 
     def mark_stale(self, document_id: str, reason: str, *, on_change: OnChange = ignore_change) -> None:
         """Says that a later version of a document was refused, and why. Raises `DocumentUnknown`."""
@@ -157,7 +174,15 @@ class Store:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             change_document(db, self.path, document_id, stale_reason=reason, stale_since=since or now)
 
-    def confirm(self, document_id: str, root: str, bytes_sha256: str, *, on_change: OnChange = ignore_change) -> None:
+    def confirm(
+        self,
+        document_id: str,
+        root: str,
+        bytes_sha256: str,
+        *,
+        record: Record = record_nothing,
+        on_change: OnChange = ignore_change,
+    ) -> None:
         """Says that a document is the version of now, with the root and the bytes that it came with again.
 
         Raises:
@@ -166,6 +191,7 @@ class Store:
         with self.database.transaction(lambda changes: on_change(Change([], []), changes)) as db:
             known = {"root": root, "bytes_sha256": bytes_sha256}
             change_document(db, self.path, document_id, stale_reason="", stale_since="", **known)
+            record(Change([], [], document_id))
 
     def outdated_chunking(self, recipe: ChunkingRecipe) -> list[str]:
         """The sources of documents with outdated chunking: their passages were made by another recipe; ascending."""

@@ -242,14 +242,18 @@ class Change:
     """The consequence of a store's change: passage ids gone and new, and which document was put.
 
     Attributes:
-        document_id: of the document that was put, "" where none was.
+        document_id: of the document that was put, moved or deleted, "" where none was.
         is_replacement: whether it replaced an earlier version.
+        root: label of the root that was added or forgotten, "" where none was.
+        documents: how many were deleted with a root.
     """
 
     removed: list[int]
     added: list[int]
     document_id: str = ""
     is_replacement: bool = False
+    root: str = ""
+    documents: int = 0
 
 
 OnChange = Callable[[Change, int], None]
@@ -258,6 +262,14 @@ OnChange = Callable[[Change, int], None]
 
 def ignore_change(change: Change, changes: int) -> None:
     """Nobody follows the store."""
+
+
+Record = Callable[[Change], None]
+"""Called with a change in its transaction, before it is durable; what it raises undoes the change."""
+
+
+def record_nothing(change: Change) -> None:
+    """Nobody records what is changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from edge_agent.errors import InputInvalid, RootUnknown
 from edge_agent.storage.database import Database
 from edge_agent.storage.document_rows import delete_document
-from edge_agent.storage.records import Change, OnChange, Root, ignore_change
+from edge_agent.storage.records import Change, OnChange, Record, Root, ignore_change, record_nothing
 
 
 class RootTable:
@@ -21,7 +22,7 @@ class RootTable:
         with self._database.snapshots.open() as snapshot:
             return [Root(**row) for row in snapshot.rows(_ROOTS, [])]
 
-    def add(self, path: str) -> str:
+    def add(self, path: str, *, record: Record = record_nothing) -> str:
         """The label of the folder at an absolute path: the one that it has, else its name, made unique.
 
         Raises:
@@ -37,9 +38,10 @@ class RootTable:
             _require_outside(place, roots)
             label = _unique(unicodedata.normalize("NFC", place.name) or "root", {root.label for root in roots})
             db.execute("INSERT INTO roots (label, path) VALUES (?, ?)", [label, str(place)])
+            record(Change([], [], root=label))
         return label
 
-    def move(self, label: str, path: str) -> None:
+    def move(self, label: str, path: str, *, record: Record = record_nothing) -> None:
         """Says that a root stands at another path now; its documents stay.
 
         Raises:
@@ -50,8 +52,9 @@ class RootTable:
             _require_outside(place, [root for row in db.execute(_ROOTS) if (root := Root(**row)).label != label])
             if not db.execute("UPDATE roots SET path = ? WHERE label = ?", [str(place), label]).rowcount:
                 raise unknown_root()
+            record(Change([], [], root=label))
 
-    def forget(self, label: str, *, on_change: OnChange = ignore_change) -> None:
+    def forget(self, label: str, *, record: Record = record_nothing, on_change: OnChange = ignore_change) -> None:
         """Deletes a root and all its documents, for good. Raises `RootUnknown`."""
         change = Change([], [])
         with self._database.transaction(lambda changes: on_change(change, changes)) as db:
@@ -59,8 +62,10 @@ class RootTable:
                 raise unknown_root()
             self._database.note_deletion()
             query = "SELECT id FROM documents WHERE root = ? AND container_id IS NULL"
-            for row in db.execute(query, [label]).fetchall():
+            rows = db.execute(query, [label]).fetchall()
+            for row in rows:
                 change.removed.extend(delete_document(db, row["id"])[0])
+            record(replace(change, root=label, documents=len(rows)))
 
 
 def unknown_root() -> RootUnknown:

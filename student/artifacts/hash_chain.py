@@ -236,7 +236,12 @@ def drop_torn_line(descriptor: int, torn_bytes: int) -> None:
 
 def write_head(head: Path, end: ChainEnd, *, mode: int | None = None) -> None:
     """Names the last line of a chain in its head, durably."""
-    write_durably(head, json.dumps({"serial": end.serial, "digest": end.digest}).encode(), mode=mode)
+    write_durably(head, to_head(end), mode=mode)
+
+
+def to_head(end: ChainEnd) -> bytes:
+    """The content of the head that names a line."""
+    return json.dumps({"serial": end.serial, "digest": end.digest}).encode()
 
 
 def _parse(line: bytes, model: type[_AnyLine], form: ChainFormat[Any, Any], path: Path, number: int) -> _AnyLine:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from edge_agent.access.authentication import THIS_MACHINE, Authentication
 from edge_agent.access.rates import Rates
 from edge_agent.access.scopes import Caller
+from edge_agent.audit.actors import NOBODY, acting_as
 from edge_agent.errors import KeysExposed, StoreDamaged
 from edge_agent.http.admission.route_scopes import scopes_of
 from edge_agent.http.problems import problem, problem_of_error
@@ -58,7 +59,9 @@ class AuthenticationMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection."""
         refusal = await self._refusal(scope) if scope["type"] == "http" else None
-        await (refusal or self._app)(scope, receive, send)
+        caller = scope.get(CALLER)
+        with acting_as(caller.name if caller else NOBODY):
+            await (refusal or self._app)(scope, receive, send)
 
     async def _refusal(self, scope: Scope) -> Response | None:
         path = _path_of(scope, self._routes)

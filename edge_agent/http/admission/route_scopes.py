@@ -46,6 +46,7 @@ SCOPES_OF: Mapping[tuple[str, str], frozenset[Scope]] = {
     ("POST", "/v1/intents/{head_id}/activate"): ADMIN,
     ("DELETE", "/v1/intents/{head_id}"): ADMIN,
     ("POST", "/v1/forget"): ADMIN,
+    ("GET", "/v1/audit"): ADMIN,
     ("GET", "/v1/keys"): ADMIN,
     ("POST", "/v1/keys"): ADMIN,
     ("POST", "/v1/keys/{key_id}/rotate"): ADMIN,

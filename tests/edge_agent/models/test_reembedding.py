@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from edge_agent.agent import Agent
+from edge_agent.audit.files import read_log
+from edge_agent.audit.lines import Action
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.records import document_id_of
@@ -56,6 +58,9 @@ def test_the_former_bundle_answers_until_the_next_one_is_ready(next_settings: Ag
         assert agent.store.check(384) == []
         former = open_bundle(DEFAULT_BUNDLE).manifest.embedding_space
         assert len(agent.store.embeddings.all(former, 384)[0]) == 0
+    recorded = read_log(next_settings.store, latest=1000).latest
+    assert [line.digest for line in recorded if line.action is Action.BUNDLE_ACTIVATED] == [old, new]
+    assert [line.bundle for line in recorded[-3:]] == [old, old, new]  # added, deleted, promoted
 
 
 def test_a_stop_on_the_way_costs_only_the_batch_at_hand(next_settings: AgentSettings) -> None:
