@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,8 @@ from edge_agent.audit.log import AuditLog
 from edge_agent.changes import Changes
 from edge_agent.errors import AgentError, InputInvalid
 from edge_agent.feedback.log import FeedbackLog, NewFeedback
-from edge_agent.forgetting import Asked, Receipt, forget
+from edge_agent.feedback.memory import Memory
+from edge_agent.forgetting import Asked, Receipt, forget, forget_remembered
 from edge_agent.ingest.attachments import RawDocument, ReadDocument
 from edge_agent.ingest.folder.gone import find_gone
 from edge_agent.ingest.folder.places import absolute
@@ -23,6 +23,7 @@ from edge_agent.ingest.jobs import JOBS, Job, OnPassages, delete_job_records
 from edge_agent.ingest.outcome import Ingested, Outcome
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.ingest.preparation import Preparation
+from edge_agent.judging import add_feedback
 from edge_agent.models.active_model import ActiveModel
 from edge_agent.models.erasure import Erasure
 from edge_agent.models.lifecycle import Models
@@ -46,7 +47,7 @@ class Agent:
         models: what answers.
         changes: changes documents and roots; `audit` is the log of who did.
         questions: asks for answers; `lookup` for passages, documents and intents.
-        feedback: what staff said.
+        feedback: what staff said; `memory` moves documents by it.
     """
 
     def __init__(self, settings: AgentSettings, *, on_reembedded: Callable[[int], None] = lambda done: None) -> None:
@@ -67,8 +68,10 @@ class Agent:
         self.audit = AuditLog(settings.store)
         self.models = Models(settings, self.store, self.audit, on_embedded=on_reembedded)
         self.changes = Changes(self.store, self.models, self.audit)
-        self.questions = Questions(settings, self.store, self.models, self.feedback if settings.is_reviewing else None)
-        self.lookup = Lookup(settings, self.store, self.models)
+        self.memory = Memory(self.store.memory, self.models.encoding, is_on=settings.is_remembering)
+        reviews = self.feedback if settings.is_reviewing else None
+        self.questions = Questions(settings, self.store, self.models, reviews, self.memory)
+        self.lookup = Lookup(settings, self.store, self.models, self.memory)
         self._erasure = Erasure(self.store, self.models)
         if outdated := self.outdated_chunking():
             log.warning("%d documents have outdated chunking: another size or rule; ingest them again", len(outdated))
@@ -83,6 +86,7 @@ class Agent:
         """Ends threads and closes the store."""
         self._preparation.close()
         self._erasure.close()
+        self.memory.close()
         self.models.close()
         self.store.close()
 
@@ -242,6 +246,7 @@ class Agent:
         jobs = delete_job_records(self.settings.store / JOBS, is_meant, is_trial=is_trial)
         if not is_trial and (jobs or self.store.database.has_to_erase):
             self.questions.forget_cached()
+            self.memory.refresh()
             self._erasure.now()
         return jobs
 
@@ -254,23 +259,17 @@ class Agent:
         return self.store.outdated_chunking(self._preparation.recipe)
 
     def add_feedback(self, feedback: NewFeedback) -> int:
-        """Writes a judgement of an answer, masked; returns its id.
+        """Writes a judgement of an answer, masked; returns its id. It counts from the next question on.
 
         Raises:
             InputInvalid, ContentTooLarge: a field breaks its rules, or nothing is said.
             DocumentUnknown, ReviewUnknown: there is no such document or review.
         """
-        text = checked(feedback.text, "text", max_chars=self.settings.limits.max_query_chars)
-        limits = {"intent": 100, "source": 500, "customer": 100}
-        given = {name: getattr(feedback, name) for name in limits if getattr(feedback, name) is not None}
-        given = {name: checked(value, name, max_chars=limits[name]) for name, value in given.items()}
-        document_id = None
-        if "source" in given:
-            given["source"] = checked_source(given["source"])
-            with self.store.snapshots.open() as snapshot:
-                document_id = snapshot.document_named(given["source"], feedback.root).document_id
-        said = replace(feedback, text=text, **given)
-        return self.feedback.add(said, self.models.active.bundle.digest, document_id=document_id)
+        return add_feedback(self, feedback)
+
+    def forget_remembered(self, memory_id: int | None = None) -> int:
+        """Deletes what is remembered under an id, or all; see `forgetting.forget_remembered`."""
+        return forget_remembered(self, memory_id)
 
     def readiness(self) -> Readiness:
         """The agreement of index and store, and the result of the probes."""

@@ -27,10 +27,12 @@ from edge_agent.ingest.folder.places import absolute
 from edge_agent.ingest.outcome import Ingested
 from edge_agent.ingest.parsing.document_format import FORMAT_OF_SUFFIX, DocumentFormat
 from edge_agent.reporting.base_report import BaseReport
+from edge_agent.storage.memory import MOST_REMEMBERED, Remembered
 from edge_agent.storage.overview import ShownDocument
 from edge_agent.storage.records import Document, Root, StoredFile
 
 _ANSWER, _INGESTED = TypeAdapter(Answer), TypeAdapter(Ingested)
+_REMEMBERED = TypeAdapter(list[Remembered])
 _DOCUMENTS, _ROOTS = TypeAdapter(list[Document]), TypeAdapter(list[Root])
 _SHOWN, _REPORT, _RECEIPT = TypeAdapter(ShownDocument), TypeAdapter(BaseReport), TypeAdapter(Receipt)
 AT_ONCE_BYTES = 1_000_000
@@ -53,6 +55,18 @@ class RemoteQuestions:
         return _ANSWER.validate_json(self._ask("POST", "/v1/query", json={"text": text}))
 
 
+class RemoteMemory:
+    """The part of `Memory` that commands use, served elsewhere."""
+
+    def __init__(self, ask: Callable[..., bytes]) -> None:
+        self._ask = ask
+
+    def all(self) -> list[Remembered]:
+        """See `Memory.all`."""
+        asked: dict[str, Any] = {"limit": MOST_REMEMBERED}
+        return _REMEMBERED.validate_python(json.loads(self._ask("GET", "/v1/memory", params=asked))["remembered"])
+
+
 class RemoteAgent:
     """The part of `Agent` that commands use, served elsewhere."""
 
@@ -73,7 +87,7 @@ class RemoteAgent:
         self._http = httpx.Client(
             base_url=url, headers=headers, verify=trusted, timeout=httpx.Timeout(10, read=300), trust_env=False
         )
-        self.questions = RemoteQuestions(self._ask)
+        self.questions, self.memory = RemoteQuestions(self._ask), RemoteMemory(self._ask)
 
     def add_document(
         self,
@@ -148,6 +162,13 @@ class RemoteAgent:
     def forget(self, asked: Asked) -> Receipt:
         """See `Agent.forget`."""
         return _RECEIPT.validate_json(self._ask("POST", "/v1/forget", json=asdict(asked)))
+
+    def forget_remembered(self, memory_id: int | None = None) -> int:
+        """See `Agent.forget_remembered`."""
+        if memory_id is not None:
+            self._ask("DELETE", f"/v1/memory/{memory_id}")
+            return 1
+        return int(json.loads(self._ask("DELETE", "/v1/memory"))["deleted"])
 
     def add_root(self, path: Path) -> str:
         """See `Agent.add_root`."""

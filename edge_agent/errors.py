@@ -10,6 +10,7 @@
         ├── DocumentUnknown        no document with that id                      (HTTP 404)
         ├── RootUnknown            no folder with that label                     (HTTP 404)
         ├── ReviewUnknown          no queued item with that id                   (HTTP 404)
+        ├── MemoryUnknown          nothing remembered under that id              (HTTP 404)
         ├── JobUnknown             no job with that id                           (HTTP 404)
         ├── KeyUnknown             no active API key with that id                (HTTP 404)
         ├── KeysExposed            others could read or write the keys' file     (HTTP 503)
@@ -67,6 +68,10 @@ class RootUnknown(AgentError):
 
 class ReviewUnknown(AgentError):
     """No queued item has that id."""
+
+
+class MemoryUnknown(AgentError):
+    """Nothing is remembered under that id."""
 
 
 class JobUnknown(AgentError):

@@ -135,6 +135,21 @@ def forget(agent: "Agent", asked: Asked) -> Receipt:
     return receipt
 
 
+def forget_remembered(agent: "Agent", memory_id: int | None = None) -> int:
+    """Deletes what is remembered under an id, or all, for good; returns how much. The feedback that it came from stays.
+
+    Raises:
+        MemoryUnknown: nothing is remembered under that id.
+    """
+    deleted = 1
+    if memory_id is None:
+        deleted = agent.store.memory.clear()
+    else:
+        agent.store.memory.delete(memory_id)
+    agent.erase(_nothing)
+    return deleted
+
+
 def expire(agent: "Agent", now: datetime, *, keep_days: int) -> tuple[int, int, int]:
     """Deletes feedback, reviews and records of jobs that are older than some days; returns how many of each."""
     before = (now - timedelta(days=keep_days)).astimezone(UTC).isoformat(timespec="seconds")

@@ -100,6 +100,7 @@ class AgentSettings:
         workers: texts encoded side by side; None for one a core.
         exact_below: passages under which search scans all of them; above, hnswlib answers when it is installed.
         is_reviewing: queue what the agent is unsure of, masked, for someone to label.
+        is_remembering: let feedback move documents in the ranking at once.
         masks_documents: store documents without the personal data that are found in them.
         keep_days: that a server keeps feedback, reviews and records of jobs; 0 for ever.
         limits, chunking: see their classes.
@@ -110,6 +111,7 @@ class AgentSettings:
     workers: int | None = None
     exact_below: int = 20_000
     is_reviewing: bool = False
+    is_remembering: bool = True
     masks_documents: bool = False
     keep_days: int = KEEP_DAYS
     limits: Limits = field(default_factory=Limits)

@@ -17,7 +17,7 @@ class Scope(StrEnum):
 MEANINGS = {
     Scope.ASK: "ask, search and classify, read documents, send feedback",
     Scope.INGEST: "read, add, replace and delete documents and their folders",
-    Scope.REVIEW: "read what waits for review, send feedback",
+    Scope.REVIEW: "read what waits for review, send feedback, read and delete what is remembered of it",
     Scope.FEDERATION: "take part in rounds over HTTP; nothing asks for it yet",
     Scope.ADMIN: "all of these, and keys",
 }

@@ -94,7 +94,7 @@ def _plain(text: str) -> str:
 
 
 def score_units(evidence: Evidence, answering: Answering, text: str, *, language: str) -> NDArray[np.float64]:
-    """How well each unit (K,) answers: its own similarity, its passage's, and the question's words that it holds.
+    """How well each unit (K,) answers: its similarity, its passage's, what people said, the question's words in it.
 
     Args:
         evidence: for the answer.
@@ -104,7 +104,8 @@ def score_units(evidence: Evidence, answering: Answering, text: str, *, language
     """
     candidates, weight = evidence.candidates, answering.passage_weight
     passages = np.array([candidate.passage_similarity for candidate in candidates])
-    scores = (1 - weight) * evidence.similarities + weight * passages
+    moved = np.array([candidate.moved for candidate in candidates])
+    scores: NDArray[np.float64] = (1 - weight) * evidence.similarities + weight * passages + moved
     others = np.array([language != "" and c.passage.language not in (language, "") for c in candidates])
     scores = scores - OTHER_LANGUAGE_PENALTY * others
     is_row = np.array([candidate.passage.kind is PassageKind.TABLE_ROW for candidate in candidates])

@@ -11,7 +11,7 @@ question, and the least similar one counts.
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,14 @@ _NAME = re.compile(r"(?!\d+[^\W\d]{1,3}$)(?=.*[^\W\d]|.*[-_./].*[-_./]).*")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A unit of a retrieved passage: `start:end` of the document's text."""
+    """A unit of a retrieved passage: `start:end` of the document's text; `moved` as of `Found`."""
 
     passage: Passage
     passage_similarity: float
     start: int
     end: int
     text: str
+    moved: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,16 @@ class Evidence:
     sentence: float
     term: float
     is_named: bool = False
+
+    def no_surer_than(self, other: "Evidence") -> "Evidence":
+        """The same units with what speaks for an answer in other evidence too."""
+        return replace(
+            self,
+            passage=min(self.passage, other.passage),
+            sentence=min(self.sentence, other.sentence),
+            term=min(self.term, other.term),
+            is_named=self.is_named and other.is_named,
+        )
 
 
 @dataclass(frozen=True, slots=True)

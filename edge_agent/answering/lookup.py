@@ -6,8 +6,10 @@ import numpy as np
 
 from edge_agent.answering.composition import cite
 from edge_agent.answering.pipeline import classify, nearest_document, open_current
+from edge_agent.answering.recalling import recall
 from edge_agent.answering.results import Citation, NearestDocument
 from edge_agent.errors import InputInvalid
+from edge_agent.feedback.memory import Memory
 from edge_agent.models.active_model import ActiveModel
 from edge_agent.models.lifecycle import Models
 from edge_agent.retrieval.search import (
@@ -28,12 +30,18 @@ from student.embeddings import Embeddings
 class Lookup:
     """Finds passages, documents and intents with the active model. Safe to use from several threads."""
 
-    def __init__(self, settings: AgentSettings, store: Store, models: Models) -> None:
-        self._settings, self._store, self._models = settings, store, models
+    def __init__(self, settings: AgentSettings, store: Store, models: Models, memory: Memory | None = None) -> None:
+        self._settings, self._store, self._models, self._memory = settings, store, models, memory
 
     def search(
         self, text: str, *, count: int = 10, where: Filter = NO_FILTER, diversity: float = 0.0
     ) -> list[Citation]:
+        """See `search_remembering`; the passages alone."""
+        return self.search_remembering(text, count=count, where=where, diversity=diversity)[0]
+
+    def search_remembering(
+        self, text: str, *, count: int = 10, where: Filter = NO_FILTER, diversity: float = 0.0
+    ) -> tuple[list[Citation], list[int]]:
         """The passages that fit a text best, each cited whole, best first.
 
         Args:
@@ -42,14 +50,19 @@ class Lookup:
             where: which documents to look in.
             diversity: in [0, 1]; above 0, unlike passages are preferred to the next best (see `diversify`).
 
+        Returns:
+            The passages, and the ids of what was remembered for the text (`Answer.remembered`).
+
         Raises:
             InputInvalid, ContentTooLarge: the text breaks its rules.
         """
         text = self._checked(text)
         with open_current(self._models, self._store) as (model, snapshot):
-            embedding = _encode_queries(model, [text])[0]
-            found = retrieve(snapshot, text, embedding, count, where=where, diversity=diversity)
-        return [cite(f.passage, f.passage.start, f.passage.end, f.similarity) for f in found]
+            encoding = model.student.encoder.encode([text])
+            recalled = recall(self._memory, model.space, snapshot, text, encoding[0], where=where)
+            embedding = model.student.adapt(encoding)[0]
+            found = retrieve(snapshot, text, embedding, count, where=where, diversity=diversity, moves=recalled.moves)
+        return [cite(f.passage, f.passage.start, f.passage.end, f.similarity) for f in found], recalled.ids
 
     def recommend(
         self,

@@ -32,10 +32,12 @@ from edge_agent.answering.evidence import (
     span_to_verify,
     weigh_evidence,
 )
+from edge_agent.answering.recalling import recall
 from edge_agent.answering.results import Answer, NearestDocument, Timings
 from edge_agent.characters import normalize
 from edge_agent.errors import StoreDamaged, StoreFull, StoreUnavailable
 from edge_agent.feedback.log import FeedbackLog
+from edge_agent.feedback.memory import Memory
 from edge_agent.ingest.units import WHOLE, unit_inputs
 from edge_agent.models.active_model import ActiveModel
 from edge_agent.models.lifecycle import Models
@@ -83,12 +85,14 @@ class Questions:
         store: Store,
         models: Models,
         reviews: FeedbackLog | None,
+        memory: Memory | None = None,
         *,
         token_bytes: int = TOKEN_BYTES_KEPT,
     ) -> None:
-        """Opens the pipeline; questions that it is unsure of go to `reviews`, where there are any."""
+        """Opens the pipeline; what it is unsure of goes to `reviews`, and `memory` moves documents, if given."""
         self.answering = Answering()
         self._settings, self._store, self._models, self._reviews = settings, store, models, reviews
+        self._memory = memory
         self._conversations = Conversations()
         self._lock = threading.Lock()
         self._answers: LRUCache[Hashable, Answer] = LRUCache(ANSWERS_KEPT)
@@ -110,19 +114,33 @@ class Questions:
         text = " ".join(normalize(as_written).split())
         asked = self._conversations.resolve(checked(session, "session", max_chars=100), text) if session else text
         language = detect_language(text) or ""
-        with open_current(self._models, self._store) as (model, snapshot):
-            key = (model.bundle.digest, model.head and model.head.identity, snapshot.version, asked, language, where)
-            with self._lock:
-                answer = self._answers.get(key)
-            if answer is not None:
-                answer = replace(answer, is_repeated=True, timings=Timings(0.0, 0.0, 0.0, _ms(started)))
-            else:
-                answer = self._answer(model, snapshot, asked, language, where)
-                with self._lock:
-                    self._answers[key] = answer
+        answer = self._answered(asked, language, where)
+        if answer.is_repeated:
+            answer = replace(answer, timings=Timings(0.0, 0.0, 0.0, _ms(started)))
         answer = replace(answer, is_follow_up=asked != text)
         if self._reviews:
             _queue_if_unsure(self._reviews, as_written, answer)
+        return answer
+
+    def cited_documents(self, text: str) -> list[str]:
+        """The ids of the documents that the answer to a question cites now."""
+        asked = " ".join(normalize(text).split())
+        answer = self._answered(asked, detect_language(asked) or "", NO_FILTER)
+        return list(dict.fromkeys(citation.document_id for citation in answer.citations))
+
+    def _answered(self, asked: str, language: str, where: Filter) -> Answer:
+        """The answer to a question, the one of before where nothing has changed."""
+        with open_current(self._models, self._store) as (model, snapshot):
+            remembered = self._memory.version if self._memory else 0
+            version = (model.bundle.digest, model.head and model.head.identity, snapshot.version, remembered)
+            key = (*version, asked, language, where)
+            with self._lock:
+                answer = self._answers.get(key)
+            if answer is not None:
+                return replace(answer, is_repeated=True)
+            answer = self._answer(model, snapshot, asked, language, where)
+            with self._lock:
+                self._answers[key] = answer
         return answer
 
     def forget_cached(self) -> None:
@@ -136,8 +154,10 @@ class Questions:
         began = time.perf_counter()
         question = understand(model, text, language, where)
         understood = time.perf_counter()
+        recalled = recall(self._memory, model.space, snapshot, text, question.encoding, where=where)
+        count = 4 * self.answering.passages
         retrieved = retrieve(
-            snapshot, text, question.embedding, 4 * self.answering.passages, where=where, language=language
+            snapshot, text, question.embedding, count, where=where, language=language, moves=recalled.moves
         )
         found = time.perf_counter()
         evidence = gather(model, snapshot, question, to_read(retrieved, self.answering.passages))
@@ -161,6 +181,7 @@ class Questions:
             timings=Timings(
                 *(round(1000 * s, 3) for s in (understood - began, found - understood, ended - found, ended - began))
             ),
+            remembered=recalled.ids,
         )
 
     def _decide(self, model: ActiveModel, question: Question, evidence: Evidence | None) -> Decision:
@@ -236,12 +257,27 @@ def to_read(retrieved: list[Found], passages: int) -> list[Found]:
 
 
 def gather(model: ActiveModel, snapshot: Snapshot, question: Question, retrieved: list[Found]) -> Evidence | None:
-    """The sentences of the passages that were retrieved, and what they say for an answer; None without any."""
-    candidates = candidate_units([(f.passage, f.similarity) for f in retrieved])
+    """The sentences of the passages that were retrieved, and what they say for an answer; None without any.
+
+    Where people moved another document to the top, an answer is no surer than that one's own sentences make it.
+    """
+    moved = {f.passage.passage_id: f.moved for f in retrieved}
+    candidates = [
+        replace(candidate, moved=moved[candidate.passage.passage_id])
+        for candidate in candidate_units([(f.passage, f.similarity) for f in retrieved])
+    ]
     if not candidates:
         return None
     embeddings = embed_sentences(model, snapshot, candidates)
-    return weigh_evidence(candidates, embeddings, question.embedding, question.text, question.tokens)
+    evidence = weigh_evidence(candidates, embeddings, question.embedding, question.text, question.tokens)
+    first = retrieved[0].passage.document_id
+    if first == max(retrieved, key=lambda f: f.score - f.moved).passage.document_id:
+        return evidence
+    rows = [i for i, candidate in enumerate(candidates) if candidate.passage.document_id == first]
+    own = weigh_evidence(
+        [candidates[i] for i in rows], embeddings[rows], question.embedding, question.text, question.tokens
+    )
+    return evidence.no_surer_than(own)
 
 
 def embed_sentences(model: ActiveModel, snapshot: Snapshot, candidates: list[Candidate]) -> Embeddings:

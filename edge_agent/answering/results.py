@@ -1,6 +1,6 @@
 """The answer to a question and its parts; HTTP shows these classes, and the client reads the same ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_agent.models.identity import BundleIdentity, HeadIdentity
 from edge_agent.storage.records import PassageKind
@@ -75,6 +75,7 @@ class Answer:
         is_disputed: whether versions of a document say different things: each is quoted, the newest first.
         is_repeated: whether the same was asked before and nothing has changed since: that answer is given again.
         timings: how long it took.
+        remembered: ids of what people said of documents for this question or similar ones, by which the ranking moved.
     """
 
     answer: str | None
@@ -91,3 +92,4 @@ class Answer:
     is_disputed: bool
     is_repeated: bool
     timings: Timings
+    remembered: list[int] = field(default_factory=list)

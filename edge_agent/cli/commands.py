@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import edge_agent.cli.keys
+import edge_agent.cli.memory
 from edge_agent.cli.audit import audit_command
 from edge_agent.cli.base import add_base_commands
 from edge_agent.cli.forget import forget_command
@@ -31,6 +32,7 @@ from student.terminal import progress_bar
 app = typer.Typer(no_args_is_help=True, help="The branch server: ingest documents, answer questions.")
 app.command()(serve)
 app.add_typer(edge_agent.cli.keys.app, name="keys")
+app.add_typer(edge_agent.cli.memory.app, name="memory")
 
 
 @app.callback()

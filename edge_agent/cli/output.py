@@ -117,7 +117,8 @@ def show_answer(answer: "Answer") -> None:
             console.print(_OTHER_LANGUAGE[answer.question_language, answer.answer_language], markup=False)
         if answer.is_disputed:
             console.print(_DISPUTED[answer.question_language], markup=False)
-        console.print(f"confidence {answer.confidence:.2f}", markup=False)
+        remembered = f", {len(answer.remembered)} remembered judgements took part" if answer.remembered else ""
+        console.print(f"confidence {answer.confidence:.2f}{remembered}", markup=False)
         for number, c in enumerate(answer.citations, start=1):
             parts = [c.source, c.date, f"page {c.page}" if c.page else "", f"characters {c.start}–{c.end}"]
             stale = " STALE: a later version was refused" if c.is_stale else ""

@@ -40,6 +40,14 @@ def serve(
     review: Annotated[
         bool, typer.Option("--review", help="Queue what the agent is unsure of, masked, for staff to label.")
     ] = False,
+    no_memory: Annotated[
+        bool,
+        typer.Option(
+            "--no-memory",
+            envvar="ORILLA_NO_MEMORY",
+            help="Let feedback move no ranking: nothing is remembered of it, nor used of what was.",
+        ),
+    ] = False,
     mask_documents: MaskDocumentsOption = False,
     allow_host: Annotated[
         list[str] | None,
@@ -159,7 +167,13 @@ def serve(
     )
     tokens = _token_verifier(jwt_issuer, jwt_audience, jwt_keys, jwt_scope_claim)
     settings = AgentSettings(
-        store, bundle, workers, is_reviewing=review, masks_documents=mask_documents, keep_days=keep_days
+        store,
+        bundle,
+        workers,
+        is_reviewing=review,
+        is_remembering=not no_memory,
+        masks_documents=mask_documents,
+        keep_days=keep_days,
     )
     _serve(settings, http, tokens, host, port)
 

@@ -1,1 +1,1 @@
-"""Judgements of answers and the queue of reviews: identifiers are masked before anything is written."""
+"""Judgements of answers, what is remembered of them, and the queue of reviews: masked before anything is written."""

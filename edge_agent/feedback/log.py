@@ -4,7 +4,7 @@
 twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_agent.errors import InputInvalid
@@ -13,6 +13,8 @@ from edge_agent.storage.feedback import Feedback, FeedbackTable, MaskedText, Rev
 from student.masking.credentials import RANDOM
 from student.masking.identifiers import find_identifiers
 from student.masking.pseudonyms import mask_text
+
+_NOTHING: Mapping[str, bool] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class NewFeedback:
         root: label of the folder that this document came from; None where its source alone says which it is.
         customer: a pseudonym that stays the same for a customer, never a name or number.
         review_id: the queued item that this answers.
+        cited: ids of the documents that the answer cited; None to look what it cites now.
     """
 
     text: str
@@ -36,6 +39,7 @@ class NewFeedback:
     root: str | None = None
     customer: str | None = None
     review_id: int | None = None
+    cited: Sequence[str] | None = None
 
 
 class FeedbackLog:
@@ -48,13 +52,21 @@ class FeedbackLog:
     def __init__(self, database: Database) -> None:
         self._table = FeedbackTable(database)
 
-    def add(self, feedback: NewFeedback, bundle_digest: str, *, document_id: str | None = None) -> int:
+    def add(
+        self,
+        feedback: NewFeedback,
+        bundle_digest: str,
+        *,
+        document_id: str | None = None,
+        judged: Mapping[str, bool] = _NOTHING,
+    ) -> int:
         """Writes a row, its text masked before the transaction begins; durable when this returns its id.
 
         Args:
             feedback: what was said.
             bundle_digest: of the bundle that had answered.
             document_id: of the document that `feedback.source` names.
+            judged: documents to remember it for by id, and whether each is right.
 
         Raises:
             InputInvalid: it says nothing, or a field that is a name holds an identifier.
@@ -74,6 +86,7 @@ class FeedbackLog:
             document_id=document_id,
             customer=feedback.customer,
             review_id=feedback.review_id,
+            judged=judged,
         )
 
     def read_since(self, cursor: int, *, limit: int = 1000) -> list[Feedback]:

@@ -21,6 +21,7 @@ from edge_agent.http.documents import DOCUMENT_BODIES, add_document_routes, add_
 from edge_agent.http.feedback import add_feedback_routes
 from edge_agent.http.intents import EXAMPLE_BODIES, add_intent_routes
 from edge_agent.http.keys import add_key_routes
+from edge_agent.http.memory import add_memory_routes
 from edge_agent.http.metrics import Metrics, MetricsMiddleware
 from edge_agent.http.openapi import describe_api
 from edge_agent.http.operations import add_operation_routes
@@ -87,6 +88,7 @@ def create_routes(
     problems.install(app)
     add_question_routes(app, agent, metrics)
     add_feedback_routes(app, agent)
+    add_memory_routes(app, agent)
     limiter = CapacityLimiter(_INGESTS_AT_ONCE)
     add_document_routes(app, agent, limiter)
     add_upload_routes(app, agent, jobs, limiter)

@@ -10,7 +10,9 @@ from edge_agent.agent import Agent
 from edge_agent.feedback.log import NewFeedback
 from edge_agent.forgetting import Asked, Receipt
 from edge_agent.http.problems import Request, describe
-from edge_agent.storage.feedback import MAX_ID, Review
+from edge_agent.judging import MAX_CITED
+from edge_agent.storage.feedback import Review
+from edge_agent.storage.records import MAX_ID
 
 
 class FeedbackRequest(Request):
@@ -23,6 +25,13 @@ class FeedbackRequest(Request):
     root: str | None = Field(default=None, description="Its root, where documents of several roots have that source.")
     customer: str | None = Field(default=None, description="A pseudonym, the same for the same customer.")
     review_id: int | None = Field(default=None, description="The queued item that this answers.")
+    cited: Annotated[
+        list[Annotated[str, Field(max_length=100)]] | None,
+        Field(
+            max_length=MAX_CITED,
+            description="The document_id of each document that the answer cited; without it, what it cites now.",
+        ),
+    ] = None
 
 
 class ForgetRequest(Request):
@@ -59,7 +68,7 @@ def add_feedback_routes(app: FastAPI, agent: Agent) -> None:
 
     @app.post("/v1/feedback", tags=["feedback"], status_code=201, responses=responses)
     def add_feedback(request: FeedbackRequest) -> FeedbackAccepted:
-        """Accepts a judgement of an answer. When this answers, it is on disk, masked, until it is forgotten."""
+        """Accepts a judgement of an answer. When this answers, it is on disk, masked, and counts from then on."""
         return FeedbackAccepted(feedback_id=agent.add_feedback(NewFeedback(**request.model_dump())))
 
     @app.post("/v1/forget", tags=["feedback"], responses=responses)

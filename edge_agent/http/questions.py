@@ -77,6 +77,7 @@ class SearchResponse(BaseModel):
     """Passages found, nearest first."""
 
     results: list[Citation]
+    remembered: list[int] = Field(description="Ids of what is remembered that moved the ranking; see GET /v1/memory.")
     bundle: BundleIdentity
 
 
@@ -126,10 +127,10 @@ def add_question_routes(app: FastAPI, agent: Agent, metrics: Metrics) -> None:
     @app.post("/v1/search", tags=["questions"], responses=responses)
     def search(request: SearchRequest) -> SearchResponse:
         """Finds the passages that fit a text best, by meaning and by words."""
-        results = agent.lookup.search(
+        results, remembered = agent.lookup.search_remembering(
             request.text, count=request.count, where=request.where(), diversity=request.diversity
         )
-        return SearchResponse(results=results, bundle=agent.models.active.bundle)
+        return SearchResponse(results=results, remembered=remembered, bundle=agent.models.active.bundle)
 
     @app.post("/v1/recommend", tags=["questions"], responses=describe(HTTPStatus.NOT_FOUND, *_PROBLEMS))
     def recommend(request: RecommendRequest) -> RecommendResponse:

@@ -16,6 +16,7 @@ from edge_agent.models.reembedding import OnEmbedded, Reembedding, embed_missing
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.documents import Store
 from edge_agent.storage.embeddings import load_embeddings
+from student.embeddings import Encode
 from student.runtime.student import Student, load_student
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,11 @@ class Models:
         with self.changing:
             self.own_heads.put_back()
             return self._swap_head()
+
+    def encoding(self) -> tuple[Encode, str, int]:
+        """The encoder that embeds questions now, its embedding space, and D."""
+        model = self.active
+        return model.student.encoder.encode, model.space, model.student.encoder.dimension
 
     def learning_start(self) -> Start:
         """The bundle and the head that a new head is learned from."""

@@ -21,7 +21,9 @@ OnEmbedded = Callable[[int], None]
 def embed_missing(
     store: Store, student: Student, *, on_embedded: OnEmbedded, should_stop: Callable[[], bool], batch: int = 64
 ) -> None:
-    """Gives every passage that has none an embedding in a student's space, a few at a time; a kill loses only those.
+    """Gives passages and remembered questions that have none an embedding in a student's space, a few at a time.
+
+    A kill loses only the few at hand.
 
     Args:
         store: read and written while others read and write it.
@@ -42,6 +44,7 @@ def embed_missing(
         after = missing[-1]
         done += len(passages)
         on_embedded(done)
+    store.memory.embed_missing(student.encoder.encode, space)
 
 
 class Reembedding:

@@ -15,6 +15,7 @@ from edge_agent.errors import StoreUnavailable
 from edge_agent.retrieval.index import PassageIndex
 from edge_agent.retrieval.vectors import VectorView
 from edge_agent.storage.documents import Store
+from edge_agent.storage.memory import documents_of_passages, passages_of_documents
 from edge_agent.storage.records import NO_FILTER, Filter, Passage
 from edge_agent.storage.snapshot import StoreSnapshot
 from edge_agent.text import OTHER_LANGUAGE_PENALTY, codes, content_terms, detect_language, longest_run
@@ -26,6 +27,9 @@ WORDS, QUOTED, QUOTE_LENGTH = 0.15, 2.4, 16
 """Weight of words beside meaning; how much more when so many in a row are quoted. Chosen by `benchmarks hybrid`."""
 CODE = 0.5
 """What a passage that holds a code of the question gains: more than any that is about another code."""
+RAISED_CANDIDATES = 200
+"""Passages of a document that moves up which are candidates in any case; of a longer one, meaning and words choose."""
+NO_MOVES: Mapping[str, float] = {}
 NEAR_DUPLICATE = 0.98
 """Cosine of two passages of one language that may say the same; their words decide."""
 _PUBLICATION_POLL_S, _PUBLICATION_LIMIT_S = 0.0002, 10.0
@@ -51,11 +55,15 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage, its similarity to the text, and the score that it is ranked by: words and language count too."""
+    """A passage, its similarity to the text, and the score that it is ranked by: words and language count too.
+
+    `moved` is what the score holds of what people said of the document for this question or similar ones.
+    """
 
     passage: Passage
     similarity: float
     score: float
+    moved: float = 0.0
 
 
 @contextlib.contextmanager
@@ -90,6 +98,7 @@ def retrieve(
     where: Filter = NO_FILTER,
     diversity: float = 0.0,
     language: str | None = None,
+    moves: Mapping[str, float] = NO_MOVES,
 ) -> list[Found]:
     """The `count` passages that fit a text best, the best first.
 
@@ -105,13 +114,19 @@ def retrieve(
         where: which documents to look in.
         diversity: in [0, 1]; above 0, unlike passages are preferred to the next best.
         language: of the text; None to detect it.
+        moves: amounts that documents, by id, move by; each lies in `where`.
     """
     named = snapshot.store.holding(codes(text), limit=FUSED_CANDIDATES, where=where)
+    raised = [document_id for document_id, move in moves.items() if move > 0]
+    remembered = passages_of_documents(snapshot.store, raised, limit=RAISED_CANDIDATES) if raised else []
     similarities, bm25 = candidates(
-        snapshot, text, embedding, max(FUSED_CANDIDATES, 3 * count), where=where, also=named
+        snapshot, text, embedding, max(FUSED_CANDIDATES, 3 * count), where=where, also=[*named, *remembered]
     )
     scores = fuse(similarities, bm25, weigh_words(snapshot, text, bm25))
     scores |= {passage_id: scores[passage_id] + CODE for passage_id in named}
+    documents = documents_of_passages(snapshot.store, list(scores)) if moves else {}
+    moved = {passage_id: moves[document] for passage_id, document in documents.items() if document in moves}
+    scores |= {passage_id: scores[passage_id] + move for passage_id, move in moved.items()}
     language, languages = language or detect_language(text), snapshot.store.languages(list(scores))
     for passage_id, its_language in languages.items():
         if language and its_language not in (language, ""):
@@ -122,7 +137,7 @@ def retrieve(
     else:
         chosen = without_duplicates(rows, count, says_same=lambda a, b: _says_same(snapshot, ranked[a], ranked[b]))
     passages = snapshot.store.passages([ranked[row] for row in chosen])
-    return [Found(p, similarities[p.passage_id], scores[p.passage_id]) for p in passages]
+    return [Found(p, similarities[p.passage_id], scores[p.passage_id], moved.get(p.passage_id, 0.0)) for p in passages]
 
 
 def candidates(

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 OnCommit = Callable[[int], None]
 DATABASE = "orilla.db"
 """Name of the store's file in its folder."""
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _OLDEST = 1  # version that is upgraded
 LOG_BYTES = 16_000_000
 """Size of the write-ahead log from which it is emptied after a change."""

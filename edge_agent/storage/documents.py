@@ -24,6 +24,7 @@ from edge_agent.storage.document_rows import (
 )
 from edge_agent.storage.embeddings import EmbeddingTable
 from edge_agent.storage.integrity import find_problems
+from edge_agent.storage.memory import MemoryTable, forget_without_document
 from edge_agent.storage.records import (
     Change,
     ChunkingRecipe,
@@ -49,6 +50,7 @@ class Store:
         snapshots: for whoever reads.
         embeddings: the tables of embeddings.
         roots: the folders that documents come from; `refusals`: documents that could not be read.
+        memory: what feedback says of documents.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,6 +65,7 @@ class Store:
         self.embeddings = EmbeddingTable(self.database)
         self.roots = RootTable(self.database)
         self.refusals = RefusalTable(self.database)
+        self.memory = MemoryTable(self.database)
 
     def close(self) -> None:
         """Closes the database."""
@@ -117,6 +120,8 @@ class Store:
                 if new.source not in ids:
                     ids[new.source] = free_id(db, new.root, new.source)
                 added += insert_document(db, ids[new.source], ids.get(new.container), each, embedding_space)
+            if known is not None:
+                forget_without_document(db)  # attachments that the new version has no more
             change = Change(removed, added, ids[document.source], known is not None)
             record(change)
         return change
@@ -138,6 +143,7 @@ class Store:
                 raise InputInvalid("the document is an attachment; delete the document that holds it")
             self.database.note_deletion()
             removed, _ = delete_document(db, document_id)
+            forget_without_document(db)
             change = Change(removed, [], document_id)
             record(change)
         return change

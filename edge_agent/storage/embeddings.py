@@ -32,13 +32,13 @@ class EmbeddingTable:
     def activate(self, space: str) -> None:
         """Serves another space from now on; every passage must have an embedding in it."""
         with self._database.transaction() as db:
-            space_id = _space_id(db, space)
+            space_id = space_id_of(db, space)
             db.execute("UPDATE embedding_spaces SET is_active = 0 WHERE is_active")
             db.execute("UPDATE embedding_spaces SET is_active = 1 WHERE id = ?", [space_id])
 
     def forget_others(self, *, batch: int = 2000) -> None:
         """Deletes what the spaces not served have, a few at a time, so that others may write in between."""
-        for table in ("embeddings", "sentence_embeddings"):
+        for table in ("embeddings", "sentence_embeddings", "memory_embeddings"):
             deleted = batch
             while deleted == batch:
                 with self._database.transaction() as db:
@@ -130,7 +130,7 @@ def insert_embeddings(
 
     The first space of a store becomes its active one.
     """
-    space_id = _space_id(db, space)
+    space_id = space_id_of(db, space)
     db.executemany(
         "INSERT OR REPLACE INTO embeddings (passage_id, space_id, embedding, checksum) VALUES (?1, ?2, ?3, crc32(?3))",
         [
@@ -145,7 +145,8 @@ def insert_embeddings(
     )
 
 
-def _space_id(db: sqlite3.Connection, space: str) -> int:
+def space_id_of(db: sqlite3.Connection, space: str) -> int:
+    """The id of a space, given one within a transaction where it has none; the first of a store is active."""
     db.execute(
         "INSERT OR IGNORE INTO embedding_spaces (digest, is_active) "
         "VALUES (?, NOT EXISTS (SELECT 1 FROM embedding_spaces))",

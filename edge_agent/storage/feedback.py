@@ -6,16 +6,16 @@ Texts come here masked (`student.masking`), which their type says. A row names t
 """
 
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NewType
 
 from edge_agent.errors import ReviewUnknown
 from edge_agent.storage.database import Database
+from edge_agent.storage.memory import remember
+from edge_agent.storage.records import MAX_ID
 
-MAX_ID = 2**63 - 1
-"""SQLite's largest."""
 MaskedText = NewType("MaskedText", str)
 """A text in which the identifiers of persons are masked."""
 
@@ -69,8 +69,13 @@ class FeedbackTable:
         document_id: str | None,
         customer: str | None,
         review_id: int | None,
+        judged: Mapping[str, bool],
     ) -> int:
-        """Appends a row; durable when this returns its id. Raises `ReviewUnknown` where no such item is queued."""
+        """Appends a row, and remembers what it says of documents (by id); durable when this returns its id.
+
+        Raises:
+            ReviewUnknown: no such item is queued.
+        """
         with self._database.transaction() as db:
             queued = "SELECT 1 FROM reviews WHERE id = ?"
             is_id = review_id is not None and 0 < review_id <= MAX_ID
@@ -82,7 +87,9 @@ class FeedbackTable:
                 "bundle_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [_now(), text, helpful, intent, source, document_id, customer, review_id, bundle_digest],
             )
-            return int(row.lastrowid or 0)
+            feedback_id = int(row.lastrowid or 0)
+            remember(self._database, db, feedback_id, judged)
+            return feedback_id
 
     def read_since(self, cursor: int, *, limit: int = 1000) -> list[Feedback]:
         """Rows after a cursor (0 for all), in the order they were written, at most `limit`."""

@@ -33,7 +33,8 @@ def find_problems(database: Database, dimension: int) -> list[str]:
         f"WHERE s.is_active AND length(embedding) != {2 * int(dimension)}",
         "embeddings that are not what was written": "SELECT (SELECT count(*) FROM embeddings "
         "WHERE crc32(embedding) != checksum) + (SELECT count(*) FROM sentence_embeddings "
-        "WHERE crc32(embeddings) != checksum) AS n",
+        "WHERE crc32(embeddings) != checksum) + (SELECT count(*) FROM memory_embeddings "
+        "WHERE crc32(embedding) != checksum) AS n",
     }
     with database.snapshots.open() as snapshot:
         problems = [row["integrity_check"] for row in snapshot.rows("PRAGMA integrity_check", [])]

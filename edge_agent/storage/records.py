@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from student.artifacts.digests import digest_bytes
 from student.embeddings import Embeddings
 
+MAX_ID = 2**63 - 1
+"""SQLite's largest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

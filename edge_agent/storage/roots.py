@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from edge_agent.errors import InputInvalid, RootUnknown
 from edge_agent.storage.database import Database
 from edge_agent.storage.document_rows import delete_document
+from edge_agent.storage.memory import forget_without_document
 from edge_agent.storage.records import Change, OnChange, Record, Root, ignore_change, record_nothing
 
 
@@ -65,6 +66,7 @@ class RootTable:
             rows = db.execute(query, [label]).fetchall()
             for row in rows:
                 change.removed.extend(delete_document(db, row["id"])[0])
+            forget_without_document(db)
             record(replace(change, root=label, documents=len(rows)))
 
 

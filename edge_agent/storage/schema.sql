@@ -137,6 +137,26 @@ CREATE TRIGGER feedback_is_append_only BEFORE UPDATE ON feedback BEGIN SELECT RA
 CREATE TRIGGER feedback_is_kept BEFORE DELETE ON feedback BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER reviews_are_append_only BEFORE UPDATE ON reviews BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 
+-- What feedback says of documents, by which they move in the ranking of the same and similar questions
+-- (edge_agent/feedback/memory.py). The question stands in the feedback alone, and both go together.
+CREATE TABLE memory (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused
+    feedback_id INTEGER NOT NULL REFERENCES feedback (id) ON DELETE CASCADE,
+    document_id TEXT NOT NULL,                      -- no reference: one that is replaced is deleted and comes again
+    is_right    INTEGER NOT NULL CHECK (is_right IN (0, 1)),
+    uses        INTEGER NOT NULL,                   -- questions that it took part in
+    used_at     TEXT NOT NULL,                      -- RFC 3339, UTC; when it was given, until it is used
+    UNIQUE (feedback_id, document_id)
+) STRICT;
+
+CREATE TABLE memory_embeddings (
+    memory_id INTEGER NOT NULL REFERENCES memory (id) ON DELETE CASCADE,
+    space_id  INTEGER NOT NULL REFERENCES embedding_spaces (id),
+    embedding BLOB NOT NULL,                  -- of the question: D little-endian float16, unit norm
+    checksum  INTEGER NOT NULL,               -- of its bytes; made again where it differs
+    UNIQUE (memory_id, space_id)
+) STRICT;
+
 -- The words of the passages, for BM25. The texts themselves stand in the documents alone.
 CREATE VIEW passage_texts AS
     SELECT p.id AS passage_id, d.title, p.heading, substr(d.text, p.start + 1, p."end" - p.start) AS text

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from edge_agent.errors import DocumentUnknown, InputInvalid
 from edge_agent.storage.checksums import checksum, document_checksum, passage_checksum
 from edge_agent.storage.failures import damaged, named_failure
+from edge_agent.storage.filters import condition_of, marks
 from edge_agent.storage.quantization import dequantize, quantized_type
 from edge_agent.storage.records import NO_FILTER, Counts, Document, Filter, Passage, PassageKind, StoredFile
 from edge_agent.storage.term_counts import TermCounts
@@ -127,7 +128,7 @@ class StoreSnapshot:
         if missing:
             rows = self.rows(
                 f"SELECT {_PASSAGE_COLUMNS} FROM passages p JOIN documents d ON d.id = p.document_id "
-                f"WHERE p.id IN ({_marks(missing)})",
+                f"WHERE p.id IN ({marks(missing)})",
                 missing,
             )
             self._passages |= {row["passage_id"]: self._passage(row) for row in rows}
@@ -140,7 +141,7 @@ class StoreSnapshot:
 
     def passage_ids(self, where: Filter) -> list[int]:
         """The passages of the documents that a filter lets through."""
-        condition, values = _condition(where)
+        condition, values = condition_of(where)
         query = f"SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id WHERE {condition}"
         return [row["id"] for row in self.rows(query, values)]
 
@@ -148,7 +149,7 @@ class StoreSnapshot:
         """The language of each passage's document; ids that are not there are left out."""
         rows = self.rows(
             "SELECT p.id AS passage_id, d.language FROM passages p JOIN documents d ON d.id = p.document_id "
-            f"WHERE p.id IN ({_marks(passage_ids)})",
+            f"WHERE p.id IN ({marks(passage_ids)})",
             list(passage_ids),
         )
         return {row["passage_id"]: row["language"] for row in rows}
@@ -164,7 +165,7 @@ class StoreSnapshot:
         return self._match(terms, limit=limit, where=where) if terms else {}
 
     def _match(self, phrases: Sequence[str], *, limit: int, where: Filter) -> dict[int, float]:
-        condition, values = _condition(where)
+        condition, values = condition_of(where)
         passages = f"SELECT p.id FROM passages p JOIN documents d ON d.id = p.document_id WHERE {condition}"
         inside = "" if where == NO_FILTER else f"AND rowid IN ({passages}) "
         rows = self.rows(
@@ -188,7 +189,7 @@ class StoreSnapshot:
         """The embeddings (K, D) of the sentences of those of the passages that have any in a space."""
         rows = self.rows(
             "SELECT e.passage_id, e.embeddings FROM sentence_embeddings e JOIN embedding_spaces s ON s.id = e.space_id "
-            f"WHERE s.digest = ? AND e.passage_id IN ({_marks(passage_ids)})",
+            f"WHERE s.digest = ? AND e.passage_id IN ({marks(passage_ids)})",
             [space, *passage_ids],
         )
         return {
@@ -299,27 +300,6 @@ def match_any(terms: Sequence[str]) -> str:
 def unknown_document() -> DocumentUnknown:
     """The refusal of an id that no document has."""
     return DocumentUnknown("no document has that id; list them with GET /v1/documents")
-
-
-def _condition(where: Filter) -> tuple[str, list[object]]:
-    """A filter as SQL on documents `d`, and its values."""
-    conditions: list[tuple[str, list[object]]] = []
-    if where.language is not None:
-        conditions.append(("d.language = ?", [where.language]))
-    if where.root is not None:
-        conditions.append(("d.root = ?", [where.root]))
-    if where.source_prefix is not None:
-        conditions.append(("substr(d.source, 1, length(?)) = ?", [where.source_prefix] * 2))
-    if where.added_since is not None:
-        conditions.append(("d.added_at >= ?", [where.added_since]))
-    for tag in where.tags:
-        conditions.append(("d.id IN (SELECT document_id FROM document_tags WHERE tag = ?)", [tag]))
-    values = [value for _, group in conditions for value in group]
-    return " AND ".join(condition for condition, _ in conditions) or "1", values
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))
 
 
 _KINDS = {kind.value: kind for kind in PassageKind}

@@ -1,8 +1,9 @@
 """Upgrade of a store that an earlier version wrote: its rows are copied into the tables of now, in one transaction.
 
-The earlier versions have six shapes: 1 (documents), 2 (languages, pages, feedback, search by words), and four of 3,
-which followed each other before the first release: tags, embedding spaces, embeddings of sentences, checksums. A column
-that a shape lacks gets the value that says "unknown"; see docs/adr/0052.
+The earlier versions have seven shapes: 1 (documents), 2 (languages, pages, feedback, search by words), four of 3,
+which followed each other before the first release: tags, embedding spaces, embeddings of sentences, checksums; and 4,
+whose tables are those of now without the memory, which is added in place. A column that a shape lacks gets the value
+that says "unknown"; see docs/adr/0052.
 """
 
 import os
@@ -20,6 +21,8 @@ from edge_agent.storage.descriptions import insert_description
 from edge_agent.storage.failures import damaged
 from edge_agent.storage.records import Document, Passage, document_id_of
 from edge_agent.text import detect_language
+
+_WITH_TABLES_OF_NOW = 4  # the version from which tables are only added
 
 
 def upgrade(db: sqlite3.Connection, path: Path, *, schema: str, version: int, finish: Callable[[], None]) -> None:
@@ -42,11 +45,15 @@ def upgrade(db: sqlite3.Connection, path: Path, *, schema: str, version: int, fi
     db.create_function("crc32", 1, crc32, deterministic=True)
     db.create_function("document_id_of", 1, document_id_of, deterministic=True)
     try:
-        db.executescript(f"BEGIN IMMEDIATE; {_put_aside(db)} {schema}")
-        _copy_rows(db, path)
-        for name in _past_tables(db):
-            db.execute(f'DROP TABLE "{name}"')
-        db.execute("INSERT INTO passage_terms (passage_terms) VALUES ('rebuild')")
+        if before < _WITH_TABLES_OF_NOW:
+            db.executescript(f"BEGIN IMMEDIATE; {_put_aside(db)} {schema}")
+            _copy_rows(db, path)
+            for name in _past_tables(db):
+                db.execute(f'DROP TABLE "{name}"')
+            db.execute("INSERT INTO passage_terms (passage_terms) VALUES ('rebuild')")
+        else:
+            db.executescript(f"BEGIN IMMEDIATE; {_missing_from(db, schema)}")
+            db.execute("DELETE FROM changes")
         finish()
         if db.execute("PRAGMA foreign_key_check").fetchone():
             raise damaged(path, "a reference between its tables")
@@ -57,6 +64,15 @@ def upgrade(db: sqlite3.Connection, path: Path, *, schema: str, version: int, fi
             db.execute("ROLLBACK")
         db.execute("PRAGMA legacy_alter_table = OFF")
         db.execute("PRAGMA foreign_keys = ON")
+
+
+def _missing_from(db: sqlite3.Connection, schema: str) -> str:
+    """The statements of a schema that make what a store does not have."""
+    there = {row["name"] for row in db.execute("SELECT name FROM sqlite_master")}
+    with closing(sqlite3.connect(":memory:")) as new:
+        new.executescript(schema)
+        made = new.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return " ".join(f"{sql};" for name, sql in made if name not in there)
 
 
 def delete_copies(path: Path, *, version: int) -> None:

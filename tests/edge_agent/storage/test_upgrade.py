@@ -24,6 +24,7 @@ from tests.edge_agent.stored import documents_of, text_of
 
 PAST = sorted((Path(__file__).parent / "past").glob("*.sql"))
 WITH_FEEDBACK = [path for path in PAST if path.stem != "v1"]
+BEFORE_ROOTS = [path for path in PAST if path.stem != "v4"]
 LATEST = next(path for path in PAST if path.stem == "v3-checksums")
 BACKUPS, REFUNDS = document_id_of("faq/backups.md"), document_id_of("devoluciones.md")
 TEXT = "# Backups\n\n## How long are backups kept?\n\nBackups are kept for thirty days.\n"
@@ -43,7 +44,7 @@ def schema_of(path: Path) -> list[tuple[str, ...]]:
 
 def test_there_is_a_store_of_every_past_shape() -> None:
     names = [path.stem for path in PAST]
-    assert names == ["v1", "v2", "v3-checksums", "v3-first", "v3-sentences", "v3-spaces"]
+    assert names == ["v1", "v2", "v3-checksums", "v3-first", "v3-sentences", "v3-spaces", "v4"]
 
 
 @pytest.mark.parametrize("dump", PAST, ids=lambda path: path.stem)
@@ -104,7 +105,7 @@ def test_no_passage_id_of_before_is_given_again(dump: Path, tmp_path: Path) -> N
         assert agent.lookup.search("one more")[0].passage_id == 1001
 
 
-@pytest.mark.parametrize("dump", PAST, ids=lambda path: path.stem)
+@pytest.mark.parametrize("dump", BEFORE_ROOTS, ids=lambda path: path.stem)
 def test_a_folder_takes_over_the_documents_of_before_with_their_ids(dump: Path, tmp_path: Path) -> None:
     (tmp_path / "manuals").mkdir()
     with Agent(AgentSettings(restored(dump, tmp_path))) as agent:
@@ -117,7 +118,7 @@ def test_a_folder_takes_over_the_documents_of_before_with_their_ids(dump: Path, 
         assert agent.feedback.read_since(0)[-1].document_id == BACKUPS
 
 
-@pytest.mark.parametrize("dump", PAST, ids=lambda path: path.stem)
+@pytest.mark.parametrize("dump", BEFORE_ROOTS, ids=lambda path: path.stem)
 def test_a_folder_leaves_a_document_of_before_that_says_something_else(dump: Path, tmp_path: Path) -> None:
     (tmp_path / "manuals").mkdir()
     with Agent(AgentSettings(restored(dump, tmp_path))) as agent:
@@ -183,3 +184,13 @@ def test_a_full_disk_leaves_the_store_of_before(tmp_path: Path) -> None:
         assert list(db.iterdump()) == before
         assert db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
     Store(tmp_path).close()
+
+
+def test_a_memory_is_added_to_a_store_that_has_all_else(tmp_path: Path) -> None:
+    dump = next(path for path in PAST if path.stem == "v4")
+    with Agent(AgentSettings(restored(dump, tmp_path))) as agent:
+        assert (tmp_path / "orilla.v4.db").exists()
+        assert agent.memory.all() == []
+        agent.add_feedback(NewFeedback("until when are copies there?", source="faq/backups.md"))
+        assert [row.source for row in agent.memory.all()] == ["faq/backups.md"]
+        assert agent.store.check(agent.models.active.student.encoder.dimension) == []
