@@ -12,7 +12,7 @@ from student.embeddings import Embeddings
 def recall(
     memory: Memory | None, space: str, snapshot: Snapshot, text: str, encoding: Embeddings, *, where: Filter
 ) -> Recalled:
-    """What is remembered for a question, of documents that a filter lets through; counted as used.
+    """Judgements that are remembered for a question, of documents that a filter lets through; counted as used.
 
     Args:
         memory: None where nothing is remembered.

@@ -26,7 +26,7 @@ _FIRST_WEIGHT = 0.2
 SHARED_WORDS = 0.25
 """Share of the content words of the shorter question that stand in the other, by their first letters."""
 MOST_MOVED = 0.3
-"""What no agreement of people moves a passage by: less than an exact code or a quotation counts in the ranking."""
+"""An amount that no agreement of people reaches: less than an exact code or a quotation counts in the ranking."""
 HALVED_AFTER_DAYS = 365
 """After which a judgement counts half as much as a new one."""
 _STEM, _DAY_S = 5, 86_400.0
@@ -34,7 +34,7 @@ _STEM, _DAY_S = 5, 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What is remembered for a question.
+    """Judgements that are remembered for a question.
 
     Attributes:
         moves: amounts that documents, by id, move by: above 0 up, below 0 down.
@@ -50,7 +50,7 @@ class Recalled:
         return sorted(memory_id for memory_ids in self.memory_ids.values() for memory_id in memory_ids)
 
     def within(self, document_ids: Collection[str]) -> "Recalled":
-        """What is remembered of some documents alone."""
+        """The same of some documents alone."""
         moves = {document_id: move for document_id, move in self.moves.items() if document_id in document_ids}
         return Recalled(moves, {document_id: self.memory_ids[document_id] for document_id in moves})
 
@@ -110,11 +110,11 @@ class Memory:
             self.version += 1
 
     def all(self, *, after: int = 0, limit: int = MOST_REMEMBERED) -> list[Remembered]:
-        """What is remembered, in the order it was given, with a later id than `after`, at most `limit`."""
+        """Judgements in the order they were given, those with a later id than `after`, at most `limit`."""
         return self._table.all(after=after, limit=limit)
 
     def recall(self, text: str, embedding: Embeddings, space: str, *, now: datetime) -> Recalled:
-        """What is remembered for a question.
+        """Judgements that are remembered for a question.
 
         Args:
             text: of the question.

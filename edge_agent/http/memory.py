@@ -13,7 +13,7 @@ from edge_agent.storage.records import MAX_ID
 
 
 class RememberedList(BaseModel):
-    """What is remembered, the oldest first; `next` is the value of `after` for the next page, null on the last."""
+    """Remembered judgements, the oldest first; `next` is the value of `after` for the next page, null on the last."""
 
     is_on: bool = Field(description="Whether it moves rankings; not where the server runs with `--no-memory`.")
     remembered: list[Remembered]

@@ -43,7 +43,7 @@ def sources(agent: Agent, question: str) -> list[str]:
 
 
 def moves(agent: Agent, question: str, *, days: float = 0) -> dict[str, float]:
-    """What is remembered for a question some days from now, by source."""
+    """Amounts that documents, by source, move by for a question some days from now."""
     model = agent.models.active
     embedding = model.student.encoder.encode([question])[0]
     recalled = agent.memory.recall(question, embedding, model.space, now=datetime.now(UTC) + timedelta(days=days))
