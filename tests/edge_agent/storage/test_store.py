@@ -176,7 +176,7 @@ def test_a_store_of_a_later_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / DATABASE) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreTooNew, match="version 99; this program reads up to 4"):
+    with pytest.raises(StoreTooNew, match="version 99; this program reads up to 5"):
         Store(tmp_path)
 
 
