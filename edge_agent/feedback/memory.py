@@ -5,6 +5,7 @@ document then adds up, each person's word within bounds, to an amount that its p
 """
 
 import contextlib
+import logging
 import re
 import threading
 from collections import Counter, defaultdict
@@ -18,6 +19,8 @@ from edge_agent.errors import AgentError
 from edge_agent.storage.memory import MOST_REMEMBERED, MemoryTable, Remembered
 from edge_agent.text import content_terms
 from student.embeddings import Embeddings, Encode
+
+log = logging.getLogger(__name__)
 
 NEAR, SAME = 0.70, 0.90
 """Cosine of two questions from which one counts for the other, and from which it counts fully."""
@@ -104,7 +107,10 @@ class Memory:
         with self._lock:
             self._write_uses()
             encode, space, dimension = self._encoding()
-            self._table.embed_missing(encode, space)
+            try:
+                self._table.embed_missing(encode, space)
+            except AgentError as error:  # what was judged is on disk, and embedded when there is room
+                log.warning("some of what is remembered does not count yet: %s", error)
             rows, embeddings = self._table.embedded(space, dimension)
             self._state = _State(space, [_judgement(row) for row in rows], embeddings)
             self.version += 1
