@@ -8,8 +8,9 @@ import numpy as np
 
 from benchmarks.known_items import GUIDES
 from edge_agent.agent import Agent
-from edge_agent.answering.composition import choose_units, score_units
+from edge_agent.answering.composition import choose_units
 from edge_agent.answering.pipeline import gather, open_current, understand
+from edge_agent.answering.scoring import score_units
 from edge_agent.retrieval.search import retrieve
 from edge_agent.storage.records import NO_FILTER
 from edge_agent.text import detect_language

@@ -137,7 +137,7 @@ def _faults_of(agent: Any, folder: Path, row: dict[str, Any]) -> list[str]:
         faults += [f"no tag {tag!r}" for tag in facts.get("tags", ()) if tag not in added.tags]
     if row["question"] is not None:
         answer = agent.questions.query(row["question"])
-        said = _folded(answer.answer or "")
+        said = _folded(answer.answer_text or "")
         faults += ["abstained"] if answer.abstained else []
         faults += [
             f"the answer lacks {held!r}: {said[:200]!r}" for held in row["answer_holds"] if _folded(held) not in said

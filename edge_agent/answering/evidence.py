@@ -50,6 +50,7 @@ class Evidence:
         term: minimum term similarity: of the question's content word that the units are least similar to.
         is_named: whether a unit, or a heading above it, holds all codes of the question that name something, or one
             answers a question of the same words.
+        around: passages that stand near those of the candidates in their documents, for what belongs to a unit.
     """
 
     candidates: Sequence[Candidate]
@@ -58,6 +59,7 @@ class Evidence:
     sentence: float
     term: float
     is_named: bool = False
+    around: Sequence[Passage] = ()
 
     def no_surer_than(self, other: "Evidence") -> "Evidence":
         """The same units with what speaks for an answer in other evidence too."""
@@ -119,6 +121,25 @@ class ConfidenceModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Lengths in characters up to which things are quoted whole.
+
+    Attributes:
+        paragraph: of a paragraph, and of the sentences quoted of a longer one.
+        listed: of a list with its lead-in.
+        steps: of steps, from the first.
+        answer: of what stands under a question or a code that is asked for.
+        lead: of a paragraph that leads to a list and is quoted whole with it, else its last sentence is.
+    """
+
+    paragraph: int = 320
+    listed: int = 700
+    steps: int = 1200
+    answer: int = 500
+    lead: int = 200
+
+
+@dataclass(frozen=True, slots=True)
 class Answering:
     """How answers are composed and when none is given.
 
@@ -128,6 +149,9 @@ class Answering:
     Attributes:
         passages: nearest passages whose units are looked at.
         max_units: most units in an answer.
+        max_chars: further units are added up to this length of all that is quoted.
+        company_weight: what a unit gains by each other unit nearly as good that it holds.
+        bounds: up to which lengths units are quoted whole.
         passage_weight: share of the passage's similarity in a unit's score, in [0, 1].
         keep_above: further units are kept at this share of the best one's score.
         word_weight: what it adds to a row's score to hold the question's content words: rows look alike.
@@ -138,7 +162,10 @@ class Answering:
 
     passages: int = 4
     max_units: int = 3
-    passage_weight: float = 0.5
+    max_chars: int = 450
+    company_weight: float = 1.0
+    bounds: Bounds = Bounds()
+    passage_weight: float = 0.3
     keep_above: float = 0.8
     word_weight: float = 0.2
     unverified: ConfidenceModel = ConfidenceModel(3.03, 6.63, 1.89, 0.0, -4.9, 0.308)
@@ -156,7 +183,13 @@ def candidate_units(passages: Sequence[tuple[Passage, float]]) -> list[Candidate
 
 
 def weigh_evidence(
-    candidates: Sequence[Candidate], embeddings: Embeddings, question: Embeddings, text: str, tokens: TokenEmbeddings
+    candidates: Sequence[Candidate],
+    embeddings: Embeddings,
+    question: Embeddings,
+    text: str,
+    tokens: TokenEmbeddings,
+    *,
+    around: Sequence[Passage] = (),
 ) -> Evidence:
     """The evidence for an answer.
 
@@ -166,6 +199,7 @@ def weigh_evidence(
         question: its embedding, (D,).
         text: of the question.
         tokens: its own.
+        around: see `Evidence`.
     """
     similarities = embeddings @ question  # (K,)
     passage = float(np.array([candidate.passage_similarity for candidate in candidates]).max())
@@ -178,6 +212,7 @@ def weigh_evidence(
         minimum_term_similarity(text, tokens, embeddings),
         (bool(names) and any(all(names_code(c, code) for code in names) for c in candidates))
         or any(_asks_the_same(candidate.passage, text) for candidate in candidates),
+        around,
     )
 
 

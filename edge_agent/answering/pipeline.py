@@ -16,12 +16,13 @@ import threading
 import time
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 
 import numpy as np
 from cachetools import LRUCache, cachedmethod
 
-from edge_agent.answering.composition import answer_text, choose_units, other_versions, score_units
+from edge_agent.answering.composition import choose_units, other_versions
 from edge_agent.answering.conversation import Conversations
 from edge_agent.answering.evidence import (
     Answering,
@@ -33,7 +34,9 @@ from edge_agent.answering.evidence import (
     weigh_evidence,
 )
 from edge_agent.answering.recalling import recall
+from edge_agent.answering.rendering import answer_markdown, answer_text
 from edge_agent.answering.results import Answer, NearestDocument, Timings
+from edge_agent.answering.scoring import score_units
 from edge_agent.characters import normalize
 from edge_agent.errors import StoreDamaged, StoreFull, StoreUnavailable
 from edge_agent.feedback.log import FeedbackLog
@@ -53,6 +56,8 @@ log = logging.getLogger(__name__)
 
 ANSWERS_KEPT = 1_000
 TOKEN_BYTES_KEPT = 32_000_000
+_NEAR = range(-6, 7)
+"""Passages before and behind one, of which what belongs to a unit is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,12 @@ class Questions:
         intent = classify(model, question.encoding, text)
         ended = time.perf_counter()
         return Answer(
-            answer=answer_text(decision.citations, is_disputed=decision.is_disputed) if decision.is_answered else None,
+            answer=answer_markdown(decision.citations, is_disputed=decision.is_disputed)
+            if decision.is_answered
+            else None,
+            answer_text=answer_text(decision.citations, is_disputed=decision.is_disputed)
+            if decision.is_answered
+            else None,
             abstained=not decision.is_answered,
             confidence=round(decision.confidence, 4),
             citations=decision.citations,
@@ -198,6 +208,8 @@ class Questions:
             return Decision(is_answered=False, confidence=confidence, citations=[])
         scores = score_units(evidence, self.answering, question.text, language=question.language)
         citations = choose_units(evidence, self.answering, question.text, scores)
+        if not citations:
+            return Decision(is_answered=False, confidence=0.0, citations=[])
         others = other_versions(evidence, self.answering, question.text, scores, citations)
         versions = sorted([citations, *others], key=lambda version: version[0].date, reverse=True)
         return Decision(
@@ -269,15 +281,23 @@ def gather(model: ActiveModel, snapshot: Snapshot, question: Question, retrieved
     if not candidates:
         return None
     embeddings = embed_sentences(model, snapshot, candidates)
-    evidence = weigh_evidence(candidates, embeddings, question.embedding, question.text, question.tokens)
+    around = passages_around(snapshot, candidates)
+    weigh = partial(
+        weigh_evidence, question=question.embedding, text=question.text, tokens=question.tokens, around=around
+    )
+    evidence = weigh(candidates, embeddings)
     first = retrieved[0].passage.document_id
     if first == max(retrieved, key=lambda f: f.score - f.moved).passage.document_id:
         return evidence
     rows = [i for i, candidate in enumerate(candidates) if candidate.passage.document_id == first]
-    own = weigh_evidence(
-        [candidates[i] for i in rows], embeddings[rows], question.embedding, question.text, question.tokens
-    )
-    return evidence.no_surer_than(own)
+    return evidence.no_surer_than(weigh([candidates[i] for i in rows], embeddings[rows]))
+
+
+def passages_around(snapshot: Snapshot, candidates: list[Candidate]) -> list[Passage]:
+    """The passages that stand near those of candidates in their documents: their ids follow one another."""
+    documents = {candidate.passage.document_id for candidate in candidates}
+    ids = {c.passage.passage_id + n for c in candidates if c.passage.kind not in WHOLE for n in _NEAR}
+    return [p for p in snapshot.store.passages(sorted(ids)) if p.document_id in documents]
 
 
 def embed_sentences(model: ActiveModel, snapshot: Snapshot, candidates: list[Candidate]) -> Embeddings:

@@ -61,10 +61,11 @@ class Answer:
     """The answer to a question, or the refusal to give one.
 
     Attributes:
-        answer: the cited sentences joined, or None when it abstains.
+        answer: the cited units as Markdown (CommonMark), or None when it abstains.
+        answer_text: the same as plain text.
         abstained: whether the documents seem not to hold the answer.
         confidence: in [0, 1].
-        citations: where each sentence of the answer stands, in order; empty when it abstains.
+        citations: where each part of the answer stands, in order; empty when it abstains.
         nearest_documents: what to look at instead, or as well; nearest first.
         intent: of the question, None when there is no such head.
         intent_head: the head that says so.
@@ -79,6 +80,7 @@ class Answer:
     """
 
     answer: str | None
+    answer_text: str | None
     abstained: bool
     confidence: float
     citations: list[Citation]

@@ -112,7 +112,7 @@ def show_answer(answer: "Answer") -> None:
         for document in answer.nearest_documents:
             console.print(f"  {document.title} ({document.source})", markup=False)
     else:
-        console.print(answer.answer, markup=False, style="bold")
+        console.print(answer.answer_text, markup=False, style="bold")
         if answer.answer_language and answer.question_language not in (answer.answer_language, ""):
             console.print(_OTHER_LANGUAGE[answer.question_language, answer.answer_language], markup=False)
         if answer.is_disputed:

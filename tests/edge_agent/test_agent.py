@@ -26,7 +26,8 @@ def test_the_demo_answers_with_citations_that_reproduce_the_text(agent: Agent) -
         agent.add_document(path.name, path.read_bytes(), MARKDOWN)
     answer = agent.questions.query("How long do refunds take to arrive?")
     assert not answer.abstained
-    assert answer.answer == " ".join(c.quote for c in answer.citations)
+    assert answer.answer_text is not None
+    assert answer.answer_text.split() == " ".join(c.quote for c in answer.citations).split()
     assert answer.citations[0].source == "refunds.md"
     for citation in answer.citations:
         text = text_of(agent.store, citation.document_id)
@@ -40,7 +41,7 @@ def test_the_demo_answers_with_citations_that_reproduce_the_text(agent: Agent) -
 def test_abstaining_offers_the_nearest_documents_and_no_text(agent: Agent) -> None:
     agent.add_document("backups.md", BACKUPS, MARKDOWN)
     answer = agent.questions.query("Who won the football match yesterday?")
-    assert (answer.abstained, answer.answer, answer.citations) == (True, None, [])
+    assert (answer.abstained, answer.answer, answer.answer_text, answer.citations) == (True, None, None, [])
     assert [d.title for d in answer.nearest_documents] == ["Backups"]
 
 

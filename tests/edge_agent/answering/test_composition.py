@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_agent.answering.composition import answer_text, choose_units, other_versions, score_units
+from edge_agent.answering.composition import choose_units, other_versions
 from edge_agent.answering.evidence import Answering, Evidence, candidate_units
+from edge_agent.answering.rendering import answer_text
 from edge_agent.answering.results import Citation
+from edge_agent.answering.scoring import score_units
 from edge_agent.storage.records import Passage, PassageKind
 
 ANSWERING = Answering()
@@ -18,7 +20,8 @@ def passage(text: str, kind: PassageKind = PassageKind.PARAGRAPH, **fields: str 
     made = Passage(
         hash((text, str(fields))), "d1", "ab" * 32, "a.md", "Guide", "en", "", 0, 0, len(text), text, kind=kind
     )
-    return replace(made, **fields)  # type: ignore[arg-type]
+    made = replace(made, **fields)  # type: ignore[arg-type]
+    return replace(made, end=made.start + len(text))
 
 
 def evidence(*passages: Passage, near: tuple[float, ...] = ()) -> Evidence:
@@ -46,19 +49,19 @@ def test_a_row_is_quoted_without_rows_of_other_things() -> None:
     rows = [passage(f"Item: Chair {n} | Price: {n} € | Delivery: {n} days", ROW, start=100 * n) for n in (1, 12, 13)]
     assert (
         answer("What does Chair 12 cost?", *rows, near=(0.62, 0.6, 0.61))
-        == "Item: Chair 12 | Price: 12 € | Delivery: 12 days"
+        == "Item: Chair 12; Price: 12 €; Delivery: 12 days"
     )
 
 
 def test_rows_that_hold_as_much_of_the_question_are_quoted_together() -> None:
     rows = [passage(f"Plan: {name} | Backups: daily", ROW, start=100 * n) for n, name in enumerate(("A", "B"))]
-    assert answer("Which plan has daily backups?", *rows) == "Plan: A | Backups: daily\nPlan: B | Backups: daily"
+    assert answer("Which plan has daily backups?", *rows) == "- Plan: A; Backups: daily\n- Plan: B; Backups: daily"
 
 
 def test_of_a_wide_row_the_cells_are_quoted_that_are_asked_for() -> None:
     row = passage("Office: Lugo | Phone: 9101 | Fax: 9202 | Hours: 9 to 14", ROW)
-    assert answer("What is the fax of Lugo?", row) == "Office: Lugo | Fax: 9202"
-    assert answer("Tell me about Lugo", row) == row.text
+    assert answer("What is the fax of Lugo?", row) == "Office: Lugo; Fax: 9202"
+    assert answer("Tell me about Lugo", row) == "Office: Lugo; Phone: 9101; Fax: 9202; Hours: 9 to 14"
 
 
 def test_only_what_stands_under_a_code_of_the_question_is_quoted() -> None:
@@ -78,7 +81,7 @@ def test_a_short_answer_to_a_question_stands_whole() -> None:
 def test_fields_beside_an_answer_are_quoted_when_they_are_named() -> None:
     made = passage("See the price field.", PassageKind.QUESTION_ANSWER, heading="What does the badge cost?")
     fields = passage("price: 12.5 | desk: 4", ROW, heading="What does the badge cost?", start=30)
-    assert answer("What does the badge cost?", made, fields, near=(0.9, 0.5)) == "See the price field.\nprice: 12.5"
+    assert answer("What does the badge cost?", made, fields, near=(0.9, 0.5)) == "See the price field.\n\nprice: 12.5"
 
 
 def test_a_question_is_never_quoted_alone() -> None:
@@ -97,7 +100,7 @@ def test_versions_that_differ_are_quoted_with_their_dates_the_newest_first(title
     assert [c.quote for c in chosen] == ["The customer pays."]
     assert [[c.quote for c in version] for version in others] == [["The company pays."]]
     shown = answer_text([*others[0], *chosen], is_disputed=True)
-    assert shown == f"{title.format(2025)}: The company pays.\n{title.format(2023)}: The customer pays."
+    assert shown == f"{title.format(2025)}: The company pays.\n\n{title.format(2023)}: The customer pays."
 
 
 def test_a_version_is_named_with_its_date_where_its_title_has_none() -> None:

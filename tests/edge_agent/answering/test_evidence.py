@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from edge_agent.answering.composition import choose_units, score_units
+from edge_agent.answering.composition import choose_units
 from edge_agent.answering.evidence import (
     Answering,
     Candidate,
@@ -14,6 +14,7 @@ from edge_agent.answering.evidence import (
     candidate_units,
     weigh_evidence,
 )
+from edge_agent.answering.scoring import score_units
 from edge_agent.storage.records import Passage
 from student.embeddings import TokenEmbeddings
 
@@ -44,7 +45,7 @@ def test_sentences_keep_their_place_in_the_document() -> None:
 
 def test_the_nearest_sentences_of_one_document_are_cited_in_reading_order() -> None:
     candidates = candidate_units(
-        [(passage("Far away. Near it. Nearest."), 0.6), (passage("Elsewhere.", document_id="d2"), 0.6)]
+        [(passage("Far away.\n\nNear it.\n\nNearest."), 0.6), (passage("Elsewhere.", document_id="d2"), 0.6)]
     )
     embeddings = np.array([[0.1, 0], [0.78, 0], [0.8, 0], [0.79, 0]], dtype=np.float32)
     found = evidence_of(candidates, embeddings)
@@ -54,7 +55,7 @@ def test_the_nearest_sentences_of_one_document_are_cited_in_reading_order() -> N
 
 
 def test_the_best_sentence_is_cited_even_where_nothing_is_near() -> None:
-    candidates = candidate_units([(passage("Far. Farther."), -0.4)])
+    candidates = candidate_units([(passage("Far.\n\nFarther."), -0.4)])
     embeddings = np.array([[-0.1, 0], [-0.5, 0]], dtype=np.float32)
     found = evidence_of(candidates, embeddings)
     citations = choose_units(found, ANSWERING, "nights", score_units(found, ANSWERING, "nights", language=""))

@@ -55,7 +55,7 @@ def faults_of(case: Case, store: Path) -> list[str]:
                 ]
             notices += folded("\n".join(document.notices)) + "\n"
             texts += folded(text_of(agent.store, document.document_id)) + "\n"
-        said = folded(agent.questions.query(case.question).answer or "") if case.question else ""
+        said = folded(agent.questions.query(case.question).answer_text or "") if case.question else ""
     faults += [f"the text lacks {held!r}: {texts[:500]!r}" for held in case.text_holds if folded(held) not in texts]
     faults += [f"the text holds {lacked!r}" for lacked in case.text_lacks if folded(lacked) in texts]
     faults += [f"no notice of {held!r}: {notices!r}" for held in case.notice_holds if folded(held) not in notices]
