@@ -9,7 +9,8 @@ import numpy as np
 from benchmarks.known_items import GUIDES
 from edge_agent.agent import Agent
 from edge_agent.answering.composition import choose_units
-from edge_agent.answering.pipeline import gather, open_current, understand
+from edge_agent.answering.gathering import gather, understand
+from edge_agent.answering.pipeline import open_current
 from edge_agent.answering.scoring import score_units
 from edge_agent.retrieval.search import retrieve
 from edge_agent.storage.records import NO_FILTER

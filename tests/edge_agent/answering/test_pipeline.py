@@ -7,7 +7,8 @@ import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.answering.evidence import candidate_units
-from edge_agent.answering.pipeline import embed_sentences, open_current
+from edge_agent.answering.gathering import embed_sentences
+from edge_agent.answering.pipeline import open_current
 from edge_agent.errors import DocumentUnknown
 from edge_agent.feedback.log import NewFeedback
 from edge_agent.ingest.parsing.document_format import DocumentFormat
