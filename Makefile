@@ -7,7 +7,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 STORE := .run/demo-store
 DATA := ../shared/data
-STUDENT ?= .run/student/model
+# The last commit whose default bundle was MiniLM's own student, which read Spanish in its place.
+SPANISH_MINILM := 1d90dc8
+STUDENT ?= .run/bilingual/model
 
 .DEFAULT_GOAL := help
 .PHONY: help run test docs fix bench bundle adapted bilingual export verifier loop clean
@@ -47,26 +49,22 @@ loop: .venv/all.stamp ## one whole iteration of the loop on this machine (TEACHE
 	  $(if $(TEACHER),--teacher $(TEACHER)) \
 	  $(if $(wildcard $(DATA)/banking77/train.jsonl),--data $(DATA),--data demo --recipe teacher/recipes/demo-iteration.toml)
 
-bundle: .venv/all.stamp ## make the default bundle again from official weights and public data (two hours)
-	$(BIN)/orilla teacher label --data $(DATA) --out .run/targets
-	$(BIN)/orilla student distill --targets .run/targets --out .run/student \
-	  --tokenizer student/default_bundle/tokenizer.json
+bundle: bilingual ## make the default bundle again from official weights and public data (many hours)
 	$(MAKE) export
 	$(MAKE) verifier
 	$(BIN)/orilla student evaluate student/default_bundle $(STUDENT) --recipe benchmarks/evaluation.toml \
 	  --out .run/evaluation --dimensions 256 --dimensions 128
 
 export: .venv/all.stamp ## the last step of it alone, from a student that is already distilled (STUDENT=…)
-	$(BIN)/orilla student export --out student/default_bundle --force --name orilla-es-en --serial 3 \
-	  --model $(STUDENT) --model-name orilla-es-en-3 --model-license Apache-2.0 \
-	  --intents $(DATA)/bitext_support/train.jsonl \
-	  --intents-name "Bitext customer support utterances (2023-08-18)" --intents-license CDLA-Sharing-1.0 \
-	  --out-of-scope $(DATA)/clinc150/oos_val.jsonl --passages demo/knowledge_base
+	$(BIN)/orilla student export --out student/default_bundle --force --name orilla-es-en --serial 5 \
+	  --model $(STUDENT) --model-name orilla-es-en-5 --model-license Apache-2.0 \
+	  --intents teacher/data/intents.jsonl --intents-name "messages of customers of services (teacher/data/intents.jsonl)" \
+	  --intents-license Apache-2.0 --passages demo/knowledge_base
 
 verifier: .venv/all.stamp ## train the default bundle's answerability verifier again (a quarter of an hour)
 	$(BIN)/orilla teacher questions --data $(DATA) --out .run/verification.jsonl
 	$(BIN)/orilla student verifier --examples .run/verification.jsonl --run .run/verifier --out student/default_bundle \
-	  --force --serial 4
+	  --force --serial 6
 
 adapted: .venv/all.stamp ## adapt the teacher to help centers and distill a student of it (an hour more)
 	$(BIN)/orilla teacher queries --data $(DATA) --out .run/pairs.jsonl
@@ -75,20 +73,24 @@ adapted: .venv/all.stamp ## adapt the teacher to help centers and distill a stud
 	$(BIN)/orilla teacher label --data $(DATA) --model .run/teacher/model --model-name "MiniLM adapted to help centers" \
 	  --model-license Apache-2.0 --language en --share 0.4 --out .run/adapted-targets
 	$(BIN)/orilla student distill --recipe student/distill/recipes/adapted.toml --targets .run/adapted-targets \
-	  --teacher .run/teacher/model --start $(STUDENT) --start-name orilla-es-en-3 --out .run/adapted
+	  --teacher .run/teacher/model --start $(STUDENT) --start-name orilla-es-en-5 --out .run/adapted
 	$(BIN)/orilla student evaluate .run/teacher/model .run/adapted/model --recipe benchmarks/evaluation.toml \
 	  --out .run/adapted-evaluation
 
 bilingual: .venv/all.stamp ## label with teachers that read Spanish too, and distill a student of six layers (many hours)
 	for name in multilingual-e5-small universal-sentence-encoder-multilingual all-MiniLM-L6-v2; do \
 	  test -d .run/weights/$$name || $(BIN)/orilla teacher weights $$name --out .run/weights/$$name || exit 1; done
+	test -d .run/weights/orilla-es-en-3 || { mkdir -p .run/weights/orilla-es-en-3 && for file in encoder.onnx tokenizer.json; do \
+	  git show $(SPANISH_MINILM):student/default_bundle/$$file >.run/weights/orilla-es-en-3/$$file || exit 1; done; }
 	$(BIN)/orilla teacher label --data $(DATA) --recipe teacher/recipes/bilingual.toml \
 	  --teacher teacher/recipes/bilingual-teacher.toml --out .run/bilingual-targets
 	$(BIN)/orilla student distill --recipe student/distill/recipes/bilingual-short.toml --targets .run/bilingual-targets \
 	  --start .run/weights/multilingual-e5-small --start-name multilingual-e5-small --start-license MIT \
 	  --out .run/bilingual-short
+	$(BIN)/orilla student distill --recipe student/distill/recipes/bilingual-longer.toml --targets .run/bilingual-targets \
+	  --start .run/bilingual-short/model --out .run/bilingual-longer
 	$(BIN)/orilla student distill --recipe student/distill/recipes/bilingual.toml --targets .run/bilingual-targets \
-	  --start .run/bilingual-short/model --out .run/bilingual
+	  --start .run/bilingual-longer/model --out .run/bilingual
 
 clean: ## delete .venv and .run
 	rm -rf .venv .run
