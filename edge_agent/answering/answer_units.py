@@ -44,20 +44,22 @@ def unit_of(
         return [(candidate.start, candidate.end)]
     blocks = _without_filler_blocks(candidate, section)
     at = _place(blocks, candidate)
+    if at is None:  # it begins in space that no block has
+        return [(candidate.start, candidate.end)]
     whole = _whole_answer(blocks, candidate, section, question, bounds)
     if whole:
         return _without_filler(whole, candidate, section)
     if blocks[at].kind in _LISTED:
         spans = _listed(blocks, at, section, bounds)
     elif blocks[at].kind is BlockKind.PARAGRAPH:
-        spans = _paragraph(blocks, candidate, section, bounds, near)
+        spans = _paragraph(blocks, at, candidate, section, bounds, near=near)
     else:
         spans = [*_lead(blocks, at, section, bounds), (blocks[at].start, blocks[at].end)]
     return _without_filler(spans, candidate, section)
 
 
-def _place(blocks: Sequence[Block], candidate: Candidate) -> int:
-    return next(n for n, block in enumerate(blocks) if block.start <= candidate.start < block.end)
+def _place(blocks: Sequence[Block], candidate: Candidate) -> int | None:
+    return next((n for n, block in enumerate(blocks) if block.start <= candidate.start < block.end), None)
 
 
 def _whole_answer(
@@ -153,10 +155,15 @@ def _lead(blocks: Sequence[Block], at: int, section: Section, bounds: Bounds) ->
 
 
 def _paragraph(
-    blocks: Sequence[Block], candidate: Candidate, section: Section, bounds: Bounds, near: Mapping[int, float]
+    blocks: Sequence[Block],
+    at: int,
+    candidate: Candidate,
+    section: Section,
+    bounds: Bounds,
+    *,
+    near: Mapping[int, float],
 ) -> list[tuple[int, int]]:
     """A paragraph's sentences around a candidate, and what it leads to."""
-    at = _place(blocks, candidate)
     block = blocks[at]
     text = section.quote(block.start, block.end)
     if LINE.fullmatch(candidate.text) and "\n" in text:

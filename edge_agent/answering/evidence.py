@@ -168,8 +168,8 @@ class Answering:
     passage_weight: float = 0.3
     keep_above: float = 0.8
     word_weight: float = 0.2
-    unverified: ConfidenceModel = ConfidenceModel(3.03, 6.63, 1.89, 0.0, -4.9, 0.308)
-    verified: ConfidenceModel = ConfidenceModel(2.21, 6.23, 0.75, 0.47, -2.82, 0.324)
+    unverified: ConfidenceModel = ConfidenceModel(4.62, 11.94, 0.75, 0.0, -6.65, 0.361)
+    verified: ConfidenceModel = ConfidenceModel(2.81, 9.41, 0.49, 0.64, -4.0, 0.323)
     doubt: tuple[float, float] = (0.1, 0.6)
 
 

@@ -59,7 +59,9 @@ def _gap(before: Citation, citation: Citation) -> str:
         return "\n\n"
     if ITEM.match(citation.quote) and space % 2:
         return "\n" + "    " * (space // 2)
-    return " " * space if space <= 1 else "\n\n"
+    if space > 1:
+        return "\n\n"
+    return "\n" if PassageKind.CODE in (before.kind, citation.kind) else " " * space
 
 
 def _is_row(citation: Citation) -> bool:

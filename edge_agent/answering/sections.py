@@ -16,6 +16,7 @@ ITEM = re.compile(r"[ ]*(?:[-•*▪◦–]|(\d{1,3})[.)]|[a-zA-Z][.)])[ ]+(?=\S
 MOST_SPACE = 7
 """Between two passages of a section stand a line break or two and the indent of an item; more is a heading."""
 _LINES = re.compile(r"[^\n]+")
+_ON_LINES_OF_THEIR_OWN = {PassageKind.TABLE_ROW, PassageKind.CODE}
 
 
 class BlockKind(StrEnum):
@@ -67,7 +68,7 @@ class Section:
     def blocks(self) -> list[Block]:
         """The blocks of a section in order; a paragraph of several lines is one."""
         blocks: list[Block] = []
-        whole = [p for p in self.passages if p.kind in (PassageKind.TABLE_ROW, PassageKind.CODE)]
+        whole = [p for p in self.passages if p.kind in _ON_LINES_OF_THEIR_OWN]
         for line in _LINES.finditer(self.text):
             start, end = self.start + line.start(), self.start + line.end()
             holder = next((p for p in whole if p.start <= start < p.end), None)
@@ -94,9 +95,9 @@ def section_of(passage: Passage, around: Sequence[Passage]) -> Section:
     ordered = [own[start] for start in sorted(own)]
     place = ordered.index(own[passage.start])
     first = last = place
-    while first > 0 and ordered[first].start - ordered[first - 1].end <= MOST_SPACE:
+    while first > 0 and 0 <= ordered[first].start - ordered[first - 1].end <= MOST_SPACE:
         first -= 1
-    while last + 1 < len(ordered) and ordered[last + 1].start - ordered[last].end <= MOST_SPACE:
+    while last + 1 < len(ordered) and 0 <= ordered[last + 1].start - ordered[last].end <= MOST_SPACE:
         last += 1
     passages = ordered[first : last + 1]
     return Section(passages, passages[0].start, _joined(passages))
@@ -107,7 +108,7 @@ def _joined(passages: Sequence[Passage]) -> str:
     text = passages[0].text
     for before, passage in pairwise(passages):
         space = passage.start - before.end
-        is_block = PassageKind.TABLE_ROW in (before.kind, passage.kind) or ITEM.match(passage.text)
+        is_block = {before.kind, passage.kind} & _ON_LINES_OF_THEIR_OWN or ITEM.match(passage.text)
         if space == 1:
             text += "\n" if is_block else " "
         elif space > 1:

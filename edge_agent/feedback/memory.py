@@ -22,7 +22,7 @@ from student.embeddings import Embeddings, Encode
 
 log = logging.getLogger(__name__)
 
-NEAR, SAME = 0.70, 0.90
+NEAR, SAME = 0.72, 0.90
 """Cosine of two questions from which one counts for the other, and from which it counts fully."""
 _FIRST_WEIGHT = 0.2
 """Of a question that is just near."""

@@ -216,3 +216,47 @@ def test_markdown_shows_signs_of_the_text_as_they_are() -> None:
     assert answer_markdown(cited_of(text, "kubeadm")) == (
         "Run this:\n\n- kubeadm join \\<token> --name \\*\n- Keep snake_case and \\_\\_init\\_\\_.\n    - Below it."
     )
+
+
+CLUSTER = """# A cluster
+
+We follow the official instructions:
+
+```bash
+apt-get update
+apt-get install -y apt-transport-https ca-certificates curl gpg
+mkdir -p -m 755 /etc/apt/keyrings
+curl -fsSL https://packages.example/core/stable/deb/Release.key | gpg --dearmor -o /etc/apt/keyrings/apt-keyring.gpg
+
+echo 'deb [signed-by=/etc/apt/keyrings/apt-keyring.gpg] https://packages.example/core/stable/deb/ /' | tee /etc/apt/list
+
+apt-get update
+apt-get install -y kubelet
+apt-mark hold kubelet
+```
+
+> The last command keeps the version.
+
+| Part | Port |
+|---|---|
+| kubelet | 10250 |
+The rest is up to you.
+
+  - Items that are indented
+  - and end the page
+"""
+
+
+@pytest.mark.parametrize("markdown", [PRINTER, ACCOUNT, CLUSTER])
+@pytest.mark.parametrize("max_tokens", [24, 80, 160])
+def test_whatever_is_nearest_is_cited_or_filler(markdown: str, max_tokens: int) -> None:
+    passages, _ = passages_of(markdown, max_tokens=max_tokens)
+    for candidate in candidate_units([(p, 0.5) for p in passages]):
+        cited = cited_of(markdown, candidate.text, max_tokens=max_tokens)
+        assert all(citation.quote for citation in cited)
+
+
+def test_code_that_was_divided_keeps_its_lines_and_fences() -> None:
+    cited = cited_of(CLUSTER, "apt-get install", max_tokens=24)
+    assert "mkdir -p -m 755 /etc/apt/keyrings\ncurl -fsSL" in answer_text(cited)
+    assert "/etc/apt/keyrings\n```\n```\ncurl" in answer_markdown(cited)

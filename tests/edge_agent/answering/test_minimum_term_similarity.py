@@ -40,4 +40,4 @@ def test_a_word_that_the_sentences_lack_is_farther_than_words_they_hold(agent: A
     sentences = encoder.encode(["Backups are taken every night.", "Backups are kept for fourteen days."])
     asked = ["how long are backups kept", "how long are backups kept in Antarctica"]
     known, unknown = (minimum_term_similarity(text, encoder.encode_tokens(text), sentences) for text in asked)
-    assert unknown < known - 0.1
+    assert unknown < known - 0.05

@@ -79,6 +79,6 @@ def test_the_words_of_the_ticket_count_beside_its_meaning(agent: Agent) -> None:
     agent.add_document("cards.md", cards, DocumentFormat.MARKDOWN)
     lamp = b"# Lumina\n\nThe lamp Lumina blinks three times when it is ready.\n"
     agent.add_document("lumina.md", lamp, DocumentFormat.MARKDOWN)
-    near = agent.lookup.recommend(["buying a Lumina on credit"], diversity=0)
+    near = agent.lookup.recommend(["my payment for Lumina failed"], diversity=0)
     assert [d.source for d in near] == ["lumina.md", "cards.md"]
     assert near[0].similarity < near[1].similarity

@@ -263,7 +263,9 @@ def test_retention_is_1_for_the_teacher_itself(targets: Targets) -> None:
     assert figures["finds its target first"] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("name", ["default", "two-layers", "six-layers", "bilingual-short", "bilingual-longer", "bilingual", "own-domain"])
+@pytest.mark.parametrize(
+    "name", ["default", "two-layers", "six-layers", "bilingual-short", "bilingual-longer", "bilingual", "own-domain"]
+)
 def test_the_recipes_that_ship_can_be_read(name: str) -> None:
     recipe = read_student_recipe(ROOT / "student" / "distill" / "recipes" / f"{name}.toml")
     assert recipe.languages == ["en", "es"]
