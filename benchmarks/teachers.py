@@ -147,7 +147,7 @@ def voice_settings(recipe: TeacherRecipe, models: Mapping[str, str]) -> dict[str
     """
     e5, use, minilm = (
         voice.model_copy(update={"model": models[name]})
-        for name, voice in zip((E5, USE, MINILM), recipe.encoder, strict=True)
+        for name, voice in zip((E5, USE, MINILM), recipe.blocks, strict=True)
     )
     return {
         E5: e5,

@@ -16,10 +16,10 @@ def test_the_chosen_candidate_has_the_encoders_of_the_default_teacher() -> None:
     assert {name for names in CANDIDATES.values() for name in names} == set(settings)
     chosen = [settings[name] for name in CANDIDATES[CHOSEN]]
     assert {each.model for each in chosen} == {MODELS[name] for name in ("e5", "USE", "MiniLM")}
-    assert sorted(each.name for each in chosen) == sorted(each.name for each in recipe.encoder)
-    for each in recipe.encoder:
+    assert sorted(each.name for each in chosen) == sorted(each.name for each in recipe.blocks)
+    for each in recipe.blocks:
         (ours,) = (other for other in chosen if other.name == each.name)
-        assert ours.model_copy(update={"model": each.model}) == each
+        assert ours.model_copy(update={"model": each.model, "weight": each.weight}) == each
 
 
 def test_every_group_of_a_set_is_a_task_of_the_quick_recipe() -> None:

@@ -49,7 +49,7 @@ class Evidence:
         sentence: similarity of the nearest unit.
         term: minimum term similarity: of the question's content word that the units are least similar to.
         is_named: whether a unit, or a heading above it, holds all codes of the question that name something, or one
-            answers a question of the same words.
+            answers a question of the same words, or is the line of a list that the question names.
         around: passages that stand near those of the candidates in their documents, for what belongs to a unit.
     """
 
@@ -211,7 +211,7 @@ def weigh_evidence(
         float(similarities.max()),
         minimum_term_similarity(text, tokens, embeddings),
         (bool(names) and any(all(names_code(c, code) for code in names) for c in candidates))
-        or any(_asks_the_same(candidate.passage, text) for candidate in candidates),
+        or any(_asks_the_same(c.passage, text) or _asks_for_line(c, text) for c in candidates),
         around,
     )
 
@@ -220,6 +220,20 @@ def _asks_the_same(passage: Passage, text: str) -> bool:
     """Whether a passage answers a question with the very words of this one."""
     asked = passage.heading.rsplit(HEADING_GAP, 1)[-1]
     return passage.kind is PassageKind.QUESTION_ANSWER and set(content_terms(asked)) == set(content_terms(text))
+
+
+def _asks_for_line(candidate: Candidate, text: str) -> bool:
+    """Whether a question names a line of a plain list, `Ripon: 8804`, and says a word that stands elsewhere in it."""
+    label, gap, _ = candidate.text.partition(": ")
+    passage, asked = candidate.passage, set(content_terms(text))
+    named = set(content_terms(label))
+    if not gap or not named or not named <= asked or len(_ENTRY.findall(passage.text)) < _FEWEST_ENTRIES:
+        return False
+    return bool((asked - named) & set(content_terms(f"{passage.title} {passage.heading} {passage.text}")))
+
+
+_ENTRY = re.compile(r"^[^:.!?\n]{1,60}: [^\n]{1,60}$", re.MULTILINE)
+_FEWEST_ENTRIES = 3
 
 
 def names_code(candidate: Candidate, code: str) -> bool:

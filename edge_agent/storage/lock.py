@@ -21,7 +21,10 @@ from student.artifacts.private import PRIVATE_FILE, make_files_private, make_pri
 HOLDER = "agent.json"
 """The note beside the lock."""
 _LOCK = "agent.lock"
-_OURS = ("orilla*.db*", "acknowledged", "agent.*", "jobs", "jobs/*", "index", "index/*", "index/*/*", "bundle")
+_OURS = (
+    *("orilla*.db*", "audit*", "acknowledged", "agent.*", "bundle"),
+    *("jobs", "jobs/*", "index", "index/*", "index/*/*"),
+)
 """What a store's folder holds that versions of before left open to others. Keys are refused instead."""
 _PATIENCE_S = 0.05
 """That a lock is waited for: somebody who only looks whether it is held has it for an instant."""

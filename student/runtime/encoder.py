@@ -95,7 +95,8 @@ class Encoder:
             piece = self._tokenizer.encode_batch([part], add_special_tokens=False)[0]  # unlike `encode`, no GIL
             starts.append(begin + np.array([_past_spaces(part, *span) for span in piece.offsets], dtype=np.int64))
             begin = end
-        return np.concatenate(starts)
+        found = np.concatenate(starts)
+        return found[found < len(text)]  # space at the end is a piece of its own in some vocabularies
 
     def close(self) -> None:
         """Waits for running texts and ends the threads."""

@@ -36,7 +36,7 @@ def test_words_are_forgotten_everywhere_while_the_server_runs(serve: ServeStore,
     assert ended(http, job["job_id"])["state"] == "done"
     refused = {"source": f"{NAME}.md", "text": "x", "root": ""}
     http.post("/v1/documents", json=refused | {"format": "pdf"})
-    http.post("/v1/query", json={"text": f"Has {NAME} won the football match?"}).raise_for_status()
+    http.post("/v1/query", json={"text": f"What is {NAME}'s favorite color of cars in Brazil?"}).raise_for_status()
     (review,) = http.get("/v1/review").json()["reviews"]
     for text, review_id in ((f"I am {NAME}.", None), ("edited", review["review_id"]), ("not of him", None)):
         said = {"text": text, "intent": "complaint", "customer": "c-1", "review_id": review_id}

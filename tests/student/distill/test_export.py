@@ -17,8 +17,7 @@ from safetensors.numpy import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
 from student.artifacts.json_lines import DataRefused
-from student.bundle import DEFAULT_BUNDLE
-from student.bundle.folder import Bundle, open_bundle
+from student.bundle.folder import Bundle
 from student.bundle.linear_head import LinearHead
 from student.distill.encoder.recipe import Bounds
 from student.distill.export.bundle_export import export_bundle
@@ -112,10 +111,6 @@ def test_exported_bundle_loads_and_classifies(exported: Bundle) -> None:
     said = student.heads["intent"].classify(student.encoder.encode(["I need my money back"])[0])
     assert said.alternatives[0].label == "refund"
     student.close()
-
-
-def test_the_distilled_default_bundle_lives_in_its_teachers_space(exported: Bundle) -> None:
-    assert open_bundle(DEFAULT_BUNDLE).manifest.embedding_space == exported.manifest.embedding_space
 
 
 def test_model_card_says_what_the_manifest_says(exported: Bundle) -> None:

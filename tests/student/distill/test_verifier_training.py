@@ -71,7 +71,7 @@ def test_a_run_learns_to_tell_what_answers(table: TokenTable, tmp_path: Path) ->
     model, batch = VerifierModel(384), make_batch(examples(), table)
     before = verifier_loss(model.eval(), batch, RECIPE).item()
     train_verifier(model, examples(), table, RECIPE, tmp_path)
-    assert verifier_loss(model, batch, RECIPE).item() < 0.7 * before
+    assert verifier_loss(model, batch, RECIPE).item() < 0.75 * before
 
 
 def test_a_killed_run_ends_with_the_same_weights(table: TokenTable, tmp_path: Path) -> None:

@@ -186,10 +186,10 @@ def test_the_command_writes_figures_a_table_and_plots(tmp_path: Path) -> None:
     subprocess.run([*command, "--out", str(out), "--dimensions", "128"], check=True, cwd=ROOT, timeout=100)
     written = json.loads((out / "evaluation.json").read_text())
     assert list(written["systems"]) == ["teacher", "default_bundle", "default_bundle, first 128"]
-    assert written["systems"]["default_bundle"]["size_mb"] < 20
+    assert written["systems"]["default_bundle"]["size_mb"] < 30
     assert written["systems"]["default_bundle"]["figures"]["messages"]["accuracy"] == 1.0
     assert {origin["name"] for origin in written["lineage"]} >= {"guides/pairs.jsonl", "messages.jsonl"}
-    assert "| guides en-en asymmetric | nDCG@10 |" in (out / "evaluation.md").read_text()
+    assert "| guides en-en | nDCG@10 |" in (out / "evaluation.md").read_text()
     assert {plot.name for plot in out.glob("*.png")} == {"retrieval.png", "intents.png", "dimensions.png"}
     assert all(plot.stat().st_size > 5000 for plot in out.glob("*.png"))
 
