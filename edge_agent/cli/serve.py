@@ -208,7 +208,8 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once it has ended: so all is closed
+    ending = _Ending()
+    signal.signal(signal.SIGTERM, ending)  # uvicorn raises it again once it has ended: so all is closed
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     _return_large_blocks()
     with _bound(host, port) as listener:
@@ -245,7 +246,19 @@ def _serve(settings: AgentSettings, http: HttpSettings, tokens: "TokenVerifier |
                 timeout_keep_alive=_KEPT_ALIVE_S,
                 http=DeadlineProtocol,
             )
-            uvicorn.Server(config).run(sockets=[listener])
+            server = uvicorn.Server(config)
+            server.should_exit = ending.is_asked
+            server.run(sockets=[listener])
+
+
+class _Ending:
+    """Ends the process, and remembers that it was asked to: Python drops an exit that is raised in a `__del__`."""
+
+    is_asked = False
+
+    def __call__(self, *_: object) -> None:
+        self.is_asked = True
+        sys.exit(0)
 
 
 def _keep_uploads_in(folder: Path) -> None:

@@ -4,6 +4,7 @@ accelerate finds devices and backend and joins the processes. One that was start
 nothing. All of them see the same folders.
 """
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,7 +113,14 @@ def join_processes() -> Processes:
     from accelerate import PartialState  # noqa: PLC0415  (a second to import)
 
     state = PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
+    atexit.register(_leave)
     return Processes(int(state.process_index), int(state.num_processes))
+
+
+def _leave() -> None:
+    """Ends the threads of the group, which abort a process that ends while they run."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _device() -> torch.device:
