@@ -82,6 +82,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
     return {
         "name": manifest.name,
         "license": _license(bundle),
+        "read_back_from": f"{manifest.name}, serial {manifest.serial}",
         "embedding_space": manifest.embedding_space,
         "languages": manifest.languages,
         "recipe": told.get("recipe", {}),

@@ -106,7 +106,10 @@ def weakest_parts(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _limits(facts: Mapping[str, Any], max_tokens: int) -> list[str]:
+    source = facts.get("read_back_from")
+    rounded = f"Its weights were read back from the int8 bundle {source}: each was rounded once, so its embeddings are "
     return [
+        *([f"{rounded}near those of the student that the bundle was made of, not equal to them."] if source else []),
         f"Meant for {', '.join(facts['languages'])}; nothing was trained or measured in other languages.",
         f"Of a text only the first {max_tokens} tokens are seen.",
         *weakest_parts(facts),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
+from student.bundle import DEFAULT_BUNDLE
 from student.bundle.folder import open_bundle, write_bundle
 from student.bundle.manifest import MANIFEST
 from student.distill.continuing.weights import open_start, read_table, unpack_weights
@@ -50,8 +51,20 @@ def test_weights_of_a_bundle_come_back_as_a_float_student(made: Path, tmp_path: 
     assert unpacked.embedding_space == manifest.embedding_space
     assert unpacked.license == "Apache-2.0"
     assert unpacked.lineage[0].role == "bundle"
+    assert f"read back from the int8 bundle {manifest.name}, serial" in (unpacked.path / "README.md").read_text()
     config = json.loads((unpacked.path / "config.json").read_text())
     assert config["num_attention_heads"] == 4  # found by the probes; the graph does not say it
+
+
+def test_the_installed_students_floats_give_nearly_its_embeddings(tmp_path: Path) -> None:
+    texts = ["How do I reset my password?", "¿Cómo cambio la contraseña?", *TEXTS[:20]]
+    floats = write_half(unpack_weights(DEFAULT_BUNDLE, tmp_path / "start"), tmp_path / "float")
+    model = SentenceTransformer(str(floats), device="cpu", local_files_only=True)
+    student = load_student(DEFAULT_BUNDLE)
+    similarities = (np.asarray(model.encode(texts)) * student.encoder.encode(texts)).sum(axis=1)
+    student.close()
+    assert similarities.min() > 0.97
+    assert "each was rounded once" in (floats / "README.md").read_text(encoding="utf-8")
 
 
 def test_tables_of_every_form_are_read() -> None:
