@@ -12,7 +12,7 @@ SPANISH_MINILM := 1d90dc8
 STUDENT ?= .run/bilingual/model
 
 .DEFAULT_GOAL := help
-.PHONY: help run test docs fix bench bundle adapted bilingual export verifier loop clean
+.PHONY: help run test docs fix bench bundle former adapted bilingual export verifier loop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +65,9 @@ verifier: .venv/all.stamp ## train the default bundle's answerability verifier a
 	$(BIN)/orilla teacher questions --data $(DATA) --out .run/verification.jsonl
 	$(BIN)/orilla student verifier --examples .run/verification.jsonl --run .run/verifier --out student/default_bundle \
 	  --force --serial 6
+
+former: ## fetch the default bundle before from the history: .run/former-bundle, which benchmarks compare with
+	mkdir -p .run/former-bundle && git archive $(SPANISH_MINILM):student/default_bundle | tar -x -C .run/former-bundle
 
 adapted: .venv/all.stamp ## adapt the teacher to help centers and distill a student of it (an hour more)
 	$(BIN)/orilla teacher queries --data $(DATA) --out .run/pairs.jsonl

@@ -38,8 +38,10 @@ from benchmarks import (
 from benchmarks.measure import describe_machine
 from benchmarks.pages.loop import draw
 from benchmarks.pages.writing import update_pages
+from student.evaluation.report import draw_plots
 
 RESULTS = Path(__file__).parent / "results"
+EVALUATION = Path(__file__).parents[1] / "docs" / "evaluation"
 BENCHMARKS = {
     "demo": demo.run,
     "bases": bases.run,
@@ -110,6 +112,9 @@ def main(names: list[str]) -> None:
         if name == "teachers" and (missing := teachers.missing_weights()):
             print(f"{name}: skipped, {missing} is not here; run orilla teacher weights")
             continue
+        if name == "distillation" and (missing := distillation.missing_folder()):
+            print(f"{name}: skipped, {missing} is not here; see benchmarks/distillation.py")
+            continue
         print(f"{name}: running", flush=True)
         started = time.perf_counter()
         result = {"machine": describe_machine(), **BENCHMARKS[name]()}
@@ -117,6 +122,8 @@ def main(names: list[str]) -> None:
         print(f"{name}: done in {time.perf_counter() - started:.0f} s, written to {RESULTS / name}.json")
     if set(names or BENCHMARKS) & {"closed_loop", "closed_loop_words"}:
         draw(RESULTS)
+    if "distillation" in (names or BENCHMARKS):
+        draw_plots(json.loads((RESULTS / "distillation.json").read_bytes()), EVALUATION)
     update_pages(RESULTS)
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+FORMER = Path(__file__).parents[1] / ".run" / "former-bundle"
+"""The default bundle before, where `make former` has fetched it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:

@@ -2,7 +2,8 @@
 
 A real server answers from the base with its bundle, is restarted with the next one (docs/branch.md), embeds every
 passage again in the background and goes over to the next bundle. Questions come over HTTP at a steady rate all the
-while; a request that fails, or an answer of the former bundle after the first of the next, ends with an error.
+while; a request that fails, or an answer of the former bundle after the first of the next, ends with an error. It goes
+from the default bundle before, where `make former` has fetched it, to the default bundle; else to a copy of its own.
 
 With its own arguments `python -m benchmarks.reembedding` tries any bundle and any base, and keeps nothing.
 """
@@ -23,7 +24,7 @@ import httpx
 from rich.progress import track
 
 from benchmarks.demo import article_lines, ingest_demo, question_texts
-from benchmarks.measure import percentiles
+from benchmarks.measure import FORMER, percentiles
 from benchmarks.server import Server, served, wait_until_ready
 from edge_agent.agent import Agent
 from edge_agent.ingest.parsing.document_format import DocumentFormat
@@ -54,6 +55,7 @@ class Asked:
 
 
 def run(
+    former_bundle: Path | None = None,
     next_bundle: Path | None = None,
     documents: Path | None = None,
     passages: int = PASSAGES,
@@ -62,22 +64,25 @@ def run(
     """All figures.
 
     Args:
-        next_bundle: of another embedding space; None for a copy of the default bundle that names another space.
+        former_bundle: that answers first; None for the default bundle before, or the default one where that is absent.
+        next_bundle: of another embedding space; None for the default bundle, or for a copy of it that names another
+            space where it is the former one.
         documents: JSON lines with `title` and `body_markdown`; None for guides made of the demo's sentences.
         passages: that the base holds at least, the demo's among them.
         base: a store to begin with, which is copied; what it lacks of the passages is ingested.
     """
     with tempfile.TemporaryDirectory() as folder:
-        former = open_bundle(DEFAULT_BUNDLE)
-        following = open_bundle(next_bundle) if next_bundle else _renamed(former, Path(folder) / "next")
+        former = open_bundle(former_bundle or (FORMER if FORMER.is_dir() else DEFAULT_BUNDLE))
+        is_copy = former.path == DEFAULT_BUNDLE and next_bundle is None
+        following = _renamed(former, Path(folder) / "next") if is_copy else open_bundle(next_bundle or DEFAULT_BUNDLE)
         if following.manifest.embedding_space == former.manifest.embedding_space:
-            raise SystemExit(f"{next_bundle} has the default bundle's embedding space; name one of another")
+            raise SystemExit(f"{following.path} has the embedding space of {former.path}; name one of another")
         store = Path(folder) / "store"
         if base:
             shutil.copytree(base, store)
-        held = _fill(store, documents, passages)
+        held = _fill(store, former.path, documents, passages)
         questions = _questions()
-        with served(store) as server, _client_of(server) as http:
+        with served(store, bundle=former.path) as server, _client_of(server) as http:
             before = [_ask(http, next(questions)) for _ in range(BEFORE_AND_AFTER // 10 + BEFORE_AND_AFTER)]
             before = before[BEFORE_AND_AFTER // 10 :]
         restarted = time.monotonic()
@@ -89,8 +94,9 @@ def run(
     return {
         "passages": held,
         "former_dimension": former.manifest.encoder.dimension,
+        "former": f"{former.manifest.name} serial {former.manifest.serial}",
         "next": f"{following.manifest.name} serial {following.manifest.serial}",
-        "next_is_a_renamed_copy": next_bundle is None,
+        "next_is_a_renamed_copy": is_copy,
         "questions_per_s": QUESTIONS_PER_S,
         "restart_s": round(restart_s, 2),
         **figures_of(before, during, after, former.digest, following.digest),
@@ -143,9 +149,9 @@ def _renamed(bundle: Bundle, path: Path) -> Bundle:
     return write_bundle(path, fields, {name: bundle.read(name) for name in bundle.manifest.files})
 
 
-def _fill(store: Path, documents: Path | None, passages: int) -> int:
+def _fill(store: Path, bundle: Path, documents: Path | None, passages: int) -> int:
     """A store with the demo's articles and so many passages of others; returns how many it holds."""
-    with Agent(AgentSettings(store)) as agent:
+    with Agent(AgentSettings(store, bundle=bundle)) as agent:
         ingest_demo(agent)  # what is there already is not ingested again
         if agent.readiness().passages >= passages:
             return agent.readiness().passages
@@ -222,12 +228,13 @@ def _ask_until_promoted(http: httpx.Client, questions: Iterator[str], following:
 def main() -> None:
     """Runs it with the arguments given and prints the figures; `python -m benchmarks reembedding` writes its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--former-bundle", type=Path, help="the bundle that answers first")
     parser.add_argument("--next-bundle", type=Path, help="a bundle of another embedding space")
     parser.add_argument("--documents", type=Path, help="JSON lines with title and body_markdown")
     parser.add_argument("--base", type=Path, help="a store to begin with; it is copied")
     parser.add_argument("--passages", type=int, default=PASSAGES, help=f"{PASSAGES} by default")
     arguments = parser.parse_args()
-    print(json.dumps(run(arguments.next_bundle, arguments.documents, arguments.passages, arguments.base), indent=2))
+    print(json.dumps(run(**vars(arguments)), indent=2))
 
 
 if __name__ == "__main__":

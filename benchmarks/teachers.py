@@ -65,16 +65,20 @@ CANDIDATES: Mapping[str, Sequence[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A `TeacherEncoder` that says nothing twice: lists of texts are kept on disk with their embeddings."""
+class KeptEncoder:
+    """A `TeacherEncoder` that says nothing twice: lists of texts are kept on disk; not single ones, which are timed."""
 
     voice: Voice
 
     @property
     def facts(self) -> EncoderFacts:
+        """Those of the encoder itself."""
         return self.voice.encoder.facts
 
     def encode(self, texts: list[str], role: Role) -> Embeddings:
+        """As the encoder does; what is new is kept."""
+        if len(texts) == 1:
+            return self.voice.encoder.encode(texts, role)
         examples = [Example(text, None, role, "") for text in texts]
         said = Said(self.voice, KEPT / "said")
         new = {key_of(examples[row]): examples[row] for row in said.missing(examples)}
@@ -181,7 +185,7 @@ def _fit(name: str, voices: Sequence[Voice], corpus: Corpus) -> Teacher:
     """The encoders as one teacher, with means and a reduction fitted on the sample."""
     settings = [voice.settings for voice in voices]
     recipe = TeacherRecipe(name=name, dimension=DIMENSION if len(voices) > 1 else None, encoder=settings)
-    teacher = Teacher(recipe, [Voice(_Kept(voice), voice.settings) for voice in voices])
+    teacher = Teacher(recipe, [Voice(KeptEncoder(voice), voice.settings) for voice in voices])
     if not teacher.is_reduced:
         return teacher
     spoken_for = keep_spoken_for(corpus, list(voices))

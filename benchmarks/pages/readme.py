@@ -38,7 +38,7 @@ def render_summary(measured: dict[str, dict[str, Any]]) -> str:
             "title → guide, nDCG@10, English / Spanish",
             _pair(kept["student"]["guides en-en"]["nDCG@10"], kept["student"]["guides es-es"]["nDCG@10"]),
             _pair(kept["teacher"]["guides en-en"]["nDCG@10"], kept["teacher"]["guides es-es"]["nDCG@10"])
-            + ", all-MiniLM-L6-v2, its teacher",
+            + ", its teachers together",
         ),
         (
             "search in Business Central's guides, nDCG@10, English / Spanish",

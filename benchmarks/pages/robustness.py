@@ -103,7 +103,11 @@ def render_reembedding(result: dict[str, Any]) -> str:
         f"{result['found_something'][name]:.1%} |"
         for name, shown in names.items()
     ]
-    what = "a copy of the default bundle under another space" if result["next_is_a_renamed_copy"] else result["next"]
+    what = (
+        "a copy of the default bundle under another space"
+        if result["next_is_a_renamed_copy"]
+        else f"{result['next']} instead of {result['former']}"
+    )
     return "\n".join(
         [
             "## A bundle of another embedding space",

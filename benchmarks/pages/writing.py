@@ -31,7 +31,7 @@ Render = Callable[[dict[str, Any]], str]
 # Page, found from docs/benchmarks → the results it shows, in this order.
 PAGES: Mapping[str, Mapping[str, Render]] = {
     "speed": {"serving": render_serving},
-    "student": {"distillation": render_distillation},
+    "../evaluation/student": {"distillation": render_distillation},
     "../evaluation/teachers": {"teachers": render_teachers},
     "retrieval": {
         "hybrid": render_hybrid,

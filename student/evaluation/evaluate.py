@@ -59,6 +59,7 @@ def evaluate_systems(
     *,
     teacher_language: str,
     dimensions: Sequence[int] = (),
+    not_of_teacher: Sequence[str] = (),
     on_step: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:
     """Measures systems and their teacher.
@@ -69,6 +70,7 @@ def evaluate_systems(
         tasks: see `student.evaluation.tasks`.
         teacher_language: tasks whose documents are in it are also searched in the teacher's documents (asymmetric).
         dimensions: the first so many numbers of each system's embeddings are measured too, at retrieval.
+        not_of_teacher: groups of tasks that the teacher is not asked, since it takes too long.
         on_step: called with the name of what is being encoded.
 
     Returns:
@@ -81,7 +83,7 @@ def evaluate_systems(
     for system in (teacher, *systems):
         figures |= _measure_system(
             system,
-            tasks,
+            [task for task in tasks if system is not teacher or task.group not in not_of_teacher],
             teacher,
             teacher_documents,
             teacher_language=teacher_language,
@@ -145,7 +147,7 @@ def _measure_system(
             queries, documents = embedded.parts
             if system is teacher:
                 teacher_documents[task.name] = documents
-            elif system.embedding_space == teacher.embedding_space:
+            elif task.name in teacher_documents and system.embedding_space == teacher.embedding_space:
                 mixed = TaskEmbeddings(task, (queries, teacher_documents[task.name]))
                 measured[f"{task.name} {ASYMMETRIC}"] = measure_task(mixed)
     return {system.name: measured} | {f"{system.name}{CUT_MARK}{size}": at_size for size, at_size in at_sizes.items()}

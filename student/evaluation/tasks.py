@@ -48,5 +48,10 @@ class IntentTask:
     test: LabelledTexts
     out_of_scope: list[str]
 
+    @property
+    def group(self) -> str:
+        """Its name: it is a group of its own."""
+        return self.name
+
 
 EvaluationTask = RetrievalTask | IntentTask

@@ -88,6 +88,18 @@ def test_a_system_of_another_space_is_not_asked_about_the_teachers_documents() -
     assert "g en-en asymmetric" not in measured["other"]["figures"]
 
 
+def test_the_teacher_is_not_asked_about_groups_that_are_left_out() -> None:
+    tasks = [RetrievalTask(group, "en", "en", [group], ["x", "y"], [0]) for group in ("a", "b")]
+    encode = encode_by({text: [1.0, 0.0] for text in ("a", "x", SHORT_QUERY)} | {"y": [0.0, 1.0]}).encode
+    other = encode_by({text: [1.0, 0.0] for text in ("a", "b", "x", SHORT_QUERY)} | {"y": [0.0, 1.0]})
+    teacher = System("teacher", encode, 1)  # does not know "b"
+    result = evaluate_systems(teacher, [other], tasks, teacher_language="en", not_of_teacher=["b"])
+    assert list(result["systems"]["teacher"]["figures"]) == ["a en-en"]
+    assert set(result["systems"]["s"]["figures"]) >= {"a en-en", "b en-en"}
+    assert "b en-en" not in result["share_of_teacher"]["s"]
+    assert "| b en-en | nDCG@10 |  | 1.0000 |" in render_table(result)
+
+
 def test_documents_are_encoded_as_documents_and_equal_lists_once() -> None:
     asked: list[tuple[str, ...]] = []
 
