@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,36 @@ def test_no_message_of_the_demo_is_among_those_to_learn_from() -> None:
     tickets = {plain(row["text"]) for row in read(ROOT / "demo" / "tickets.jsonl")}
     common = {plain(row["text"]) for row in read(INTENTS)} & tickets
     assert [text for text in common if len(text.split()) > 3] == []
+
+
+def test_no_message_is_a_near_copy_of_a_ticket_or_of_many_others() -> None:
+    messages = [words(row["text"]) for row in read(INTENTS)]
+    tickets = [words(row["text"]) for row in read(ROOT / "demo" / "tickets.jsonl")]
+    long = [text for text in messages if len(text) > 4]
+    assert near_copies(long, tickets) == []
+    assert len(near_copies(long)) < 0.01 * len(long)
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(plain(text).split())
+
+
+def near_copies(texts: list[frozenset[str]], others: list[frozenset[str]] | None = None) -> list[frozenset[str]]:
+    """The texts that have 70 % of their words in common with one of the others, or with another of their own list."""
+    among = texts if others is None else others
+    holding: dict[str, list[int]] = defaultdict(list)
+    for place, found in enumerate(among):
+        for word in found:
+            holding[word].append(place)
+    copies = []
+    for own_place, text in enumerate(texts):
+        rare = sorted(text, key=lambda word: len(holding.get(word, [])))[: int(0.3 * len(text)) + 1]  # one is shared
+        places = {place for word in rare for place in holding.get(word, [])} - (
+            {own_place} if others is None else set()
+        )
+        if any(len(text & among[place]) >= 0.7 * len(text | among[place]) for place in places):
+            copies.append(text)
+    return copies
 
 
 def test_every_base_has_questions_of_all_kinds() -> None:
