@@ -51,6 +51,7 @@ class Evidence:
         is_named: whether a unit, or a heading above it, holds all codes of the question that name something, or one
             answers a question of the same words, or is the line of a list that the question names.
         around: passages that stand near those of the candidates in their documents, for what belongs to a unit.
+        read: the cross-encoder's highest logit of a passage; None where none was read.
     """
 
     candidates: Sequence[Candidate]
@@ -60,6 +61,7 @@ class Evidence:
     term: float
     is_named: bool = False
     around: Sequence[Passage] = ()
+    read: float | None = None
 
     def no_surer_than(self, other: "Evidence") -> "Evidence":
         """The same units with what speaks for an answer in other evidence too."""
@@ -155,6 +157,8 @@ class Answering:
         passage_weight: share of the passage's similarity in a unit's score, in [0, 1].
         keep_above: further units are kept at this share of the best one's score.
         word_weight: what it adds to a row's score to hold the question's content words: rows look alike.
+        reranked_passages, reranked_units: so many of the best are read by the cross-encoder, where the bundle has one.
+        rerank_weight, unit_rerank_weight: added to the score of one that certainly answers.
         unverified, verified: the confidence without and with the verifier's logit for the nearest passage.
         doubt: unverified confidences from the first to below the second are in doubt: there, and only there, the
             verifier is asked, where the bundle has one.
@@ -168,6 +172,10 @@ class Answering:
     passage_weight: float = 0.3
     keep_above: float = 0.8
     word_weight: float = 0.2
+    reranked_passages: int = 12
+    rerank_weight: float = 0.3
+    reranked_units: int = 10
+    unit_rerank_weight: float = 0.3
     unverified: ConfidenceModel = ConfidenceModel(4.62, 11.94, 0.75, 0.0, -6.65, 0.361)
     verified: ConfidenceModel = ConfidenceModel(2.81, 9.41, 0.49, 0.64, -4.0, 0.323)
     doubt: tuple[float, float] = (0.1, 0.6)

@@ -27,6 +27,7 @@ from edge_agent.answering.evidence import Answering, Decision, Evidence, span_to
 from edge_agent.answering.gathering import Question, gather, to_read, understand
 from edge_agent.answering.recalling import recall
 from edge_agent.answering.rendering import answer_markdown, answer_text
+from edge_agent.answering.reranking import headings, rerank_passages, rerank_units
 from edge_agent.answering.results import Answer, NearestDocument, Timings
 from edge_agent.answering.scoring import score_units
 from edge_agent.characters import normalize
@@ -132,6 +133,7 @@ class Questions:
         retrieved = retrieve(
             snapshot, text, question.embedding, count, where=where, language=language, moves=recalled.moves
         )
+        retrieved = rerank_passages(model.student.cross_encoder, text, retrieved, self.answering)
         found = time.perf_counter()
         evidence = gather(model, snapshot, question, to_read(retrieved, self.answering.passages))
         decision = self._decide(model, question, evidence)
@@ -175,6 +177,7 @@ class Questions:
         if confidence < judge.threshold:
             return Decision(is_answered=False, confidence=confidence, citations=[])
         scores = score_units(evidence, self.answering, question.text, language=question.language)
+        scores = rerank_units(model.student.cross_encoder, question.text, evidence, scores, self.answering)
         citations = choose_units(evidence, self.answering, question.text, scores)
         if not citations:
             return Decision(is_answered=False, confidence=0.0, citations=[])
@@ -200,7 +203,7 @@ class Questions:
     def _encode_span(self, model: ActiveModel, passage: Passage, start: int, end: int) -> list[TokenEmbeddings]:
         """The tokens of a passage's headings and of `start:end` of its document's text; good for ever, so cached."""
         text = passage.text[start - passage.start : end - passage.start]
-        return model.student.encoder.encode_each_tokens([headings(passage), text])
+        return model.student.encoder.encode_each_tokens([headings(passage) or "-", text])
 
 
 @contextlib.contextmanager
@@ -233,11 +236,6 @@ def _queue_if_unsure(reviews: FeedbackLog, text: str, answer: Answer) -> None:
             reviews.queue(text, "intent unknown", likeliest, intent.probability, answer.bundle.digest)
     except (StoreFull, StoreUnavailable, StoreDamaged) as error:
         log.error("a review could not be queued: %s", error)
-
-
-def headings(passage: Passage) -> str:
-    """The lines that the verifier reads above a passage's text: its title and headings."""
-    return "\n".join(part for part in (passage.title, passage.heading) if part) or "-"
 
 
 def nearest_document(found: Found) -> NearestDocument:

@@ -57,13 +57,15 @@ class Snapshot:
 class Found:
     """A passage, its similarity to the text, and the score that it is ranked by: words and language count too.
 
-    `moved` is what the score holds of what people said of the document for this question or similar ones.
+    `moved` is what the score holds of what people said of the document for this question or similar ones; `logit` is
+    the cross-encoder's, None where the passage was not read.
     """
 
     passage: Passage
     similarity: float
     score: float
     moved: float = 0.0
+    logit: float | None = None
 
 
 @contextlib.contextmanager

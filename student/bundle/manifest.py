@@ -106,6 +106,16 @@ class VerifierEntry(_Part):
     max_logit_difference: Annotated[float, Field(gt=0)]
 
 
+class CrossEncoderEntry(_Part):
+    """The cross-encoder: an ONNX graph from the token ids of a question and a text to a logit.
+
+    `max_logit_difference`: how far its logit may be from the one that the probes expect.
+    """
+
+    file: FileName
+    max_logit_difference: Annotated[float, Field(gt=0)]
+
+
 class ProbesEntry(_Part):
     """Texts whose embeddings (and some passages whose logits) the bundle must reproduce on the branch's own CPU."""
 
@@ -186,6 +196,7 @@ class Manifest(_Part):
     heads: dict[str, HeadEntry] = {}
     adapter: AdapterEntry | None = None
     verifier: VerifierEntry | None = Field(default=None, alias="reader")
+    cross_encoder: CrossEncoderEntry | None = None
     probes: ProbesEntry
     limits: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
@@ -201,7 +212,7 @@ class Manifest(_Part):
         named += [head.file for head in self.heads.values()] + [license_.file for license_ in self.licenses]
         named += [head.blend.file for head in self.heads.values() if head.blend]
         named += [self.adapter.file] if self.adapter else []
-        named += [self.verifier.file] if self.verifier else []
+        named += [part.file for part in (self.verifier, self.cross_encoder) if part]
         unlisted = sorted(set(named) - set(self.files))
         if unlisted:
             raise ValueError(f"files does not list {', '.join(unlisted)}")

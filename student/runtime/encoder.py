@@ -35,7 +35,7 @@ class Encoder:
     ) -> None:
         self.dimension = dimension
         self.max_tokens = max_tokens
-        self._tokenizer = _load_tokenizer(tokenizer)
+        self._tokenizer = load_tokenizer(tokenizer)
         self._session = _load_session(graph, dimension)
         self.workers = workers or len(os.sched_getaffinity(0))
         self._queue = WorkQueue(self.workers)
@@ -143,7 +143,8 @@ def _inputs(ids: list[int]) -> dict[str, NDArray[np.int64]]:
     return {"input_ids": input_ids, "attention_mask": np.ones_like(input_ids)}
 
 
-def _load_tokenizer(content: bytes) -> Tokenizer:
+def load_tokenizer(content: bytes) -> Tokenizer:
+    """A bundle's tokenizer, which neither pads nor cuts. Raises `BundleUnusable`."""
     try:
         tokenizer = Tokenizer.from_str(content.decode())
     except Exception as error:  # tokenizers raises bare Exception

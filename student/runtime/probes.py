@@ -14,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from student.bundle.folder import Bundle
 from student.bundle.linear_head import LinearHead
 from student.errors import BundleUnusable, ProbesFailed
+from student.runtime.cross_encoder import CrossEncoder
 from student.runtime.encoder import Encoder
 from student.runtime.verifier import Verifier
 
 
-class ProbeVerification(BaseModel):
-    """A passage, and the logit that the verifier gives it with the probe's text as the question."""
+class ProbeReading(BaseModel):
+    """A passage, and the logit that it is given with the probe's text as the question."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -35,6 +36,7 @@ class Probe(BaseModel):
         embedding: D numbers.
         labels: head → label, None where the text is out of the head's scope.
         reading: a passage with its logit, where the bundle has a verifier; the name is the format's.
+        pair: the same with the logit of the cross-encoder, where the bundle has one.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -42,7 +44,8 @@ class Probe(BaseModel):
     text: Annotated[str, Field(min_length=1)]
     embedding: list[float]
     labels: dict[str, str | None] = {}
-    reading: ProbeVerification | None = None
+    reading: ProbeReading | None = None
+    pair: ProbeReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +74,34 @@ def write_probes(
     heads: dict[str, LinearHead],
     verifier: Verifier | None = None,
     passages: list[tuple[str, str, str]] | None = None,
+    *,
+    cross_encoder: CrossEncoder | None = None,
 ) -> bytes:
-    """The bytes of a bundle's probe file, made by running its own encoder, heads and verifier.
+    """The bytes of a bundle's probe file, made by running its own parts.
 
     Args:
         texts: the probes.
         encoder: the bundle's own.
         heads: its own.
         verifier: its own, if it has one.
-        passages: question, heading and text of those that the verifier is run on; the questions become probes too.
+        passages: question, heading and text of those that verifier and cross-encoder are run on; the questions become
+            probes too.
+        cross_encoder: its own, if it has one.
     """
-    readings = {
-        question: {"heading": heading, "text": text, "logit": verify_probe(question, heading, text, encoder, verifier)}
-        for question, heading, text in passages or []
-        if verifier
-    }
-    texts = list(dict.fromkeys([*texts, *readings]))
+    readings: dict[str, dict[str, Any]] = {}
+    for question, heading, text in passages or []:
+        passage, read = {"heading": heading, "text": text}, readings.setdefault(question, {})
+        if verifier:
+            read["reading"] = passage | {"logit": verify_probe(question, heading, text, encoder, verifier)}
+        if cross_encoder:
+            read["pair"] = passage | {"logit": round(float(cross_encoder.logits(question, [(heading, text)])[0]), 6)}
+    texts = list(dict.fromkeys([*texts, *(question for question, read in readings.items() if read)]))
     probes: list[dict[str, Any]] = []
     for text, embedding in zip(texts, encoder.encode(texts), strict=True):
         labels = {name: head.classify(embedding, text).label for name, head in heads.items()}
         numbers = [round(float(x), 6) for x in embedding]
         probe = {"text": text, "embedding": numbers, "labels": labels}
-        probes.append(probe | ({"reading": readings[text]} if text in readings else {}))
+        probes.append(probe | readings.get(text, {}))
     return ("[\n" + ",\n".join(json.dumps(p, ensure_ascii=False) for p in probes) + "\n]\n").encode()
 
 
@@ -152,6 +161,20 @@ def run_probes(
             "its arithmetic differently: use a bundle made for it"
         )
     return report
+
+
+def max_pair_difference(bundle: Bundle, cross_encoder: CrossEncoder) -> float:
+    """The largest difference between a logit of the cross-encoder and the one that the probes expect.
+
+    Raises:
+        BundleUnusable: the probe file cannot be read, or has no logit of the cross-encoder.
+    """
+    pairs = [(probe.text, probe.pair) for probe in read_probes(bundle) if probe.pair]
+    if not pairs:
+        raise BundleUnusable("the bundle's probes say nothing of its cross-encoder; get the bundle again")
+    return max(
+        abs(float(cross_encoder.logits(text, [(pair.heading, pair.text)])[0]) - pair.logit) for text, pair in pairs
+    )
 
 
 def verify_probe(question: str, heading: str, text: str, encoder: Encoder, verifier: Verifier) -> float:

@@ -4,7 +4,7 @@ import typer
 
 from teacher.cli.absorption import absorb_command
 from teacher.cli.adapting import adapt_command
-from teacher.cli.corpora import queries_command, questions_command
+from teacher.cli.corpora import queries_command, questions_command, rankings_command
 from teacher.cli.lineage import lineage_command
 from teacher.cli.measuring import evaluate_command
 from teacher.cli.targets import label_command, relabel_command
@@ -23,6 +23,7 @@ app.command("label")(label_command)
 app.command("relabel")(relabel_command)
 app.command("queries")(queries_command)
 app.command("questions")(questions_command)
+app.command("rankings")(rankings_command)
 app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
 app.command("absorb")(absorb_command)

@@ -1,4 +1,4 @@
-"""`orilla teacher queries` and `questions`: texts to train on."""
+"""`orilla teacher queries`, `questions` and `rankings`: texts to train on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from student.bundle import DEFAULT_BUNDLE
 from student.terminal import progress_bar
 from teacher.cli.options import TEACHER_RECIPES, CorpusOption, DataOption, import_teacher_extra
 
@@ -91,3 +92,41 @@ def questions_command(
         finally:
             student.close()
     console.print(f"{count} examples in {out}, from {len(written)} written questions and {len(passages)} passages")
+
+
+def rankings_command(
+    data: DataOption,
+    out: Annotated[
+        Path, typer.Option(dir_okay=False, help="JSON lines of examples for `orilla student cross-encoder`.")
+    ],
+    recipe: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Which questions and answers, and written questions.")
+    ] = TEACHER_RECIPES / "rankings.toml",
+    bundle: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="The bundle whose encoder finds what is near.")
+    ] = DEFAULT_BUNDLE,
+    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 1,
+) -> None:
+    """Make examples of questions with texts that answer them, and near ones that do not.
+
+    From files of questions and answers, and from questions written by hand; the default recipe names public help pages
+    and textbooks and the questions of this project (`teacher/data`). Some minutes on two cores.
+    """
+    from random import Random
+
+    from student.distill.cross_encoder.examples import write_ranking_examples
+    from student.runtime.student import load_student
+    from teacher.corpora.rankings import make_rankings, rankings_lineage, read_asked, shown
+    from teacher.corpora.rankings_recipe import read_rankings_recipe
+
+    chosen = read_rankings_recipe(recipe)
+    asked = read_asked(chosen, data)
+    student = load_student(bundle)
+    try:
+        with progress_bar("embedding") as show:
+            encode = shown(student.encoder.encode, lambda done, total: show(done, total, "embedding texts"))
+            examples = make_rankings(asked, chosen, encode, Random(seed))  # noqa: S311  (draws examples)
+            count = write_ranking_examples(out, examples, rankings_lineage(chosen, data))
+    finally:
+        student.close()
+    Console(stderr=True).print(f"{count} examples in {out}, from {len(asked)} questions")

@@ -27,6 +27,8 @@ from teacher.corpora.questions_recipe import QuestionsRecipe
 WRITTEN_LICENSE = "Apache-2.0"
 WRITTEN_QUESTIONS = Path(__file__).parents[1] / "data" / "answerability.jsonl"
 _FEWEST_CHARS = 150
+_GUIDE, _QUESTION = ("title", "body_markdown"), ("question", "answer")
+"""Columns of title and body, of a guide and of a question with its answer, which is read as one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ def read_written(
         if name not in guides:
             guides[name] = {guide["id"]: guide for guide in read_rows(data / name)}
         guide = guides[name].get(row["guide"], {"title": "", "body_markdown": ""})
-        made = _extract(guide["title"], guide["body_markdown"])
+        title, body = (guide[key] for key in (_GUIDE if "body_markdown" in guide else _QUESTION))
+        made = _extract(title, body)
         text = made.text[row["start"] : row["end"]] if made else ""
         if made is None or digest_bytes(text.encode()) != row["sha256"]:
             raise DataRefused(
@@ -143,7 +146,7 @@ def read_written(
                 "data that its ATTRIBUTION names"
             )
         segment, language = name.split("/")[0], str(guide.get("lang") or "en")
-        yield row, GuidePassage(segment, row["guide"], language, guide["title"], _heading_at(made, row["start"]), text)
+        yield row, GuidePassage(segment, row["guide"], language, title, _heading_at(made, row["start"]), text)
 
 
 def _heading_at(made: Extract, start: int) -> str:

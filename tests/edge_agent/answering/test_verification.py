@@ -9,7 +9,8 @@ import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.answering.evidence import Answering, Evidence, candidate_units, span_to_verify
-from edge_agent.answering.pipeline import Questions, headings
+from edge_agent.answering.pipeline import Questions
+from edge_agent.answering.reranking import headings
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.records import Passage, document_id_of
@@ -39,7 +40,7 @@ def confidence(agent: Agent, *, doubt: tuple[float, float], weight: float) -> fl
 
 def test_the_tokens_of_a_span_are_those_of_its_parts_and_the_same_when_they_are_known(agent: Agent) -> None:
     passage, model = first_passage(agent), agent.models.active
-    expected = model.student.encoder.encode_each_tokens([headings(passage), passage.text])
+    expected = model.student.encoder.encode_each_tokens([headings(passage) or "-", passage.text])
     for _ in range(2):
         encoded = agent.questions._encode_span(model, *all_of(passage))
         for part, its_expected in zip(encoded, expected, strict=True):
@@ -92,7 +93,7 @@ def test_a_bundle_without_a_verifier_answers(tmp_path: Path) -> None:
         assert agent.questions.query("Who won the match in Antarctica?").abstained
 
 
-def test_headings_are_a_line_each_and_a_dash_where_there_are_none(agent: Agent) -> None:
+def test_headings_are_a_line_each(agent: Agent) -> None:
     passage = replace(first_passage(agent), title="Backups", heading="Nightly › Restore")
     assert headings(passage) == "Backups\nNightly › Restore"
-    assert headings(replace(passage, title="", heading="")) == "-"
+    assert headings(replace(passage, title="", heading="")) == ""
