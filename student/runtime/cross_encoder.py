@@ -91,6 +91,12 @@ class CrossEncoder:
         found = self._queue.run(lambda text: self._logit(question, *text), texts, Priority.QUESTION)
         return np.array(found, dtype=np.float32)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Waits for running pairs and ends the threads."""
         self._queue.close()

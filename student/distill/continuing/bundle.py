@@ -1,6 +1,7 @@
 """Export of a student that was trained on from a bundle: a new encoder with the other parts of that bundle."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from student.distill.licenses import joined
 from student.distill.pretrained import Pretrained, WeightsRefused
 from student.distill.targets import Targets
 from student.distill.verifier.bundling import PROBE_PASSAGES, without_verifier
+from student.runtime.cross_encoder import CrossEncoder
 from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
 from student.runtime.student import Student, load_student
@@ -152,10 +154,13 @@ def _contents(
     if parts.adapter and manifest.adapter:
         contents[manifest.adapter.file] = pack_adapter(parts.adapter)
     verifier = base.verifier if parts.is_verified else None
+    carried = CrossEncoder.from_bundle(base.bundle, encoder)  # it belongs to the pieces, which stay
+    with carried or nullcontext() as cross_encoder:
+        probes = write_probes(PROBE_TEXTS, encoder, parts.heads, verifier, PROBE_PASSAGES, cross_encoder=cross_encoder)
     return contents | {
         manifest.encoder.graph: exported.graph,
         manifest.encoder.tokenizer: exported.tokenizer,
-        manifest.probes.file: write_probes(PROBE_TEXTS, encoder, parts.heads, verifier, PROBE_PASSAGES),
+        manifest.probes.file: probes,
         _NOTICE: _notice(base, contents.get(_NOTICE, b"").decode(), pretrained),
     }
 

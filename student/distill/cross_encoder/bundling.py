@@ -52,12 +52,9 @@ def add_cross_encoder(
         replace: allow a bundle at `out` to be replaced.
     """
     manifest, verifier = bundle.manifest, Verifier.from_bundle(bundle)
-    cross_encoder = CrossEncoder.beside(bundle, encoder, graph)
-    try:
-        heads = {name: read_head(bundle, name) for name in manifest.heads}
+    heads = {name: read_head(bundle, name) for name in manifest.heads}
+    with CrossEncoder.beside(bundle, encoder, graph) as cross_encoder:
         probes = write_probes(PROBE_TEXTS, encoder, heads, verifier, PROBE_PASSAGES, cross_encoder=cross_encoder)
-    finally:
-        cross_encoder.close()
     fields = manifest.model_dump(exclude={"files"})
     limits = dict(fields["limits"])
     limits["known"] = [*(one for one in limits.get("known", []) if not one.startswith(_LIMIT)), _limit(metrics)]

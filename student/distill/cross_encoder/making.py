@@ -68,7 +68,8 @@ def make_cross_encoder(
     encoder = Encoder.from_bundle(bundle)
     try:
         held_out = [example for example in examples if is_held_out(example.group, recipe.hold_out)]
-        metrics = _measured(CrossEncoder.beside(bundle, encoder, graph), held_out)
+        with CrossEncoder.beside(bundle, encoder, graph) as cross_encoder:
+            metrics = measure_cross_encoder(cross_encoder, held_out)
         origins = read_example_origins(examples_path)
         return add_cross_encoder(
             bundle, graph, origins, metrics, out, encoder=encoder, serial=serial, now=now, replace=replace
@@ -104,10 +105,3 @@ def measure_cross_encoder(cross_encoder: CrossEncoder, examples: Sequence[Rankin
 
 def _share(of: Any) -> float:
     return round(float(of.mean()), 4)
-
-
-def _measured(cross_encoder: CrossEncoder, held_out: Sequence[RankingExample]) -> dict[str, Any]:
-    try:
-        return measure_cross_encoder(cross_encoder, held_out)
-    finally:
-        cross_encoder.close()

@@ -5,6 +5,7 @@ The bundle format calls the verifier `reader`.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from student.bundle.manifest import Origin, created_at
 from student.distill.export.model_card import write_model_card
 from student.distill.export.probe_texts import PROBE_TEXTS
 from student.distill.verifier.examples import VERIFIER_ROLE
+from student.runtime.cross_encoder import CrossEncoder
 from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
 from student.runtime.verifier import Verifier
@@ -75,10 +77,12 @@ def add_verifier(
         "limits": limits,
         "metrics": fields["metrics"] | {VERIFIER_METRICS: metrics},
     }
+    with CrossEncoder.from_bundle(bundle, encoder) or nullcontext() as cross_encoder:
+        probes = write_probes(PROBE_TEXTS, encoder, heads, verifier, PROBE_PASSAGES, cross_encoder=cross_encoder)
     contents = {name: bundle.read(name) for name in bundle.manifest.files} | {
         _FILE: graph,
         _NOTICE: _notice(bundle, origins),
-        bundle.manifest.probes.file: write_probes(PROBE_TEXTS, encoder, heads, verifier, PROBE_PASSAGES),
+        bundle.manifest.probes.file: probes,
         bundle.manifest.model_card: write_model_card(fields).encode(),
     }
     return write_bundle(out, fields, contents, replace=replace)

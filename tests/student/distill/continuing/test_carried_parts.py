@@ -16,6 +16,10 @@ from student.bundle.manifest import Origin
 from student.distill.continuing.bundle import NewBundle, export_trained_on
 from student.distill.continuing.carried_parts import carry_parts
 from student.distill.continuing.weights import unpack_weights
+from student.distill.cross_encoder.bundling import add_cross_encoder
+from student.distill.cross_encoder.examples import CROSS_ENCODER_ROLE
+from student.distill.cross_encoder.model import start_cross_encoder
+from student.distill.cross_encoder.onnx_export import export_cross_encoder
 from student.distill.pretrained import WeightsRefused
 from student.distill.targets import Links, Targets, TargetsManifest, evenly
 from student.distill.verifier.bundling import add_verifier
@@ -123,3 +127,25 @@ def test_a_student_of_other_numbers_than_the_bundle_is_refused(targets: Targets,
     with pytest.raises(WeightsRefused, match=r"makes 32 numbers, bundle .* 384; name the bundle"):
         export_trained_on(tiny, DEFAULT_BUNDLE, targets, tmp_path / "own", new)
     assert not (tmp_path / "own").exists()
+
+
+def test_a_cross_encoder_goes_with_every_student_of_the_same_pieces(tmp_path: Path) -> None:
+    bundle, now = open_bundle(make_tiny_bundle(tmp_path)), datetime(2026, 11, 30, tzinfo=UTC)
+    start = unpack_weights(bundle.path, tmp_path / "start")
+    graph = export_cross_encoder(start_cross_encoder(start, [0, 1], dropout=0.0))
+    asked = [Origin(role=CROSS_ENCODER_ROLE, name="asked.jsonl", sha256="3" * 64, license="MIT")]
+    verified, out, encoder = tmp_path / "verified", tmp_path / "paired", Encoder.from_bundle(bundle)
+    paired = add_cross_encoder(bundle, graph, asked, {}, out, encoder=encoder, serial=2, now=now, replace=False)
+    graph = export_verifier(VerifierModel(32), 32)
+    add_verifier(paired, graph, [], {}, verified, encoder=encoder, serial=3, now=now, replace=False)
+    encoder.close()
+    facts = {"recipe": {"bounds": {"teacher_similarity": -1}}, "log": []}
+    trained = replace(start, distillation=(start.distillation or {}) | facts)
+    texts = [english for english, _ in dict.fromkeys(sentences(80))]
+    targets = Targets(MANIFEST, "d", texts, ["x"] * len(texts), np.zeros((len(texts), 32), np.float16))
+    made = export_trained_on(trained, verified, targets, tmp_path / "own", NewBundle("own", 4, now, ()))
+    for path in (verified, made.path):
+        student = load_student(path, workers=1)
+        assert student.cross_encoder is not None
+        assert student.cross_encoder.logits("How?", [("", "So.")]).shape == (1,)
+        student.close()
