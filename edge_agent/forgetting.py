@@ -54,7 +54,7 @@ class Receipt:
         by: `customer` or `words`.
         asked_salt, asked_scrypt: by which somebody who knows what was asked can prove it (scrypt, n=16384, r=8, p=1,
             32 bytes, in hexadecimal).
-        feedback, reviews, refusals, jobs: how many were deleted.
+        feedback, reviews, refusals, jobs, examples: how many were deleted; examples are those that wait to be learned.
         documents: the SHA-256 of the content of each document that was deleted.
         documents_kept: how many hold the words and were kept.
         is_trial: that nothing was deleted, only counted.
@@ -69,6 +69,7 @@ class Receipt:
     reviews: int
     refusals: int
     jobs: int
+    examples: int
     documents: tuple[str, ...]
     documents_kept: int
     is_trial: bool
@@ -77,7 +78,7 @@ class Receipt:
     @property
     def counts(self) -> dict[str, int]:
         """How many things were deleted, by their kind."""
-        counted = {name: getattr(self, name) for name in ("feedback", "reviews", "refusals", "jobs")}
+        counted = {name: getattr(self, name) for name in ("feedback", "reviews", "refusals", "jobs", "examples")}
         return counted | {"documents": len(self.documents)}
 
     @property
@@ -87,7 +88,7 @@ class Receipt:
 
 
 def forget(agent: "Agent", asked: Asked) -> Receipt:
-    """Forgets what is asked for, in feedback, reviews, documents, refusals, records of jobs and memory.
+    """Forgets it in feedback, reviews, documents, refusals, records of jobs, examples that wait, and memory.
 
     Raises:
         InputInvalid: neither or both of customer and words are given, or it is too short or too long.
@@ -95,7 +96,7 @@ def forget(agent: "Agent", asked: Asked) -> Receipt:
     value = _checked(asked)
     if asked.customer is not None:
         counts = agent.feedback.forget(lambda row: row.customer == value, _nothing, is_trial=asked.is_trial)
-        refusals, documents = 0, list[Document]()
+        refusals, examples, documents = 0, 0, list[Document]()
         is_meant: Callable[[Job], bool] = _nothing
     else:
         holds = _holding(value)
@@ -107,6 +108,7 @@ def forget(agent: "Agent", asked: Asked) -> Receipt:
         refusals = agent.store.refusals.forget(
             lambda refusal: holds(refusal.source, refusal.reason), is_trial=asked.is_trial
         )
+        examples = agent.models.own_heads.forget(holds, is_trial=asked.is_trial)
         documents = _documents_holding(agent, holds)
         is_meant = partial(_is_job_meant, holds, documents)
 
@@ -125,6 +127,7 @@ def forget(agent: "Agent", asked: Asked) -> Receipt:
         reviews=counts[1],
         refusals=refusals,
         jobs=jobs,
+        examples=examples,
         documents=tuple(each.content_sha256 for each in deleted),
         documents_kept=len(documents) - len(deleted),
         is_trial=asked.is_trial,

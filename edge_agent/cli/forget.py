@@ -78,5 +78,6 @@ def _counted(receipt: "Receipt") -> str:
         "documents": len(receipt.documents),
         "refusals": receipt.refusals,
         "records of jobs": receipt.jobs,
+        "waiting examples": receipt.examples,
     }
     return ", ".join(f"{count} {name}" for name, count in counts.items())

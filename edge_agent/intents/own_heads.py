@@ -12,6 +12,7 @@ import json
 import logging
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,24 @@ class OwnHeads:
                 for old in [each for each in ended[:-MAX_KEPT] if each not in self._at_work]:
                     self._remove(old)
         return head
+
+    def forget(self, holds: Callable[..., bool], *, is_trial: bool) -> int:
+        """Deletes the waiting examples that hold what is meant, in any column; returns how many they are.
+
+        A head that is being learned has read them; of what it is made from, personal data were masked first.
+
+        Raises:
+            StoreUnavailable: a file cannot be read or written.
+        """
+        found = 0
+        with self._lock, named_failures(self._folder):
+            for path in sorted(self._folder.glob(f"*/{_EXAMPLES}")):
+                rows = path.read_bytes().splitlines(keepends=True)
+                kept = [row for row in rows if not holds(*json.loads(row)["columns"].values())]
+                found += len(rows) - len(kept)
+                if len(kept) < len(rows) and not is_trial:
+                    write_durably(path, b"".join(kept), mode=_OWNER)
+        return found
 
     def delete(self, head_id: str) -> None:
         """Deletes a head with all that was learned; it can no longer be gone back to.

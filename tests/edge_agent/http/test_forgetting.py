@@ -11,7 +11,9 @@ from edge_agent.agent import Agent
 from edge_agent.errors import InputInvalid
 from edge_agent.feedback.log import NewFeedback
 from edge_agent.forgetting import Asked, expire
+from edge_agent.ingest.jobs import JobState
 from edge_agent.ingest.parsing.document_format import DocumentFormat
+from edge_agent.intents.own_head import LearningOptions, OwnHead
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.database import SCHEMA_VERSION
 from tests.conftest import ServeStore, run_orilla
@@ -67,6 +69,21 @@ def test_words_are_forgotten_everywhere_while_the_server_runs(serve: ServeStore,
     assert http.post("/v1/forget", json={}).status_code == 422
     assert http.post("/v1/forget", json={"words": "a b"}).status_code == 422
     assert http.get("/readyz").is_success
+
+
+def test_examples_that_wait_to_be_learned_are_forgotten_by_words(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    rows = [{"line": 1, "columns": {"text": f"I am {NAME}", "label": "a"}}, {"line": 2, "columns": {"text": "other"}}]
+    waiting = OwnHead("0-1", JobState.QUEUED, "2026-11-30T00:00:00+00:00", 2, "row", LearningOptions())
+    with Agent(AgentSettings(store)) as agent:
+        packed = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        agent.models.own_heads.accept(waiting, packed)
+        assert agent.forget(Asked(words=NAME, is_trial=True)).examples == 1
+        assert holding(store, *PARTS)
+        receipt = agent.forget(Asked(words=NAME.upper()))
+        assert (receipt.examples, receipt.counts["examples"]) == (1, 1)
+        assert holding(store, *PARTS) == {}
+        assert json.loads(agent.models.own_heads.examples("0-1").read_text()) == rows[1]
 
 
 def test_a_customer_is_forgotten_and_others_are_kept(tmp_path: Path) -> None:
