@@ -172,10 +172,10 @@ class Answering:
     passage_weight: float = 0.3
     keep_above: float = 0.8
     word_weight: float = 0.2
-    reranked_passages: int = 12
-    rerank_weight: float = 0.3
-    reranked_units: int = 10
-    unit_rerank_weight: float = 0.3
+    reranked_passages: int = 8
+    rerank_weight: float = 0.5
+    reranked_units: int = 8
+    unit_rerank_weight: float = 0.6
     unverified: ConfidenceModel = ConfidenceModel(4.62, 11.94, 0.75, 0.0, -6.65, 0.361)
     verified: ConfidenceModel = ConfidenceModel(2.81, 9.41, 0.49, 0.64, -4.0, 0.323)
     doubt: tuple[float, float] = (0.1, 0.6)
