@@ -82,6 +82,11 @@ def gather(model: ActiveModel, snapshot: Snapshot, question: Question, retrieved
     return evidence.no_surer_than(weigh([candidates[i] for i in rows], embeddings[rows]))
 
 
+def headings(passage: Passage) -> str:
+    """The lines that are read above a passage's text: its title and headings; "" where it has none."""
+    return "\n".join(part for part in (passage.title, passage.heading) if part)
+
+
 def passages_around(snapshot: Snapshot, candidates: list[Candidate]) -> list[Passage]:
     """The passages that stand near those of candidates in their documents: their ids follow one another."""
     documents = {candidate.passage.document_id for candidate in candidates}

@@ -24,10 +24,10 @@ from cachetools import LRUCache, cachedmethod
 from edge_agent.answering.composition import choose_units, other_versions
 from edge_agent.answering.conversation import Conversations
 from edge_agent.answering.evidence import Answering, Decision, Evidence, span_to_verify
-from edge_agent.answering.gathering import Question, gather, to_read, understand
+from edge_agent.answering.gathering import Question, gather, headings, to_read, understand
 from edge_agent.answering.recalling import recall
 from edge_agent.answering.rendering import answer_markdown, answer_text
-from edge_agent.answering.reranking import headings, rerank_passages, rerank_units
+from edge_agent.answering.reranking import rerank_passages, rerank_units
 from edge_agent.answering.results import Answer, NearestDocument, Timings
 from edge_agent.answering.scoring import score_units
 from edge_agent.characters import normalize
@@ -133,7 +133,8 @@ class Questions:
         retrieved = retrieve(
             snapshot, text, question.embedding, count, where=where, language=language, moves=recalled.moves
         )
-        retrieved = rerank_passages(model.student.cross_encoder, text, retrieved, self.answering)
+        if model.student.cross_encoder:
+            retrieved = rerank_passages(model.student.cross_encoder, text, retrieved, self.answering)
         found = time.perf_counter()
         evidence = gather(model, snapshot, question, to_read(retrieved, self.answering.passages))
         decision = self._decide(model, question, evidence)
@@ -177,7 +178,8 @@ class Questions:
         if confidence < judge.threshold:
             return Decision(is_answered=False, confidence=confidence, citations=[])
         scores = score_units(evidence, self.answering, question.text, language=question.language)
-        scores = rerank_units(model.student.cross_encoder, question.text, evidence, scores, self.answering)
+        if model.student.cross_encoder:
+            scores = rerank_units(model.student.cross_encoder, question.text, evidence, scores, self.answering)
         citations = choose_units(evidence, self.answering, question.text, scores)
         if not citations:
             return Decision(is_answered=False, confidence=0.0, citations=[])

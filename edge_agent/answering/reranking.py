@@ -1,7 +1,6 @@
 """Reranking: what the cross-encoder says of the passages that were found, and of the sentences that may be cited.
 
 Embeddings and words find what is near a question; read together with it, the few nearest are put in a better order.
-Where the bundle has no cross-encoder, nothing changes.
 """
 
 from collections.abc import Sequence
@@ -11,32 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.answering.evidence import Answering, Evidence
+from edge_agent.answering.gathering import headings
 from edge_agent.retrieval.search import Found
-from edge_agent.storage.records import Passage
 from student.runtime.cross_encoder import CrossEncoder
 
 _SOFTENED = 2.0
 """Logits are divided by it, so that one of 4 and one of 8 differ little."""
 
 
-def headings(passage: Passage) -> str:
-    """The lines that are read above a passage's text: its title and headings; "" where it has none."""
-    return "\n".join(part for part in (passage.title, passage.heading) if part)
-
-
 def rerank_passages(
-    cross_encoder: CrossEncoder | None, text: str, retrieved: Sequence[Found], answering: Answering
+    cross_encoder: CrossEncoder, text: str, retrieved: Sequence[Found], answering: Answering
 ) -> list[Found]:
     """Passages that were retrieved for a question, the best first once the first ones are read.
 
     Args:
-        cross_encoder: of the bundle, None where it has none.
+        cross_encoder: of the bundle.
         text: of the question.
         retrieved: best first.
         answering: how many are read, and how much that counts.
     """
-    if cross_encoder is None:
-        return list(retrieved)
     first, rest = retrieved[: answering.reranked_passages], retrieved[answering.reranked_passages :]
     logits = cross_encoder.logits(text, [(headings(found.passage), found.passage.text) for found in first])
     gains = answering.rerank_weight * softened(logits)
@@ -48,7 +40,7 @@ def rerank_passages(
 
 
 def rerank_units(
-    cross_encoder: CrossEncoder | None,
+    cross_encoder: CrossEncoder,
     text: str,
     evidence: Evidence,
     scores: NDArray[np.float64],
@@ -58,8 +50,6 @@ def rerank_units(
 
     A unit that is not read counts as one that does not answer.
     """
-    if cross_encoder is None:
-        return scores
     best = np.argsort(-scores, kind="stable")[: answering.reranked_units]
     units = [evidence.candidates[int(n)] for n in best]
     logits = cross_encoder.logits(text, [(headings(unit.passage), unit.text) for unit in units])

@@ -1,4 +1,4 @@
-"""What the cross-encoder says changes the order of passages and of sentences, and nothing where there is none."""
+"""What the cross-encoder says changes the order of passages and of sentences."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.answering.evidence import Answering, Candidate, Evidence
-from edge_agent.answering.reranking import headings, rerank_passages, rerank_units
+from edge_agent.answering.gathering import headings
+from edge_agent.answering.reranking import rerank_passages, rerank_units
 from edge_agent.retrieval.search import Found
 from edge_agent.storage.records import Passage, PassageKind
 from student.runtime.cross_encoder import CrossEncoder
@@ -53,13 +54,6 @@ def test_a_passage_that_answers_comes_first_and_what_is_not_read_stays_behind() 
     ranked = rerank_passages(cast(CrossEncoder, likes), "how long?", retrieved, ANSWERING)
     assert [each.passage.text for each in ranked] == ["thirty days", "a day", "an hour", "thirty years"]
     assert [each.logit for each in ranked] == [6.0, -6.0, -6.0, None]
-
-
-def test_without_a_cross_encoder_nothing_changes() -> None:
-    retrieved = found("a day", "thirty days")
-    assert rerank_passages(None, "how long?", retrieved, ANSWERING) == retrieved
-    scores = np.array([0.5, 0.4])
-    assert rerank_units(None, "how long?", evidence("a", "b"), scores, ANSWERING) is scores
 
 
 def evidence(*texts: str) -> Evidence:

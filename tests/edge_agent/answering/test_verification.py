@@ -9,8 +9,8 @@ import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.answering.evidence import Answering, Evidence, candidate_units, span_to_verify
+from edge_agent.answering.gathering import headings
 from edge_agent.answering.pipeline import Questions
-from edge_agent.answering.reranking import headings
 from edge_agent.ingest.parsing.document_format import DocumentFormat
 from edge_agent.settings import AgentSettings
 from edge_agent.storage.records import Passage, document_id_of
