@@ -11,6 +11,8 @@ import edge_agent.cli.commands
 import federation.cli.commands
 import student.cli
 import student.distill.cli
+import student.distill.cross_encoder.cli
+import student.distill.verifier.cli
 import student.evaluation.cli
 import student.intents.cli
 import student.masking.cli
@@ -26,6 +28,8 @@ app = typer.Typer(
 )
 app.add_typer(edge_agent.cli.commands.app, name="edge")
 student.cli.app.add_typer(student.distill.cli.app)
+student.cli.app.add_typer(student.distill.verifier.cli.app)
+student.cli.app.add_typer(student.distill.cross_encoder.cli.app)
 student.cli.app.add_typer(student.evaluation.cli.app)
 student.cli.app.add_typer(student.intents.cli.app)
 student.cli.app.add_typer(student.masking.cli.app)

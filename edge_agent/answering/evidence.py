@@ -51,7 +51,6 @@ class Evidence:
         is_named: whether a unit, or a heading above it, holds all codes of the question that name something, or one
             answers a question of the same words, or is the line of a list that the question names.
         around: passages that stand near those of the candidates in their documents, for what belongs to a unit.
-        read: the cross-encoder's highest logit of a passage; None where none was read.
     """
 
     candidates: Sequence[Candidate]
@@ -61,7 +60,6 @@ class Evidence:
     term: float
     is_named: bool = False
     around: Sequence[Passage] = ()
-    read: float | None = None
 
     def no_surer_than(self, other: "Evidence") -> "Evidence":
         """The same units with what speaks for an answer in other evidence too."""

@@ -73,8 +73,7 @@ def gather(model: ActiveModel, snapshot: Snapshot, question: Question, retrieved
     weigh = partial(
         weigh_evidence, question=question.embedding, text=question.text, tokens=question.tokens, around=around
     )
-    logits = [found.logit for found in retrieved if found.logit is not None]
-    evidence = replace(weigh(candidates, embeddings), read=max(logits, default=None))
+    evidence = weigh(candidates, embeddings)
     first = retrieved[0].passage.document_id
     if first == max(retrieved, key=lambda f: f.score - f.moved).passage.document_id:
         return evidence

@@ -14,9 +14,9 @@ from tokenizers import Tokenizer
 
 from student.bundle.folder import Bundle
 from student.errors import BundleUnusable
-from student.runtime.encoder import Encoder, load_tokenizer
+from student.runtime.encoder import Encoder
 from student.runtime.onnx_session import open_session
-from student.runtime.work_queue import Priority, WorkQueue
+from student.runtime.work_queue import Priority
 
 INPUTS, OUTPUT = ("input_ids", "segment_ids"), "logit"
 QUESTION_TOKENS, HEADING_TOKENS, TEXT_TOKENS = 48, 32, 150
@@ -51,10 +51,10 @@ class PairTokens:
 
 
 class CrossEncoder:
-    """A bundle's cross-encoder. Safe to use from several threads; pairs run side by side on threads of its own."""
+    """A bundle's cross-encoder. Safe to use from several threads; pairs run side by side in the encoder's queue."""
 
-    def __init__(self, graph: bytes, tokenizer: bytes, *, max_tokens: int, workers: int) -> None:
-        """Loads the graph. Raises `BundleUnusable` when it is no cross-encoder."""
+    def __init__(self, graph: bytes, encoder: Encoder) -> None:
+        """Loads the graph, which goes with the pieces of an encoder. Raises `BundleUnusable` if it is another one."""
         self._session = open_session(graph, "cross-encoder")
         inputs = {node.name for node in self._session.get_inputs()}
         outputs = {node.name for node in self._session.get_outputs()}
@@ -63,20 +63,14 @@ class CrossEncoder:
                 f"the bundle's cross-encoder maps {sorted(inputs)} to {sorted(outputs)}; expected {', '.join(INPUTS)} "
                 f"to {OUTPUT}; get the bundle again"
             )
-        self._tokens = PairTokens(load_tokenizer(tokenizer), max_tokens)
-        self._queue = WorkQueue(workers)
+        self._tokens = PairTokens(encoder.tokenizer, encoder.max_tokens)
+        self._queue = encoder.queue
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, encoder: Encoder) -> Self | None:
         """The cross-encoder of a bundle, None where it has none. Raises `BundleUnusable`."""
         entry = bundle.manifest.cross_encoder
-        return cls.beside(bundle, encoder, bundle.read(entry.file)) if entry else None
-
-    @classmethod
-    def beside(cls, bundle: Bundle, encoder: Encoder, graph: bytes) -> Self:
-        """A cross-encoder that goes with a bundle's encoder. Raises `BundleUnusable`."""
-        tokenizer = bundle.read(bundle.manifest.encoder.tokenizer)
-        return cls(graph, tokenizer, max_tokens=encoder.max_tokens, workers=encoder.workers)
+        return cls(bundle.read(entry.file), encoder) if entry else None
 
     def logits(self, question: str, texts: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """How well each text answers a question: above 0 where it more likely does than not, not calibrated.
@@ -90,16 +84,6 @@ class CrossEncoder:
         """
         found = self._queue.run(lambda text: self._logit(question, *text), texts, Priority.QUESTION)
         return np.array(found, dtype=np.float32)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Waits for running pairs and ends the threads."""
-        self._queue.close()
 
     def _logit(self, question: str, heading: str, text: str) -> float:
         feed: dict[str, NDArray[Any]] = {

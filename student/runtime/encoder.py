@@ -35,10 +35,10 @@ class Encoder:
     ) -> None:
         self.dimension = dimension
         self.max_tokens = max_tokens
-        self._tokenizer = load_tokenizer(tokenizer)
+        self.tokenizer = load_tokenizer(tokenizer)
         self._session = _load_session(graph, dimension)
         self.workers = workers or len(os.sched_getaffinity(0))
-        self._queue = WorkQueue(self.workers)
+        self.queue = WorkQueue(self.workers)
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, *, workers: int | None = None) -> Self:
@@ -69,11 +69,11 @@ class Encoder:
         """
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        return np.stack(self._queue.run(self._encode_one, texts, priority))  # (N, D)
+        return np.stack(self.queue.run(self._encode_one, texts, priority))  # (N, D)
 
     def encode_with_tokens(self, text: str) -> tuple[Embeddings, TokenEmbeddings]:
         """The embedding (D,) of a question and those of its tokens, of one run."""
-        return self._queue.run(self._encode_both, [text], Priority.QUESTION)[0]
+        return self.queue.run(self._encode_both, [text], Priority.QUESTION)[0]
 
     def encode_tokens(self, text: str) -> TokenEmbeddings:
         """The embedding of each token of one text, with its offsets in the text."""
@@ -81,7 +81,7 @@ class Encoder:
 
     def encode_each_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
         """The embeddings of the tokens of each of several texts, a question's or those that may answer it."""
-        return self._queue.run(self._encode_tokens, texts, Priority.QUESTION)
+        return self.queue.run(self._encode_tokens, texts, Priority.QUESTION)
 
     def token_starts(self, text: str) -> NDArray[np.int64]:
         """Starts (T,) of the tokens of a text of any length, in code points, ascending."""
@@ -92,7 +92,7 @@ class Encoder:
             if end < len(text):
                 end = max(text.rfind(" ", begin, end), text.rfind("\n", begin, end)) + 1 or end
             part = text[begin:end]
-            piece = self._tokenizer.encode_batch([part], add_special_tokens=False)[0]  # unlike `encode`, no GIL
+            piece = self.tokenizer.encode_batch([part], add_special_tokens=False)[0]  # unlike `encode`, no GIL
             starts.append(begin + np.array([_past_spaces(part, *span) for span in piece.offsets], dtype=np.int64))
             begin = end
         found = np.concatenate(starts)
@@ -100,7 +100,7 @@ class Encoder:
 
     def close(self) -> None:
         """Waits for running texts and ends the threads."""
-        self._queue.close()
+        self.queue.close()
 
     def _encode_one(self, text: str) -> Embeddings:
         (embedding,) = self._session.run(["sentence_embedding"], _inputs(self._tokenize(text).ids))
@@ -118,9 +118,9 @@ class Encoder:
 
     def _tokenize(self, text: str) -> Encoding:
         """The tokens of a text that fit into the window, with the special ones around them."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        encoding.truncate(self.max_tokens - self._tokenizer.num_special_tokens_to_add(is_pair=False))
-        return self._tokenizer.post_process(encoding)
+        encoding = self.tokenizer.encode(text, add_special_tokens=False)
+        encoding.truncate(self.max_tokens - self.tokenizer.num_special_tokens_to_add(is_pair=False))
+        return self.tokenizer.post_process(encoding)
 
 
 def _own_tokens(text: str, encoding: Encoding, embeddings: NDArray[np.float32]) -> TokenEmbeddings:

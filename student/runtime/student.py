@@ -37,10 +37,8 @@ class Student:
         return self.adapter.adapt(embeddings) if self.adapter else embeddings
 
     def close(self) -> None:
-        """Ends the threads of encoder and cross-encoder."""
+        """Ends the encoder's threads."""
         self.encoder.close()
-        if self.cross_encoder:
-            self.cross_encoder.close()
 
 
 def load_student(path: Path = DEFAULT_BUNDLE, *, workers: int | None = None) -> Student:
@@ -74,7 +72,6 @@ def _open_cross_encoder(bundle: Bundle, encoder: Encoder) -> CrossEncoder | None
     difference, most = max_pair_difference(bundle, cross_encoder), bundle.manifest.cross_encoder.max_logit_difference
     if difference <= most:
         return cross_encoder
-    cross_encoder.close()
     log.warning(
         "the cross-encoder of bundle %s is left out: its logits are off by %.3f on this CPU, expected at most %s",
         bundle.manifest.name,

@@ -52,14 +52,16 @@ class GuidePassage:
         return "\n".join(part for part in (self.title, self.heading) if part)
 
 
+def written_origin(path: Path, role: str) -> Origin:
+    """A file of written questions in a lineage: this project's own has its name and licence."""
+    is_ours = path.samefile(WRITTEN_QUESTIONS)
+    name, license_ = ("teacher/data/answerability.jsonl", WRITTEN_LICENSE) if is_ours else (path.name, UNKNOWN)
+    return Origin(role=role, name=name, sha256=digest_file(path), license=license_)
+
+
 def examples_lineage(recipe: QuestionsRecipe, data: Path) -> list[Origin]:
     """Name, digest and licence of every file that the examples are made from."""
-    origins = []
-    if recipe.written:
-        own = recipe.written
-        is_ours = own.samefile(WRITTEN_QUESTIONS)
-        name, license_ = ("teacher/data/answerability.jsonl", WRITTEN_LICENSE) if is_ours else (own.name, UNKNOWN)
-        origins.append(Origin(role=VERIFIER_ROLE, name=name, sha256=digest_file(own), license=license_))
+    origins = [written_origin(recipe.written, VERIFIER_ROLE)] if recipe.written else []
     for each in (*recipe.guides, *recipe.segments, *recipe.messages):
         path = data / each.file
         digest = digest_folder(path) if path.is_dir() else digest_file(path)

@@ -21,9 +21,8 @@ from student.artifacts.digests import digest_file
 from student.artifacts.json_lines import area_of, column, is_held_out, page_of, read_rows
 from student.bundle.manifest import Origin
 from student.distill.cross_encoder.examples import CROSS_ENCODER_ROLE, RankingExample, Told
-from student.distill.licenses import UNKNOWN
 from student.embeddings import Embeddings
-from teacher.corpora.guide_passages import WRITTEN_LICENSE, WRITTEN_QUESTIONS, GuidePassage, read_written
+from teacher.corpora.guide_passages import GuidePassage, read_written, written_origin
 from teacher.corpora.rankings_recipe import AnswersSource, RankingsRecipe
 
 _BLOCK, _SHOWN_TEXTS = 256, 512
@@ -35,7 +34,11 @@ _SAME, _OTHER = 0.5, 0.2
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and what answers it; `quote` is the place of the answer in the text, None where all of it answers."""
+    """A question and the text that it was asked of.
+
+    `quote` is the place of the answer in a passage that a written question was asked of, None where that passage does
+    not answer; what is mined has none, and all of the text answers.
+    """
 
     kind: str
     language: str
@@ -45,7 +48,6 @@ class Asked:
     group: str
     source: str
     quote: tuple[int, int] | None = None
-    is_answered: bool = True
 
 
 def read_asked(recipe: RankingsRecipe, data: Path) -> list[Asked]:
@@ -96,16 +98,11 @@ def shown(
 
 def rankings_lineage(recipe: RankingsRecipe, data: Path) -> list[Origin]:
     """Name, digest and licence of every file that the examples are made from."""
-    origins = []
-    if recipe.written:
-        is_ours = recipe.written.samefile(WRITTEN_QUESTIONS)
-        named = ("teacher/data/answerability.jsonl", WRITTEN_LICENSE) if is_ours else (recipe.written.name, UNKNOWN)
-        origins.append(_origin(named[0], recipe.written, named[1]))
-    return [*origins, *(_origin(each.file, data / each.file, each.license) for each in recipe.source)]
-
-
-def _origin(name: str, path: Path, license_: str) -> Origin:
-    return Origin(role=CROSS_ENCODER_ROLE, name=name, sha256=digest_file(path), license=license_)
+    sources = [
+        Origin(role=CROSS_ENCODER_ROLE, name=each.file, sha256=digest_file(data / each.file), license=each.license)
+        for each in recipe.source
+    ]
+    return [*([written_origin(recipe.written, CROSS_ENCODER_ROLE)] if recipe.written else []), *sources]
 
 
 def _of_source(source: AnswersSource, recipe: RankingsRecipe, data: Path) -> Iterator[Asked]:
@@ -128,7 +125,6 @@ def _of_source(source: AnswersSource, recipe: RankingsRecipe, data: Path) -> Ite
 
 
 def _of_written(row: dict[str, Any], passage: GuidePassage, recipe: RankingsRecipe) -> Asked:
-    is_answered = row["kind"] == "answered"
     return Asked(
         "written",
         row["language"],
@@ -137,8 +133,7 @@ def _of_written(row: dict[str, Any], passage: GuidePassage, recipe: RankingsReci
         passage.language,
         row["group"],
         passage.guide,
-        (row["quote_start"], row["quote_end"]) if is_answered else None,
-        is_answered,
+        (row["quote_start"], row["quote_end"]) if row["kind"] == "answered" else None,
     )
 
 

@@ -1,7 +1,6 @@
 """Export of a student that was trained on from a bundle: a new encoder with the other parts of that bundle."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +21,11 @@ from student.distill.export.encoder_export import (
 )
 from student.distill.export.manifest_fields import DISTILLATION_FIELDS
 from student.distill.export.model_card import write_model_card
-from student.distill.export.probe_texts import PROBE_TEXTS
+from student.distill.export.probe_texts import PROBE_PASSAGES, PROBE_TEXTS
 from student.distill.licenses import joined
 from student.distill.pretrained import Pretrained, WeightsRefused
 from student.distill.targets import Targets
-from student.distill.verifier.bundling import PROBE_PASSAGES, without_verifier
+from student.distill.verifier.bundling import VERIFIER
 from student.runtime.cross_encoder import CrossEncoder
 from student.runtime.encoder import Encoder
 from student.runtime.probes import write_probes
@@ -115,7 +114,7 @@ def _fields(
     summary = f"{manifest.name}, serial {manifest.serial}, trained on with documents of its maker's."
     known = kept["limits"].get("known", [])
     if not parts.is_verified:
-        known = without_verifier(known)
+        known = VERIFIER.without_limit(known)
     limits = kept["limits"] | {"summary": summary, "known": [*known, *new.limits]}
     fields = kept | {
         "name": new.name,
@@ -154,9 +153,8 @@ def _contents(
     if parts.adapter and manifest.adapter:
         contents[manifest.adapter.file] = pack_adapter(parts.adapter)
     verifier = base.verifier if parts.is_verified else None
-    carried = CrossEncoder.from_bundle(base.bundle, encoder)  # it belongs to the pieces, which stay
-    with carried or nullcontext() as cross_encoder:
-        probes = write_probes(PROBE_TEXTS, encoder, parts.heads, verifier, PROBE_PASSAGES, cross_encoder=cross_encoder)
+    cross_encoder = CrossEncoder.from_bundle(base.bundle, encoder)  # it belongs to the pieces, which stay
+    probes = write_probes(PROBE_TEXTS, encoder, parts.heads, verifier, PROBE_PASSAGES, cross_encoder=cross_encoder)
     return contents | {
         manifest.encoder.graph: exported.graph,
         manifest.encoder.tokenizer: exported.tokenizer,

@@ -12,11 +12,12 @@ from student.artifacts.json_lines import is_held_out
 from student.bundle.folder import Bundle, open_bundle
 from student.distill.continuing.weights import unpack_weights
 from student.distill.cross_encoder.bundling import add_cross_encoder
-from student.distill.cross_encoder.examples import RankingExample, read_example_origins, read_ranking_examples
+from student.distill.cross_encoder.examples import CROSS_ENCODER_ROLE, RankingExample, read_ranking_examples
 from student.distill.cross_encoder.model import start_cross_encoder
 from student.distill.cross_encoder.onnx_export import export_cross_encoder
 from student.distill.cross_encoder.recipe import CrossEncoderRecipe
 from student.distill.cross_encoder.training import train_cross_encoder
+from student.distill.example_origins import read_example_origins
 from student.distill.training.supervision import Supervision
 from student.runtime.cross_encoder import CrossEncoder, PairTokens
 from student.runtime.encoder import Encoder, load_tokenizer
@@ -62,15 +63,15 @@ def make_cross_encoder(
     torch.manual_seed(recipe.seed)
     start = unpack_weights(bundle_path, folder / _START)
     model = start_cross_encoder(start, recipe.layers, dropout=recipe.dropout)
-    learned = [example for example in examples if not is_held_out(example.group, recipe.hold_out)]
+    learned, held_out = list[RankingExample](), list[RankingExample]()
+    for example in examples:
+        (held_out if is_held_out(example.group, recipe.hold_out) else learned).append(example)
     train_cross_encoder(model, learned, tokens, recipe, folder, supervision=supervision)
     graph = export_cross_encoder(model)
     encoder = Encoder.from_bundle(bundle)
     try:
-        held_out = [example for example in examples if is_held_out(example.group, recipe.hold_out)]
-        with CrossEncoder.beside(bundle, encoder, graph) as cross_encoder:
-            metrics = measure_cross_encoder(cross_encoder, held_out)
-        origins = read_example_origins(examples_path)
+        metrics = measure_cross_encoder(CrossEncoder(graph, encoder), held_out)
+        origins = read_example_origins(examples_path, CROSS_ENCODER_ROLE)
         return add_cross_encoder(
             bundle, graph, origins, metrics, out, encoder=encoder, serial=serial, now=now, replace=replace
         )
@@ -88,13 +89,16 @@ def measure_cross_encoder(cross_encoder: CrossEncoder, examples: Sequence[Rankin
     logits: dict[str, tuple[list[float], list[float]]] = {}
     for example in examples:
         kind = f"{example.kind.removeprefix('written: ')}, {example.language}"
-        found = cross_encoder.logits(example.question, [*example.answers[:1], *example.others])
-        if example.answers and example.others and len(firsts.setdefault(kind, [])) < _MOST_MEASURED:
+        is_ranked = example.answers and example.others and len(firsts.setdefault(kind, [])) < _MOST_MEASURED
+        is_told_apart = not example.answers or example.kind.startswith("written")
+        if not is_ranked and not is_told_apart:
+            continue
+        texts = [*example.answers[:1], *example.others]
+        found = cross_encoder.logits(example.question, texts if is_ranked else texts[:1])
+        if is_ranked:
             firsts[kind].append(int(found.argmax()) == 0)
-        if not example.answers:
-            logits.setdefault(example.language, ([], []))[1].append(float(found[0]))
-        elif example.kind.startswith("written"):
-            logits.setdefault(example.language, ([], []))[0].append(float(found[0]))
+        if is_told_apart:
+            logits.setdefault(example.language, ([], []))[not example.answers].append(float(found[0]))
     figures: dict[str, Any] = {f"first, {kind}": _share(np.array(right)) for kind, right in sorted(firsts.items())}
     for language, (answers, others) in sorted(logits.items()):
         if answers and others:

@@ -18,3 +18,17 @@ PROBE_TEXTS = [
     "operador guarda la respuesta anterior durante el tiempo que indica el TTL. Mientras tanto, unos visitantes "
     "verán el servidor antiguo y otros el nuevo, así que conviene dejar los dos encendidos.",
 ]
+PROBE_PASSAGES = [
+    (
+        "How long are backups kept?",
+        "Backups › Nightly copies",
+        "Backups are taken every night at 02:00 and kept for fourteen days. A restore takes up to an hour.",
+    ),
+    (
+        "¿Puedo pagar con criptomonedas?",
+        "Formas de pago",
+        "Se puede pagar con tarjeta, con PayPal y por transferencia. La transferencia tarda de uno a tres días.",
+    ),
+    ("how many minutes do I boil an egg", "Refunds", "A refund goes to the method you paid with, in ten working days."),
+]
+"""Question, headings and text of what verifier and cross-encoder are run on."""

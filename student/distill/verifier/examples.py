@@ -13,16 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from student.artifacts.digests import digest_file
-from student.artifacts.durable import write_durably
 from student.artifacts.json_lines import DataRefused, column, read_rows
 from student.bundle.manifest import Origin
+from student.distill.example_origins import write_examples
 
 VERIFIER_ROLE = "reader"
 """Role in a lineage of what a verifier was trained on, as the bundle format calls it."""
-_ORIGINS = TypeAdapter(list[Origin])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +41,7 @@ def write_verifier_examples(path: Path, examples: Iterable[VerifierExample], ori
         row = asdict(example)
         start, end = row.pop("span") or (None, None)
         lines.append(json.dumps(row | {"start": start, "end": end}, ensure_ascii=False))
-    write_durably(_origins_path(path), _ORIGINS.dump_json(list(origins), indent=1) + b"\n")
-    write_durably(path, ("\n".join(lines) + "\n").encode())
-    return len(lines)
-
-
-def read_example_origins(path: Path) -> list[Origin]:
-    """The origins of the examples in a file; the file itself, its licence unknown, where nothing names them.
-
-    Raises:
-        DataRefused: the file of origins cannot be read.
-    """
-    if not _origins_path(path).exists():
-        return [Origin(role=VERIFIER_ROLE, name=path.name, sha256=digest_file(path), license="LicenseRef-unknown")]
-    try:
-        return _ORIGINS.validate_json(_origins_path(path).read_bytes())
-    except ValidationError as error:
-        raise DataRefused(f"{_origins_path(path)} is no list of origins; make the examples again") from error
+    return write_examples(path, lines, origins)
 
 
 def read_verifier_examples(path: Path) -> list[VerifierExample]:
@@ -78,10 +58,6 @@ def read_verifier_examples(path: Path) -> list[VerifierExample]:
             "some that do not"
         )
     return examples
-
-
-def _origins_path(path: Path) -> Path:
-    return path.with_suffix(".origins.json")
 
 
 def _example(row: dict[str, Any], path: Path) -> VerifierExample:

@@ -10,9 +10,10 @@ import torch
 
 from student.artifacts.json_lines import is_held_out
 from student.bundle.folder import Bundle, open_bundle
+from student.distill.example_origins import read_example_origins
 from student.distill.training.supervision import Supervision
 from student.distill.verifier.bundling import add_verifier
-from student.distill.verifier.examples import VerifierExample, read_example_origins, read_verifier_examples
+from student.distill.verifier.examples import VERIFIER_ROLE, VerifierExample, read_verifier_examples
 from student.distill.verifier.model import VerifierModel
 from student.distill.verifier.onnx_export import export_verifier
 from student.distill.verifier.recipe import VerifierRecipe
@@ -66,7 +67,7 @@ def make_verifier(
         train_verifier(model, learned, table, recipe, folder, supervision=supervision)
         graph = export_verifier(model, encoder.dimension)
         metrics = measure_verifier(Verifier(graph, dimension=encoder.dimension), held_out, encoder) if held_out else {}
-        origins = read_example_origins(examples_path)
+        origins = read_example_origins(examples_path, VERIFIER_ROLE)
         return add_verifier(
             bundle, graph, origins, metrics, out, encoder=encoder, serial=serial, now=now, replace=replace
         )

@@ -15,13 +15,13 @@ from student.distill.cross_encoder.bundling import CROSS_ENCODER_METRICS
 from student.distill.cross_encoder.examples import (
     CROSS_ENCODER_ROLE,
     RankingExample,
-    read_example_origins,
     read_ranking_examples,
     write_ranking_examples,
 )
 from student.distill.cross_encoder.making import make_cross_encoder
 from student.distill.cross_encoder.recipe import CrossEncoderRecipe
 from student.distill.encoder.recipe import RecipeRefused
+from student.distill.example_origins import read_example_origins
 from student.distill.training.checkpoint import AnotherRun
 from student.distill.training.supervision import Supervision, TrainingProgress
 from student.errors import BundleUnusable
@@ -212,7 +212,7 @@ def test_rows_that_break_the_format_are_refused(row: dict[str, object], said: st
 def test_own_examples_need_no_origins(tmp_path: Path) -> None:
     (tmp_path / "own.jsonl").write_text(json.dumps(ROW) + "\n", encoding="utf-8")
     assert read_ranking_examples(tmp_path / "own.jsonl")[0].answers == (("", "so"),)
-    assert read_example_origins(tmp_path / "own.jsonl")[0].license == "LicenseRef-unknown"
+    assert read_example_origins(tmp_path / "own.jsonl", CROSS_ENCODER_ROLE)[0].license == "LicenseRef-unknown"
     (tmp_path / "own.origins.json").write_text("{", encoding="utf-8")
     with pytest.raises(DataRefused, match="no list of origins"):
-        read_example_origins(tmp_path / "own.jsonl")
+        read_example_origins(tmp_path / "own.jsonl", CROSS_ENCODER_ROLE)

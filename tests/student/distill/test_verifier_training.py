@@ -10,6 +10,7 @@ from student.artifacts.json_lines import DataRefused
 from student.bundle import DEFAULT_BUNDLE
 from student.bundle.folder import open_bundle
 from student.bundle.manifest import Origin
+from student.distill.example_origins import read_example_origins
 from student.distill.training.checkpoint import AnotherRun
 from student.distill.training.supervision import Supervision, TrainingProgress
 from student.distill.verifier.batches import make_batch
@@ -17,7 +18,6 @@ from student.distill.verifier.bundling import VERIFIER_METRICS
 from student.distill.verifier.examples import (
     VERIFIER_ROLE,
     VerifierExample,
-    read_example_origins,
     read_verifier_examples,
     write_verifier_examples,
 )
@@ -123,17 +123,17 @@ def test_the_answer_is_marked_by_its_tokens(table: TokenTable) -> None:
 def test_examples_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert write_verifier_examples(tmp_path / "e.jsonl", examples(), ORIGINS) == len(examples())
     assert read_verifier_examples(tmp_path / "e.jsonl") == examples()
-    assert read_example_origins(tmp_path / "e.jsonl") == ORIGINS
+    assert read_example_origins(tmp_path / "e.jsonl", VERIFIER_ROLE) == ORIGINS
 
 
 def test_examples_of_unknown_origin_are_named_by_their_file(tmp_path: Path) -> None:
     write_verifier_examples(tmp_path / "e.jsonl", examples(), ORIGINS)
     (tmp_path / "e.origins.json").unlink()
-    (origin,) = read_example_origins(tmp_path / "e.jsonl")
+    (origin,) = read_example_origins(tmp_path / "e.jsonl", VERIFIER_ROLE)
     assert (origin.name, origin.license) == ("e.jsonl", "LicenseRef-unknown")
     (tmp_path / "e.origins.json").write_text("no list")
     with pytest.raises(DataRefused, match="no list of origins"):
-        read_example_origins(tmp_path / "e.jsonl")
+        read_example_origins(tmp_path / "e.jsonl", VERIFIER_ROLE)
 
 
 @pytest.mark.parametrize(

@@ -132,13 +132,19 @@ def test_a_student_of_other_numbers_than_the_bundle_is_refused(targets: Targets,
 def test_a_cross_encoder_goes_with_every_student_of_the_same_pieces(tmp_path: Path) -> None:
     bundle, now = open_bundle(make_tiny_bundle(tmp_path)), datetime(2026, 11, 30, tzinfo=UTC)
     start = unpack_weights(bundle.path, tmp_path / "start")
-    graph = export_cross_encoder(start_cross_encoder(start, [0, 1], dropout=0.0))
+    paired_graph = export_cross_encoder(start_cross_encoder(start, [0, 1], dropout=0.0))
     asked = [Origin(role=CROSS_ENCODER_ROLE, name="asked.jsonl", sha256="3" * 64, license="MIT")]
     verified, out, encoder = tmp_path / "verified", tmp_path / "paired", Encoder.from_bundle(bundle)
-    paired = add_cross_encoder(bundle, graph, asked, {}, out, encoder=encoder, serial=2, now=now, replace=False)
+    paired = add_cross_encoder(bundle, paired_graph, asked, {}, out, encoder=encoder, serial=2, now=now, replace=False)
     graph = export_verifier(VerifierModel(32), 32)
-    add_verifier(paired, graph, [], {}, verified, encoder=encoder, serial=3, now=now, replace=False)
+    read = [Origin(role=VERIFIER_ROLE, name="read.jsonl", sha256="5" * 64, license="MIT")]
+    first = add_verifier(paired, graph, read, {}, verified, encoder=encoder, serial=3, now=now, replace=False)
+    again = add_cross_encoder(first, paired_graph, asked, {}, out, encoder=encoder, serial=4, now=now, replace=True)
+    last = add_verifier(again, graph, read, {}, tmp_path / "last", encoder=encoder, serial=5, now=now, replace=False)
     encoder.close()
+    for made in (first, again, last):
+        notice = made.read("NOTICE.txt").decode()
+        assert notice.count("asked.jsonl (MIT)") == notice.count("read.jsonl (MIT)") == 1
     facts = {"recipe": {"bounds": {"teacher_similarity": -1}}, "log": []}
     trained = replace(start, distillation=(start.distillation or {}) | facts)
     texts = [english for english, _ in dict.fromkeys(sentences(80))]
